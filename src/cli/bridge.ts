@@ -1,0 +1,34 @@
+import { exitStatusOf } from '../domain/outcome.ts';
+import type { AttachedSession } from '../operations/connect.ts';
+import { bridgeTerminal, type Restore, sizeOf, type TerminalStreams } from '../terminal/terminal.ts';
+import type { Terminal } from '../transport/transport.ts';
+import type { Interrupts } from './command.ts';
+
+export interface Bridging {
+  readonly terminal: TerminalStreams;
+  readonly interrupts: Interrupts;
+}
+
+/** Attaches, and gives the terminal to the session until it is left. The exit code is the tmux client's. */
+export async function bridge(
+  { terminal, interrupts }: Bridging,
+  attach: (size: Terminal) => Promise<AttachedSession>,
+): Promise<{ exitCode: number }> {
+  const { process } = await attach(sizeOf(terminal));
+  let restore: Restore | undefined;
+  // A signal ends the link; the bridge then puts the terminal back. `onExit` is for a crash.
+  const end = () => process.close();
+  interrupts.signal.addEventListener('abort', end, { once: true });
+  const forget = interrupts.onExit(() => restore?.('reset'));
+  try {
+    const exit = await bridgeTerminal(process, terminal, (current) => {
+      restore = current;
+    });
+    interrupts.signal.throwIfAborted();
+    if (exit.kind === 'lost') throw exit.cause;
+    return { exitCode: exitStatusOf(exit) };
+  } finally {
+    forget();
+    interrupts.signal.removeEventListener('abort', end);
+  }
+}

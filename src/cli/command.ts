@@ -1,0 +1,145 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Config, Overrides, SettingName } from '../config.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { FleetAccess } from '../operations/fleet-access.ts';
+import type { TerminalStreams } from '../terminal/terminal.ts';
+import type { Style } from './style.ts';
+
+export interface Option {
+  /** `texts` can be given several times. */
+  readonly kind: 'flag' | 'text' | 'texts';
+  readonly describe: string;
+  readonly short?: string;
+  readonly choices?: readonly string[];
+  /** The setting that the option overrides. */
+  readonly setting?: SettingName;
+}
+export type Options = Readonly<Record<string, Option>>;
+
+export type Args<O extends Options> = {
+  readonly [Name in keyof O]: O[Name]['kind'] extends 'flag'
+    ? boolean
+    : O[Name]['kind'] extends 'texts'
+      ? readonly string[]
+      : string | undefined;
+};
+
+export interface Example {
+  readonly line: string;
+  readonly does: string;
+}
+
+/** The streams of this process, or a test's. */
+export interface IoStreams {
+  /** Not touched before it is needed: whoever called us may want it. */
+  readonly stdin: () => Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+}
+
+/** Ctrl-C and the like. */
+export interface Interrupts {
+  /** Aborts with an AppError `interrupted`. */
+  readonly signal: AbortSignal;
+  /** Until the returned function is called, Ctrl-C calls `handler` and aborts nothing. */
+  takeOver(handler: () => void): () => void;
+  /** Until the returned function is called, `restore` runs when this process ends, however that happens. */
+  onExit(restore: () => void): () => void;
+}
+
+/** What a run of the program lives in; `app.ts` makes the real one. */
+export interface App {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly version: () => string;
+  config(overrides: Overrides): Promise<Config>;
+  access(request: AccessRequest): Promise<FleetAccess>;
+  /** The terminal of this process; undefined when input or output is something else. */
+  terminal(): TerminalStreams | undefined;
+  pick(message: string, choices: readonly PickChoice[], signal: AbortSignal): Promise<string>;
+  demo(request: DemoRequest, signal: AbortSignal): Promise<number>;
+  /** Ends connections. */
+  close(): void;
+}
+
+export interface DemoRequest {
+  /** Runs the tour even on a terminal. */
+  readonly tour: boolean;
+  readonly stdout: Writable;
+  readonly note: (line: string) => void;
+  readonly onExit: Interrupts['onExit'];
+}
+
+export interface PickChoice {
+  readonly value: string;
+  readonly label: string;
+}
+
+export interface AccessRequest {
+  readonly config: Config;
+  readonly user: string | undefined;
+  readonly port: string | undefined;
+  readonly warn: (line: string) => void;
+  readonly trace: (line: string) => void;
+}
+
+/** One call of a command. */
+export interface Call<O extends Options = Options> {
+  readonly args: Args<O>;
+  readonly positionals: Readonly<Record<string, string | undefined>>;
+  /** The remote command, for commands that take one. */
+  readonly remote: readonly string[];
+  readonly app: App;
+  readonly config: Config;
+  readonly io: IoStreams;
+  readonly interrupts: Interrupts;
+  /** Builds the way to the fleet, on first use. */
+  access(): Promise<FleetAccess>;
+  readonly note: (line: string) => void;
+  /** Gives records out as they come, where the format allows it. */
+  readonly emit: (records: readonly object[]) => void;
+}
+
+export interface ViewContext {
+  readonly style: Style;
+  /** Columns of the terminal; undefined where nothing may be cut. */
+  readonly width: number | undefined;
+}
+
+/** How the result of a command is printed. */
+export interface View<Data> {
+  /** For people; ends with a line break unless it is empty. */
+  text(data: Data, context: ViewContext): string | Promise<string>;
+  /** For programs: an array becomes a JSON array and rows of CSV, a record one of each. */
+  records(data: Data): readonly object[] | object;
+}
+
+export interface Result<Data> {
+  /** What the view prints. */
+  readonly data?: Data;
+  /** Lines for stderr, after the data. */
+  readonly notes?: readonly string[];
+  readonly exitCode?: number;
+}
+
+export interface Command<O extends Options = Options, Data = unknown> {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  /** Positionals in the notation of yargs: `<identifier> [name]`. */
+  readonly usage: string;
+  readonly positionals: Readonly<Record<string, string>>;
+  readonly summary: string;
+  readonly examples: readonly Example[];
+  readonly options: O;
+  /** Where a remote command begins: after the identifier, or only after `--`. */
+  readonly remote?: 'after-identifier' | 'after-dashes';
+  /** As with ssh, every failure of ours is 255. */
+  readonly failsWith255?: boolean;
+  run(call: Call<O>): Promise<Result<Data>>;
+  readonly view?: View<Data>;
+}
+
+/** Keeps the types of options and data together; the list of commands does not need them any more. */
+export function defineCommand<const O extends Options, Data>(command: Command<O, Data>): Command {
+  return command as unknown as Command;
+}

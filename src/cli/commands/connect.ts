@@ -1,0 +1,83 @@
+import { AppError } from '../../domain/errors.ts';
+import { printable } from '../../domain/text.ts';
+import { connectSession, requireSession } from '../../operations/connect.ts';
+import { listSessions } from '../../operations/list.ts';
+import { bridge } from '../bridge.ts';
+import { type Call, defineCommand } from '../command.ts';
+import { runExec } from '../exec-streams.ts';
+import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+
+const OPTIONS = { ...CREATE_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS };
+
+export const connect = defineCommand({
+  name: 'connect',
+  usage: '[identifier]',
+  positionals: { identifier: 'vm:session, a session, or a VM; without one you choose from a list' },
+  summary: 'Attach to a session',
+  examples: [
+    { line: 'azlin connect myvm:dev', does: 'exactly this session' },
+    { line: 'azlin connect dev', does: 'the only session of that name in the fleet' },
+    { line: 'azlin connect', does: 'choose from a list' },
+    { line: 'azlin connect myvm:dev -- make test', does: 'the same as azlin exec' },
+  ],
+  options: OPTIONS,
+  remote: 'after-dashes',
+  async run(call) {
+    const { args, remote, access, app, interrupts } = call;
+    const terminal = app.terminal();
+    const identifier = call.positionals['identifier'] ?? (await pickSession(call as Call));
+    if (remote.length > 0)
+      return runExec(call as Call, {
+        identifier,
+        command: remote,
+        stdin: undefined,
+        create: args.create,
+        timeout: undefined,
+      });
+    const fleet = await access();
+    if (!terminal) {
+      // What is wrong with the identifier is worth more than that there is no terminal.
+      await requireSession(fleet, identifier, interrupts.signal);
+      throw new AppError('usage', `Cannot attach to "${identifier}": standard input and output are no terminal`, {
+        hint: `azlin exec ${identifier} COMMAND   runs a command there without one`,
+      });
+    }
+    const { create } = args;
+    return bridge({ terminal, interrupts }, (size) =>
+      connectSession(fleet, { identifier, create, terminal: size }, interrupts.signal),
+    );
+  },
+});
+
+async function pickSession({ app, access, config, interrupts }: Call): Promise<string> {
+  if (!app.terminal())
+    throw new AppError('usage', 'Without a terminal the session must be named', {
+      hint: 'azlin list   shows what there is',
+    });
+  const { rows } = await listSessions(
+    await access(),
+    {
+      all: false,
+      sessions: true,
+      refresh: false,
+      tags: [],
+      host: undefined,
+      deadline: config.listDeadline,
+      wholeDeadline: config.listWholeDeadline,
+    },
+    interrupts.signal,
+  );
+  const choices = rows.map(({ hostname, resourceGroup, session, sessionName, attached }) => {
+    const several = rows.some((other) => other.hostname === hostname && other.resourceGroup !== resourceGroup);
+    const value = `${several ? `${resourceGroup}/` : ''}${hostname}:${session ?? config.defaultSession}`;
+    const notes = [
+      sessionName,
+      session === null ? 'new session' : undefined,
+      attached ? `${attached} attached` : undefined,
+    ];
+    return { value, label: [value, ...notes.filter((note) => note)].map((part) => printable(part ?? '')).join('  ') };
+  });
+  if (choices.length === 0)
+    throw new AppError('vm-not-found', 'No running VM is in scope', { hint: 'azlin list --all' });
+  return app.pick('Session', choices, interrupts.signal);
+}

@@ -1,0 +1,34 @@
+import { count } from '../../domain/text.ts';
+import { type Disconnected, disconnectSession } from '../../operations/disconnect.ts';
+import { defineCommand, type View } from '../command.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+
+const disconnectedView: View<Disconnected> = {
+  text({ hostname, session, detached, killed }) {
+    const clients = detached === 0 ? 'nobody was attached' : `${count(detached, 'client')} detached`;
+    return killed ? `Ended ${hostname}:${session} (${clients})\n` : `${hostname}:${session}: ${clients}\n`;
+  },
+  records: (disconnected) => disconnected,
+};
+
+export const disconnect = defineCommand({
+  name: 'disconnect',
+  usage: '<identifier>',
+  positionals: { identifier: 'vm:session, a session, or a VM' },
+  summary: 'Detach every client of a session; the session and what runs in it stay',
+  examples: [
+    { line: 'azlin disconnect myvm:dev', does: 'detach everybody' },
+    { line: 'azlin disconnect dev', does: 'the only session of that name in the fleet' },
+    { line: 'azlin disconnect myvm:dev --kill', does: 'end the session and what runs in it' },
+  ],
+  options: {
+    kill: { kind: 'flag', describe: 'End the session as well' },
+    ...SCOPE_OPTIONS,
+    ...SSH_OPTIONS,
+  },
+  async run({ args, positionals, access, interrupts }) {
+    const request = { identifier: positionals['identifier'] ?? '', kill: args.kill };
+    return { data: await disconnectSession(await access(), request, interrupts.signal) };
+  },
+  view: disconnectedView,
+});

@@ -1,0 +1,54 @@
+import { parseDuration } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import { type Call, defineCommand } from '../command.ts';
+import { readScript, runExec } from '../exec-streams.ts';
+import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+
+export const exec = defineCommand({
+  name: 'exec',
+  usage: '<identifier>',
+  positionals: { identifier: 'vm:session, a session, or a VM; the command follows it' },
+  summary: "Run a command in a session's context: its environment, its directory",
+  examples: [
+    { line: 'azlin exec myvm:dev ls -la', does: 'everything after the identifier is the command' },
+    { line: 'azlin exec myvm:dev "cd /app && make"', does: 'one argument goes to the login shell as it is' },
+    { line: 'azlin exec myvm:dev < deploy.sh', does: 'standard input is the script' },
+    { line: 'tar c . | azlin exec --stdin myvm:dev tar x', does: 'forward standard input' },
+  ],
+  options: {
+    ...CREATE_OPTION,
+    stdin: { kind: 'flag', describe: 'Forward standard input to the command' },
+    errexit: { kind: 'flag', short: 'e', describe: 'Run a script with -eo pipefail' },
+    timeout: { kind: 'text', describe: 'End the command after this long (30s, 5m); exit code 124' },
+    result: { kind: 'text', describe: 'Write the outcome to this file as JSON' },
+    ...SCOPE_OPTIONS,
+    ...SSH_OPTIONS,
+  },
+  remote: 'after-identifier',
+  failsWith255: true,
+  async run(call) {
+    const { args, positionals, remote, io } = call;
+    const identifier = positionals['identifier'] ?? '';
+    const timeout = args.timeout === undefined ? undefined : parseDuration(args.timeout);
+    if (args.timeout !== undefined && !timeout)
+      throw new AppError('usage', `Invalid duration "${args.timeout}" for --timeout`, {
+        hint: 'for example 90s, 5m, 1.5h',
+      });
+    const { create, result } = args;
+    if (remote.length > 0) {
+      if (args.errexit) throw new AppError('usage', '--errexit is for scripts; put "set -e" into the command');
+      const stdin = args.stdin ? io.stdin() : undefined;
+      return runExec(call as Call, { identifier, command: remote, stdin, create, timeout, result });
+    }
+    if (args.stdin) throw new AppError('usage', '--stdin needs a command that reads it');
+    const stdin = await readScript(io, identifier);
+    return runExec(call as Call, {
+      identifier,
+      command: args.errexit ? 'script-errexit' : 'script',
+      stdin,
+      create,
+      timeout,
+      result,
+    });
+  },
+});

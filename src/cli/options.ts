@@ -1,0 +1,28 @@
+import { FORMATS } from '../config.ts';
+import type { Options } from './command.ts';
+
+/** Every command has these. */
+export const GLOBAL_OPTIONS = {
+  format: { kind: 'text', describe: 'How results and errors are printed', choices: FORMATS, setting: 'format' },
+  color: { kind: 'text', describe: 'When to use colours', choices: ['auto', 'always', 'never'] },
+  quiet: { kind: 'flag', short: 'q', describe: 'Print no warnings and no notes' },
+  verbose: { kind: 'flag', short: 'v', describe: 'Tell each step on stderr' },
+} as const satisfies Options;
+
+/** Which VMs are in scope. */
+export const SCOPE_OPTIONS = {
+  subscription: { kind: 'text', describe: 'Azure subscription ids, comma-separated', setting: 'subscriptions' },
+  'resource-group': { kind: 'text', short: 'g', describe: 'Only VMs of this resource group', setting: 'resourceGroup' },
+  inventory: { kind: 'text', describe: '"azure", or a TOML or JSON file of VMs', setting: 'inventory' },
+} as const satisfies Options;
+
+/** How to log in to a VM. */
+export const SSH_OPTIONS = {
+  user: { kind: 'text', short: 'l', describe: 'User name on the VM' },
+  port: { kind: 'text', short: 'p', describe: 'Port of the SSH server' },
+  identity: { kind: 'text', short: 'i', describe: 'Private key file', setting: 'identities' },
+} as const satisfies Options;
+
+export const CREATE_OPTION = {
+  create: { kind: 'flag', describe: 'Create the session if it is missing' },
+} as const satisfies Options;

@@ -1,0 +1,120 @@
+import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
+import { AppError } from '../domain/errors.ts';
+import type { Command, Options } from './command.ts';
+import { GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
+
+export interface Product {
+  readonly commands: readonly Command[];
+  /** The last lines of the main help. */
+  readonly epilogue: string;
+  readonly version: string;
+  /** Columns that help may use. */
+  readonly width: number;
+}
+
+export type ParsedLine =
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'call';
+      readonly command: Command;
+      readonly args: Readonly<Record<string, unknown>>;
+      readonly positionals: Readonly<Record<string, string | undefined>>;
+    };
+
+/** The command line as plain values, or the text of --help and --version. Throws `usage`. */
+export async function parseLine(argv: readonly string[], product: Product): Promise<ParsedLine> {
+  let parsed: ParsedLine | undefined;
+  const parser = yargs()
+    .scriptName('azlin')
+    .usage('$0 <command>\n\nNamed tmux sessions on Azure VMs: list, connect, exec, disconnect.')
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+    .detectLocale(false)
+    .exitProcess(false)
+    .wrap(product.width)
+    .version(product.version)
+    .alias('help', 'h')
+    .epilogue(product.epilogue)
+    .strict()
+    .demandCommand(1)
+    .fail((message, error) => {
+      throw error ?? usageError(message);
+    });
+  declare(parser, GLOBAL_OPTIONS);
+  for (const command of product.commands) register(parser, command, (call) => (parsed = call));
+  let text = '';
+  await parser.parseAsync(
+    argv.length === 0 ? ['--help'] : [...argv],
+    {},
+    (_error: unknown, _argv: unknown, output: string) => {
+      text = output;
+    },
+  );
+  return parsed ?? { kind: 'text', text: `${text}\n` };
+}
+
+function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => void): void {
+  parser.command({
+    command: `${command.name} ${command.usage}`.trim(),
+    describe: command.summary,
+    builder: (own: Argv) => {
+      own.usage(`$0 ${command.name} ${command.usage}\n\n${command.summary}`).demandCommand(0).epilogue('');
+      for (const [name, describe] of Object.entries(command.positionals))
+        own.positional(name, { type: 'string', describe });
+      for (const { line, does } of command.examples) own.example(line, does);
+      declare(own, command.options);
+      return own;
+    },
+    handler: (values: Readonly<Record<string, unknown>>) => {
+      const options: Options = { ...GLOBAL_OPTIONS, ...command.options };
+      const args = Object.fromEntries(
+        Object.entries(options).map(([name, { kind }]) => [name, argument(kind, values[name])]),
+      );
+      const positionals = Object.fromEntries(
+        Object.keys(command.positionals).map((name) => [name, values[name] as string | undefined]),
+      );
+      chosen({ kind: 'call', command, args, positionals });
+    },
+  });
+}
+
+function argument(kind: Options[string]['kind'], value: unknown): unknown {
+  if (kind === 'flag') return value === true || (Array.isArray(value) && value.at(-1) === true);
+  if (kind === 'texts') return value ?? [];
+  return Array.isArray(value) ? value.at(-1) : value;
+}
+
+function declare(parser: Argv, options: Options): void {
+  for (const [name, { kind, describe, short, choices }] of Object.entries(options)) {
+    const declared: YargsOptions = {
+      describe,
+      group: groupOf(name),
+      type: kind === 'flag' ? 'boolean' : kind === 'texts' ? 'array' : 'string',
+    };
+    if (short) declared.alias = short;
+    if (choices) declared.choices = choices;
+    if (kind !== 'flag') declared.requiresArg = true;
+    parser.option(name, declared);
+  }
+  parser.group(['help', 'version'], 'Output:');
+}
+
+function groupOf(name: string): string {
+  if (name in GLOBAL_OPTIONS) return 'Output:';
+  if (name in SCOPE_OPTIONS) return 'Scope:';
+  if (name in SSH_OPTIONS) return 'SSH:';
+  return 'Options:';
+}
+
+function usageError(message: string): AppError {
+  const [first = '', ...rest] = message
+    .trim()
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  return new AppError('usage', [first, ...rest].join('; ').trim(), { hint: 'azlin --help, or --help after a command' });
+}

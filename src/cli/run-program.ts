@@ -1,0 +1,149 @@
+import type { SettingName } from '../config.ts';
+import { type AppError, toAppError } from '../domain/errors.ts';
+import type { FleetAccess } from '../operations/fleet-access.ts';
+import type { App, Call, Command, Interrupts, IoStreams } from './command.ts';
+import { COMMANDS, EPILOGUE, SHORTHANDS } from './commands/index.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { GLOBAL_OPTIONS } from './options.ts';
+import { parseLine } from './program.ts';
+import { errorJson, errorText } from './report-error.ts';
+import { type SplitArgv, splitArgv } from './split-argv.ts';
+import { type ColorChoice, type Style, styleFor, wantsColor } from './style.ts';
+import { type Format, ndjson, render } from './views/print.ts';
+
+export interface Run {
+  readonly argv: readonly string[];
+  readonly app: App;
+  readonly io: IoStreams;
+  readonly interrupts: Interrupts;
+}
+
+/** One line in, the exit code out. Never rejects. */
+export async function runProgram(run: Run): Promise<number> {
+  const { argv, app, io } = run;
+  const split = splitArgv(argv, { commands: COMMANDS, shorthands: SHORTHANDS, globals: GLOBAL_OPTIONS });
+  try {
+    const width = Math.min(100, io.stdout.columns ?? 100);
+    const line = await parseLine(split.own, { commands: COMMANDS, epilogue: EPILOGUE, version: app.version(), width });
+    if (line.kind === 'call') return await callCommand(run, line.command, { ...line, remote: split.remote });
+    await write(io, line.text);
+    return 0;
+  } catch (thrown) {
+    return reportError(run, toAppError(thrown), split);
+  } finally {
+    app.close();
+  }
+}
+
+interface Line {
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly positionals: Readonly<Record<string, string | undefined>>;
+  readonly remote: readonly string[];
+}
+
+async function callCommand(
+  { app, io, interrupts }: Run,
+  command: Command,
+  { args, positionals, remote }: Line,
+): Promise<number> {
+  const config = await app.config(overridesOf(command, args));
+  const format: Format = config.format;
+  const style = styleOn(io.stdout, args['color'] as ColorChoice | undefined, app);
+  const notes = diagnostics({ io, args, style: styleOn(io.stderr, args['color'] as ColorChoice | undefined, app) });
+  let emitted = 0;
+  let access: Promise<FleetAccess> | undefined;
+  const call: Call = {
+    args: args as Call['args'],
+    positionals,
+    remote,
+    app,
+    config,
+    io,
+    interrupts,
+    access: () => {
+      access ??= app.access({
+        config,
+        user: args['user'] as string | undefined,
+        port: args['port'] as string | undefined,
+        ...notes,
+      });
+      return access;
+    },
+    note: notes.note,
+    emit: (records) => {
+      if (format !== 'ndjson') return;
+      emitted += records.length;
+      io.stdout.write(ndjson(records));
+    },
+  };
+  const { data, exitCode = 0, notes: last = [] } = await command.run(call);
+  if (data !== undefined && command.view)
+    await write(
+      io,
+      await render(
+        command.view,
+        data,
+        format,
+        { style, width: io.stdout.isTTY ? io.stdout.columns : undefined },
+        emitted,
+      ),
+    );
+  for (const line of last) notes.note(line);
+  return exitCode;
+}
+
+function overridesOf(command: Command, args: Readonly<Record<string, unknown>>): Partial<Record<SettingName, string>> {
+  const options = Object.entries({ ...GLOBAL_OPTIONS, ...command.options });
+  return Object.fromEntries(
+    options.flatMap(([name, option]) =>
+      'setting' in option && args[name] !== undefined ? [[option.setting, args[name]]] : [],
+    ),
+  );
+}
+
+interface Diagnostics {
+  readonly io: IoStreams;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly style: Style;
+}
+
+/** What goes to stderr besides errors. The same warning twice helps nobody. */
+function diagnostics({ io, args, style }: Diagnostics) {
+  const said = new Set<string>();
+  const say = (line: string) => {
+    if (said.has(line)) return;
+    said.add(line);
+    io.stderr.write(`${line}\n`);
+  };
+  return {
+    warn: (line: string) => args['quiet'] || say(`${style.yellow('warning:')} ${line}`),
+    note: (line: string) => args['quiet'] || say(line),
+    trace: (line: string) => args['verbose'] && say(style.dim(line)),
+  };
+}
+
+function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | undefined, app: App): Style {
+  return styleFor(wantsColor(choice, app.environment, stream.isTTY === true));
+}
+
+/** The error may come before the options are parsed, or from parsing them: what it needs of them is read from the words. */
+function reportError({ app, io }: Run, error: AppError, { own, command }: SplitArgv): number {
+  const optionText = (name: string) =>
+    own.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ??
+    (own.includes(`--${name}`) ? own[own.indexOf(`--${name}`) + 1] : undefined);
+  const asJson = /json$/.test(optionText('format') ?? app.environment['AZLIN_FORMAT'] ?? '');
+  const style = styleOn(io.stderr, optionText('color') as ColorChoice | undefined, app);
+  const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
+  io.stderr.write(asJson ? errorJson(error) : errorText(error, style, verbose));
+  return command?.failsWith255 && error.code !== 'interrupted' ? 255 : exitCodeOf(error.code);
+}
+
+function write({ stdout }: IoStreams, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stdout.write(text, (error) => {
+      // The reader has gone, as with `| head`: that is no failure of ours.
+      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
+      else resolve();
+    });
+  });
+}

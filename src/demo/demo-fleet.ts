@@ -1,0 +1,188 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Clock } from '../domain/clock.ts';
+import { loopbackCertificate } from './certificate.ts';
+import { DEMO_SUBSCRIPTION, type DemoVm, type LocalResourceManager, startResourceManager } from './resource-manager.ts';
+import type { Tools } from './tools.ts';
+import { type Machine, type MachineRequest, startMachine } from './virtual-machine.ts';
+
+const run = promisify(execFile);
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface DemoFleetRequest {
+  readonly clock: Clock;
+  readonly tools: Tools;
+  /** The environment to build on. */
+  readonly environment: Environment;
+  /** Program and arguments that run azlin. */
+  readonly cli: readonly string[];
+  readonly machines?: readonly DemoMachine[];
+}
+
+/** A machine of the fleet; `stopped` ones are known to Azure only. */
+export interface DemoMachine
+  extends Partial<Pick<MachineRequest, 'sshdConfig' | 'environment' | 'bashrc' | 'hostKeyType'>> {
+  readonly name: string;
+  readonly sessions: readonly string[];
+  readonly resourceGroup?: string;
+  readonly stopped?: boolean;
+  readonly privateOnly?: boolean;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface DemoFleet {
+  readonly directory: string;
+  readonly machines: ReadonlyMap<string, Machine>;
+  readonly resourceManager: LocalResourceManager;
+  /** The environment in which `azlin` means this fleet. It differs from the usual one by settings only. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The private key that may log in. */
+  readonly identity: string;
+  /** Ends everything and removes every file, at once; can be called again. */
+  close(): void;
+}
+
+/** The fleet that the documentation speaks of. */
+export const DEMO_MACHINES: readonly DemoMachine[] = [
+  { name: 'myvm', sessions: ['main', 'dev', 'staging'], tags: { env: 'dev' } },
+  { name: 'prodvm', sessions: ['main', 'api'], resourceGroup: 'rg-prod', tags: { env: 'prod' } },
+  { name: 'shared-vm', sessions: [], tags: { env: 'dev' }, privateOnly: true },
+  { name: 'testvm', sessions: [], tags: { env: 'test' } },
+  { name: 'oldvm', sessions: [], stopped: true },
+];
+
+/** Starts real sshds with real tmux servers, and a Resource Manager that knows them. */
+export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFleet> {
+  const { clock, tools, machines = DEMO_MACHINES } = request;
+  // Not the usual folder for temporary files: a socket's path has room for about 100 bytes.
+  const directory = await mkdtemp('/tmp/azlin-demo-');
+  const started = new Map<string, Machine>();
+  let resourceManager: LocalResourceManager | undefined;
+  const close = () => {
+    for (const machine of started.values()) machine.stop();
+    resourceManager?.close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    const identity = join(directory, 'id_ed25519');
+    await run(tools.sshKeygen, ['-q', '-t', 'ed25519', '-N', '', '-C', 'azlin demo', '-f', identity]);
+    const authorizedKeys = await readFile(`${identity}.pub`, 'utf8');
+    await Promise.all(
+      machines.map(async (machine, index) => {
+        if (machine.stopped) return;
+        const folder = join(directory, machine.name);
+        started.set(
+          machine.name,
+          await startMachine({ ...machine, directory: folder, address: loopbackAddress(index), authorizedKeys, tools }),
+        );
+      }),
+    );
+    const { key, certificate } = await loopbackCertificate(clock.now());
+    const token = 'demo-token';
+    const vms = machines.map((machine, index) => vmOf(machine, index, started.get(machine.name)));
+    resourceManager = await startResourceManager({ vms, token, key, certificate, pageSize: 2 });
+    const environment = await writeSurroundings({
+      ...request,
+      directory,
+      certificate,
+      token,
+      identity,
+      url: resourceManager.url,
+    });
+    return { directory, machines: started, resourceManager, environment, identity, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** On Linux every VM has an address of its own; macOS has only the one. */
+function loopbackAddress(index: number): string {
+  return process.platform === 'linux' ? `127.20.0.${index + 4}` : '127.0.0.1';
+}
+
+function vmOf(
+  { name, resourceGroup = 'rg-demo', stopped, privateOnly, tags }: DemoMachine,
+  index: number,
+  machine: Machine | undefined,
+): DemoVm {
+  return {
+    name,
+    resourceGroup,
+    vmId: `a0000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`,
+    size: 'Standard_D2s_v5',
+    powerState: stopped ? 'deallocated' : 'running',
+    adminUser: machine?.user ?? 'azureuser',
+    publicIp: privateOnly ? null : (machine?.address ?? 'unassigned'),
+    privateIp: machine && privateOnly ? machine.address : `10.0.0.${index + 4}`,
+    tags: { ...(machine ? { 'azlin-ssh-port': String(machine.port) } : {}), ...tags },
+  };
+}
+
+interface Surroundings extends DemoFleetRequest {
+  readonly directory: string;
+  readonly certificate: string;
+  readonly token: string;
+  readonly identity: string;
+  readonly url: string;
+}
+
+/** What a user of Azure has on the machine: `az` signed in, an active subscription, a key, and azlin on PATH. */
+async function writeSurroundings({
+  directory,
+  certificate,
+  token,
+  identity,
+  url,
+  cli,
+  environment,
+}: Surroundings): Promise<Readonly<Record<string, string>>> {
+  const at = (...parts: string[]) => join(directory, ...parts);
+  await Promise.all([mkdir(at('bin')), mkdir(at('azure')), mkdir(at('azlin'), { mode: 0o700 })]);
+  await writeFile(at('ca.pem'), certificate);
+  const profile = { subscriptions: [{ id: DEMO_SUBSCRIPTION, name: 'azlin demo', isDefault: true }] };
+  // With the byte order mark that az writes.
+  await writeFile(at('azure', 'azureProfile.json'), `\ufeff${JSON.stringify(profile)}`);
+  const reply = {
+    accessToken: token,
+    expiresOn: '2099-01-01 00:00:00.000000',
+    expires_on: 4_070_908_800,
+    tokenType: 'Bearer',
+  };
+  await writeProgram(
+    at('bin', 'az'),
+    `[ "$1 $2" = 'account get-access-token' ] || { echo 'the az of the azlin demo only gives tokens' >&2; exit 2; }\necho '${JSON.stringify(reply)}'`,
+  );
+  await writeProgram(
+    at('bin', 'azlin'),
+    `exec ${cli.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')} "$@"`,
+  );
+  return {
+    ...withoutSettings(environment),
+    PATH: `${at('bin')}${delimiter}${environment['PATH'] ?? ''}`,
+    AZLIN_HOME: at('azlin'),
+    AZLIN_ARM_ENDPOINT: url,
+    AZLIN_IDENTITY: identity,
+    AZURE_CONFIG_DIR: at('azure'),
+    NODE_EXTRA_CA_CERTS: at('ca.pem'),
+    NO_PROXY: '127.0.0.1',
+    no_proxy: '127.0.0.1',
+  };
+}
+
+async function writeProgram(path: string, body: string): Promise<void> {
+  await writeFile(path, `#!/bin/sh\n${body}\n`);
+  await chmod(path, 0o755);
+}
+
+/** The user's own settings, sign-ins and agent must not reach into the demo. */
+function withoutSettings(environment: Environment): Record<string, string> {
+  const kept = Object.entries(environment).filter(
+    ([name, value]) => value !== undefined && !/^(AZURE_|AZLIN_|ARM_|SSH_AUTH_SOCK$|TMUX)/.test(name),
+  );
+  return Object.fromEntries(kept) as Record<string, string>;
+}

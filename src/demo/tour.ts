@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { type Clock, pause } from '../domain/clock.ts';
+import type { DemoFleet } from './demo-fleet.ts';
+import type { Tools } from './tools.ts';
+
+const run = promisify(execFile);
+
+interface Step {
+  readonly says: string;
+  /** A line for a POSIX shell. */
+  readonly line: string;
+  readonly exitCode?: number;
+  /** What the output, stdout and stderr together, must match. */
+  readonly expects: RegExp;
+}
+
+const STEPS: readonly Step[] = [
+  {
+    says: 'The sessions of every running VM, found through the Azure SDK and asked over SSH',
+    line: 'azlin list',
+    expects: /HOSTNAME +SESSION +STATUS +IP\nmyvm +dev +Running.*prodvm +api.*shared-vm +- .*1 stopped VM hidden/s,
+  },
+  { says: 'Stopped VMs too, and more columns', line: 'azlin list --all --wide', expects: /oldvm +- +Deallocated/ },
+  {
+    says: 'A session of your own on a shared VM',
+    line: 'azlin ssh shared-vm --tmux-session alice',
+    expects: /Created session "alice" on shared-vm/,
+  },
+  {
+    says: 'A command in the context of a session',
+    line: 'azlin exec myvm:dev \'tmux display-message -p "#{session_name}"; pwd\'',
+    expects: /^dev\n\/.*home\n$/,
+  },
+  {
+    says: 'The only session of that name in the fleet needs no VM',
+    line: 'azlin exec api echo hello from api',
+    expects: /^hello from api\n$/,
+  },
+  {
+    says: 'A name that several VMs have is an error, never a guess',
+    line: 'azlin connect main',
+    exitCode: 4,
+    expects: /Ambiguous session name "main"\nFound on 2 VMs:\n {2}myvm:main \([\d.]+\)\n {2}prodvm:main/,
+  },
+  { says: 'Exit codes come through', line: "azlin exec prodvm:main 'exit 42'", exitCode: 42, expects: /^$/ },
+  {
+    says: 'A heredoc is the script',
+    line: 'azlin exec prodvm:main <<\'END\'\ncd /tmp\necho "deployed in $PWD"\nEND',
+    expects: /^deployed in \/tmp\n$/,
+  },
+  {
+    says: 'A friendly name that the whole team sees',
+    line: 'azlin session myvm:dev production-deployment',
+    expects: /^production-deployment\n$/,
+  },
+  {
+    says: 'It counts as a session name',
+    line: 'azlin exec production-deployment hostname >/dev/null && azlin list --host myvm',
+    expects: /myvm +dev .* production-deployment/,
+  },
+  {
+    says: 'Detach everybody; the session stays',
+    line: 'azlin disconnect myvm:dev',
+    expects: /^myvm:dev: nobody was attached\n$/,
+  },
+  {
+    says: 'A stopped VM is told apart from one that does not answer',
+    line: 'azlin connect oldvm',
+    exitCode: 7,
+    expects: /Cannot connect to "oldvm": the VM is deallocated/,
+  },
+];
+
+const STEP_LIMIT = 30_000;
+
+export interface Tour {
+  readonly fleet: DemoFleet;
+  readonly tools: Tools;
+  readonly clock: Clock;
+  readonly print: (text: string) => void;
+}
+
+/** Prints each command and its output, and says whether every one did what it should. */
+export async function takeTour({ fleet, tools, clock, print }: Tour, signal: AbortSignal): Promise<boolean> {
+  const failed: string[] = [];
+  for (const step of STEPS) {
+    print(`\n# ${step.says}\n$ ${step.line.replaceAll('\n', '\n> ')}\n`);
+    const { code, output } = await shell(step.line, fleet.environment, signal);
+    print(output);
+    const expected = step.exitCode ?? 0;
+    if (code !== 0) print(`(exit code ${code})\n`);
+    if (code !== expected || !step.expects.test(output)) failed.push(step.line);
+  }
+  print('\n# A real terminal: attach, type, detach with Ctrl-B d\n$ azlin connect myvm:dev\n');
+  const screen = await attachOnTerminal({ fleet, tools, clock, print }, signal);
+  print(screen);
+  if (!/hello from a terminal\n.*\[detached \(from session dev\)\].*exit code 0/s.test(screen))
+    failed.push('azlin connect myvm:dev');
+  for (const line of failed) print(`\nFAILED: ${line}\n`);
+  if (failed.length === 0) print(`\nAll ${STEPS.length + 1} steps did what they should.\n`);
+  return failed.length === 0;
+}
+
+async function shell(
+  line: string,
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<{ code: number; output: string }> {
+  // The shell gets no standard input of ours, as in a pipeline.
+  const child = run('/bin/sh', ['-c', `exec 2>&1 </dev/null\n${line}`], { env, signal, timeout: STEP_LIMIT });
+  try {
+    return { code: 0, output: (await child).stdout };
+  } catch (error) {
+    const { code, stdout = '' } = error as { code?: number | string; stdout?: string };
+    signal.throwIfAborted();
+    return { code: typeof code === 'number' ? code : 1, output: stdout };
+  }
+}
+
+/** tmux is the terminal: what a person would type is sent, what a person would see is read. */
+async function attachOnTerminal({ fleet, tools, clock }: Tour, signal: AbortSignal): Promise<string> {
+  const env = { ...fleet.environment, TMUX_TMPDIR: fleet.directory, TERM: 'xterm-256color' };
+  const tmux = async (...args: string[]) =>
+    (await run(tools.tmux, ['-u', '-L', 'tour', ...args], { env, signal, timeout: STEP_LIMIT })).stdout;
+  const screenWith = async (expected: RegExp) => {
+    const until = clock.now() + STEP_LIMIT;
+    for (;;) {
+      const screen = await tmux('capture-pane', '-p', '-t', '=tour:');
+      if (expected.test(screen) || clock.now() > until) return screen;
+      await pause(clock, 50, signal);
+    }
+  };
+  try {
+    await tmux(
+      '-f',
+      '/dev/null',
+      'new-session',
+      '-d',
+      '-s',
+      'tour',
+      '-x',
+      '72',
+      '-y',
+      '8',
+      'azlin connect myvm:dev; echo "exit code $?"; exec sleep 60',
+    );
+    await screenWith(/\[dev\]/);
+    await tmux('send-keys', '-t', '=tour:', "clear; echo 'hello from' a terminal", 'Enter');
+    const attached = await screenWith(/^hello from a terminal$/m);
+    await tmux('send-keys', '-t', '=tour:', 'C-b', 'd');
+    const detached = await screenWith(/exit code \d/);
+    return `${attached.trimEnd()}\n\n${detached.trimEnd()}\n`;
+  } finally {
+    await run(tools.tmux, ['-L', 'tour', 'kill-server'], { env }).catch(() => {});
+  }
+}

@@ -1,0 +1,74 @@
+/** Sorted by what the user does next; `cli/exit-codes.ts` gives each its exit code. */
+export type ErrorCode =
+  // report it
+  | 'bug'
+  // mend what was typed or configured
+  | 'usage'
+  | 'invalid-identifier'
+  | 'config'
+  // look what there is
+  | 'vm-not-found'
+  | 'session-not-found'
+  // name one
+  | 'ambiguous'
+  // sign in, or ask for access
+  | 'not-signed-in'
+  | 'azure-denied'
+  | 'ssh-denied'
+  // check the VM's identity
+  | 'host-key-changed'
+  | 'host-key-unknown'
+  // start the VM, mend the network, install tmux, try again
+  | 'vm-not-running'
+  | 'unreachable'
+  | 'timed-out'
+  | 'connection-lost'
+  | 'tmux-missing'
+  | 'tmux-failed'
+  | 'azure-failed'
+  | 'interrupted';
+
+/** One way the user could have meant it. */
+export interface Candidate {
+  readonly identifier: string;
+  readonly ip: string | null;
+}
+
+export interface Candidates {
+  /** The line above the list, without a colon: `Found on 2 VMs`. */
+  readonly title: string;
+  readonly items: readonly Candidate[];
+}
+
+export interface ErrorDetails {
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+  readonly candidates?: Candidates | undefined;
+}
+
+/** The only error that users see; adapters translate vendor errors into it once and keep `cause`. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly candidates: Candidates | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.hint = details.hint;
+    this.candidates = details.candidates;
+  }
+}
+
+/** Anything thrown, as an AppError; what is none already is a bug of ours. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  return new AppError('bug', messageOf(thrown), { cause: thrown });
+}
+
+/** The message of anything thrown, for the text around it. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(messageOf).join('; ');
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

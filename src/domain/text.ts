@@ -1,0 +1,21 @@
+// C0 and C1 controls, bidirectional controls, line and paragraph separators, the byte order mark: they can forge or garble a line.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences start with a control character
+const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)?/g;
+
+/** Text from a VM or from Azure, fit for one line of a terminal. */
+export function printable(text: string): string {
+  return text.replace(ESCAPES, '').replace(UNPRINTABLE, '');
+}
+
+/** `text`, at most `length` characters long, marked where it was cut. */
+export function shorten(text: string, length: number): string {
+  const characters = [...text];
+  return characters.length <= length ? text : `${characters.slice(0, Math.max(0, length - 1)).join('')}…`;
+}
+
+/** `1 VM`, `2 VMs`. */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,49 @@
+export type PowerState = 'Running' | 'Stopped' | 'Deallocated' | 'Starting' | 'Stopping' | 'Unknown';
+
+/** An Azure virtual machine, or an entry of a file inventory. Null where the source did not say. */
+export interface Vm {
+  /** Azure resource id (its case is not reliable), or `file:` and the name. */
+  readonly id: string;
+  /** What host keys are pinned to: Azure's `vmId`, which no other VM ever gets. */
+  readonly vmId: string;
+  readonly name: string;
+  readonly resourceGroup: string;
+  readonly subscriptionId: string;
+  readonly region: string;
+  readonly size: string;
+  readonly powerState: PowerState;
+  readonly publicIp: string | null;
+  readonly privateIp: string | null;
+  readonly adminUser: string | null;
+  readonly os: 'linux' | 'windows' | 'unknown';
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Tag names compare without case, as in Azure. */
+export function tagOf(vm: Vm, name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  const found = Object.entries(vm.tags).find(([key]) => key.toLowerCase() === wanted);
+  return found?.[1];
+}
+
+/** The address azlin uses: tag `azlin-ssh-host`, else the public, else the private one. */
+export function addressOf(vm: Vm): string | null {
+  return tagOf(vm, 'azlin-ssh-host') ?? vm.publicIp ?? vm.privateIp;
+}
+
+/** Whether SSH is worth trying. An unknown state is: only Azure's word that a VM is down counts. */
+export function mayAnswer(vm: Vm): boolean {
+  return vm.os !== 'windows' && (vm.powerState === 'Running' || vm.powerState === 'Unknown');
+}
+
+/** The order lists have, whatever order the source gave. */
+export function compareVms(a: Vm, b: Vm): number {
+  return compareText(a.name, b.name) || compareText(a.resourceGroup, b.resourceGroup) || compareText(a.id, b.id);
+}
+
+/** Without case first, so that lists read naturally; then exactly, so that the order is total. */
+function compareText(a: string, b: string): number {
+  const [x, y] = [a.toLowerCase(), b.toLowerCase()];
+  if (x !== y) return x < y ? -1 : 1;
+  return a === b ? 0 : a < b ? -1 : 1;
+}

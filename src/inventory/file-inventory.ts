@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../domain/clock.ts';
+import { AppError, messageOf } from '../domain/errors.ts';
+import type { PowerState, Vm } from '../domain/vm.ts';
+import type { Inventory } from './inventory.ts';
+
+const POWER_STATES: readonly PowerState[] = ['Running', 'Stopped', 'Deallocated', 'Starting', 'Stopping', 'Unknown'];
+
+const FIELDS = [
+  'name',
+  'address',
+  'private_address',
+  'user',
+  'port',
+  'resource_group',
+  'subscription',
+  'region',
+  'size',
+  'status',
+  'id',
+  'os',
+  'tags',
+];
+
+/** VMs from a TOML or JSON file: a list `vms` of records. Every mistake in it is an error that names the entry. */
+export function fileInventory(path: string, clock: Clock): Inventory {
+  return {
+    async listVms() {
+      const entries = entriesOf(await parse(path), path);
+      const vms = entries.map((entry, index) => vmOf(entry, `${path}: VM ${index + 1}`));
+      return { vms, warnings: [], fetchedAt: clock.now() };
+    },
+  };
+}
+
+async function parse(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new AppError('config', `Cannot read the inventory ${path}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'inventory.source and AZLIN_INVENTORY are "azure" or the path to a TOML or JSON file',
+    });
+  }
+  try {
+    if (path.endsWith('.json')) return JSON.parse(text);
+    return (await import('smol-toml')).parse(text);
+  } catch (error) {
+    throw new AppError('config', `Cannot read the inventory ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function entriesOf(document: unknown, path: string): readonly Readonly<Record<string, unknown>>[] {
+  const list = Array.isArray(document) ? document : (document as { vms?: unknown })?.vms;
+  if (Array.isArray(list) && list.every((entry) => typeof entry === 'object' && entry !== null)) return list;
+  throw new AppError('config', `The inventory ${path} has no list "vms"`, {
+    hint: '[[vms]] with name and address, one block for each VM',
+  });
+}
+
+function vmOf(entry: Readonly<Record<string, unknown>>, where: string): Vm {
+  const unknown = Object.keys(entry).find((key) => !FIELDS.includes(key));
+  if (unknown)
+    throw new AppError('config', `${where}: unknown field "${unknown}"`, { hint: `fields: ${FIELDS.join(', ')}` });
+  const text = (key: string): string | null => {
+    const value = entry[key];
+    if (value === undefined || value === null) return null;
+    if (typeof value === 'string') return value;
+    throw new AppError('config', `${where}: "${key}" must be a text`);
+  };
+  const name = text('name');
+  if (!name) throw new AppError('config', `${where}: "name" is missing`);
+  const resourceGroup = text('resource_group') ?? 'local';
+  const id = text('id') ?? `file:${resourceGroup}/${name}`.toLowerCase();
+  return {
+    id,
+    // Part of a line of known_hosts: no white space, no comma.
+    vmId: id.replace(/[\s,]/g, '_'),
+    name,
+    resourceGroup,
+    subscriptionId: text('subscription') ?? '',
+    region: text('region') ?? '',
+    size: text('size') ?? '',
+    powerState: powerState(text('status') ?? 'Running', where),
+    publicIp: text('address'),
+    privateIp: text('private_address'),
+    adminUser: text('user'),
+    os: text('os') === 'windows' ? 'windows' : 'linux',
+    tags: tagsOf(entry, where),
+  };
+}
+
+function powerState(value: string, where: string): PowerState {
+  const state = POWER_STATES.find((known) => known.toLowerCase() === value.toLowerCase());
+  if (state) return state;
+  throw new AppError('config', `${where}: "status" is "${value}"`, { hint: `one of ${POWER_STATES.join(', ')}` });
+}
+
+function tagsOf(entry: Readonly<Record<string, unknown>>, where: string): Record<string, string> {
+  const tags = entry['tags'] ?? {};
+  if (typeof tags !== 'object' || Array.isArray(tags)) throw new AppError('config', `${where}: "tags" must be a table`);
+  const texts = Object.fromEntries(Object.entries(tags).map(([key, value]) => [key, String(value)]));
+  const port = entry['port'];
+  return port === undefined ? texts : { 'azlin-ssh-port': String(port), ...texts };
+}

@@ -1,0 +1,21 @@
+import type { Vm } from '../domain/vm.ts';
+
+/** The VMs in scope, as one source saw them at one moment. */
+export interface Fleet {
+  readonly vms: readonly Vm[];
+  /** What the source could not see. */
+  readonly warnings: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly fetchedAt: number;
+}
+
+export interface VmQuery {
+  /** Skip any cache. */
+  readonly fresh: boolean;
+}
+
+/** Where VMs come from. */
+export interface Inventory {
+  /** Every VM in scope, in no particular order. Rejects with an AppError. */
+  listVms(query: VmQuery, signal: AbortSignal): Promise<Fleet>;
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+import { createApp } from './app.ts';
+import type { Interrupts, IoStreams } from './cli/command.ts';
+import { runProgram } from './cli/run-program.ts';
+import { AppError } from './domain/errors.ts';
+
+const io: IoStreams = {
+  stdin: () => process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+};
+
+const interrupts = processInterrupts();
+const exitCode = await runProgram({ argv: process.argv.slice(2), app: createApp(process), io, interrupts });
+process.exit(interrupts.exitCode() ?? exitCode);
+
+/** Signals as aborts; the second one of a kind that nobody took over ends at once. */
+function processInterrupts(): Interrupts & { exitCode(): number | undefined } {
+  const controller = new AbortController();
+  const handlers: (() => void)[] = [];
+  const restores = new Set<() => void>();
+  let exitCode: number | undefined;
+  const abort = (code: number) => {
+    if (controller.signal.aborted) process.exit(code);
+    exitCode = code;
+    controller.abort(new AppError('interrupted', 'Interrupted'));
+  };
+  process.on('SIGINT', () => (handlers.at(-1) ?? (() => abort(130)))());
+  process.on('SIGTERM', () => abort(143));
+  process.on('SIGHUP', () => abort(129));
+  process.on('exit', () => {
+    for (const restore of restores) restore();
+  });
+  // The reader has gone, as with `| head`; whoever writes sees it too and stops.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+  return {
+    signal: controller.signal,
+    takeOver(handler) {
+      handlers.push(handler);
+      return () => handlers.splice(handlers.indexOf(handler), 1);
+    },
+    onExit(restore) {
+      restores.add(restore);
+      return () => restores.delete(restore);
+    },
+    exitCode: () => exitCode,
+  };
+}

@@ -1,0 +1,53 @@
+import { sessionsNamed } from '../domain/session.ts';
+import type { Target } from '../targets/target.ts';
+import { attachArgv, statusError } from '../tmux/server.ts';
+import type { RemoteProcess, Terminal } from '../transport/transport.ts';
+import type { FleetAccess } from './fleet-access.ts';
+import { type Reached, withTarget } from './reach.ts';
+import { started } from './started.ts';
+
+export interface ConnectRequest {
+  readonly identifier: string;
+  /** Make the session if it is missing. A default session is always made. */
+  readonly create: boolean;
+  readonly terminal: Terminal;
+}
+
+export interface AttachedSession {
+  readonly target: Target;
+  /** The tmux client on its terminal. It has stdin and stdout; the caller bridges them. */
+  readonly process: RemoteProcess;
+}
+
+/** Attaches to a session. Does not touch the terminal of this process. */
+export function connectSession(
+  access: FleetAccess,
+  request: ConnectRequest,
+  signal: AbortSignal,
+): Promise<AttachedSession> {
+  return withTarget(access, request.identifier, signal, (reached) => attach(access, reached, request, signal));
+}
+
+async function attach(
+  access: FleetAccess,
+  { target, connection }: Reached,
+  { create, terminal }: ConnectRequest,
+  signal: AbortSignal,
+): Promise<AttachedSession> {
+  const argv = attachArgv(target.session, create || target.origin === 'default');
+  const process = await connection.spawn(argv, { terminal, signal });
+  // On a terminal stderr comes with stdout, but the stream must be read all the same.
+  process.stderr.resume();
+  await started({ access, target, process, signal });
+  return { target, process };
+}
+
+/** Rejects as `connectSession` would for a session that is not there. */
+export function requireSession(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<void> {
+  return withTarget(access, identifier, signal, async ({ target, tmux }) => {
+    if (target.origin === 'default') return;
+    const sessions = await tmux.list(signal);
+    if (sessionsNamed(sessions, target.session).length === 0)
+      throw statusError({ kind: 'missing', sessions }, target.hostname, target.session);
+  });
+}

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import type { Readable, Writable } from 'node:stream';
+import type { Outcome } from '../domain/outcome.ts';
+import { describeTarget, type Target } from '../targets/target.ts';
+import { execArgv, type ExecRequest as TmuxExec } from '../tmux/server.ts';
+import { runOverSsh } from '../transport/run-argv.ts';
+import { quoteArgv } from '../transport/shell-quote.ts';
+import type { RemoteProcess, RemoteSignal } from '../transport/transport.ts';
+import type { FleetAccess } from './fleet-access.ts';
+import { type Reached, withTarget } from './reach.ts';
+import { started } from './started.ts';
+
+export interface ExecRequest {
+  readonly identifier: string;
+  /** One word goes to the login shell as it is, several are quoted so that they arrive as they were. */
+  readonly command: readonly string[] | 'script' | 'script-errexit';
+  /** Whether something will be written to the command's standard input. A script comes there. */
+  readonly stdin: boolean;
+  /** Make the session if it is missing. A default session is always made. */
+  readonly create: boolean;
+  /** Milliseconds, enforced on the VM. */
+  readonly timeout: number | undefined;
+}
+
+/** A command that has started. Both outputs must be read. */
+export interface RunningCommand {
+  readonly target: Target;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Never rejects. Settles when the command has ended and its output has arrived. */
+  readonly outcome: Promise<Outcome>;
+  /** Signals the command's whole process group. */
+  kill(signal: RemoteSignal): void;
+  close(): void;
+}
+
+/** Starts a command in the session's context. Rejects with an AppError when it was not started. */
+export function execCommand(access: FleetAccess, request: ExecRequest, signal: AbortSignal): Promise<RunningCommand> {
+  return withTarget(access, request.identifier, signal, (reached) => start(access, reached, request, signal));
+}
+
+async function start(
+  access: FleetAccess,
+  reached: Reached,
+  request: ExecRequest,
+  signal: AbortSignal,
+): Promise<RunningCommand> {
+  const { target, connection } = reached;
+  const timeout =
+    request.timeout === undefined
+      ? undefined
+      : { ms: request.timeout, marker: `/tmp/azlin-${randomBytes(16).toString('hex')}` };
+  const create = request.create || target.origin === 'default';
+  const argv = execArgv({ session: target.session, create, run: runOf(request), stdin: request.stdin, timeout });
+  const process = await connection.spawn(argv, { signal });
+  const [, place] = await started({ access, target, process, signal });
+  if (place === 'no-cwd')
+    access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
+  return {
+    target,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    outcome: outcomeOf({ access, reached, process, timeout, startedAt: access.clock.now() }),
+    kill: (name) => process.kill(name),
+    close: () => process.close(),
+  };
+}
+
+function runOf({ command }: ExecRequest): TmuxExec['run'] {
+  if (command === 'script') return { kind: 'script' };
+  if (command === 'script-errexit') return { kind: 'errexit' };
+  const [only = ''] = command;
+  return { kind: 'command', command: command.length === 1 ? only : quoteArgv(command) };
+}
+
+interface Ending {
+  readonly access: FleetAccess;
+  readonly reached: Reached;
+  readonly process: RemoteProcess;
+  readonly timeout: { readonly ms: number; readonly marker: string } | undefined;
+  readonly startedAt: number;
+}
+
+async function outcomeOf({ access, reached, process, timeout, startedAt }: Ending): Promise<Outcome> {
+  const exit = await process.exit;
+  if (exit.kind === 'lost' || !timeout) return exit;
+  // Only a command that ran for about that long is worth the question whether the timeout ended it.
+  if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
+  return (await timedOut(access, reached, timeout.marker)) ? { kind: 'timed-out' } : exit;
+}
+
+/** The watchdog on the VM leaves a directory when it ends a command; taking it away answers the question exactly once. */
+async function timedOut(access: FleetAccess, { target, connection }: Reached, marker: string): Promise<boolean> {
+  const run = runOverSsh({
+    connection,
+    endpoint: target.endpoint,
+    clock: access.clock,
+    deadline: access.commandDeadline,
+  });
+  try {
+    const { code } = await run(['rmdir', marker], new AbortController().signal);
+    return code === 0;
+  } catch (error) {
+    access.warn(
+      `${describeTarget(target)}: cannot tell whether the timeout ended the command: ${(error as Error).message}`,
+    );
+    return false;
+  }
+}

@@ -1,0 +1,75 @@
+import { AppError } from '../domain/errors.ts';
+import { mayAnswer, type Vm } from '../domain/vm.ts';
+import { describeTarget, type Target } from '../targets/target.ts';
+import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
+import { runOverSsh } from '../transport/run-argv.ts';
+import type { Connection } from '../transport/transport.ts';
+import type { FleetAccess } from './fleet-access.ts';
+
+/** A target whose VM is connected. */
+export interface Reached {
+  readonly target: Target;
+  readonly connection: Connection;
+  readonly tmux: TmuxServer;
+}
+
+/**
+ * Resolves, connects and calls `use`. When that fails in a way that old data explains (the VM moved, stopped, or the session is
+ * gone), it is done once more with fresh data before the error is given. `use` must fail with `session-not-found` only while
+ * nothing has happened yet.
+ */
+export async function withTarget<T>(
+  access: FleetAccess,
+  identifier: string,
+  signal: AbortSignal,
+  use: (reached: Reached) => Promise<T>,
+): Promise<T> {
+  const target = await access.resolver.resolve(identifier, { fresh: false }, signal);
+  try {
+    return await use(await reach(access, target, signal));
+  } catch (error) {
+    if (!(error instanceof AppError) || !mayBeStale(target, error)) throw error;
+    access.trace(`${describeTarget(target)}: ${error.message}; looking it up afresh`);
+    const again = await access.resolver.resolve(identifier, { fresh: true }, signal);
+    if (isSame(target, again)) throw error;
+    return use(await reach(access, again, signal));
+  }
+}
+
+async function reach(access: FleetAccess, target: Target, signal: AbortSignal): Promise<Reached> {
+  const { endpoint, vm } = target;
+  if (vm && !mayAnswer(vm)) throw notRunning(vm, target);
+  const connection = await access.transport.connect(endpoint, signal);
+  const run = runOverSsh({ connection, endpoint, clock: access.clock, deadline: access.commandDeadline });
+  return { target, connection, tmux: tmuxServer(run, target.hostname) };
+}
+
+function mayBeStale({ cached, origin }: Target, { code }: AppError): boolean {
+  if (!cached) return false;
+  if (code === 'session-not-found') return origin === 'found';
+  return code === 'vm-not-running' || code === 'unreachable' || code === 'timed-out';
+}
+
+function isSame(a: Target, b: Target): boolean {
+  return (
+    a.endpoint.address === b.endpoint.address &&
+    a.endpoint.port === b.endpoint.port &&
+    a.session === b.session &&
+    a.vm?.powerState === b.vm?.powerState
+  );
+}
+
+function notRunning(vm: Vm, target: Target): AppError {
+  if (vm.os === 'windows')
+    return new AppError(
+      'vm-not-running',
+      `Cannot connect to "${target.hostname}": it runs Windows, and azlin needs tmux`,
+    );
+  return new AppError(
+    'vm-not-running',
+    `Cannot connect to "${target.hostname}": the VM is ${vm.powerState.toLowerCase()}`,
+    {
+      hint: `az vm start --resource-group ${vm.resourceGroup} --name ${vm.name}`,
+    },
+  );
+}

@@ -1,0 +1,53 @@
+import { AppError } from '../domain/errors.ts';
+import { type Session, sessionNameProblem, sessionsNamed } from '../domain/session.ts';
+import { statusError } from '../tmux/server.ts';
+import type { FleetAccess } from './fleet-access.ts';
+import { type Reached, withTarget } from './reach.ts';
+
+export interface NamedSession {
+  readonly hostname: string;
+  readonly session: string;
+  /** The friendly name, null when it has none. */
+  readonly sessionName: string | null;
+}
+
+export interface NameRequest {
+  readonly identifier: string;
+  /** Undefined shows the friendly name, null removes it. */
+  readonly friendlyName: string | null | undefined;
+}
+
+/** Shows, sets or removes the friendly name of a session. It lives on the tmux session, so the whole team sees it. */
+export function nameSession(access: FleetAccess, request: NameRequest, signal: AbortSignal): Promise<NamedSession> {
+  const { friendlyName } = request;
+  const problem = friendlyName ? sessionNameProblem(friendlyName) : undefined;
+  if (problem) throw new AppError('usage', `Cannot use the friendly name "${friendlyName}": ${problem}`);
+  return withTarget(access, request.identifier, signal, async (reached) => {
+    const { target, tmux } = reached;
+    const sessions = await tmux.list(signal);
+    const session = theSession(sessions, reached);
+    const named = { hostname: target.hostname, session: session.name };
+    if (friendlyName === undefined) return { ...named, sessionName: session.friendlyName };
+    if (friendlyName !== null) refuseTaken(sessions, session, friendlyName, target.hostname);
+    await tmux.setFriendlyName(session.name, friendlyName, signal);
+    await access.survey.forget(target.endpoint);
+    return { ...named, sessionName: friendlyName };
+  });
+}
+
+function theSession(sessions: readonly Session[], { target }: Reached): Session {
+  const found = sessionsNamed(sessions, target.session);
+  const [session] = found;
+  if (!session) throw statusError({ kind: 'missing', sessions }, target.hostname, target.session);
+  if (found.length > 1) throw statusError({ kind: 'ambiguous', sessions }, target.hostname, target.session);
+  return session;
+}
+
+/** A friendly name counts as a session name: two sessions of one VM must not share one. */
+function refuseTaken(sessions: readonly Session[], own: Session, name: string, hostname: string): void {
+  const other = sessions.find((one) => one.name !== own.name && (one.name === name || one.friendlyName === name));
+  if (other)
+    throw new AppError('usage', `"${name}" already means the session "${other.name}" on "${hostname}"`, {
+      hint: `azlin session ${hostname}:${other.name} --clear   removes a friendly name`,
+    });
+}

@@ -1,0 +1,47 @@
+import { withDeadline } from '../domain/deadline.ts';
+import { formatDuration } from '../domain/duration.ts';
+import { AppError } from '../domain/errors.ts';
+import { describeTarget, type Target } from '../targets/target.ts';
+import { statusError } from '../tmux/server.ts';
+import { takeStatus } from '../tmux/status.ts';
+import type { RemoteProcess } from '../transport/transport.ts';
+import type { FleetAccess } from './fleet-access.ts';
+
+export interface Starting {
+  readonly access: FleetAccess;
+  readonly target: Target;
+  readonly process: RemoteProcess;
+  readonly signal: AbortSignal;
+}
+
+/** Waits until the script on the VM says that it is in the session, and gives the words of its status. Rejects with an AppError. */
+export async function started({ access, target, process, signal }: Starting): Promise<readonly string[]> {
+  const ms = access.commandDeadline;
+  const expired = () =>
+    new AppError(
+      'timed-out',
+      `"${describeTarget(target)}" did not answer in ${formatDuration(ms)}; nothing was started`,
+      {
+        hint: "the VM may be overloaded, or the login shell's start-up files may wait for something",
+      },
+    );
+  try {
+    const status = await withDeadline({ clock: access.clock, ms, signal, expired }, () => takeStatus(process.stdout));
+    if (status?.kind === 'ok') {
+      if (status.words[0] === '1') await access.survey.forget(target.endpoint);
+      return status.words;
+    }
+    if (status) throw statusError(status, target.hostname, target.session);
+  } catch (error) {
+    process.stdout.resume();
+    process.stderr.resume();
+    process.close();
+    throw error;
+  }
+  process.stderr.resume();
+  const exit = await process.exit;
+  if (exit.kind === 'lost') throw exit.cause;
+  throw new AppError('tmux-failed', `Cannot enter "${describeTarget(target)}": the VM said nothing`, {
+    hint: 'try again',
+  });
+}

@@ -1,0 +1,64 @@
+import { distance } from 'fastest-levenshtein';
+import { AppError, type Candidates } from '../domain/errors.ts';
+import { count } from '../domain/text.ts';
+import { addressOf, compareVms, type Vm } from '../domain/vm.ts';
+import type { HostRef } from './identifier.ts';
+
+type VmRef = Extract<HostRef, { kind: 'vm' }>;
+
+/** The VMs that the reference names. Azure compares names without case, so we do. */
+export function matchVms(vms: readonly Vm[], { name, resourceGroup }: VmRef): readonly Vm[] {
+  return vms
+    .filter((vm) => same(vm.name, name) && (resourceGroup === undefined || same(vm.resourceGroup, resourceGroup)))
+    .sort(compareVms);
+}
+
+/** Up to `most` of the known names, the nearest first, none that has little in common with `text`. */
+export function nearestNames(text: string, names: readonly string[], most = 5): readonly string[] {
+  const wanted = text.toLowerCase();
+  return [...new Set(names)]
+    .map((name) => ({ name, away: awayness(wanted, name.toLowerCase()) }))
+    .filter(({ name, away }) => away <= Math.max(1, Math.floor(Math.max(wanted.length, name.length) / 3)))
+    .sort((a, b) => a.away - b.away || (a.name < b.name ? -1 : 1))
+    .slice(0, most)
+    .map(({ name }) => name);
+}
+
+/** A name is unique as it is in most fleets; where it is not, the resource group tells. */
+export function qualifiedName(vm: Vm, vms: readonly Vm[]): string {
+  return vms.filter((other) => same(other.name, vm.name)).length > 1 ? `${vm.resourceGroup}/${vm.name}` : vm.name;
+}
+
+/** A VM name that stands in several resource groups. `session`: the half after the colon, when there was one. */
+export function ambiguousVm(ref: VmRef, found: readonly Vm[], session: string | undefined): AppError {
+  const items = found.map((vm) => ({
+    identifier: `${vm.resourceGroup}/${vm.name}${session === undefined ? '' : `:${session}`}`,
+    ip: addressOf(vm),
+  }));
+  return new AppError('ambiguous', `Ambiguous VM name "${ref.name}"`, {
+    candidates: { title: `Found in ${count(found.length, 'resource group')}`, items },
+    hint: `azlin connect ${items[0]?.identifier}`,
+  });
+}
+
+/** Nothing of that name, with the names that come near. */
+export function nothingNamed(
+  message: string,
+  code: 'vm-not-found' | 'session-not-found',
+  near: readonly string[],
+): AppError {
+  const candidates: Candidates | undefined =
+    near.length === 0
+      ? undefined
+      : { title: 'Did you mean', items: near.map((identifier) => ({ identifier, ip: null })) };
+  return new AppError(code, message, { candidates, hint: 'azlin list   shows what there is' });
+}
+
+// A name that starts or ends like the wanted one is near, however long the rest: `prod` for `prodvm`.
+function awayness(wanted: string, name: string): number {
+  return wanted.length >= 3 && name.includes(wanted) ? 1 : distance(wanted, name);
+}
+
+function same(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}

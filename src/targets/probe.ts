@@ -1,0 +1,55 @@
+import type { Clock } from '../domain/clock.ts';
+import { withDeadline } from '../domain/deadline.ts';
+import { formatDuration } from '../domain/duration.ts';
+import { AppError, type ErrorCode } from '../domain/errors.ts';
+import type { Session } from '../domain/session.ts';
+import { tmuxServer } from '../tmux/server.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+import { runOverSsh } from '../transport/run-argv.ts';
+import type { Transport } from '../transport/transport.ts';
+
+/** How asking a VM for its sessions went. `skipped`: it was not asked. */
+export type Probe = 'ok' | 'unreachable' | 'denied' | 'timed-out' | 'no-tmux' | 'skipped';
+
+export type Answer =
+  | { readonly probe: 'ok'; readonly sessions: readonly Session[] }
+  | { readonly probe: Exclude<Probe, 'ok'>; readonly reason: string };
+
+export interface ProbeSettings {
+  readonly transport: Transport;
+  readonly clock: Clock;
+}
+
+const PROBES: Partial<Record<ErrorCode, Exclude<Probe, 'ok' | 'skipped'>>> = {
+  'ssh-denied': 'denied',
+  'host-key-changed': 'denied',
+  'host-key-unknown': 'denied',
+  'timed-out': 'timed-out',
+  unreachable: 'unreachable',
+  'connection-lost': 'unreachable',
+  config: 'unreachable',
+  'tmux-missing': 'no-tmux',
+  'tmux-failed': 'no-tmux',
+};
+
+/** Asks one VM for its sessions, within `ms`. A VM that cannot be asked is an answer; only an interrupt or a bug rejects. */
+export async function probeSessions(
+  { transport, clock }: ProbeSettings,
+  endpoint: () => Endpoint,
+  ms: number,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const expired = () => new AppError('timed-out', `timed out after ${formatDuration(ms)}`);
+  try {
+    return await withDeadline({ clock, ms, signal, expired }, async (limited) => {
+      const to = endpoint();
+      const connection = await transport.connect(to, limited);
+      const run = runOverSsh({ connection, endpoint: to, clock, deadline: ms });
+      return { probe: 'ok', sessions: await tmuxServer(run, to.label).list(limited) };
+    });
+  } catch (error) {
+    const probe = error instanceof AppError ? PROBES[error.code] : undefined;
+    if (!probe || signal.aborted) throw error;
+    return { probe, reason: (error as AppError).message };
+  }
+}

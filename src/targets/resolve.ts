@@ -1,0 +1,218 @@
+import type { Clock } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
+import { type Session, sessionsNamed } from '../domain/session.ts';
+import { count } from '../domain/text.ts';
+import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
+import type { Fleet, Inventory } from '../inventory/inventory.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+import { type HostRef, type Identifier, parseIdentifier } from './identifier.ts';
+import { ambiguousVm, matchVms, nearestNames, nothingNamed, qualifiedName } from './match.ts';
+import type { Survey, SurveyResult } from './survey.ts';
+import type { Target } from './target.ts';
+
+export interface ResolverSettings {
+  readonly clock: Clock;
+  readonly inventory: Inventory;
+  readonly survey: Survey;
+  readonly endpointOfVm: (vm: Vm, user: string | undefined) => Endpoint;
+  readonly endpointOfAddress: (address: string, user: string | undefined) => Endpoint;
+  readonly defaultSession: string;
+  /** Milliseconds the fleet has to answer. */
+  readonly deadline: number;
+  /** Milliseconds an earlier answer of a VM may be old. */
+  readonly sessionsTtl: number;
+  readonly trace: (line: string) => void;
+  readonly warn: (line: string) => void;
+}
+
+export interface Resolver {
+  /** `fresh` uses no earlier answer of anybody. Rejects with `invalid-identifier`, `ambiguous`, `vm-not-found`, `session-not-found`. */
+  resolve(text: string, options: { readonly fresh: boolean }, signal: AbortSignal): Promise<Target>;
+}
+
+export function resolver(settings: ResolverSettings): Resolver {
+  return {
+    async resolve(text, { fresh }, signal) {
+      const identifier = parseIdentifier(text);
+      const ask = { settings, text, identifier, signal };
+      const first = await attempt({ ...ask, fresh });
+      if (first.target) return traced(settings, text, first.target);
+      if (fresh || !first.cached) throw first.error;
+      settings.trace(`resolve: "${text}" is not in the cached data, asking afresh`);
+      const second = await attempt({ ...ask, fresh: true });
+      if (second.target) return traced(settings, text, second.target);
+      throw second.error;
+    },
+  };
+}
+
+interface Attempt {
+  readonly settings: ResolverSettings;
+  readonly text: string;
+  readonly identifier: Identifier;
+  readonly fresh: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** `cached`: whether asking afresh could find what is missing. */
+type Found =
+  | { readonly target: Target; readonly error?: never; readonly cached: boolean }
+  | { readonly target?: never; readonly error: AppError; readonly cached: boolean };
+
+async function attempt(asked: Attempt): Promise<Found> {
+  const { settings, identifier, fresh, signal } = asked;
+  const { host } = identifier;
+  if (host?.kind === 'address') return { target: addressTarget(settings, host, identifier.session), cached: false };
+  const started = settings.clock.now();
+  const fleet = await settings.inventory.listVms({ fresh }, signal);
+  for (const warning of fleet.warnings) settings.warn(warning);
+  const cached = fleet.fetchedAt < started;
+  if (identifier.kind === 'compound') return compoundTarget(asked, fleet, cached);
+  return bareTarget(asked, fleet, cached);
+}
+
+function addressTarget(
+  settings: ResolverSettings,
+  host: HostRef & { kind: 'address' },
+  session: string | undefined,
+): Target {
+  return {
+    hostname: host.address.includes(':') ? `[${host.address}]` : host.address,
+    endpoint: settings.endpointOfAddress(host.address, host.user),
+    vm: null,
+    session: session ?? settings.defaultSession,
+    origin: session === undefined ? 'default' : 'named',
+    cached: false,
+  };
+}
+
+function compoundTarget({ settings, identifier }: Attempt, fleet: Fleet, cached: boolean): Found {
+  const { host, session } = identifier as Identifier & { kind: 'compound' };
+  const ref = host as HostRef & { kind: 'vm' };
+  const vms = matchVms(fleet.vms, ref);
+  const [vm] = vms;
+  if (!vm) return { error: noSuchVm(ref, fleet), cached };
+  if (vms.length > 1) return { error: ambiguousVm(ref, vms, session), cached };
+  return { target: vmTarget({ settings, fleet, vm, user: ref.user, session, origin: 'named', cached }), cached };
+}
+
+async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): Promise<Found> {
+  const { settings, text, identifier, fresh, signal } = asked;
+  const ref = identifier.host?.kind === 'vm' ? identifier.host : undefined;
+  let cached = fleetCached;
+  let names: readonly string[] = [];
+  if (identifier.session !== undefined) {
+    const surveyed = await askFleet(settings, fleet, fresh, signal);
+    cached ||= surveyed.cached;
+    names = sessionNames(surveyed);
+    const hits = sessionHits(surveyed, identifier.session);
+    const [hit] = hits;
+    warnUnproven(settings, surveyed, identifier.session);
+    if (hits.length > 1) return { error: ambiguousSession(identifier.session, hits, fleet), cached };
+    if (hit) {
+      const { vm, session } = hit;
+      return {
+        target: vmTarget({ settings, fleet, vm, user: undefined, session: session.name, origin: 'found', cached }),
+        cached,
+      };
+    }
+    settings.trace(`resolve: no session is named "${identifier.session}"`);
+  }
+  const vms = ref ? matchVms(fleet.vms, ref) : [];
+  const [vm] = vms;
+  if (ref && vms.length > 1) return { error: ambiguousVm(ref, vms, undefined), cached };
+  if (ref && vm) {
+    const session = settings.defaultSession;
+    return { target: vmTarget({ settings, fleet, vm, user: ref.user, session, origin: 'default', cached }), cached };
+  }
+  if (identifier.session === undefined && ref) return { error: noSuchVm(ref, fleet), cached };
+  const near = nearestNames(text, [...names, ...fleet.vms.map((one) => one.name)]);
+  return { error: nothingNamed(`No session and no VM is named "${text}"`, 'session-not-found', near), cached };
+}
+
+interface VmTarget {
+  readonly settings: ResolverSettings;
+  readonly fleet: Fleet;
+  readonly vm: Vm;
+  readonly user: string | undefined;
+  readonly session: string;
+  readonly origin: Target['origin'];
+  readonly cached: boolean;
+}
+
+function vmTarget({ settings, fleet, vm, user, session, origin, cached }: VmTarget): Target {
+  const hostname = qualifiedName(vm, fleet.vms);
+  return { hostname, endpoint: settings.endpointOfVm(vm, user), vm, session, origin, cached };
+}
+
+function askFleet(
+  settings: ResolverSettings,
+  fleet: Fleet,
+  fresh: boolean,
+  signal: AbortSignal,
+): Promise<SurveyResult> {
+  const vms = fleet.vms.filter(mayAnswer).sort(compareVms);
+  settings.trace(`resolve: asking ${count(vms.length, 'running VM')} for their sessions`);
+  const { deadline, sessionsTtl } = settings;
+  return settings.survey.ask({ vms, maxAge: fresh ? 0 : sessionsTtl, deadline, wholeDeadline: deadline }, signal);
+}
+
+interface Hit {
+  readonly vm: Vm;
+  readonly session: Session;
+}
+
+function sessionHits({ answers }: SurveyResult, name: string): readonly Hit[] {
+  return [...answers]
+    .flatMap(([vm, answer]) =>
+      answer.probe === 'ok' ? sessionsNamed(answer.sessions, name).map((session) => ({ vm, session })) : [],
+    )
+    .sort((a, b) => compareVms(a.vm, b.vm));
+}
+
+function sessionNames({ answers }: SurveyResult): readonly string[] {
+  return [...answers.values()].flatMap((answer) =>
+    answer.probe === 'ok'
+      ? answer.sessions.flatMap(({ name, friendlyName }) => (friendlyName ? [name, friendlyName] : [name]))
+      : [],
+  );
+}
+
+function ambiguousSession(name: string, hits: readonly Hit[], fleet: Fleet): AppError {
+  const items = hits.map(({ vm, session }) => ({
+    identifier: `${qualifiedName(vm, fleet.vms)}:${session.name}`,
+    ip: addressOf(vm),
+  }));
+  const vms = new Set(hits.map(({ vm }) => vm)).size;
+  return new AppError('ambiguous', `Ambiguous session name "${name}"`, {
+    candidates: { title: `Found on ${count(vms, 'VM')}`, items },
+    hint: `azlin connect ${items[0]?.identifier}`,
+  });
+}
+
+/** Where a VM could not be asked, uniqueness was not proven. */
+function warnUnproven({ warn }: ResolverSettings, { answers }: SurveyResult, name: string): void {
+  for (const [vm, answer] of answers)
+    if (answer.probe !== 'ok' && answer.probe !== 'no-tmux')
+      warn(`${vm.name} could not be asked whether it has a session "${name}": ${answer.reason}`);
+}
+
+function noSuchVm(ref: HostRef & { kind: 'vm' }, fleet: Fleet): AppError {
+  const named = ref.resourceGroup === undefined ? ref.name : `${ref.resourceGroup}/${ref.name}`;
+  return nothingNamed(
+    `No VM is named "${named}"`,
+    'vm-not-found',
+    nearestNames(
+      ref.name,
+      fleet.vms.map((vm) => vm.name),
+    ),
+  );
+}
+
+function traced({ trace }: ResolverSettings, text: string, target: Target): Target {
+  const { endpoint, origin } = target;
+  trace(
+    `resolve: "${text}" is ${target.hostname}:${target.session} (${origin} session) at ${endpoint.user}@${endpoint.address} port ${endpoint.port}`,
+  );
+  return target;
+}

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import type { Clock } from '../domain/clock.ts';
+import { formatDuration } from '../domain/duration.ts';
+import type { Vm } from '../domain/vm.ts';
+import { readCache, writeCache } from '../inventory/cache-file.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+import type { Answer } from './probe.ts';
+
+export interface SurveySettings {
+  readonly clock: Clock;
+  readonly cacheDirectory: string;
+  readonly endpointOf: (vm: Vm) => Endpoint;
+  readonly probe: (endpoint: () => Endpoint, ms: number, signal: AbortSignal) => Promise<Answer>;
+  readonly warn: (line: string) => void;
+}
+
+export interface SurveyRequest {
+  readonly vms: readonly Vm[];
+  /** Milliseconds an earlier answer may be old; 0 always asks. */
+  readonly maxAge: number;
+  /** Milliseconds for each VM. */
+  readonly deadline: number;
+  /** Milliseconds for all of them; those not asked by then are answered `timed-out`. */
+  readonly wholeDeadline: number;
+  readonly onAnswer?: (vm: Vm, answer: Answer) => void;
+}
+
+export interface SurveyResult {
+  /** One for each VM that was asked for. */
+  readonly answers: ReadonlyMap<Vm, Answer>;
+  /** Whether any answer is from an earlier survey. */
+  readonly cached: boolean;
+}
+
+/** Asks many VMs for their sessions at once, and remembers what they said. */
+export interface Survey {
+  ask(request: SurveyRequest, signal: AbortSignal): Promise<SurveyResult>;
+  /** Drops what is remembered of a VM: its sessions were just changed. */
+  forget(endpoint: Endpoint): Promise<void>;
+}
+
+const CONCURRENCY = 32;
+/** A VM that did not answer is not waited for again for this long. */
+const SILENCE_TTL = 60_000;
+const KEEP = 3_600_000;
+
+interface Remembered {
+  readonly askedAt: number;
+  readonly answer: Answer;
+}
+type Memory = Record<string, Remembered>;
+
+export function survey(settings: SurveySettings): Survey {
+  const { clock, endpointOf, probe, warn } = settings;
+  const path = join(settings.cacheDirectory, 'sessions.json');
+
+  const recall = async () => (await readCache(path, isMemory, warn)) ?? {};
+  const remember = async (fresh: Memory) => {
+    const limit = clock.now() - KEEP;
+    const kept = Object.entries(await recall()).filter(([, { askedAt }]) => askedAt > limit);
+    await writeCache(path, { ...Object.fromEntries(kept), ...fresh }, warn);
+  };
+  const keyOf = (vm: Vm) => {
+    try {
+      return keyOfEndpoint(endpointOf(vm));
+    } catch {
+      // A VM without an endpoint cannot be asked; the probe says why.
+      return vm.vmId;
+    }
+  };
+  const usable = (kept: Remembered | undefined, maxAge: number) => {
+    if (!kept || maxAge === 0) return false;
+    const age = Math.abs(clock.now() - kept.askedAt);
+    const silent = kept.answer.probe === 'timed-out' || kept.answer.probe === 'unreachable';
+    return age < (silent ? SILENCE_TTL : maxAge);
+  };
+
+  return {
+    async ask({ vms, maxAge, deadline, wholeDeadline, onAnswer }, signal) {
+      const memory = maxAge === 0 ? {} : await recall();
+      const until = clock.now() + wholeDeadline;
+      const answers = new Map<Vm, Answer>();
+      const fresh: Memory = {};
+      const queue = [...vms];
+      let cached = false;
+      const worker = async () => {
+        for (let vm = queue.shift(); vm; vm = queue.shift()) {
+          const key = keyOf(vm);
+          const kept = memory[key];
+          const left = Math.min(deadline, until - clock.now());
+          const current = vm;
+          let answer: Answer;
+          if (kept && usable(kept, maxAge)) {
+            cached = true;
+            answer = kept.answer;
+          } else if (left <= 0) {
+            answer = { probe: 'timed-out', reason: `not asked within ${formatDuration(wholeDeadline)}` };
+          } else {
+            answer = await probe(() => endpointOf(current), left, signal);
+            fresh[key] = { askedAt: clock.now(), answer };
+          }
+          answers.set(vm, answer);
+          onAnswer?.(vm, answer);
+        }
+      };
+      await Promise.all(Array.from({ length: Math.min(CONCURRENCY, vms.length) }, worker));
+      if (Object.keys(fresh).length > 0) await remember(fresh);
+      return { answers, cached };
+    },
+
+    async forget(endpoint) {
+      const { [keyOfEndpoint(endpoint)]: known, ...rest } = await recall();
+      if (known) await writeCache(path, rest, warn);
+    },
+  };
+}
+
+function keyOfEndpoint({ user, hostKeyAlias, port }: Endpoint): string {
+  return `${user}@${hostKeyAlias}:${port}`;
+}
+
+function isMemory(value: unknown): value is Memory {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((kept) => {
+      const { askedAt, answer } = (kept ?? {}) as Partial<Remembered>;
+      return (
+        typeof askedAt === 'number' &&
+        (answer?.probe !== 'ok' ? typeof answer?.probe === 'string' : Array.isArray(answer.sessions))
+      );
+    })
+  );
+}

@@ -1,0 +1,21 @@
+import type { Vm } from '../domain/vm.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+
+/** A VM and a session on it. */
+export interface Target {
+  /** What the user would type to name the VM: its name, `rg/name` where the name is not unique, or an address. */
+  readonly hostname: string;
+  readonly endpoint: Endpoint;
+  /** Null for a bare address. */
+  readonly vm: Vm | null;
+  readonly session: string;
+  /** `named` by the user, `found` on the VM by its name, or the `default` session of a host. */
+  readonly origin: 'named' | 'found' | 'default';
+  /** Whether it rests on data that may be out of date. */
+  readonly cached: boolean;
+}
+
+/** `myvm:dev`. */
+export function describeTarget({ hostname, session }: Target): string {
+  return `${hostname}:${session}`;
+}

@@ -1,0 +1,35 @@
+import password from '@inquirer/password';
+import search from '@inquirer/search';
+import { AppError } from '../domain/errors.ts';
+
+/** A passphrase, not shown while it is typed. */
+export function askPassphrase(question: string, output: NodeJS.WriteStream): Promise<string> {
+  return interruptible(password({ message: question }, { output }));
+}
+
+export interface Picking {
+  readonly message: string;
+  readonly choices: readonly { readonly value: string; readonly label: string }[];
+  /** Where the prompt is drawn; stdout is for data. */
+  readonly output: NodeJS.WriteStream;
+}
+
+/** One of the choices, found by typing a part of it. */
+export function pickOne({ message, choices, output }: Picking, signal: AbortSignal): Promise<string> {
+  const source = (typed: string | undefined) => {
+    const words = (typed ?? '').toLowerCase().split(/\s+/);
+    return choices
+      .filter(({ label }) => words.every((word) => label.toLowerCase().includes(word)))
+      .map(({ value, label }) => ({ value, name: label, short: value }));
+  };
+  return interruptible(search<string>({ message, source, pageSize: 12 }, { output, signal }));
+}
+
+/** Ctrl-C at a prompt is an interrupt like any other. */
+async function interruptible<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw new AppError('interrupted', 'Interrupted', { cause: error });
+  }
+}

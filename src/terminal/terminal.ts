@@ -1,0 +1,61 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ExitStatus, RemoteProcess, Terminal } from '../transport/transport.ts';
+
+/** The user's own terminal. */
+export interface TerminalStreams {
+  readonly input: Readable & { setRawMode(raw: boolean): unknown };
+  readonly output: Writable & { readonly columns: number; readonly rows: number };
+  /** The value of TERM. */
+  readonly term: string;
+}
+
+export function sizeOf({ output, term }: TerminalStreams): Terminal {
+  return { term, columns: output.columns || 80, rows: output.rows || 24 };
+}
+
+// What a tmux client turns on and can no longer turn off when it is cut: alternate screen, hidden cursor, mouse, focus events,
+// bracketed paste, application keys, colours.
+const RESET =
+  '\u001b[?1049l\u001b[?25h\u001b[?1000l\u001b[?1002l\u001b[?1003l\u001b[?1004l\u001b[?1006l\u001b[?2004l\u001b[?1l\u001b>\u001b[0m';
+
+/** Puts raw mode back, and the screen too when the far side could not. Can be called at any moment, more than once. */
+export type Restore = (screen: 'keep' | 'reset') => void;
+
+/**
+ * Gives the terminal to a remote process until that ends: every key, every byte, every change of size. `onRaw` gets the function
+ * that restores the terminal, for a process that must end early.
+ */
+export async function bridgeTerminal(
+  process: RemoteProcess,
+  terminal: TerminalStreams,
+  onRaw: (restore: Restore | undefined) => void,
+): Promise<ExitStatus> {
+  const { input, output } = terminal;
+  const resize = () => process.resize(output.columns, output.rows);
+  let raw = true;
+  const restore: Restore = (screen) => {
+    if (!raw) return;
+    raw = false;
+    input.setRawMode(false);
+    if (screen === 'reset') output.write(RESET);
+  };
+  input.setRawMode(true);
+  onRaw(restore);
+  input.pipe(process.stdin, { end: false });
+  process.stdout.pipe(output, { end: false });
+  output.on('resize', resize);
+  // The size may have changed while the session was being opened.
+  resize();
+  let exit: ExitStatus | undefined;
+  try {
+    exit = await process.exit;
+    return exit;
+  } finally {
+    output.off('resize', resize);
+    input.unpipe(process.stdin);
+    input.pause();
+    process.stdout.unpipe(output);
+    restore(exit?.kind === 'exited' ? 'keep' : 'reset');
+    onRaw(undefined);
+  }
+}

@@ -1,0 +1,87 @@
+import { FIND } from './scripts.ts';
+
+/*
+ * `exec`: one tmux call tells where the session is and what its environment holds, then the user's command takes this
+ * script's place, so that sshd reports the command's own end. Arguments after the session's name and `create`: $3 what to run
+ * (`command`, `script`, `errexit`), $4 the command, $5 `stdin` when the command reads it, $6 and $7 the whole and the fractional
+ * seconds of a timeout (empty without one), $8 the directory whose existence says that the timeout ended the command.
+ */
+
+// Statements of `tmux show-environment -s`, only those that are safe to evaluate: an exported bash function, say, has a name that
+// no assignment can have. What follows the line azlin-cwd: is the directory, line breaks included.
+const ENVIRONMENT_AWK = `
+function wanted(name) { return name !~ /^(SHLVL|PWD|OLDPWD|_|IFS|TERM|TMUX|TMUX_PANE|SHELLOPTS|BASHOPTS|UID|EUID|PPID)$/ && name !~ /^(azlin_|BASH_)/ }
+NR == 1 { next }
+rest { path = path "\\n" $0; next }
+!open && /^azlin-cwd:/ { path = substr($0, 11); rest = 1; next }
+!open && /^unset [A-Za-z_][A-Za-z0-9_]*;$/ { if (wanted(substr($0, 7, length($0) - 7))) print; next }
+!open && !/="/ { next }
+!open { good = match($0, /^[A-Za-z_][A-Za-z0-9_]*="/) && wanted(substr($0, 1, RLENGTH - 2)); statement = $0 }
+open { statement = statement "\\n" $0 }
+{
+  line = $0
+  gsub(/\\\\./, "", line)
+  quotes += gsub(/"/, "", line)
+  open = quotes % 2
+  if (!open) { if (good) print statement; quotes = 0 }
+}
+END { gsub(/\\047/, "\\047\\\\\\047\\047", path); print "azlin_cwd=\\047" path "\\047" }
+`;
+
+// The watchdog belongs to the process group that it ends and outlives this connection. It leaves once the command has ended.
+const WATCHDOG = `
+azlin_watch() {
+  trap '' HUP INT TERM
+  exec </dev/null >/dev/null 2>&1
+  [ "$2" = 0 ] || sleep "$2" || sleep 1
+  azlin_left=$1
+  while [ "$azlin_left" -gt 0 ]; do
+    kill -0 "$$" || exit 0
+    sleep 1
+    azlin_left=$((azlin_left - 1))
+  done
+  kill -0 "$$" || exit 0
+  mkdir "$3"
+  kill -s TERM 0
+  sleep 5
+  kill -s KILL 0
+}
+`;
+
+const CONTEXT = `
+azlin_context() {
+  tmux -u display-message -p -t "$1:" '#{session_id},#{pane_id},#{pid},#{socket_path}' \\; show-environment -g -s \\; \\
+    show-environment -s -t "$1" \\; display-message -p -t "$1:" 'azlin-cwd:#{pane_current_path}' 2>/dev/null
+}
+`;
+
+export const EXEC_SCRIPT = `
+azlin_shell=\${SHELL:-/bin/sh} azlin_created=0
+${CONTEXT}
+if ! azlin_found=$(azlin_context "=$1" 2>/dev/null); then
+  ${FIND}
+  azlin_found=$(azlin_context "$azlin_id") || { printf 'failed\\n%s\\n' "tmux display-message: $azlin_found"; exit 0; }
+fi
+azlin_first=\${azlin_found%%
+*}
+azlin_id=\${azlin_first%%,*} azlin_first=\${azlin_first#*,}
+TMUX_PANE=\${azlin_first%%,*} azlin_first=\${azlin_first#*,}
+TMUX=\${azlin_first#*,},\${azlin_first%%,*},\${azlin_id#?}
+azlin_state=$(printf '%s\\n' "$azlin_found" | LC_ALL=C awk '${ENVIRONMENT_AWK}')
+eval "$azlin_state"
+export TMUX TMUX_PANE
+azlin_place=cwd
+cd "$azlin_cwd" 2>/dev/null || azlin_place=no-cwd
+${WATCHDOG}
+[ -z "$6" ] || (azlin_watch "$6" "$7" "$8" &)
+printf 'ok %s %s\\n' "$azlin_created" "$azlin_place"
+[ "$5" = stdin ] || exec </dev/null
+case $3:\${azlin_shell##*/} in
+command:*) exec "$azlin_shell" -c "$4" ;;
+script:bash | script:zsh | script:ksh | script:mksh | script:dash | script:ash | script:sh) set -- ;;
+errexit:bash | errexit:zsh | errexit:ksh | errexit:mksh) set -- -eo pipefail ;;
+script:*) azlin_shell=$(command -v bash || echo /bin/sh); set -- ;;
+*) azlin_shell=bash; set -- -eo pipefail ;;
+esac
+exec "$azlin_shell" "$@" -c 'azlin_script=$(cat; echo .); exec </dev/null; eval "\${azlin_script%.}"' "$azlin_shell"
+`;

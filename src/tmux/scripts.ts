@@ -1,0 +1,91 @@
+/*
+ * What runs on the VM: POSIX sh, tmux and awk, nothing installed. Each script is one round trip. Arguments: $1 the session's
+ * name, $2 `create` when a missing session is to be made, then the script's own. The first line of the output is the status
+ * (status.ts). Variables start with azlin_ because the session's own environment is loaded beside them.
+ */
+
+/** A row of `tmux list-sessions`. No name holds a colon but the friendly name, which therefore comes last. */
+export const ROW_FORMAT =
+  '#{session_id}:#{session_windows}:#{session_attached}:#{session_created}:#{session_activity}:#{session_name}:#{@azlin-name}';
+
+// Where no server runs there are no sessions; that is no failure.
+const ROWS = `
+command -v tmux >/dev/null 2>&1 || { echo no-tmux; exit 0; }
+azlin_list() {
+  if azlin_rows=$(tmux -u list-sessions -F '${ROW_FORMAT}' 2>&1); then return; fi
+  case $azlin_rows in
+  *'no server running'* | *'No such file or directory'* | *'no sessions'*) azlin_rows= ;;
+  *) printf 'failed\\n%s\\n' "$azlin_rows"; exit 0 ;;
+  esac
+}
+azlin_list
+`;
+
+export const LIST_SCRIPT = `${ROWS}
+printf 'ok\\n%s\\n' "$azlin_rows"
+`;
+
+// Sets azlin_id; the session's name itself wins over friendly names. tmux would match prefixes and patterns: it is not asked.
+export const FIND = `${ROWS}
+azlin_find() {
+  azlin_id= azlin_more=
+  IFS='
+'
+  set -f
+  for azlin_row in $azlin_rows; do
+    azlin_names=\${azlin_row#*:*:*:*:*:}
+    if [ "\${azlin_names%%:*}" = "$azlin_name" ]; then azlin_id=\${azlin_row%%:*} azlin_more=; break; fi
+    [ "\${azlin_names#*:}" = "$azlin_name" ] || continue
+    [ -z "$azlin_id" ] || azlin_more=1
+    azlin_id=\${azlin_row%%:*}
+  done
+  set +f
+  unset IFS
+  [ -z "$azlin_more" ] || { printf 'ambiguous\\n%s\\n' "$azlin_rows"; exit 0; }
+}
+azlin_name=$1 azlin_created=0
+azlin_find
+if [ -z "$azlin_id" ] && [ "$2" = create ]; then
+  if azlin_made=$(tmux -u new-session -d -P -F '#{session_id}:#{session_name}' -s "$azlin_name" -c "$HOME" 2>&1); then
+    azlin_id=\${azlin_made%%:*} azlin_created=1
+    if [ "\${azlin_made#*:}" != "$azlin_name" ]; then
+      tmux kill-session -t "$azlin_id"
+      printf 'renamed\\n%s\\n' "\${azlin_made#*:}"
+      exit 0
+    fi
+  else
+    azlin_list
+    azlin_find
+    [ -n "$azlin_id" ] || { printf 'failed\\n%s\\n' "$azlin_made"; exit 0; }
+  fi
+fi
+[ -n "$azlin_id" ] || { printf 'missing\\n%s\\n' "$azlin_rows"; exit 0; }
+`;
+
+export const ENSURE_SCRIPT = `${FIND}
+printf 'ok %s\\n' "$azlin_created"
+`;
+
+export const ATTACH_SCRIPT = `${FIND}
+printf 'ok %s\\n' "$azlin_created"
+exec tmux -u attach-session -t "$azlin_id"
+`;
+
+export const DETACH_SCRIPT = `${FIND}
+azlin_clients=$(tmux -u list-clients -t "$azlin_id" -F x 2>/dev/null)
+[ -z "$azlin_clients" ] || tmux detach-client -s "$azlin_id" 2>/dev/null
+printf 'ok 0\\n%s\\n' "$azlin_clients"
+`;
+
+export const KILL_SCRIPT = `${FIND}
+azlin_said=$(tmux kill-session -t "$azlin_id" 2>&1) || { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
+printf 'ok 0\\n'
+`;
+
+/** $3: the friendly name, empty to remove it. */
+export const NAME_SCRIPT = `${FIND}
+if [ -n "$3" ]; then azlin_said=$(tmux -u set-option -t "$azlin_id" @azlin-name "$3" 2>&1)
+else azlin_said=$(tmux -u set-option -u -t "$azlin_id" @azlin-name 2>&1); fi ||
+  { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
+printf 'ok 0\\n'
+`;

@@ -1,0 +1,102 @@
+import { AppError } from '../domain/errors.ts';
+import type { Endpoint } from './endpoint.ts';
+import { describeEndpoint } from './ssh-errors.ts';
+import type { Connection, Dial, Link, RemoteProcess, SpawnOptions, Transport } from './transport.ts';
+
+/**
+ * A default sshd allows 10 channels a connection. Staying below leaves room, and a server that allows fewer says so
+ * (`no-channel`); either way the next command gets a connection of its own instead of waiting for one that may never end.
+ */
+const CHANNELS_PER_LINK = 8;
+
+interface Slot {
+  readonly link: Link;
+  /** Channels in use. */
+  active: number;
+  limit: number;
+}
+
+/** One connection an endpoint, opened when first used, shared by everything in this run. */
+export function sharedTransport(dial: Dial): Transport {
+  const connections = new Map<string, Shared>();
+  return {
+    async connect(endpoint, signal) {
+      const key = `${endpoint.user}@${endpoint.address}:${endpoint.port} ${endpoint.hostKeyAlias}`;
+      const shared = connections.get(key) ?? sharedConnection(endpoint, dial);
+      connections.set(key, shared);
+      await shared.ready(signal);
+      return shared;
+    },
+    close() {
+      for (const shared of connections.values()) shared.close();
+      connections.clear();
+    },
+  };
+}
+
+interface Shared extends Connection {
+  /** A link is open. */
+  ready(signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
+  const slots: Slot[] = [];
+  let opening: Promise<Slot> | undefined;
+
+  const open = (signal: AbortSignal) => {
+    // Those who ask while a link is being opened share it; the next ones find it full and open another.
+    opening ??= dial(endpoint, signal)
+      .then((link) => {
+        const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK };
+        slots.push(slot);
+        return slot;
+      })
+      .finally(() => {
+        opening = undefined;
+      });
+    return opening;
+  };
+  const free = () => slots.find(({ link, active, limit }) => link.alive && active < limit);
+
+  const occupy = async (slot: Slot, argv: readonly string[], options: SpawnOptions) => {
+    slot.active++;
+    try {
+      const process = await slot.link.spawn(argv, options);
+      if (process === 'no-channel') {
+        slot.active--;
+        slot.limit = slot.active;
+        return undefined;
+      }
+      void process.exit.then(() => {
+        slot.active--;
+      });
+      return process;
+    } catch (error) {
+      slot.active--;
+      throw error;
+    }
+  };
+
+  return {
+    async ready(signal) {
+      if (!slots.some(({ link }) => link.alive)) await open(signal);
+    },
+    async spawn(argv, options): Promise<RemoteProcess> {
+      for (;;) {
+        const slot = free() ?? (await open(options.signal));
+        if (slot.active >= slot.limit && slot.limit > 0) continue;
+        const alone = slot.active === 0;
+        const process = await occupy(slot, argv, options);
+        if (process) return process;
+        if (alone)
+          throw new AppError('unreachable', `The SSH server of ${describeEndpoint(endpoint)} refuses to run commands`, {
+            hint: 'MaxSessions in its sshd_config must be at least 1',
+          });
+      }
+    },
+    close() {
+      for (const { link } of slots) link.close();
+    },
+  };
+}

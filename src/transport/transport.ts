@@ -1,0 +1,59 @@
+import type { Readable, Writable } from 'node:stream';
+import type { AppError } from '../domain/errors.ts';
+import type { Endpoint } from './endpoint.ts';
+
+export interface Terminal {
+  readonly term: string;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface SpawnOptions {
+  /** Ask for a pseudo-terminal of this kind and size; stderr then comes on stdout. */
+  readonly terminal?: Terminal | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** `lost`: nobody can say how the process ended. */
+export type ExitStatus =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signaled'; readonly signal: string }
+  | { readonly kind: 'lost'; readonly cause: AppError };
+
+export type RemoteSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';
+
+/** A process on a VM. Both outputs must be read, else it stalls. */
+export interface RemoteProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Never rejects. Settles when the process has ended and all its output has arrived. */
+  readonly exit: Promise<ExitStatus>;
+  resize(columns: number, rows: number): void;
+  /** Signals the whole process group on the VM. */
+  kill(signal: RemoteSignal): void;
+  /** Ends the channel without waiting for the process. */
+  close(): void;
+}
+
+export interface Connection {
+  /** Runs `argv` on the VM. Rejects with an AppError when it could not be started. */
+  spawn(argv: readonly string[], options: SpawnOptions): Promise<RemoteProcess>;
+}
+
+export interface Transport {
+  /** A connection to the endpoint, shared within this run. Rejects with an AppError. */
+  connect(endpoint: Endpoint, signal: AbortSignal): Promise<Connection>;
+  close(): void;
+}
+
+/** One SSH connection, with as many channels as its server allows. */
+export interface Link {
+  readonly alive: boolean;
+  /** `'no-channel'`: the server refuses another channel on this connection. */
+  spawn(argv: readonly string[], options: SpawnOptions): Promise<RemoteProcess | 'no-channel'>;
+  close(): void;
+}
+
+/** Opens one SSH connection: authenticated, host key checked. Rejects with an AppError. */
+export type Dial = (endpoint: Endpoint, signal: AbortSignal) => Promise<Link>;

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type DemoFleet, type DemoMachine, startDemoFleet } from '../../src/demo/demo-fleet.ts';
+import { ensureTools } from '../../src/demo/tools.ts';
+import { realClock } from './clock.ts';
+
+/** The built CLI, as users run it. */
+export const CLI = fileURLToPath(new URL('../../dist/azlin.js', import.meta.url));
+
+export async function startFleet(machines?: readonly DemoMachine[]): Promise<DemoFleet> {
+  const tools = await ensureTools(process.env, () => {});
+  const cli = [process.execPath, CLI];
+  const environment = { ...process.env, NODE_OPTIONS: undefined };
+  return startDemoFleet({ clock: realClock, tools, environment, cli, ...(machines ? { machines } : {}) });
+}
+
+export interface Finished {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** stdout as it came. */
+  readonly bytes: Buffer;
+}
+
+export interface RunOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly input?: string | Buffer;
+  readonly cwd?: string;
+}
+
+/** Runs the built CLI on a fleet to its end. Standard input is empty unless given. */
+export function azlin(
+  fleet: Pick<DemoFleet, 'environment'>,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Finished> {
+  return finish(process.execPath, [CLI, ...args], fleet, options);
+}
+
+/** Runs a line of shell on a fleet. */
+export function bash(fleet: Pick<DemoFleet, 'environment'>, line: string, options: RunOptions = {}): Promise<Finished> {
+  return finish('/bin/bash', ['-c', line], fleet, options);
+}
+
+function finish(
+  program: string,
+  args: readonly string[],
+  fleet: Pick<DemoFleet, 'environment'>,
+  options: RunOptions,
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const env = { ...fleet.environment, ...options.environment };
+    const child = spawn(program, args, { env, cwd: options.cwd, stdio: 'pipe' });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.once('error', reject);
+    child.once('close', (exitCode) => {
+      const bytes = Buffer.concat(out);
+      resolve({ exitCode, stdout: bytes.toString(), stderr: Buffer.concat(err).toString(), bytes });
+    });
+    // A program that leaves its input alone may have ended before it is written.
+    child.stdin.on('error', () => {});
+    child.stdin.end(options.input ?? '');
+  });
+}
