@@ -4,7 +4,7 @@ import { AppError, messageOf, toAppError } from '../domain/errors.ts';
 import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
 import { type ExecRequest, execCommand, type RunningCommand } from '../operations/exec.ts';
 import { describeTarget } from '../targets/target.ts';
-import type { RemoteSignal } from '../transport/transport.ts';
+import type { CommandSignal } from '../tmux/server.ts';
 import type { Call, IoStreams } from './command.ts';
 
 export interface ExecLine {
@@ -70,7 +70,7 @@ async function follow(call: Call, command: RunningCommand, stdin: Readable | und
     copy(command.stderr, io.stderr, early.readerGone),
   ]);
   try {
-    return await Promise.race([ended.then(([outcome]) => outcome), early.outcome]);
+    return await Promise.race([ended.then(([outcome]) => early.wanted() ?? outcome), early.outcome]);
   } finally {
     early.release();
     stdin?.unpipe(command.stdin);
@@ -83,20 +83,25 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
   const outcome = new Promise<Outcome>((resolve) => {
     settle = resolve;
   });
-  const endWith = (signal: RemoteSignal, result: Outcome) => {
-    command.kill(signal);
+  let wanted: Outcome | undefined;
+  const endWith = (signal: CommandSignal, result: Outcome) => {
+    wanted = result;
+    void command.kill(signal);
     app.clock.schedule(GRACE, () => settle(result));
   };
-  const interrupted = (signal: RemoteSignal) => {
+  const interrupted = (signal: CommandSignal) => {
     const message = `Interrupted; the command in "${describeTarget(command.target)}" was sent SIG${signal}`;
     endWith(signal, { kind: 'lost', cause: new AppError('interrupted', message) });
   };
   let presses = 0;
-  const giveBack = interrupts.takeOver(() => (++presses === 1 ? command.kill('INT') : interrupted('KILL')));
+  const giveBack = interrupts.takeOver(() => (++presses === 1 ? void command.kill('INT') : interrupted('KILL')));
   const onAbort = () => interrupted('TERM');
   interrupts.signal.addEventListener('abort', onAbort, { once: true });
   return {
+    /** Settles when the command did not end in time. */
     outcome,
+    /** How it ends for the user, whatever the command makes of the signal. */
+    wanted: () => wanted,
     readerGone: () => endWith('HUP', { kind: 'signaled', signal: 'PIPE' }),
     release: () => {
       giveBack();

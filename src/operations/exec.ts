@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
+import { messageOf } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { RunArgv } from '../domain/run-argv.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
-import { execArgv, type ExecRequest as TmuxExec } from '../tmux/server.ts';
+import { type CommandSignal, execArgv, signalArgv, type ExecRequest as TmuxExec } from '../tmux/server.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import { quoteArgv } from '../transport/shell-quote.ts';
-import type { RemoteProcess, RemoteSignal } from '../transport/transport.ts';
+import type { RemoteProcess } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { type Reached, withTarget } from './reach.ts';
 import { started } from './started.ts';
@@ -30,9 +32,8 @@ export interface RunningCommand {
   readonly stderr: Readable;
   /** Never rejects. Settles when the command has ended and its output has arrived. */
   readonly outcome: Promise<Outcome>;
-  /** Signals the command's whole process group. */
-  kill(signal: RemoteSignal): void;
-  close(): void;
+  /** Signals the command's whole process group. Never rejects: a command that cannot be reached is one that is lost. */
+  kill(signal: CommandSignal): Promise<void>;
 }
 
 /** Starts a command in the session's context. Rejects with an AppError when it was not started. */
@@ -54,7 +55,7 @@ async function start(
   const create = request.create || target.origin === 'default';
   const argv = execArgv({ session: target.session, create, run: runOf(request), stdin: request.stdin, timeout });
   const process = await connection.spawn(argv, { signal });
-  const [, place] = await started({ access, target, process, signal });
+  const [, place, pid = ''] = await started({ access, target, process, signal });
   if (place === 'no-cwd')
     access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
   return {
@@ -63,8 +64,7 @@ async function start(
     stdout: process.stdout,
     stderr: process.stderr,
     outcome: outcomeOf({ access, reached, process, timeout, startedAt: access.clock.now() }),
-    kill: (name) => process.kill(name),
-    close: () => process.close(),
+    kill: (name) => sendSignal(access, reached, signalArgv(name, pid)),
   };
 }
 
@@ -91,21 +91,31 @@ async function outcomeOf({ access, reached, process, timeout, startedAt }: Endin
   return (await timedOut(access, reached, timeout.marker)) ? { kind: 'timed-out' } : exit;
 }
 
-/** The watchdog on the VM leaves a directory when it ends a command; taking it away answers the question exactly once. */
-async function timedOut(access: FleetAccess, { target, connection }: Reached, marker: string): Promise<boolean> {
-  const run = runOverSsh({
-    connection,
-    endpoint: target.endpoint,
-    clock: access.clock,
-    deadline: access.commandDeadline,
-  });
+async function sendSignal(access: FleetAccess, reached: Reached, argv: readonly string[]): Promise<void> {
   try {
-    const { code } = await run(['rmdir', marker], new AbortController().signal);
+    await runner(access, reached)(argv, new AbortController().signal);
+  } catch (error) {
+    access.trace(`${describeTarget(reached.target)}: cannot signal the command: ${messageOf(error)}`);
+  }
+}
+
+/** The watchdog on the VM leaves a directory when it ends a command; taking it away answers the question exactly once. */
+async function timedOut(access: FleetAccess, reached: Reached, marker: string): Promise<boolean> {
+  try {
+    const { code } = await runner(access, reached)(['rmdir', marker], new AbortController().signal);
     return code === 0;
   } catch (error) {
     access.warn(
-      `${describeTarget(target)}: cannot tell whether the timeout ended the command: ${(error as Error).message}`,
+      `${describeTarget(reached.target)}: cannot tell whether the timeout ended the command: ${messageOf(error)}`,
     );
     return false;
   }
+}
+
+/** What is asked about a command must be answered even when this run is being interrupted; it has a deadline of its own. */
+function runner(
+  { clock, commandDeadline: deadline }: FleetAccess,
+  { connection, target: { endpoint } }: Reached,
+): RunArgv {
+  return runOverSsh({ connection, endpoint, clock, deadline });
 }

@@ -1,4 +1,3 @@
-import picomatch from 'picomatch';
 import type { Session } from '../domain/session.ts';
 import { count } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
@@ -59,7 +58,7 @@ export async function listSessions(
 ): Promise<ListResult> {
   const fleet = await access.inventory.listVms({ fresh: request.refresh }, signal);
   for (const warning of fleet.warnings) access.warn(warning);
-  const matching = fleet.vms.filter(filterOf(request)).sort(compareVms);
+  const matching = fleet.vms.filter(await filterOf(request)).sort(compareVms);
   const shown = request.all ? matching : matching.filter(isUp);
   const asked = request.sessions ? shown.filter(mayAnswer) : [];
   const rows = new Map<Vm, readonly SessionRow[]>();
@@ -94,12 +93,12 @@ function isUp(vm: Vm): boolean {
   return vm.powerState === 'Running' || vm.powerState === 'Starting' || vm.powerState === 'Unknown';
 }
 
-function filterOf({ tags, host }: ListRequest): (vm: Vm) => boolean {
+async function filterOf({ tags, host }: ListRequest): Promise<(vm: Vm) => boolean> {
   const wanted = tags.map((tag) => {
     const at = tag.indexOf('=');
     return at < 0 ? { key: tag.toLowerCase() } : { key: tag.slice(0, at).toLowerCase(), value: tag.slice(at + 1) };
   });
-  const named = host === undefined ? () => true : picomatch(host, { nocase: true });
+  const named = host === undefined ? () => true : (await import('picomatch')).default(host, { nocase: true });
   return (vm) =>
     named(vm.name) &&
     wanted.every(({ key, value }) =>

@@ -7,11 +7,19 @@ import { FIND } from './scripts.ts';
  * seconds of a timeout (empty without one), $8 the directory whose existence says that the timeout ended the command.
  */
 
-// Statements of `tmux show-environment -s`, only those that are safe to evaluate: an exported bash function, say, has a name that
-// no assignment can have. What follows the line azlin-cwd: is the directory, line breaks included.
-const ENVIRONMENT_AWK = `
+// Turns what tmux says into shell statements: first where the session is, then its environment, then its directory, which may hold
+// line breaks. Of the environment only what is safe to evaluate: an exported bash function, say, has a name that no assignment
+// can have. Without a session there is nothing but an empty azlin_id.
+const CONTEXT_AWK = `
+function quoted(text) { gsub(/\\047/, "\\047\\\\\\047\\047", text); return "\\047" text "\\047" }
 function wanted(name) { return name !~ /^(SHLVL|PWD|OLDPWD|_|IFS|TERM|TMUX|TMUX_PANE|SHELLOPTS|BASHOPTS|UID|EUID|PPID)$/ && name !~ /^(azlin_|BASH_)/ }
-NR == 1 { next }
+NR == 1 {
+  if (!match($0, /^[$][0-9]+,%[0-9]+,[0-9]+,/)) exit
+  split($0, part, ",")
+  id = part[1]
+  print "TMUX_PANE=" quoted(part[2]) " TMUX=" quoted(substr($0, RLENGTH + 1) "," part[3] "," substr(id, 2))
+  next
+}
 rest { path = path "\\n" $0; next }
 !open && /^azlin-cwd:/ { path = substr($0, 11); rest = 1; next }
 !open && /^unset [A-Za-z_][A-Za-z0-9_]*;$/ { if (wanted(substr($0, 7, length($0) - 7))) print; next }
@@ -25,7 +33,15 @@ open { statement = statement "\\n" $0 }
   open = quotes % 2
   if (!open) { if (good) print statement; quotes = 0 }
 }
-END { gsub(/\\047/, "\\047\\\\\\047\\047", path); print "azlin_cwd=\\047" path "\\047" }
+END { print "azlin_id=" quoted(rest ? id : "") " azlin_cwd=" quoted(path) }
+`;
+
+const CONTEXT = `
+azlin_context() {
+  eval "$(tmux -u display-message -p -t "$1:" '#{session_id},#{pane_id},#{pid},#{socket_path}' \\; show-environment -g -s \\; \\
+    show-environment -s -t "$1" \\; display-message -p -t "$1:" 'azlin-cwd:#{pane_current_path}' 2>/dev/null | LC_ALL=C awk '${CONTEXT_AWK}')"
+  [ -n "$azlin_id" ]
+}
 `;
 
 // The watchdog belongs to the process group that it ends and outlives this connection. It leaves once the command has ended.
@@ -48,33 +64,19 @@ azlin_watch() {
 }
 `;
 
-const CONTEXT = `
-azlin_context() {
-  tmux -u display-message -p -t "$1:" '#{session_id},#{pane_id},#{pid},#{socket_path}' \\; show-environment -g -s \\; \\
-    show-environment -s -t "$1" \\; display-message -p -t "$1:" 'azlin-cwd:#{pane_current_path}' 2>/dev/null
-}
-`;
-
 export const EXEC_SCRIPT = `
 azlin_shell=\${SHELL:-/bin/sh} azlin_created=0
 ${CONTEXT}
-if ! azlin_found=$(azlin_context "=$1" 2>/dev/null); then
+if ! azlin_context "=$1"; then
   ${FIND}
-  azlin_found=$(azlin_context "$azlin_id") || { printf 'failed\\n%s\\n' "tmux display-message: $azlin_found"; exit 0; }
+  azlin_context "$azlin_id" || { printf 'failed\\n%s\\n' "the session $azlin_id cannot be read"; exit 0; }
 fi
-azlin_first=\${azlin_found%%
-*}
-azlin_id=\${azlin_first%%,*} azlin_first=\${azlin_first#*,}
-TMUX_PANE=\${azlin_first%%,*} azlin_first=\${azlin_first#*,}
-TMUX=\${azlin_first#*,},\${azlin_first%%,*},\${azlin_id#?}
-azlin_state=$(printf '%s\\n' "$azlin_found" | LC_ALL=C awk '${ENVIRONMENT_AWK}')
-eval "$azlin_state"
 export TMUX TMUX_PANE
 azlin_place=cwd
 cd "$azlin_cwd" 2>/dev/null || azlin_place=no-cwd
 ${WATCHDOG}
 [ -z "$6" ] || (azlin_watch "$6" "$7" "$8" &)
-printf 'ok %s %s\\n' "$azlin_created" "$azlin_place"
+printf 'ok %s %s %s\\n' "$azlin_created" "$azlin_place" "$$"
 [ "$5" = stdin ] || exec </dev/null
 case $3:\${azlin_shell##*/} in
 command:*) exec "$azlin_shell" -c "$4" ;;
@@ -84,4 +86,13 @@ script:*) azlin_shell=$(command -v bash || echo /bin/sh); set -- ;;
 *) azlin_shell=bash; set -- -eo pipefail ;;
 esac
 exec "$azlin_shell" "$@" -c 'azlin_script=$(cat; echo .); exec </dev/null; eval "\${azlin_script%.}"' "$azlin_shell"
+`;
+
+/**
+ * $1 signal, $2 process: signals the process group of a command. Not the signal request of the SSH protocol: sshd refuses it to
+ * root, and older ones do not know it.
+ */
+export const SIGNAL_SCRIPT = `
+azlin_group=$(ps -o pgid= -p "$2" 2>/dev/null | tr -d ' ')
+kill -s "$1" -- "-\${azlin_group:-$2}" || kill -s "$1" "$2"
 `;

@@ -2,7 +2,7 @@ import { AppError } from '../domain/errors.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
 import type { Session } from '../domain/session.ts';
 import { printable, shorten } from '../domain/text.ts';
-import { EXEC_SCRIPT } from './exec-script.ts';
+import { EXEC_SCRIPT, SIGNAL_SCRIPT } from './exec-script.ts';
 import { parseRows } from './rows.ts';
 import { ATTACH_SCRIPT, DETACH_SCRIPT, ENSURE_SCRIPT, KILL_SCRIPT, LIST_SCRIPT, NAME_SCRIPT } from './scripts.ts';
 import { parseStatus, type Status } from './status.ts';
@@ -56,7 +56,7 @@ export interface ExecRequest {
   readonly timeout?: { readonly ms: number; readonly marker: string } | undefined;
 }
 
-/** Runs a command in the session's context. Its output starts with a status whose words are `created` (0 or 1) and `cwd` or `no-cwd`. */
+/** Runs a command in the session's context. The words of its status: created (0 or 1), `cwd` or `no-cwd`, its process id. */
 export function execArgv({ session, create, run, stdin, timeout }: ExecRequest): readonly string[] {
   const limit = timeout
     ? [`${Math.floor(timeout.ms / 1_000)}`, `${(timeout.ms % 1_000) / 1_000}`, timeout.marker]
@@ -64,6 +64,13 @@ export function execArgv({ session, create, run, stdin, timeout }: ExecRequest):
   const command = run.kind === 'command' ? run.command : '';
   const input = stdin || run.kind !== 'command' ? 'stdin' : '';
   return shArgv(EXEC_SCRIPT, [session, create ? 'create' : '', run.kind, command, input, ...limit]);
+}
+
+export type CommandSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';
+
+/** Signals the whole process group of a command that `execArgv` started. */
+export function signalArgv(signal: CommandSignal, pid: string): readonly string[] {
+  return shArgv(SIGNAL_SCRIPT, [signal, pid]);
 }
 
 /** What a status other than `ok` means to the user. */

@@ -32,7 +32,7 @@ export function linkOf(client: Client, endpoint: Endpoint): Link {
           options.signal.removeEventListener('abort', onAbort);
           if (error) return error.reason === undefined ? reject(lost(endpoint, cause ?? error)) : resolve('no-channel');
           if (options.signal.aborted) channel.close();
-          resolve(processOf({ client, channel, endpoint, nonce, lossCause: () => cause }));
+          resolve(processOf({ channel, endpoint, nonce, lossCause: () => cause }));
         };
         try {
           const { terminal } = options;
@@ -46,14 +46,13 @@ export function linkOf(client: Client, endpoint: Endpoint): Link {
 }
 
 interface Spawned {
-  readonly client: Client;
   readonly channel: ClientChannel;
   readonly endpoint: Endpoint;
   readonly nonce: string;
   readonly lossCause: () => unknown;
 }
 
-function processOf({ client, channel, endpoint, nonce, lossCause }: Spawned): RemoteProcess {
+function processOf({ channel, endpoint, nonce, lossCause }: Spawned): RemoteProcess {
   const output = unframe(nonce);
   const errors = unframe(nonce);
   channel.pipe(output.stream);
@@ -79,14 +78,6 @@ function processOf({ client, channel, endpoint, nonce, lossCause }: Spawned): Re
     stderr: errors.stream,
     exit,
     resize: (columns, rows) => channel.setWindow(rows, columns, 0, 0),
-    kill: (signal) => sendSignal(client, channel, signal),
     close: () => channel.close(),
   };
-}
-
-/** `channel.signal()` does nothing once our end of the input is closed, which the protocol does not ask for. */
-function sendSignal(client: Client, channel: ClientChannel, signal: string): void {
-  const { _protocol } = client as unknown as { _protocol: { signal(id: number, name: string): void } };
-  const { outgoing } = channel as unknown as { outgoing: { id: number; state: string } };
-  if (outgoing.state === 'open' || outgoing.state === 'eof') _protocol.signal(outgoing.id, signal);
 }

@@ -20,8 +20,6 @@ export type ExitStatus =
   | { readonly kind: 'signaled'; readonly signal: string }
   | { readonly kind: 'lost'; readonly cause: AppError };
 
-export type RemoteSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';
-
 /** A process on a VM. Both outputs must be read, else it stalls. */
 export interface RemoteProcess {
   readonly stdin: Writable;
@@ -30,9 +28,7 @@ export interface RemoteProcess {
   /** Never rejects. Settles when the process has ended and all its output has arrived. */
   readonly exit: Promise<ExitStatus>;
   resize(columns: number, rows: number): void;
-  /** Signals the whole process group on the VM. */
-  kill(signal: RemoteSignal): void;
-  /** Ends the channel without waiting for the process. */
+  /** Ends the channel without waiting for the process, which may go on. */
   close(): void;
 }
 

@@ -1,6 +1,6 @@
 import type { SessionRow } from '../../operations/list.ts';
 import type { View } from '../command.ts';
-import { type Column, table } from './table.ts';
+import type { Column } from './table.ts';
 
 export interface SessionsData {
   readonly rows: readonly SessionRow[];
@@ -9,7 +9,8 @@ export interface SessionsData {
 
 /** `azlin list`. */
 export const sessionsView: View<SessionsData> = {
-  text({ rows, wide }, { style, width }) {
+  async text({ rows, wide }, { style, width }) {
+    const { table } = await import('./table.ts');
     const named = wide || rows.some(({ sessionName }) => sessionName !== null);
     const columns: Column[] = [
       { title: 'HOSTNAME', flexible: true },

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { until } from './until.ts';
+
+const run = promisify(execFile);
+
+/** A real terminal: tmux shows what a person would see and types what a person would type. */
+export interface RealTerminal {
+  /** What the screen shows, without colours. */
+  screen(): Promise<string>;
+  /** Waits until the screen matches, and gives it. */
+  shows(expected: RegExp): Promise<string>;
+  /** Types text as it is. */
+  type(text: string): Promise<void>;
+  /** Presses keys by tmux's names: `Enter`, `C-c`, `F5`. */
+  press(...keys: readonly string[]): Promise<void>;
+  resize(columns: number, rows: number): Promise<void>;
+  close(): void;
+}
+
+/** Opens a terminal with a clean bash in it. */
+export async function openTerminal(
+  environment: Readonly<Record<string, string>>,
+  columns = 80,
+  rows = 24,
+): Promise<RealTerminal> {
+  const directory = mkdtempSync('/tmp/azlin-term-');
+  const env = { ...environment, TMUX_TMPDIR: directory, TERM: 'xterm-256color' };
+  writeFileSync(`${directory}/rc`, "PS1='local$ '\n");
+  const tmux = async (...args: string[]) => (await run('tmux', ['-u', '-f', '/dev/null', ...args], { env })).stdout;
+  await tmux(
+    'new-session',
+    '-d',
+    '-s',
+    'term',
+    '-x',
+    String(columns),
+    '-y',
+    String(rows),
+    `exec bash --noprofile --rcfile ${directory}/rc`,
+  );
+  const screen = () => tmux('capture-pane', '-p', '-t', '=term:');
+  const terminal: RealTerminal = {
+    screen,
+    async shows(expected) {
+      let last = '';
+      try {
+        return await until(`the screen to show ${expected}`, async () => {
+          last = await screen();
+          return expected.test(last) ? last : undefined;
+        });
+      } catch (error) {
+        throw new Error(`${(error as Error).message}; it shows:\n${last}`);
+      }
+    },
+    type: async (text) => void (await tmux('send-keys', '-t', '=term:', '-l', text)),
+    press: async (...keys) => void (await tmux('send-keys', '-t', '=term:', ...keys)),
+    resize: async (width, height) =>
+      void (await tmux('resize-window', '-t', '=term:', '-x', String(width), '-y', String(height))),
+    close() {
+      void run('tmux', ['kill-server'], { env })
+        .catch(() => {})
+        .finally(() => rmSync(directory, { recursive: true, force: true }));
+    },
+  };
+  await terminal.shows(/local\$/);
+  return terminal;
+}

@@ -1,0 +1,18 @@
+import { pause } from '../../src/domain/clock.ts';
+import { realClock } from './clock.ts';
+
+/** Waits until `look` gives something other than undefined or false; fails with `what` after `ms`. */
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  ms = 15_000,
+): Promise<Exclude<T, undefined | false>> {
+  const end = realClock.now() + ms;
+  const { signal } = new AbortController();
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen as Exclude<T, undefined | false>;
+    if (realClock.now() > end) throw new Error(`timed out waiting for ${what}`);
+    await pause(realClock, 25, signal);
+  }
+}
