@@ -65,7 +65,7 @@ export async function startMachine(request: MachineRequest): Promise<Machine> {
     await run(tools.tmux, ['-u', 'new-session', '-d', '-s', session, '-c', home], { env: environment, cwd: home });
   const stop = () => {
     spawnSync(tools.tmux, ['kill-server'], { env: environment, stdio: 'ignore' });
-    killGroup(sshd);
+    killTree(sshd);
   };
   return { name, address, port, user: user.username, home, environment, stop };
 }
@@ -91,7 +91,6 @@ async function startSshd(request: Sshd): Promise<ChildProcess> {
   // As root sshd insists on this folder, which packages make when their service starts.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
   const child = spawn(tools.sshd, ['-D', '-e', '-f', join(directory, 'sshd_config')], {
-    detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   await listening(child, request);
@@ -153,11 +152,18 @@ function listening(child: ChildProcess, { name, address, port }: Sshd): Promise<
   });
 }
 
-function killGroup(child: ChildProcess): void {
-  try {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // It had ended.
+/** Commands have sessions of their own, so they outlive the sshd that started them: they are looked up before it ends. */
+function killTree(root: ChildProcess): void {
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  const rows = (stdout ?? '').split('\n').map((row) => row.trim().split(/\s+/).map(Number));
+  const doomed = [root.pid];
+  for (const pid of doomed) doomed.push(...rows.filter(([, parent]) => parent === pid).map(([child]) => child));
+  for (const pid of doomed) {
+    try {
+      if (pid) process.kill(pid, 'SIGKILL');
+    } catch {
+      // It had ended.
+    }
   }
 }
 

@@ -71,7 +71,9 @@ if ! azlin_context "=$1"; then
   ${FIND}
   azlin_context "$azlin_id" || { printf 'failed\\n%s\\n' "the session $azlin_id cannot be read"; exit 0; }
 fi
-export TMUX TMUX_PANE
+# A login by ssh has read ~/.bashrc already; at this level the command's own bash leaves it alone, and what it prints.
+SHLVL=1
+export TMUX TMUX_PANE SHLVL
 azlin_place=cwd
 cd "$azlin_cwd" 2>/dev/null || azlin_place=no-cwd
 ${WATCHDOG}

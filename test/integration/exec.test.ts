@@ -9,6 +9,8 @@ import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
 
 let fleet: DemoFleet;
+/** Seconds nobody else on this machine sleeps for: whether it still runs can be seen. */
+const LONG = `${100_000 + process.pid}`;
 beforeAll(async () => {
   fleet = await startFleet([{ name: 'vm', sessions: ['dev', 'develop', 'de', 'späß', 'a b'] }]);
 }, 60_000);
@@ -56,11 +58,11 @@ describe('outcome', () => {
 
 describe('--timeout', () => {
   test('ends the whole process group, also what ignores TERM', async () => {
-    const line = 'trap "" TERM; echo $$ > ~/pid; (trap "" TERM; sleep 300) & wait; sleep 300';
+    const line = `trap "" TERM; echo $$ > ~/pid; (trap "" TERM; sleep ${LONG}) & wait; sleep ${LONG}`;
     const { exitCode } = await exec('--timeout', '500ms', 'vm:dev', line);
     expect(exitCode).toBe(124);
     expect((await machine('sh', '-c', 'kill -0 "$(cat ~/pid)"')).code).not.toBe(0);
-    expect((await machine('pgrep', '-f', '^sleep 300')).code).toBe(1);
+    expect((await machine('pgrep', '-f', `^sleep ${LONG}`)).code).toBe(1);
   });
 
   test('does not touch a command that ends in time, nor what it left behind', async () => {
@@ -233,21 +235,23 @@ describe('Ctrl-C', () => {
       await terminal.type('clear; echo "code $?"\n');
       await terminal.shows(/^code \d/m);
     } finally {
-      terminal.close();
+      await terminal.close();
     }
   });
 
   test('a second one ends azlin and the command', async () => {
     const terminal = await openTerminal(fleet.environment);
     try {
-      await terminal.type('azlin exec vm:dev "trap \'\' INT; echo ready; sleep 777; sleep 777"; echo "code $?"\n');
+      await terminal.type(
+        `azlin exec vm:dev "trap '' INT; echo ready; sleep ${LONG}; sleep ${LONG}"; echo "code $?"\n`,
+      );
       await terminal.shows(/^ready$/m);
       await terminal.press('C-c');
       await terminal.press('C-c');
       await terminal.shows(/code 130/);
-      await until('the command to be gone', async () => (await machine('pgrep', '-f', '^sleep 777')).code === 1);
+      await until('the command to be gone', async () => (await machine('pgrep', '-f', `^sleep ${LONG}`)).code === 1);
     } finally {
-      terminal.close();
+      await terminal.close();
     }
   });
 });

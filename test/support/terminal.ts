@@ -16,7 +16,7 @@ export interface RealTerminal {
   /** Presses keys by tmux's names: `Enter`, `C-c`, `F5`. */
   press(...keys: readonly string[]): Promise<void>;
   resize(columns: number, rows: number): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Opens a terminal with a clean bash in it. */
@@ -58,10 +58,9 @@ export async function openTerminal(
     press: async (...keys) => void (await tmux('send-keys', '-t', '=term:', ...keys)),
     resize: async (width, height) =>
       void (await tmux('resize-window', '-t', '=term:', '-x', String(width), '-y', String(height))),
-    close() {
-      void run('tmux', ['kill-server'], { env })
-        .catch(() => {})
-        .finally(() => rmSync(directory, { recursive: true, force: true }));
+    async close() {
+      await run('tmux', ['kill-server'], { env }).catch(() => {});
+      rmSync(directory, { recursive: true, force: true });
     },
   };
   await terminal.shows(/local\$/);
