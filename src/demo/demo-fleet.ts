@@ -28,6 +28,8 @@ export interface DemoMachine
   extends Partial<Pick<MachineRequest, 'sshdConfig' | 'environment' | 'bashrc' | 'hostKeyType'>> {
   readonly name: string;
   readonly sessions: readonly string[];
+  /** Its folder, where its name is not unique. */
+  readonly directory?: string;
   readonly resourceGroup?: string;
   readonly stopped?: boolean;
   readonly privateOnly?: boolean;
@@ -74,16 +76,16 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     await Promise.all(
       machines.map(async (machine, index) => {
         if (machine.stopped) return;
-        const folder = join(directory, machine.name);
+        const folder = join(directory, machine.directory ?? machine.name);
         started.set(
-          machine.name,
+          machine.directory ?? machine.name,
           await startMachine({ ...machine, directory: folder, address: loopbackAddress(index), authorizedKeys, tools }),
         );
       }),
     );
     const { key, certificate } = await loopbackCertificate(clock.now());
     const token = 'demo-token';
-    const vms = machines.map((machine, index) => vmOf(machine, index, started.get(machine.name)));
+    const vms = machines.map((machine, index) => vmOf(machine, index, started.get(machine.directory ?? machine.name)));
     resourceManager = await startResourceManager({ vms, token, key, certificate, pageSize: 2 });
     const environment = await writeSurroundings({
       ...request,
@@ -118,7 +120,8 @@ function vmOf(
     powerState: stopped ? 'deallocated' : 'running',
     adminUser: machine?.user ?? 'azureuser',
     publicIp: privateOnly ? null : (machine?.address ?? 'unassigned'),
-    privateIp: machine && privateOnly ? machine.address : `10.0.0.${index + 4}`,
+    // Nobody's address: a VM of the demo must never be looked for on somebody's network.
+    privateIp: machine?.address ?? loopbackAddress(index),
     tags: { ...(machine ? { 'azlin-ssh-port': String(machine.port) } : {}), ...tags },
   };
 }

@@ -1,9 +1,8 @@
-import { sessionsNamed } from '../domain/session.ts';
 import type { Target } from '../targets/target.ts';
-import { attachArgv, statusError } from '../tmux/server.ts';
+import { attachArgv } from '../tmux/server.ts';
 import type { RemoteProcess, Terminal } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
-import { type Reached, withTarget } from './reach.ts';
+import { type Reached, sessionOf, withTarget } from './reach.ts';
 import { started } from './started.ts';
 
 export interface ConnectRequest {
@@ -46,8 +45,6 @@ async function attach(
 export function requireSession(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<void> {
   return withTarget(access, identifier, signal, async ({ target, tmux }) => {
     if (target.origin === 'default') return;
-    const sessions = await tmux.list(signal);
-    if (sessionsNamed(sessions, target.session).length === 0)
-      throw statusError({ kind: 'missing', sessions }, target.hostname, target.session);
+    sessionOf(await tmux.list(signal), target);
   });
 }

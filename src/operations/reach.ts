@@ -1,7 +1,8 @@
 import { AppError } from '../domain/errors.ts';
+import { type Session, sessionsNamed } from '../domain/session.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
-import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
+import { statusError, type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
@@ -42,6 +43,14 @@ async function reach(access: FleetAccess, target: Target, signal: AbortSignal): 
   const connection = await access.transport.connect(endpoint, signal);
   const run = runOverSsh({ connection, endpoint, clock: access.clock, deadline: access.commandDeadline });
   return { target, connection, tmux: tmuxServer(run, target.hostname) };
+}
+
+/** The session that the target means among those of its VM. Throws `session-not-found` or `ambiguous`. */
+export function sessionOf(sessions: readonly Session[], { hostname, session }: Target): Session {
+  const found = sessionsNamed(sessions, session);
+  const [only] = found;
+  if (only && found.length === 1) return only;
+  throw statusError({ kind: only ? 'ambiguous' : 'missing', sessions }, hostname, session);
 }
 
 function mayBeStale({ cached, origin }: Target, { code }: AppError): boolean {

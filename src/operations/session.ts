@@ -1,8 +1,7 @@
 import { AppError } from '../domain/errors.ts';
-import { type Session, sessionNameProblem, sessionsNamed } from '../domain/session.ts';
-import { statusError } from '../tmux/server.ts';
+import { type Session, sessionNameProblem } from '../domain/session.ts';
 import type { FleetAccess } from './fleet-access.ts';
-import { type Reached, withTarget } from './reach.ts';
+import { sessionOf, withTarget } from './reach.ts';
 
 export interface NamedSession {
   readonly hostname: string;
@@ -22,10 +21,9 @@ export function nameSession(access: FleetAccess, request: NameRequest, signal: A
   const { friendlyName } = request;
   const problem = friendlyName ? sessionNameProblem(friendlyName) : undefined;
   if (problem) throw new AppError('usage', `Cannot use the friendly name "${friendlyName}": ${problem}`);
-  return withTarget(access, request.identifier, signal, async (reached) => {
-    const { target, tmux } = reached;
+  return withTarget(access, request.identifier, signal, async ({ target, tmux }) => {
     const sessions = await tmux.list(signal);
-    const session = theSession(sessions, reached);
+    const session = sessionOf(sessions, target);
     const named = { hostname: target.hostname, session: session.name };
     if (friendlyName === undefined) return { ...named, sessionName: session.friendlyName };
     if (friendlyName !== null) refuseTaken(sessions, session, friendlyName, target.hostname);
@@ -33,14 +31,6 @@ export function nameSession(access: FleetAccess, request: NameRequest, signal: A
     await access.survey.forget(target.endpoint);
     return { ...named, sessionName: friendlyName };
   });
-}
-
-function theSession(sessions: readonly Session[], { target }: Reached): Session {
-  const found = sessionsNamed(sessions, target.session);
-  const [session] = found;
-  if (!session) throw statusError({ kind: 'missing', sessions }, target.hostname, target.session);
-  if (found.length > 1) throw statusError({ kind: 'ambiguous', sessions }, target.hostname, target.session);
-  return session;
 }
 
 /** A friendly name counts as a session name: two sessions of one VM must not share one. */

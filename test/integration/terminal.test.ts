@@ -1,0 +1,142 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
+import { startFleet } from '../support/fleet.ts';
+import { machineRun } from '../support/machine.ts';
+import { openTerminal, type RealTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+let fleet: DemoFleet;
+let terminal: RealTerminal;
+beforeAll(async () => {
+  fleet = await startFleet([
+    { name: 'vm', sessions: ['dev', 'second'] },
+    { name: 'other', sessions: ['ops'] },
+  ]);
+}, 60_000);
+afterAll(() => fleet.close());
+beforeEach(async () => {
+  terminal = await openTerminal(fleet.environment);
+});
+afterEach(() => terminal.close());
+
+const machine = (...argv: string[]) => machineRun(fleet, 'vm', argv);
+/** The terminal's modes as `stty` tells them: what raw mode changes and must give back. */
+const MODES =
+  'stty -a | tr ";" "\\n" | grep -o -- "-\\?icanon\\|-\\?echo \\|-\\?isig\\|-\\?opost" | tr "\\n" " "; echo ,';
+
+async function isCooked(): Promise<void> {
+  await terminal.type(`clear; ${MODES}\n`);
+  await terminal.shows(/^isig icanon echo\s+,|^opost isig icanon echo\s+,/m);
+}
+
+describe('connect in a real terminal', () => {
+  test('attach, type, resize, detach; the terminal is as it was', async () => {
+    await terminal.type('azlin connect vm:dev; echo "code $?"\n');
+    await terminal.shows(/\[dev\]/);
+    await terminal.type("clear; echo 'typed' here; tput cols\n");
+    await terminal.shows(/^typed here\n80$/m);
+    await terminal.resize(100, 30);
+    await until('tmux to have the new size', async () => {
+      const { stdout } = await machine('tmux', 'list-clients', '-t', '=dev', '-F', '#{client_width}x#{client_height}');
+      return stdout === '100x30\n';
+    });
+    await terminal.press('C-b', 'd');
+    await terminal.shows(/\[detached \(from session dev\)\]\ncode 0/);
+    await isCooked();
+    expect((await machine('tmux', 'has-session', '-t', '=dev')).code).toBe(0);
+  });
+
+  test('every key arrives: control, function, arrow, alt and multi-byte ones', async () => {
+    await terminal.type('azlin connect vm:dev\n');
+    await terminal.shows(/\[dev\]/);
+    await terminal.type('clear; cat -v\n');
+    await terminal.shows(/\n?$/);
+    await terminal.press('C-v', 'C-c', 'C-v', 'Up', 'F5', 'M-x', 'C-v', 'Escape');
+    await terminal.type('é東~');
+    await terminal.press('Enter');
+    await terminal.shows(/\^C\^\[(\[|O)A\^\[\[15~\^\[x/);
+    await terminal.press('C-c');
+    await terminal.press('C-b', 'd');
+    await terminal.shows(/detached/);
+  });
+
+  test('a session that ends gives the terminal back', async () => {
+    await terminal.type('azlin ssh vm --tmux-session short; echo "code $?"\n');
+    await terminal.shows(/\[short\]/);
+    await terminal.type('exit\n');
+    await terminal.shows(/\[exited\]\ncode 0/);
+    await isCooked();
+  });
+
+  test.each(['TERM', 'HUP'])('SIG%s puts the terminal back', async (signal) => {
+    await terminal.type('azlin connect vm:dev; echo "code $?"\n');
+    await terminal.shows(/\[dev\]/);
+    execFileSync('pkill', [`-${signal}`, '-f', `azlin.js connect vm:dev$`]);
+    await terminal.shows(/code (143|129)/);
+    await isCooked();
+    await until(
+      'the client to be gone',
+      async () => (await machine('tmux', 'list-clients', '-t', '=dev')).stdout === '',
+    );
+  });
+
+  test('a link that is cut gives the terminal back, with the reason', async () => {
+    await terminal.type('azlin connect vm:second; echo "code $?"\n');
+    await terminal.shows(/\[second\]/);
+    // The sshd of this connection, not the one that listens.
+    const { stdout } = await machine('sh', '-c', `ps -A -o pid=,args= | grep "[s]shd: .*@pts"`);
+    execFileSync('kill', [
+      '-9',
+      ...stdout
+        .trim()
+        .split('\n')
+        .map((row) => row.trim().split(' ')[0] ?? ''),
+    ]);
+    await terminal.shows(/error: The connection to "vm" .* was lost[\s\S]*code 7/);
+    await isCooked();
+  });
+
+  test('a crash of azlin puts the terminal back', async () => {
+    // A bug anywhere must not cost the terminal: an exception is thrown from outside, as a debugger could.
+    await terminal.type(
+      'NODE_OPTIONS="--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20Error(%22boom%22)})" azlin connect vm:dev\n',
+    );
+    await terminal.shows(/\[dev\]/);
+    execFileSync('pkill', ['-USR2', '-f', `azlin.js connect vm:dev$`]);
+    await terminal.shows(/boom/);
+    await isCooked();
+  });
+
+  test('without an identifier one chooses from a list', async () => {
+    await terminal.type('azlin connect\n');
+    await terminal.shows(/Session[\s\S]*vm:dev/);
+    await terminal.type('ops');
+    await terminal.shows(/other:ops/);
+    await terminal.press('Enter');
+    await terminal.shows(/\[ops\]/);
+    await terminal.press('C-b', 'd');
+    await terminal.shows(/detached/);
+    await isCooked();
+  });
+
+  test('list: attached sessions are bold, others dim, and NO_COLOR is obeyed', async () => {
+    await terminal.type('azlin list | cat -v; azlin list --color always | cat -v\n');
+    const screen = await terminal.shows(/\^\[\[2mvm +dev.*\^\[\[22m/);
+    expect(screen).toMatch(/^vm +dev +Running/m);
+    await terminal.type('clear; NO_COLOR=1 script -qec "azlin list" /dev/null | cat -v\n');
+    expect(await terminal.shows(/vm +second/)).not.toContain('^[[2m');
+  });
+
+  test('Ctrl-C while it connects ends it with 130', async () => {
+    await terminal.type(
+      'node -e \'require("net").createServer(() => {}).listen(0, "127.0.0.1", function () { console.log("port", this.address().port) })\' & sleep 1\n',
+    );
+    const port = /port (\d+)/.exec(await terminal.shows(/port \d+/))?.[1];
+    await terminal.type(`clear; azlin connect --verbose --port ${port} 127.0.0.1:dev; echo "code $?"\n`);
+    await terminal.shows(/resolve: .*127\.0\.0\.1:dev/);
+    await terminal.press('C-c');
+    await terminal.shows(/error: Interrupted\ncode 130/);
+    await terminal.type('kill %1\n');
+  });
+});
