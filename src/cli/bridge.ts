@@ -15,20 +15,19 @@ export async function bridge(
   attach: (size: Terminal) => Promise<AttachedSession>,
 ): Promise<{ exitCode: number }> {
   const { process } = await attach(sizeOf(terminal));
+  const { signal } = interrupts;
   let restore: Restore | undefined;
-  // A signal ends the link; the bridge then puts the terminal back. `onExit` is for a crash.
-  const end = () => process.close();
-  interrupts.signal.addEventListener('abort', end, { once: true });
+  const onRaw = (current: Restore | undefined) => {
+    restore = current;
+  };
+  // For a crash: the bridge itself restores whatever happens in order.
   const forget = interrupts.onExit(() => restore?.('reset'));
   try {
-    const exit = await bridgeTerminal(process, terminal, (current) => {
-      restore = current;
-    });
-    interrupts.signal.throwIfAborted();
+    const exit = await bridgeTerminal({ process, terminal, signal, onRaw });
+    signal.throwIfAborted();
     if (exit.kind === 'lost') throw exit.cause;
     return { exitCode: exitStatusOf(exit) };
   } finally {
     forget();
-    interrupts.signal.removeEventListener('abort', end);
   }
 }

@@ -21,16 +21,19 @@ const RESET =
 /** Puts raw mode back, and the screen too when the far side could not. Can be called at any moment, more than once. */
 export type Restore = (screen: 'keep' | 'reset') => void;
 
-/**
- * Gives the terminal to a remote process until that ends: every key, every byte, every change of size. `onRaw` gets the function
- * that restores the terminal, for a process that must end early.
- */
-export async function bridgeTerminal(
-  process: RemoteProcess,
-  terminal: TerminalStreams,
-  onRaw: (restore: Restore | undefined) => void,
-): Promise<ExitStatus> {
+export interface Bridge {
+  readonly process: RemoteProcess;
+  readonly terminal: TerminalStreams;
+  /** Ends the bridge and the remote process. */
+  readonly signal: AbortSignal;
+  /** Gets the function that restores the terminal, for a process that must end early; undefined once it is restored. */
+  readonly onRaw: (restore: Restore | undefined) => void;
+}
+
+/** Gives the terminal to a remote process until that ends: every key, every byte, every change of size. */
+export async function bridgeTerminal({ process, terminal, signal, onRaw }: Bridge): Promise<ExitStatus> {
   const { input, output } = terminal;
+  const close = () => process.close();
   const resize = () => process.resize(output.columns, output.rows);
   let raw = true;
   const restore: Restore = (screen) => {
@@ -44,6 +47,7 @@ export async function bridgeTerminal(
   input.pipe(process.stdin, { end: false });
   process.stdout.pipe(output, { end: false });
   output.on('resize', resize);
+  signal.addEventListener('abort', close, { once: true });
   // The size may have changed while the session was being opened.
   resize();
   let exit: ExitStatus | undefined;
@@ -52,10 +56,12 @@ export async function bridgeTerminal(
     return exit;
   } finally {
     output.off('resize', resize);
+    signal.removeEventListener('abort', close);
     input.unpipe(process.stdin);
     input.pause();
     process.stdout.unpipe(output);
-    restore(exit?.kind === 'exited' ? 'keep' : 'reset');
+    // A client that was cut off may have ended in order, but what it said last was not shown.
+    restore(exit?.kind === 'exited' && !signal.aborted ? 'keep' : 'reset');
     onRaw(undefined);
   }
 }

@@ -21,18 +21,17 @@ beforeEach(async () => {
 afterEach(() => terminal.close());
 
 const machine = (...argv: string[]) => machineRun(fleet, 'vm', argv);
-/** The terminal's modes as `stty` tells them: what raw mode changes and must give back. */
-const MODES =
-  'stty -a | tr ";" "\\n" | grep -o -- "-\\?icanon\\|-\\?echo \\|-\\?isig\\|-\\?opost" | tr "\\n" " "; echo ,';
+/** Tells the modes right after the command before it, ahead of any prompt: readline would mend what azlin left. */
+const THEN_MODES = `; echo "code $?"; stty -a | tr ";" "\\n" | grep -ow -- "-\\?icanon\\|-\\?echo\\|-\\?isig" | tr "\\n" " "; echo modes`;
 
-async function isCooked(): Promise<void> {
-  await terminal.type(`clear; ${MODES}\n`);
-  await terminal.shows(/^isig icanon echo\s+,|^opost isig icanon echo\s+,/m);
+async function isAsItWas(): Promise<void> {
+  await terminal.shows(/^isig icanon echo modes$/m);
+  expect(await terminal.leftOn()).toBe('0 1 0 0');
 }
 
 describe('connect in a real terminal', () => {
   test('attach, type, resize, detach; the terminal is as it was', async () => {
-    await terminal.type('azlin connect vm:dev; echo "code $?"\n');
+    await terminal.type(`azlin connect vm:dev${THEN_MODES}\n`);
     await terminal.shows(/\[dev\]/);
     await terminal.type("clear; echo 'typed' here; tput cols\n");
     await terminal.shows(/^typed here\n80$/m);
@@ -43,7 +42,7 @@ describe('connect in a real terminal', () => {
     });
     await terminal.press('C-b', 'd');
     await terminal.shows(/\[detached \(from session dev\)\]\ncode 0/);
-    await isCooked();
+    await isAsItWas();
     expect((await machine('tmux', 'has-session', '-t', '=dev')).code).toBe(0);
   });
 
@@ -62,19 +61,19 @@ describe('connect in a real terminal', () => {
   });
 
   test('a session that ends gives the terminal back', async () => {
-    await terminal.type('azlin ssh vm --tmux-session short; echo "code $?"\n');
+    await terminal.type(`azlin ssh vm --tmux-session short${THEN_MODES}\n`);
     await terminal.shows(/\[short\]/);
     await terminal.type('exit\n');
     await terminal.shows(/\[exited\]\ncode 0/);
-    await isCooked();
+    await isAsItWas();
   });
 
   test.each(['TERM', 'HUP'])('SIG%s puts the terminal back', async (signal) => {
-    await terminal.type('azlin connect vm:dev; echo "code $?"\n');
+    await terminal.type(`azlin connect vm:dev${THEN_MODES}\n`);
     await terminal.shows(/\[dev\]/);
     execFileSync('pkill', [`-${signal}`, '-f', `azlin.js connect vm:dev$`]);
     await terminal.shows(/code (143|129)/);
-    await isCooked();
+    await isAsItWas();
     await until(
       'the client to be gone',
       async () => (await machine('tmux', 'list-clients', '-t', '=dev')).stdout === '',
@@ -82,7 +81,7 @@ describe('connect in a real terminal', () => {
   });
 
   test('a link that is cut gives the terminal back, with the reason', async () => {
-    await terminal.type('azlin connect vm:second; echo "code $?"\n');
+    await terminal.type(`azlin connect vm:second${THEN_MODES}\n`);
     await terminal.shows(/\[second\]/);
     // The sshd of this connection, not the one that listens.
     const { stdout } = await machine('sh', '-c', `ps -A -o pid=,args= | grep "[s]shd: .*@pts"`);
@@ -94,22 +93,24 @@ describe('connect in a real terminal', () => {
         .map((row) => row.trim().split(' ')[0] ?? ''),
     ]);
     await terminal.shows(/error: The connection to "vm" .* was lost[\s\S]*code 7/);
-    await isCooked();
+    await isAsItWas();
   });
 
   test('a crash of azlin puts the terminal back', async () => {
     // A bug anywhere must not cost the terminal: an exception is thrown from outside, as a debugger could.
     await terminal.type(
-      'NODE_OPTIONS="--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20Error(%22boom%22)})" azlin connect vm:dev\n',
+      'NODE_OPTIONS="--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20Error(%22boom%22)})" azlin connect vm:dev' +
+        THEN_MODES +
+        '\n',
     );
     await terminal.shows(/\[dev\]/);
     execFileSync('pkill', ['-USR2', '-f', `azlin.js connect vm:dev$`]);
     await terminal.shows(/boom/);
-    await isCooked();
+    await isAsItWas();
   });
 
   test('without an identifier one chooses from a list', async () => {
-    await terminal.type('azlin connect\n');
+    await terminal.type(`azlin connect${THEN_MODES}\n`);
     await terminal.shows(/Session[\s\S]*vm:dev/);
     await terminal.type('ops');
     await terminal.shows(/other:ops/);
@@ -117,7 +118,7 @@ describe('connect in a real terminal', () => {
     await terminal.shows(/\[ops\]/);
     await terminal.press('C-b', 'd');
     await terminal.shows(/detached/);
-    await isCooked();
+    await isAsItWas();
   });
 
   test('list: attached sessions are bold, others dim, and NO_COLOR is obeyed', async () => {

@@ -16,6 +16,8 @@ export interface RealTerminal {
   /** Presses keys by tmux's names: `Enter`, `C-c`, `F5`. */
   press(...keys: readonly string[]): Promise<void>;
   resize(columns: number, rows: number): Promise<void>;
+  /** What a program left switched on: alternate screen, hidden cursor, mouse, application keys. All off: `0 1 0 0`. */
+  leftOn(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,16 @@ export async function openTerminal(
     press: async (...keys) => void (await tmux('send-keys', '-t', '=term:', ...keys)),
     resize: async (width, height) =>
       void (await tmux('resize-window', '-t', '=term:', '-x', String(width), '-y', String(height))),
+    leftOn: async () =>
+      (
+        await tmux(
+          'display-message',
+          '-p',
+          '-t',
+          '=term:',
+          '#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{keypad_cursor_flag}',
+        )
+      ).trim(),
     async close() {
       await run('tmux', ['kill-server'], { env }).catch(() => {});
       rmSync(directory, { recursive: true, force: true });
