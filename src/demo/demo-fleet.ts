@@ -60,8 +60,7 @@ export const DEMO_MACHINES: readonly DemoMachine[] = [
 /** Starts real sshds with real tmux servers, and a Resource Manager that knows them. */
 export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFleet> {
   const { clock, tools, machines = DEMO_MACHINES } = request;
-  // Not the usual folder for temporary files: a socket's path has room for about 100 bytes.
-  const directory = await mkdtemp('/tmp/azlin-demo-');
+  const directory = await mkdtemp(join(shortFolder(request.environment), 'azlin-demo-'));
   const started = new Map<string, Machine>();
   let resourceManager: LocalResourceManager | undefined;
   const close = () => {
@@ -73,16 +72,17 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     const identity = join(directory, 'id_ed25519');
     await run(tools.sshKeygen, ['-q', '-t', 'ed25519', '-N', '', '-C', 'azlin demo', '-f', identity]);
     const authorizedKeys = await readFile(`${identity}.pub`, 'utf8');
-    await Promise.all(
+    const starts = await Promise.allSettled(
       machines.map(async (machine, index) => {
         if (machine.stopped) return;
-        const folder = join(directory, machine.directory ?? machine.name);
-        started.set(
-          machine.directory ?? machine.name,
-          await startMachine({ ...machine, directory: folder, address: loopbackAddress(index), authorizedKeys, tools }),
-        );
+        const folder = machine.directory ?? machine.name;
+        const address = loopbackAddress(index);
+        const request = { ...machine, directory: join(directory, folder), address, authorizedKeys, tools };
+        started.set(folder, await startMachine(request));
       }),
     );
+    // Only now: one that is still starting could not be ended.
+    for (const start of starts) if (start.status === 'rejected') throw start.reason;
     const { key, certificate } = await loopbackCertificate(clock.now());
     const token = 'demo-token';
     const vms = machines.map((machine, index) => vmOf(machine, index, started.get(machine.directory ?? machine.name)));
@@ -100,6 +100,11 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     close();
     throw error;
   }
+}
+
+/** The folder for temporary files, unless its path is long, as on macOS: that of a socket in it has room for about 100 bytes. */
+function shortFolder({ TMPDIR }: Environment): string {
+  return TMPDIR && TMPDIR.length <= 24 ? TMPDIR : '/tmp';
 }
 
 /** On Linux every VM has an address of its own; macOS has only the one. */

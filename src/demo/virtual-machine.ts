@@ -61,12 +61,17 @@ export async function startMachine(request: MachineRequest): Promise<Machine> {
   };
   const port = await freePort(address);
   const sshd = await startSshd({ ...request, home, port, environment });
-  for (const session of sessions)
-    await run(tools.tmux, ['-u', 'new-session', '-d', '-s', session, '-c', home], { env: environment, cwd: home });
   const stop = () => {
     spawnSync(tools.tmux, ['kill-server'], { env: environment, stdio: 'ignore' });
     killTree(sshd);
   };
+  try {
+    for (const session of sessions)
+      await run(tools.tmux, ['-u', 'new-session', '-d', '-s', session, '-c', home], { env: environment, cwd: home });
+  } catch (error) {
+    stop();
+    throw error;
+  }
   return { name, address, port, user: user.username, home, environment, stop };
 }
 
