@@ -82,10 +82,10 @@ async function warm(): Promise<void> {
   const target = await access.resolver.resolve('myvm:dev', { fresh: false }, signal);
   const connection = await access.transport.connect(target.endpoint, signal);
   const bare = await timesOf(async () => {
-    const process = await connection.spawn(['true'], { signal });
-    process.stdout.resume();
-    process.stderr.resume();
-    await process.exit;
+    const remote = await connection.spawn(['true'], { signal });
+    remote.stdout.resume();
+    remote.stderr.resume();
+    await remote.exit;
   });
   const inSession = await timesOf(async () => {
     const request = { identifier: 'myvm:dev', command: ['true'], stdin: false, create: false, timeout: undefined };

@@ -1,7 +1,6 @@
 import { exitStatusOf } from '../domain/outcome.ts';
-import type { AttachedSession } from '../operations/connect.ts';
+import type { AttachedSession, ConnectRequest } from '../operations/connect.ts';
 import { bridgeTerminal, type Restore, sizeOf, type TerminalStreams } from '../terminal/terminal.ts';
-import type { Terminal } from '../transport/transport.ts';
 import type { Interrupts } from './command.ts';
 
 export interface Bridging {
@@ -12,9 +11,9 @@ export interface Bridging {
 /** Attaches, and gives the terminal to the session until it is left. The exit code is the tmux client's. */
 export async function bridge(
   { terminal, interrupts }: Bridging,
-  attach: (size: Terminal) => Promise<AttachedSession>,
+  attach: (size: ConnectRequest['terminal']) => Promise<AttachedSession>,
 ): Promise<{ exitCode: number }> {
-  const { process } = await attach(sizeOf(terminal));
+  const { remote } = await attach(sizeOf(terminal));
   const { signal } = interrupts;
   let restore: Restore | undefined;
   const onRaw = (current: Restore | undefined) => {
@@ -23,7 +22,7 @@ export async function bridge(
   // For a crash: the bridge itself restores whatever happens in order.
   const forget = interrupts.onExit(() => restore?.('reset'));
   try {
-    const exit = await bridgeTerminal({ process, terminal, signal, onRaw });
+    const exit = await bridgeTerminal({ remote, terminal, signal, onRaw });
     signal.throwIfAborted();
     if (exit.kind === 'lost') throw exit.cause;
     return { exitCode: exitStatusOf(exit) };

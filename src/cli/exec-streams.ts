@@ -2,9 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { AppError, messageOf, toAppError } from '../domain/errors.ts';
 import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
-import { type ExecRequest, execCommand, type RunningCommand } from '../operations/exec.ts';
-import { describeTarget } from '../targets/target.ts';
-import type { CommandSignal } from '../tmux/server.ts';
+import { type CommandSignal, type ExecRequest, execCommand, type RunningCommand } from '../operations/exec.ts';
 import type { Call, IoStreams } from './command.ts';
 
 export interface ExecLine {
@@ -39,7 +37,7 @@ export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: n
   if (line.result !== undefined)
     await writeResult(line.result, {
       outcome,
-      target: command ? describeTarget(command.target) : line.identifier,
+      target: command ? command.target : line.identifier,
       durationMs,
     });
   if (outcome.kind === 'lost' || outcome.kind === 'not-started') throw outcome.cause;
@@ -90,7 +88,7 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
     app.clock.schedule(GRACE, () => settle(result));
   };
   const interrupted = (signal: CommandSignal) => {
-    const message = `Interrupted; the command in "${describeTarget(command.target)}" was sent SIG${signal}`;
+    const message = `Interrupted; the command in "${command.target}" was sent SIG${signal}`;
     endWith(signal, { kind: 'lost', cause: new AppError('interrupted', message) });
   };
   let presses = 0;

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../domain/clock.ts';
 import { loopbackCertificate } from './certificate.ts';
-import { DEMO_SUBSCRIPTION, type DemoVm, type LocalResourceManager, startResourceManager } from './resource-manager.ts';
+import { DEMO_SUBSCRIPTION, type DemoVm, type LocalResourceManager, startResourceManager } from './local-arm.ts';
 import type { Tools } from './tools.ts';
 import { type Machine, type MachineRequest, startMachine } from './virtual-machine.ts';
 

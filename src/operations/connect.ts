@@ -15,7 +15,7 @@ export interface ConnectRequest {
 export interface AttachedSession {
   readonly target: Target;
   /** The tmux client on its terminal. It has stdin and stdout; the caller bridges them. */
-  readonly process: RemoteProcess;
+  readonly remote: RemoteProcess;
 }
 
 /** Attaches to a session. Does not touch the terminal of this process. */
@@ -34,11 +34,11 @@ async function attach(
   signal: AbortSignal,
 ): Promise<AttachedSession> {
   const argv = attachArgv(target.session, create || target.origin === 'default');
-  const process = await connection.spawn(argv, { terminal, signal });
+  const remote = await connection.spawn(argv, { terminal, signal });
   // On a terminal stderr comes with stdout, but the stream must be read all the same.
-  process.stderr.resume();
-  await started({ access, target, process, signal });
-  return { target, process };
+  remote.stderr.resume();
+  await started({ access, target, remote, signal });
+  return { target, remote };
 }
 
 /** Rejects as `connectSession` would for a session that is not there. */

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
-import { describeTarget, type Target } from '../targets/target.ts';
+import { describeTarget } from '../targets/target.ts';
 import { type CommandSignal, execArgv, signalArgv, type ExecRequest as TmuxExec } from '../tmux/server.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import { quoteArgv } from '../transport/shell-quote.ts';
@@ -11,6 +11,8 @@ import type { RemoteProcess } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { type Reached, withTarget } from './reach.ts';
 import { started } from './started.ts';
+
+export type { CommandSignal };
 
 export interface ExecRequest {
   readonly identifier: string;
@@ -26,7 +28,8 @@ export interface ExecRequest {
 
 /** A command that has started. Both outputs must be read. */
 export interface RunningCommand {
-  readonly target: Target;
+  /** `myvm:dev`. */
+  readonly target: string;
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
@@ -54,16 +57,16 @@ async function start(
       : { ms: request.timeout, marker: `/tmp/azlin-${randomBytes(16).toString('hex')}` };
   const create = request.create || target.origin === 'default';
   const argv = execArgv({ session: target.session, create, run: runOf(request), stdin: request.stdin, timeout });
-  const process = await connection.spawn(argv, { signal });
-  const [, place, pid = ''] = await started({ access, target, process, signal });
+  const remote = await connection.spawn(argv, { signal });
+  const [, place, pid = ''] = await started({ access, target, remote, signal });
   if (place === 'no-cwd')
     access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
   return {
-    target,
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    outcome: outcomeOf({ access, reached, process, timeout, startedAt: access.clock.now() }),
+    target: describeTarget(target),
+    stdin: remote.stdin,
+    stdout: remote.stdout,
+    stderr: remote.stderr,
+    outcome: outcomeOf({ access, reached, remote, timeout, startedAt: access.clock.now() }),
     kill: (name) => sendSignal(access, reached, signalArgv(name, pid)),
   };
 }
@@ -78,13 +81,13 @@ function runOf({ command }: ExecRequest): TmuxExec['run'] {
 interface Ending {
   readonly access: FleetAccess;
   readonly reached: Reached;
-  readonly process: RemoteProcess;
+  readonly remote: RemoteProcess;
   readonly timeout: { readonly ms: number; readonly marker: string } | undefined;
   readonly startedAt: number;
 }
 
-async function outcomeOf({ access, reached, process, timeout, startedAt }: Ending): Promise<Outcome> {
-  const exit = await process.exit;
+async function outcomeOf({ access, reached, remote, timeout, startedAt }: Ending): Promise<Outcome> {
+  const exit = await remote.exit;
   if (exit.kind === 'lost' || !timeout) return exit;
   // Only a command that ran for about that long is worth the question whether the timeout ended it.
   if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;

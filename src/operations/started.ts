@@ -10,12 +10,12 @@ import type { FleetAccess } from './fleet-access.ts';
 export interface Starting {
   readonly access: FleetAccess;
   readonly target: Target;
-  readonly process: RemoteProcess;
+  readonly remote: RemoteProcess;
   readonly signal: AbortSignal;
 }
 
 /** Waits until the script on the VM says that it is in the session, and gives the words of its status. Rejects with an AppError. */
-export async function started({ access, target, process, signal }: Starting): Promise<readonly string[]> {
+export async function started({ access, target, remote, signal }: Starting): Promise<readonly string[]> {
   const ms = access.commandDeadline;
   const expired = () =>
     new AppError(
@@ -26,20 +26,20 @@ export async function started({ access, target, process, signal }: Starting): Pr
       },
     );
   try {
-    const status = await withDeadline({ clock: access.clock, ms, signal, expired }, () => takeStatus(process.stdout));
+    const status = await withDeadline({ clock: access.clock, ms, signal, expired }, () => takeStatus(remote.stdout));
     if (status?.kind === 'ok') {
       if (status.words[0] === '1') await access.survey.forget(target.endpoint);
       return status.words;
     }
     if (status) throw statusError(status, target.hostname, target.session);
   } catch (error) {
-    process.stdout.resume();
-    process.stderr.resume();
-    process.close();
+    remote.stdout.resume();
+    remote.stderr.resume();
+    remote.close();
     throw error;
   }
-  process.stderr.resume();
-  const exit = await process.exit;
+  remote.stderr.resume();
+  const exit = await remote.exit;
   if (exit.kind === 'lost') throw exit.cause;
   throw new AppError('tmux-failed', `Cannot enter "${describeTarget(target)}": the VM said nothing`, {
     hint: 'try again',

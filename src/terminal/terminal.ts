@@ -22,7 +22,7 @@ const RESET =
 export type Restore = (screen: 'keep' | 'reset') => void;
 
 export interface Bridge {
-  readonly process: RemoteProcess;
+  readonly remote: RemoteProcess;
   readonly terminal: TerminalStreams;
   /** Ends the bridge and the remote process. */
   readonly signal: AbortSignal;
@@ -31,10 +31,10 @@ export interface Bridge {
 }
 
 /** Gives the terminal to a remote process until that ends: every key, every byte, every change of size. */
-export async function bridgeTerminal({ process, terminal, signal, onRaw }: Bridge): Promise<ExitStatus> {
+export async function bridgeTerminal({ remote, terminal, signal, onRaw }: Bridge): Promise<ExitStatus> {
   const { input, output } = terminal;
-  const close = () => process.close();
-  const resize = () => process.resize(output.columns, output.rows);
+  const close = () => remote.close();
+  const resize = () => remote.resize(output.columns, output.rows);
   let raw = true;
   const restore: Restore = (screen) => {
     if (!raw) return;
@@ -44,22 +44,22 @@ export async function bridgeTerminal({ process, terminal, signal, onRaw }: Bridg
   };
   input.setRawMode(true);
   onRaw(restore);
-  input.pipe(process.stdin, { end: false });
-  process.stdout.pipe(output, { end: false });
+  input.pipe(remote.stdin, { end: false });
+  remote.stdout.pipe(output, { end: false });
   output.on('resize', resize);
   signal.addEventListener('abort', close, { once: true });
   // The size may have changed while the session was being opened.
   resize();
   let exit: ExitStatus | undefined;
   try {
-    exit = await process.exit;
+    exit = await remote.exit;
     return exit;
   } finally {
     output.off('resize', resize);
     signal.removeEventListener('abort', close);
-    input.unpipe(process.stdin);
+    input.unpipe(remote.stdin);
     input.pause();
-    process.stdout.unpipe(output);
+    remote.stdout.unpipe(output);
     // A client that was cut off may have ended in order, but what it said last was not shown.
     restore(exit?.kind === 'exited' && !signal.aborted ? 'keep' : 'reset');
     onRaw(undefined);

@@ -31,11 +31,11 @@ export function runOverSsh({ connection, endpoint, clock, deadline }: RunOverSsh
     });
 }
 
-async function collect(process: RemoteProcess, signal: AbortSignal) {
-  const close = () => process.close();
+async function collect(remote: RemoteProcess, signal: AbortSignal) {
+  const close = () => remote.close();
   signal.addEventListener('abort', close, { once: true });
   try {
-    const [stdout, stderr, status] = await Promise.all([textOf(process.stdout), textOf(process.stderr), process.exit]);
+    const [stdout, stderr, status] = await Promise.all([textOf(remote.stdout), textOf(remote.stderr), remote.exit]);
     if (status.kind === 'lost') throw status.cause;
     return { code: status.kind === 'exited' ? status.code : 128, stdout, stderr };
   } finally {

@@ -62,16 +62,16 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   const occupy = async (slot: Slot, argv: readonly string[], options: SpawnOptions) => {
     slot.active++;
     try {
-      const process = await slot.link.spawn(argv, options);
-      if (process === 'no-channel') {
+      const remote = await slot.link.spawn(argv, options);
+      if (remote === 'no-channel') {
         slot.active--;
         slot.limit = slot.active;
         return undefined;
       }
-      void process.exit.then(() => {
+      void remote.exit.then(() => {
         slot.active--;
       });
-      return process;
+      return remote;
     } catch (error) {
       slot.active--;
       throw error;
@@ -87,8 +87,8 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
         const slot = free() ?? (await open(options.signal));
         if (slot.active >= slot.limit && slot.limit > 0) continue;
         const alone = slot.active === 0;
-        const process = await occupy(slot, argv, options);
-        if (process) return process;
+        const remote = await occupy(slot, argv, options);
+        if (remote) return remote;
         if (alone)
           throw new AppError('unreachable', `The SSH server of ${describeEndpoint(endpoint)} refuses to run commands`, {
             hint: 'MaxSessions in its sshd_config must be at least 1',

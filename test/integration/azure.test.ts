@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { FORBIDDEN_SUBSCRIPTION, THROTTLED_SUBSCRIPTION } from '../../src/demo/resource-manager.ts';
+import { FORBIDDEN_SUBSCRIPTION, THROTTLED_SUBSCRIPTION } from '../../src/demo/local-arm.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
 
 let fleet: DemoFleet;

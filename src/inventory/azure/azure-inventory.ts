@@ -7,9 +7,9 @@ import { count } from '../../domain/text.ts';
 import type { PowerState, Vm } from '../../domain/vm.ts';
 import type { Fleet, Inventory } from '../inventory.ts';
 import { type Addresses, joinAddresses } from './addresses.ts';
+import { type ResourceManager, resourceManager } from './arm-lists.ts';
 import { azureError } from './azure-errors.ts';
 import { azureCredential, type CredentialKind } from './credential.ts';
-import { type ResourceManager, resourceManager } from './resource-manager.ts';
 import { powerStateOf, vmFromAzure } from './vm-from-azure.ts';
 
 export interface AzureSettings {
