@@ -16,9 +16,11 @@ export function matchVms(vms: readonly Vm[], { name, resourceGroup }: VmRef): re
 /** Up to `most` of the known names, the nearest first, none that has little in common with `text`. */
 export function nearestNames(text: string, names: readonly string[], most = 5): readonly string[] {
   const wanted = text.toLowerCase();
+  // Two letters that changed places are two edits.
+  const limit = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3));
   return [...new Set(names)]
     .map((name) => ({ name, away: awayness(wanted, name.toLowerCase()) }))
-    .filter(({ name, away }) => away <= Math.max(1, Math.floor(Math.max(wanted.length, name.length) / 3)))
+    .filter(({ away }) => away <= limit)
     .sort((a, b) => a.away - b.away || (a.name < b.name ? -1 : 1))
     .slice(0, most)
     .map(({ name }) => name);

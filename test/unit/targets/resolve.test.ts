@@ -1,0 +1,169 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { AppError } from '../../../src/domain/errors.ts';
+import type { Vm } from '../../../src/domain/vm.ts';
+import type { Answer } from '../../../src/targets/probe.ts';
+import { type Resolver, resolver } from '../../../src/targets/resolve.ts';
+import { describeTarget } from '../../../src/targets/target.ts';
+import { endpointOfAddress, endpointOfVm } from '../../../src/transport/endpoint.ts';
+import { manualClock } from '../../support/clock.ts';
+import { aSession, aVm } from '../../support/vm.ts';
+
+interface World {
+  readonly vms: readonly Vm[];
+  /** By VM name. */
+  readonly answers?: Readonly<Record<string, Answer>>;
+  /** What the second, fresh look finds. */
+  readonly later?: { readonly vms?: readonly Vm[]; readonly answers?: Readonly<Record<string, Answer>> };
+}
+
+const sessions = (...names: string[]): Answer => ({ probe: 'ok', sessions: names.map((name) => aSession(name)) });
+const silent: Answer = { probe: 'timed-out', reason: 'timed out after 3 s' };
+
+function resolverOf({ vms, answers = {}, later }: World) {
+  const clock = manualClock();
+  const warnings: string[] = [];
+  const asked: { fresh: boolean; vms: readonly string[] }[] = [];
+  const made: Resolver = resolver({
+    clock,
+    inventory: {
+      listVms: async ({ fresh }) => ({
+        vms: fresh ? (later?.vms ?? vms) : vms,
+        warnings: [],
+        fetchedAt: clock.now() - (fresh ? 0 : 1_000),
+      }),
+    },
+    survey: {
+      async ask({ vms: wanted, maxAge }) {
+        asked.push({ fresh: maxAge === 0, vms: wanted.map(({ name }) => name) });
+        const known = maxAge === 0 ? { ...answers, ...later?.answers } : answers;
+        return { cached: maxAge !== 0, answers: new Map(wanted.map((vm) => [vm, known[vm.name] ?? sessions()])) };
+      },
+      forget: async () => {},
+    },
+    endpointOfVm: (vm, identifierUser) => endpointOfVm(vm, { identifierUser }),
+    endpointOfAddress: (address, identifierUser) => endpointOfAddress(address, { identifierUser }),
+    defaultSession: 'azlin',
+    deadline: 3_000,
+    sessionsTtl: 30_000,
+    trace: () => {},
+    warn: (line) => warnings.push(line),
+  });
+  const resolve = (text: string) => made.resolve(text, { fresh: false }, new AbortController().signal);
+  return { resolve, warnings, asked };
+}
+
+async function outcome(world: World, text: string) {
+  try {
+    const target = await resolverOf(world).resolve(text);
+    return `${describeTarget(target)} ${target.origin}`;
+  } catch (error) {
+    const { code, candidates } = error as AppError;
+    return [code, ...(candidates?.items ?? []).map(({ identifier }) => identifier)].join(' ');
+  }
+}
+
+const FLEET: World = {
+  vms: [
+    aVm('myvm'),
+    aVm('prodvm'),
+    aVm('twin', { resourceGroup: 'rg-one' }),
+    aVm('twin', { resourceGroup: 'rg-two' }),
+    aVm('off', { powerState: 'Deallocated', publicIp: null, privateIp: '127.0.0.9' }),
+    aVm('prod', { resourceGroup: 'rg-x' }),
+  ],
+  answers: {
+    myvm: {
+      probe: 'ok',
+      sessions: [aSession('main'), aSession('dev', { friendlyName: 'deploy' }), aSession('prodvm')],
+    },
+    prodvm: sessions('main', 'api'),
+    off: sessions('hidden'),
+  },
+};
+
+describe('resolution order', () => {
+  test.each([
+    ['an exact name asks nobody', 'myvm:nosuch', 'myvm:nosuch named'],
+    ['without regard to case of the VM', 'MyVM:Dev', 'myvm:Dev named'],
+    ['a session that one VM has', 'api', 'prodvm:api found'],
+    ['a friendly name counts', 'deploy', 'myvm:dev found'],
+    ['a session that several have', 'main', 'ambiguous myvm:main prodvm:main'],
+    ['a session comes before a VM of that name', 'prodvm', 'myvm:prodvm found'],
+    ['session names compare with case, so this is the VM', 'PRODVM', 'prodvm:azlin default'],
+    ['a host is its default session', 'myvm', 'myvm:azlin default'],
+    ['a VM name in two resource groups', 'twin', 'ambiguous rg-one/twin rg-two/twin'],
+    ['the same with a session', 'twin:x', 'ambiguous rg-one/twin:x rg-two/twin:x'],
+    ['its resource group tells', 'RG-two/twin:x', 'rg-two/twin:x named'],
+    ['a stopped VM is not asked, but can be named', 'off', 'off:azlin default'],
+    ['its sessions do not count', 'hidden', 'session-not-found'],
+    ['nothing of the name, with what comes near', 'mian', 'session-not-found main'],
+    ['no such VM, with what comes near', 'myvn:dev', 'vm-not-found myvm'],
+    ['an address', '127.0.0.1:x', '127.0.0.1:x named'],
+    ['an address without a session', 'bob@[::1]', '[::1]:azlin default'],
+  ])('%s', async (_what, text, expected) => {
+    expect(await outcome(FLEET, text)).toBe(expected);
+  });
+
+  test('never depends on the order of the VMs', async () => {
+    const texts = ['main', 'api', 'deploy', 'prodvm', 'twin', 'myvm', 'mian', 'prod', 'rg-x/prod:a'];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.shuffledSubarray([...FLEET.vms], { minLength: FLEET.vms.length }),
+        fc.constantFrom(...texts),
+        async (vms, text) => {
+          expect(await outcome({ ...FLEET, vms }, text)).toBe(await outcome(FLEET, text));
+        },
+      ),
+    );
+  });
+
+  test('the user of the identifier is the user to log in as', async () => {
+    const { resolve } = resolverOf(FLEET);
+    expect((await resolve('alice@myvm:dev')).endpoint.user).toBe('alice');
+    expect((await resolve('myvm:dev')).endpoint.user).toBe('azureuser');
+  });
+
+  test('two sessions of one VM with the same friendly name are ambiguous', async () => {
+    const twice: Answer = {
+      probe: 'ok',
+      sessions: [aSession('a', { friendlyName: 'x' }), aSession('b', { friendlyName: 'x' })],
+    };
+    expect(await outcome({ vms: [aVm('vm')], answers: { vm: twice } }, 'x')).toBe('ambiguous vm:a vm:b');
+  });
+});
+
+describe('what could not be asked', () => {
+  test('is named, and the found session is used', async () => {
+    const { resolve, warnings } = resolverOf({
+      vms: [aVm('a'), aVm('gpu-1')],
+      answers: { a: sessions('dev'), 'gpu-1': silent },
+    });
+    expect(describeTarget(await resolve('dev'))).toBe('a:dev');
+    expect(warnings).toEqual(['gpu-1 could not be asked whether it has a session "dev": timed out after 3 s']);
+  });
+
+  test('a VM without tmux has been asked', async () => {
+    const { resolve, warnings } = resolverOf({
+      vms: [aVm('a'), aVm('b')],
+      answers: { a: sessions('dev'), b: { probe: 'no-tmux', reason: '' } },
+    });
+    await resolve('dev');
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('old data', () => {
+  test('is not the base of an error: a missing VM, a missing session, an ambiguity are looked up afresh', async () => {
+    const world: World = { vms: [aVm('a'), aVm('b')], answers: { a: sessions('x'), b: sessions('x') } };
+    expect(await outcome({ ...world, later: { vms: [...world.vms, aVm('new')] } }, 'new:dev')).toBe('new:dev named');
+    expect(await outcome({ ...world, later: { answers: { b: sessions('late') } } }, 'late')).toBe('b:late found');
+    expect(await outcome({ ...world, later: { answers: { b: sessions() } } }, 'x')).toBe('a:x found');
+  });
+
+  test('a compound name asks no VM', async () => {
+    const { resolve, asked } = resolverOf(FLEET);
+    await resolve('myvm:dev');
+    expect(asked).toEqual([]);
+  });
+});

@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { frameArgv, unframe } from '../../../src/transport/frame.ts';
+
+const NONCE = '0123456789abcdef0123456789abcdef';
+
+function through(chunks: readonly Buffer[]) {
+  const { stream, begun, noise } = unframe(NONCE);
+  const out: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => out.push(chunk));
+  for (const chunk of chunks) stream.write(chunk);
+  return { text: () => Buffer.concat(out).toString('latin1'), begun, noise };
+}
+
+/** The bytes, cut at the given places. */
+function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
+  const at = [...places.map((place) => place % (bytes.length + 1)), 0, bytes.length].sort((a, b) => a - b);
+  return at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+}
+
+describe('unframe', () => {
+  test('drops what comes before the frame and nothing after it, however the bytes arrive', () => {
+    const anything = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(
+        anything,
+        anything,
+        fc.array(fc.nat(), { maxLength: 6 }),
+        fc.constantFrom('\n', '\r\n'),
+        (before, after, places, end) => {
+          const bytes = Buffer.concat([before, Buffer.from(`\n${NONCE}${end}`), after]);
+          const { text, begun } = through(cut(bytes, places));
+          expect({ text: text(), begun: begun() }).toEqual({ text: after.toString('latin1'), begun: true });
+        },
+      ),
+    );
+  });
+
+  test('keeps the end of the noise, for the message when no frame comes', () => {
+    const { text, begun, noise } = through([Buffer.from('x'.repeat(10_000)), Buffer.from('This account is closed\n')]);
+    expect({ text: text(), begun: begun(), length: noise().length < 3_000, end: noise().slice(-22) }).toEqual({
+      text: '',
+      begun: false,
+      length: true,
+      end: 'This account is closed',
+    });
+  });
+});
+
+describe('frameArgv', () => {
+  const run = (argv: readonly string[], terminal: boolean) =>
+    execFileSync('bash', ['-c', `exec 2>&1; ${frameArgv(argv, NONCE, terminal)}`], { encoding: 'utf8' });
+
+  test('prints the frame on both streams, then becomes the command with its arguments as they were', () => {
+    expect(run(['printf', '<%s>', "a b'c", '', '\\'], false)).toBe(`\n${NONCE}\n\n${NONCE}\n<a b'c><><\\>`);
+    expect(run(['sh', '-c', 'printf "<%s>" "$0" "$@"', 'name', 'x y'], false)).toBe(
+      `\n${NONCE}\n\n${NONCE}\n<name><x y>`,
+    );
+  });
+
+  test('prints it once on a terminal, where both streams are one', () => {
+    expect(run(['echo', 'hi'], true)).toBe(`\n${NONCE}\nhi\n`);
+  });
+});
