@@ -156,7 +156,7 @@ function accessOf(
 ): FleetAccess {
   const choice: LoginChoice = {
     flagUser: user,
-    flagPort: portNumber(port),
+    flagPort: port,
     settingsUser: config.sshUser,
     settingsPort: config.sshPort,
   };
@@ -190,11 +190,4 @@ function accessOf(
     warn,
     trace,
   };
-}
-
-function portNumber(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const port = Number(text);
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new AppError('usage', `Invalid port "${text}"`);
 }

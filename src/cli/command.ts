@@ -78,7 +78,7 @@ export interface PickChoice {
 export interface AccessRequest {
   readonly config: Config;
   readonly user: string | undefined;
-  readonly port: string | undefined;
+  readonly port: number | undefined;
   readonly warn: (line: string) => void;
   readonly trace: (line: string) => void;
 }

@@ -2,6 +2,13 @@ import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { AppError } from '../domain/errors.ts';
 import type { Command, Options } from './command.ts';
 import { GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
+import { unknownOption } from './split-argv.ts';
+
+/** Declared by yargs itself. */
+const BUILT_IN: Options = {
+  help: { kind: 'flag', short: 'h', describe: '' },
+  version: { kind: 'flag', describe: '' },
+};
 
 export interface Product {
   readonly commands: readonly Command[];
@@ -23,6 +30,7 @@ export type ParsedLine =
 
 /** The command line as plain values, or the text of --help and --version. Throws `usage`. */
 export async function parseLine(argv: readonly string[], product: Product): Promise<ParsedLine> {
+  refuseUnknownOptions(argv, product.commands);
   let parsed: ParsedLine | undefined;
   const parser = yargs()
     .scriptName('azlin')
@@ -43,7 +51,8 @@ export async function parseLine(argv: readonly string[], product: Product): Prom
     .strict()
     .demandCommand(1)
     .fail((message, error) => {
-      throw error ?? usageError(message);
+      // What yargs throws itself is about the line, too.
+      throw error && error.name !== 'YError' ? error : usageError(message || error.message);
     });
   declare(parser, GLOBAL_OPTIONS);
   for (const command of product.commands) register(parser, command, (call) => (parsed = call));
@@ -56,6 +65,15 @@ export async function parseLine(argv: readonly string[], product: Product): Prom
     },
   );
   return parsed ?? { kind: 'text', text: `${text}\n` };
+}
+
+/** Before yargs, which would take the word after an unknown option for its value and complain of something else. */
+function refuseUnknownOptions(argv: readonly string[], commands: readonly Command[]): void {
+  const command = commands.find(({ name }) => argv.includes(name));
+  const unknown = unknownOption(argv, { ...GLOBAL_OPTIONS, ...command?.options, ...BUILT_IN });
+  if (unknown === undefined) return;
+  const known = command ? `azlin ${command.name} --help` : 'azlin --help';
+  throw new AppError('usage', `Unknown option ${unknown}`, { hint: `${known}   shows what there is` });
 }
 
 function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => void): void {

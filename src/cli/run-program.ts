@@ -1,5 +1,5 @@
 import type { SettingName } from '../config.ts';
-import { type AppError, toAppError } from '../domain/errors.ts';
+import { AppError, toAppError } from '../domain/errors.ts';
 import type { FleetAccess } from '../operations/fleet-access.ts';
 import type { App, Call, Command, Interrupts, IoStreams } from './command.ts';
 import { COMMANDS, EPILOGUE, SHORTHANDS } from './commands/index.ts';
@@ -64,7 +64,7 @@ async function callCommand(
       access ??= app.access({
         config,
         user: args['user'] as string | undefined,
-        port: args['port'] as string | undefined,
+        port: portOf(args['port']),
         ...notes,
       });
       return access;
@@ -99,6 +99,13 @@ function overridesOf(command: Command, args: Readonly<Record<string, unknown>>):
       'setting' in option && args[name] !== undefined ? [[option.setting, args[name]]] : [],
     ),
   );
+}
+
+function portOf(text: unknown): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new AppError('usage', `Invalid port "${text}"`, { hint: 'a number from 1 to 65535' });
 }
 
 interface Diagnostics {

@@ -42,6 +42,22 @@ export function splitArgv(
   return { own, remote: rest[0] === '--' ? rest.slice(1) : rest, command };
 }
 
+/** The first option among the words that is not one of `options`. */
+export function unknownOption(words: readonly string[], options: Options): string | undefined {
+  const shorts = Object.values(options).flatMap(({ short }) => short ?? []);
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (word === '--') return undefined;
+    if (!word.startsWith('-') || word === '-') continue;
+    const isKnown = word.startsWith('--')
+      ? Object.hasOwn(options, word.slice(2).split('=')[0] ?? '')
+      : shorts.includes(word.charAt(1));
+    if (!isKnown) return word;
+    if (takesNext(word, options)) index++;
+  }
+  return undefined;
+}
+
 /** The index of the first word from `start` that is neither an option nor an option's value. */
 function firstWord(argv: readonly string[], start: number, options: Options): number {
   for (let index = start; index < argv.length; index++) {

@@ -2,7 +2,7 @@ import { FIND } from './scripts.ts';
 
 /*
  * `exec`: one tmux call tells where the session is and what its environment holds, then the user's command takes this
- * script's place, so that sshd reports the command's own end. Arguments after the session's name and `create`: $3 what to run
+ * script's place, so that sshd reports the command's own end. Arguments after the two of FIND: $3 what to run
  * (`command`, `script`, `errexit`), $4 the command, $5 `stdin` when the command reads it, $6 and $7 the whole and the fractional
  * seconds of a timeout (empty without one), $8 the directory whose existence says that the timeout ended the command.
  */

@@ -1,6 +1,6 @@
 /*
  * What runs on the VM: POSIX sh, tmux and awk, nothing installed. Each script is one round trip. Arguments: $1 the session's
- * name, $2 `create` when a missing session is to be made, then the script's own. The first line of the output is the status
+ * name, $2 the same for `new-session` when a missing session is to be made (empty when not), then the script's own. The first line of the output is the status
  * (status.ts). Variables start with azlin_ because the session's own environment is loaded beside them.
  */
 
@@ -45,8 +45,8 @@ azlin_find() {
 }
 azlin_name=$1 azlin_created=0
 azlin_find
-if [ -z "$azlin_id" ] && [ "$2" = create ]; then
-  if azlin_made=$(tmux -u new-session -d -P -F '#{session_id}:#{session_name}' -s "$azlin_name" -c "$HOME" 2>&1); then
+if [ -z "$azlin_id" ] && [ -n "$2" ]; then
+  if azlin_made=$(tmux -u new-session -d -P -F '#{session_id}:#{session_name}' -s "$2" -c "$HOME" 2>&1); then
     azlin_id=\${azlin_made%%:*} azlin_created=1
     if [ "\${azlin_made#*:}" != "$azlin_name" ]; then
       tmux kill-session -t "$azlin_id"

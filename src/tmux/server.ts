@@ -31,7 +31,7 @@ export function tmuxServer(run: RunArgv, host: string): TmuxServer {
   return {
     list: async (signal) => parseRows((await ask(LIST_SCRIPT, [], signal)).text),
     ensure: async (name, signal) => ({
-      created: (await ask(ENSURE_SCRIPT, [name, 'create'], signal)).words[0] === '1',
+      created: (await ask(ENSURE_SCRIPT, [name, nameToCreate(name)], signal)).words[0] === '1',
     }),
     detachClients: async (name, signal) =>
       (await ask(DETACH_SCRIPT, [name, ''], signal)).text.split('\n').filter((line) => line !== '').length,
@@ -43,7 +43,7 @@ export function tmuxServer(run: RunArgv, host: string): TmuxServer {
 
 /** Attaches to a session on the terminal that it is started on. Its output starts with a status. */
 export function attachArgv(session: string, create: boolean): readonly string[] {
-  return shArgv(ATTACH_SCRIPT, [session, create ? 'create' : '']);
+  return shArgv(ATTACH_SCRIPT, [session, create ? nameToCreate(session) : '']);
 }
 
 export interface ExecRequest {
@@ -63,7 +63,7 @@ export function execArgv({ session, create, run, stdin, timeout }: ExecRequest):
     : ['', '', ''];
   const command = run.kind === 'command' ? run.command : '';
   const input = stdin || run.kind !== 'command' ? 'stdin' : '';
-  return shArgv(EXEC_SCRIPT, [session, create ? 'create' : '', run.kind, command, input, ...limit]);
+  return shArgv(EXEC_SCRIPT, [session, create ? nameToCreate(session) : '', run.kind, command, input, ...limit]);
 }
 
 export type CommandSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';
@@ -115,6 +115,11 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
 function candidatesOf(sessions: readonly Session[], host: string) {
   const items = sessions.map(({ name }) => ({ identifier: `${host}:${printable(name)}`, ip: null }));
   return items.length === 0 ? undefined : { title: `Sessions on ${host}`, items };
+}
+
+/** `new-session` expands formats in a name, and with them shell commands. */
+function nameToCreate(name: string): string {
+  return name.replaceAll('#', '##');
 }
 
 function shArgv(script: string, args: readonly string[]): readonly string[] {

@@ -1,0 +1,132 @@
+import { describe, expect, test } from '@jest/globals';
+import { COMMANDS } from '../../src/cli/commands/index.ts';
+import { run } from '../support/run.ts';
+import { aSession, aVm } from '../support/vm.ts';
+
+const fleet = {
+  vms: [
+    aVm('web', { publicIp: '20.0.0.1' }),
+    aVm('gpu-1', { publicIp: '20.0.0.2' }),
+    aVm('off', { powerState: 'Deallocated', publicIp: null }),
+  ],
+  answers: {
+    web: { probe: 'ok', sessions: [aSession('main', { attached: 2 }), aSession('api', { friendlyName: 'the-api' })] },
+    'gpu-1': { probe: 'timed-out', reason: 'timed out after 5 s' },
+  },
+} as const;
+
+describe('list', () => {
+  test('table', async () => {
+    expect(await run('list', fleet)).toEqual({
+      exitCode: 0,
+      stdout: [
+        'HOSTNAME  SESSION  STATUS   IP        SESSION NAME',
+        'gpu-1     ?        Running  20.0.0.2  -',
+        'web       api      Running  20.0.0.1  the-api',
+        'web       main     Running  20.0.0.1  -',
+        '',
+      ].join('\n'),
+      stderr:
+        'warning: gpu-1: timed out after 5 s; its sessions are unknown\n1 stopped VM hidden; azlin list --all shows it\n',
+    });
+  });
+
+  test('on a terminal: attached sessions bold, the others dim, long names cut; --wide and pipes cut nothing', async () => {
+    const long = { vms: [aVm('a-vm-with-a-very-long-name-that-goes-on')], columns: 40 };
+    const { stdout } = await run('list', long);
+    expect(stdout).toBe(
+      'HOSTNAME     SESSION  STATUS   IP\n\u001b[2ma-vm-with-…  -        Running  127.0.0.1\u001b[22m\n',
+    );
+    expect((await run('list --wide', long)).stdout).toContain('a-vm-with-a-very-long-name-that-goes-on');
+    expect((await run('list', { vms: long.vms })).stdout).toContain('a-vm-with-a-very-long-name-that-goes-on');
+    const painted = (await run('list', { ...fleet, columns: 80 })).stdout.replaceAll('\u001b', 'ESC');
+    expect(painted).toMatch(/ESC\[1mweb +main .*ESC\[22m/);
+  });
+
+  test('colours: --color over NO_COLOR over the terminal', async () => {
+    const colored = async (line: string, extra: object) =>
+      (await run(line, { ...fleet, ...extra })).stdout.includes('\u001b');
+    expect(await colored('list', {})).toBe(false);
+    expect(await colored('list --color always', {})).toBe(true);
+    expect(await colored('list', { columns: 80, environment: { NO_COLOR: '1' } })).toBe(false);
+    expect(await colored('list --color=never', { columns: 80 })).toBe(false);
+    expect(await colored('list', { columns: 80, environment: { TERM: 'dumb' } })).toBe(false);
+  });
+});
+
+describe('errors', () => {
+  test('as text', async () => {
+    expect(await run('connect nosuch', fleet)).toEqual({
+      exitCode: 3,
+      stdout: '',
+      stderr:
+        'warning: gpu-1 could not be asked whether it has a session "nosuch": timed out after 5 s\nerror: No session and no VM is named "nosuch"\nhint: azlin list   shows what there is\n',
+    });
+  });
+
+  test.each(['connect a:b:c --format json', '--format=json connect a:b:c'])('as JSON: %s', async (line) => {
+    const { exitCode, stderr } = await run(line, fleet);
+    expect({ exitCode, error: JSON.parse(stderr) }).toEqual({
+      exitCode: 2,
+      error: {
+        error: {
+          code: 'invalid-identifier',
+          message: 'Invalid compound name "a:b:c": expected hostname:session_name',
+          hint: null,
+          candidates: [],
+        },
+      },
+    });
+    expect((await run('connect a:b:c', { ...fleet, environment: { AZLIN_FORMAT: 'json' } })).stderr).toMatch(
+      /^\{"error"/,
+    );
+  });
+
+  test.each([
+    ['lst', 2, /Unknown (argument|command): lst/],
+    ['list --nosuch', 2, /Unknown option --nosuch/],
+    ['list -x', 2, /Unknown option -x/],
+    ['list --format xml', 2, /Invalid values.*xml/],
+    ['list extra', 2, /Unknown (argument|command): extra/],
+    ['list --tag', 2, /Not enough arguments following: tag/],
+    ['ssh', 2, /Not enough non-option arguments/],
+    ['connect a --port x', 2, /Invalid port "x"/],
+    ['exec', 255, /Not enough non-option arguments/],
+    ['exec --nosuch vm:dev ls', 255, /Unknown option --nosuch/],
+    ['exec a:b:c ls', 255, /Invalid compound name/],
+    ['exec -e gpu-1:x ls', 255, /--errexit is for scripts/],
+    ['exec --stdin gpu-1:x', 255, /--stdin needs a command/],
+  ])('%s', async (line, exitCode, message) => {
+    const { stderr, stdout, ...rest } = await run(line, fleet);
+    expect({ ...rest, stdout, stderr }).toEqual({ exitCode, stdout: '', stderr: expect.stringMatching(message) });
+    expect(stderr).toMatch(/^error: /);
+  });
+
+  test('a bug of ours is 1, says so, and shows its trace with --verbose', async () => {
+    const broken = await run('disconnect web:main', fleet);
+    expect(broken).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('this is a bug of azlin') });
+    expect((await run('disconnect web:main --verbose', fleet)).stderr).toMatch(
+      /cause: Error: no VM can be connected to[\s\S]* at /,
+    );
+  });
+});
+
+describe('help', () => {
+  test('without a command, with --help, and the version', async () => {
+    const { exitCode, stdout, stderr } = await run('', fleet);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    for (const { name } of COMMANDS) expect(stdout).toMatch(new RegExp(`azlin ${name}.*`));
+    expect(COMMANDS.every(({ summary }) => stdout.replace(/\s+/g, ' ').includes(summary))).toBe(true);
+    expect((await run('--help', fleet)).stdout).toBe(stdout);
+    expect(await run('--version', fleet)).toMatchObject({ exitCode: 0, stdout: '1.2.3\n' });
+  });
+
+  test.each(COMMANDS.map(({ name }) => name))('%s --help shows its options and examples', async (name) => {
+    const { exitCode, stdout } = await run(`${name} --help`, fleet);
+    const command = COMMANDS.find((one) => one.name === name);
+    expect(exitCode).toBe(0);
+    for (const option of Object.keys(command?.options ?? {})) expect(stdout).toContain(`--${option}`);
+    for (const { line } of command?.examples ?? [])
+      expect(stdout.replace(/\s+/g, ' ')).toContain(line.replace(/\s+/g, ' '));
+  });
+});

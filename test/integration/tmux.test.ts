@@ -1,0 +1,122 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { RunArgv } from '../../src/domain/run-argv.ts';
+import { type TmuxServer, tmuxServer } from '../../src/tmux/server.ts';
+
+let directory = '';
+let environment: Record<string, string> = {};
+let server: TmuxServer;
+const { signal } = new AbortController();
+
+const run: RunArgv = ([program = '', ...args]) =>
+  new Promise((resolve) => {
+    execFile(program, args, { env: environment, cwd: directory }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+const tmux = async (...args: string[]) => (await run(['tmux', '-u', ...args], signal)).stdout;
+
+// No UTF-8 locale: what a login over SSH often has.
+beforeEach(() => {
+  directory = mkdtempSync('/tmp/azlin-tmux-');
+  environment = { PATH: process.env['PATH'] ?? '', HOME: directory, TMUX_TMPDIR: directory, LC_ALL: 'C' };
+  server = tmuxServer(run, 'vm');
+});
+afterEach(async () => {
+  await tmux('kill-server');
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe('tmuxServer', () => {
+  test('no server, and a server that is gone, mean no sessions', async () => {
+    expect(await server.list(signal)).toEqual([]);
+    await server.ensure('a', signal);
+    await tmux('kill-server');
+    expect(await server.list(signal)).toEqual([]);
+  });
+
+  test('lists what there is', async () => {
+    await server.ensure('dev', signal);
+    await tmux('new-window', '-t', '=dev:');
+    expect(await server.list(signal)).toEqual([
+      {
+        name: 'dev',
+        friendlyName: null,
+        windows: 2,
+        attached: 0,
+        createdAt: expect.any(Number),
+        activityAt: expect.any(Number),
+      },
+    ]);
+  });
+
+  test('ensure makes it once, in the home directory', async () => {
+    expect(await server.ensure('dev', signal)).toEqual({ created: true });
+    expect(await server.ensure('dev', signal)).toEqual({ created: false });
+    expect(await tmux('display-message', '-p', '-t', '=dev:', '#{pane_current_path}')).toBe(`${directory}\n`);
+  });
+
+  test.each(['größe 東京', 'a|b', "it's", '*', 'dev*', '{x}', '#S', '#(touch pwned)', '!x', '~', 'a b  c', '+1'])(
+    '%s is an exact name',
+    async (name) => {
+      for (const other of ['dev', 'develop']) await server.ensure(other, signal);
+      expect(await server.ensure(name, signal)).toEqual({ created: true });
+      expect((await server.list(signal)).map((session) => session.name)).toContain(name);
+      await server.setFriendlyName(name, `${name}!`, signal);
+      expect((await server.list(signal)).find((session) => session.friendlyName === `${name}!`)?.name).toBe(name);
+      await server.kill(name, signal);
+      expect((await server.list(signal)).map((session) => session.name).sort()).toEqual(['dev', 'develop']);
+      expect((await run(['ls'], signal)).stdout).not.toContain('pwned');
+    },
+  );
+
+  test('a name that tmux would change makes nothing', async () => {
+    await expect(server.ensure('a\\b', signal)).rejects.toMatchObject({ code: 'usage' });
+    expect(await server.list(signal)).toEqual([]);
+  });
+
+  test('prefixes are other sessions', async () => {
+    await server.ensure('develop', signal);
+    for (const act of [
+      server.kill('dev', signal),
+      server.detachClients('dev', signal),
+      server.setFriendlyName('dev', 'x', signal),
+    ])
+      await expect(act).rejects.toMatchObject({
+        code: 'session-not-found',
+        candidates: { items: [{ identifier: 'vm:develop' }] },
+      });
+    expect(await server.list(signal)).toHaveLength(1);
+  });
+
+  test('detaching where nobody is attached is no failure', async () => {
+    await server.ensure('dev', signal);
+    expect(await server.detachClients('dev', signal)).toBe(0);
+  });
+
+  test('a friendly name is removed', async () => {
+    await server.ensure('dev', signal);
+    await server.setFriendlyName('dev', 'x', signal);
+    await server.setFriendlyName('x', null, signal);
+    expect(await server.list(signal)).toMatchObject([{ friendlyName: null }]);
+  });
+
+  test('no tmux', async () => {
+    environment = { ...environment, PATH: '/nonexistent' };
+    const shell: RunArgv = ([, ...args], abort) => run(['/bin/sh', ...args], abort);
+    await expect(tmuxServer(shell, 'vm').list(signal)).rejects.toMatchObject({ code: 'tmux-missing' });
+  });
+
+  test('a server that refuses is said, not taken for empty', async () => {
+    const refused: RunArgv = async () => ({
+      code: 0,
+      stdout: 'failed\nprotocol version mismatch (client 8, server 7)\n',
+      stderr: '',
+    });
+    await expect(tmuxServer(refused, 'vm').list(signal)).rejects.toMatchObject({
+      code: 'tmux-failed',
+      message: expect.stringContaining('protocol version mismatch'),
+    });
+  });
+});

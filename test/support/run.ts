@@ -1,0 +1,101 @@
+import { PassThrough, Readable } from 'node:stream';
+import type { AccessRequest, App, Interrupts } from '../../src/cli/command.ts';
+import { runProgram } from '../../src/cli/run-program.ts';
+import { loadConfig } from '../../src/config.ts';
+import type { Vm } from '../../src/domain/vm.ts';
+import type { FleetAccess } from '../../src/operations/fleet-access.ts';
+import type { Answer } from '../../src/targets/probe.ts';
+import { resolver } from '../../src/targets/resolve.ts';
+import type { Survey } from '../../src/targets/survey.ts';
+import { endpointOfAddress, endpointOfVm } from '../../src/transport/endpoint.ts';
+import { manualClock } from './clock.ts';
+
+export interface FakeFleet {
+  readonly vms: readonly Vm[];
+  /** By VM name; no sessions where nothing is said. */
+  readonly answers?: Readonly<Record<string, Answer>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The width of the terminal that stdout and stderr are; none by default. */
+  readonly columns?: number;
+}
+
+/** The whole program in this process, on a fleet of literals: a line in, what a user sees out. No VM can be connected to. */
+export async function run(line: string, fleet: FakeFleet) {
+  const stdout = collector(fleet.columns);
+  const stderr = collector(fleet.columns);
+  const io = { stdin: () => Readable.from([]), stdout, stderr };
+  const argv = line.split(' ').filter((word) => word !== '');
+  const exitCode = await runProgram({ argv, app: fakeApp(fleet), io, interrupts: NO_INTERRUPTS });
+  return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+const NO_INTERRUPTS: Interrupts = {
+  signal: new AbortController().signal,
+  takeOver: () => () => {},
+  onExit: () => () => {},
+};
+
+function collector(columns: number | undefined) {
+  const chunks: Buffer[] = [];
+  const stream = new PassThrough().on('data', (chunk: Buffer) => chunks.push(chunk));
+  const terminal = columns === undefined ? {} : { isTTY: true, columns };
+  return Object.assign(stream, terminal, { text: () => Buffer.concat(chunks).toString() });
+}
+
+function fakeApp(fleet: FakeFleet): App {
+  const environment = { AZLIN_HOME: '/nonexistent', ...fleet.environment };
+  const clock = manualClock();
+  const unused = () => {
+    throw new Error('not in this test');
+  };
+  return {
+    environment,
+    clock,
+    version: () => '1.2.3',
+    config: (overrides) => loadConfig(environment, '/nonexistent', overrides),
+    access: async (request) => fakeAccess(fleet, request, clock.now()),
+    terminal: () => undefined,
+    pick: unused,
+    demo: unused,
+    close: () => {},
+  };
+}
+
+function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessRequest, now: number): FleetAccess {
+  const clock = manualClock(now);
+  const inventory: FleetAccess['inventory'] = { listVms: async () => ({ vms, warnings: [], fetchedAt: now }) };
+  const survey: Survey = {
+    async ask({ vms: wanted, onAnswer }) {
+      const found = wanted.map((vm) => [vm, answers[vm.name] ?? { probe: 'ok', sessions: [] }] as const);
+      for (const [vm, answer] of found) onAnswer?.(vm, answer);
+      return { cached: false, answers: new Map(found) };
+    },
+    forget: async () => {},
+  };
+  const endpointOf = (vm: Vm) => endpointOfVm(vm, {});
+  return {
+    clock,
+    inventory,
+    survey,
+    resolver: resolver({
+      clock,
+      inventory,
+      survey,
+      endpointOfVm: endpointOf,
+      endpointOfAddress: (address) => endpointOfAddress(address, {}),
+      defaultSession: 'azlin',
+      deadline: 1,
+      sessionsTtl: 1,
+      trace,
+      warn,
+    }),
+    transport: {
+      connect: () => Promise.reject(new Error('no VM can be connected to in this test')),
+      close: () => {},
+    },
+    endpointOf,
+    commandDeadline: 1,
+    warn,
+    trace,
+  };
+}

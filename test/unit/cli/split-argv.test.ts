@@ -1,0 +1,42 @@
+import { describe, expect, test } from '@jest/globals';
+import { COMMANDS, SHORTHANDS } from '../../../src/cli/commands/index.ts';
+import { GLOBAL_OPTIONS } from '../../../src/cli/options.ts';
+import { splitArgv } from '../../../src/cli/split-argv.ts';
+
+function split(line: string) {
+  const { own, remote, command } = splitArgv(line.split(' '), {
+    commands: COMMANDS,
+    shorthands: SHORTHANDS,
+    globals: GLOBAL_OPTIONS,
+  });
+  return [own.join(' '), remote.join(' '), command?.name];
+}
+
+describe('splitArgv', () => {
+  test.each([
+    ['exec vm:dev ls -la', 'exec vm:dev', 'ls -la', 'exec'],
+    ['exec --timeout 1s vm:dev sleep --help', 'exec --timeout 1s vm:dev', 'sleep --help', 'exec'],
+    ['exec --timeout=1s -l alice -e vm:dev a', 'exec --timeout=1s -l alice -e vm:dev', 'a', 'exec'],
+    ['exec -lalice vm:dev a', 'exec -lalice vm:dev', 'a', 'exec'],
+    ['exec -el alice vm:dev a', 'exec -el alice vm:dev', 'a', 'exec'],
+    ['exec vm:dev -- ls', 'exec vm:dev', 'ls', 'exec'],
+    ['exec vm:dev -- -- ls', 'exec vm:dev', '-- ls', 'exec'],
+    ['exec -- vm:dev ls', 'exec vm:dev', 'ls', 'exec'],
+    ['--format json exec vm:dev ls', '--format json exec vm:dev', 'ls', 'exec'],
+    ['--verbose exec vm:dev exec', '--verbose exec vm:dev', 'exec', 'exec'],
+    ['exec', 'exec', '', 'exec'],
+    ['exec --help', 'exec --help', '', 'exec'],
+    ['connect vm:dev -- make -j', 'connect vm:dev', 'make -j', 'connect'],
+    ['connect vm:dev make', 'connect vm:dev make', '', 'connect'],
+    ['attach vm:dev', 'connect vm:dev', '', 'connect'],
+    ['close vm:dev', 'disconnect --kill vm:dev', '', 'disconnect'],
+    ['-q open vm', '-q ssh --detach vm', '', 'ssh'],
+    ['list --host open', 'list --host open', '', 'list'],
+  ])('%s', (line, own, remote, name) => {
+    expect(split(line)).toEqual([own, remote, name]);
+  });
+
+  test.each(['', '--help', 'nosuch x -- y', '--format'])('%j belongs to no command', (line) => {
+    expect(split(line)).toEqual([line, '', undefined]);
+  });
+});
