@@ -157,7 +157,7 @@ describe('commands', () => {
       for (const { line, does } of command.examples)
         expect([line.includes(`azlin ${name}`), does !== '']).toEqual([true, true]);
       for (const option of Object.values(command.options)) expect(option.describe).not.toBe('');
-      const words = [...command.usage.matchAll(/[<[](\w+)[\]>]/g)].map(([, word]) => word);
+      const words = [...command.usage.matchAll(/[<[](\w+)(?:\.\.)?[\]>]/g)].map(([, word]) => word);
       expect(Object.keys(command.positionals)).toEqual(words);
       const options: Options = { ...GLOBAL_OPTIONS, ...command.options };
       const shorts = Object.values(options).flatMap(({ short }) => (short ? [short] : []));

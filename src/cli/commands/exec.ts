@@ -6,8 +6,11 @@ import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
 export const exec = defineCommand({
   name: 'exec',
-  usage: '<identifier>',
-  positionals: { identifier: 'vm:session, a session, or a VM; the command follows it' },
+  usage: '<identifier> [command..]',
+  positionals: {
+    identifier: 'vm:session, a session, or a VM; options of azlin come before it',
+    command: 'What to run, flags included; without it standard input is the script',
+  },
   summary: "Run a command in a session's context: its environment, its directory",
   examples: [
     { line: 'azlin exec myvm:dev ls -la', does: 'everything after the identifier is the command' },

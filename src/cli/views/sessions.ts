@@ -11,7 +11,7 @@ export interface SessionsData {
 export const sessionsView: View<SessionsData> = {
   async text({ rows, wide }, { style, width }) {
     const { table } = await import('./table.ts');
-    const named = wide || rows.some(({ sessionName }) => sessionName !== null);
+    const named = rows.some(({ sessionName }) => sessionName !== null);
     const columns: Column[] = [
       { title: 'HOSTNAME', flexible: true },
       { title: 'SESSION', flexible: true },
