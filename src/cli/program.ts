@@ -82,8 +82,7 @@ function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => 
     describe: command.summary,
     builder: (own: Argv) => {
       own.usage(`$0 ${command.name} ${command.usage}\n\n${command.summary}`).demandCommand(0).epilogue('');
-      for (const [name, describe] of Object.entries(command.positionals))
-        own.positional(name, { describe });
+      for (const [name, describe] of Object.entries(command.positionals)) own.positional(name, { describe });
       for (const { line, does } of command.examples) own.example(line, does);
       declare(own, command.options);
       return own;

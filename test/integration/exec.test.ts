@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createApp } from '../../src/app.ts';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
+import { execCommand } from '../../src/operations/exec.ts';
 import { azlin, bash, startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';
 import { openTerminal } from '../support/terminal.ts';
@@ -216,6 +218,55 @@ describe('many at once', () => {
       all.map((_, index) => ({ exitCode: index, stdout: `${index}\n`, stderr: '' })),
     );
   }, 60_000);
+});
+
+describe('many at once in one process', () => {
+  test('20 commands on a default sshd, which allows 10 channels a connection', async () => {
+    // Fills the cache: the local Resource Manager's certificate is known only to processes that start with it.
+    await exec('vm:dev', 'true');
+    const app = createApp({ ...process, env: fleet.environment } as unknown as NodeJS.Process);
+    try {
+      const access = await app.access({
+        config: await app.config({}),
+        user: undefined,
+        port: undefined,
+        warn: (line) => expect(line).toBe(''),
+        trace: () => {},
+      });
+      const { signal } = new AbortController();
+      const outputs = await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          const line = `until [ -e ~/go ]; do sleep 0.05; done; echo ${index}`;
+          const request = { identifier: 'vm:dev', command: [line], stdin: false, create: false, timeout: undefined };
+          const command = await execCommand(access, request, signal);
+          command.stderr.resume();
+          const text = command.stdout.setEncoding('utf8').toArray();
+          started++;
+          // All twenty run at the same time before the first may end.
+          if (started === 20) await machine('sh', '-c', 'touch ~/go');
+          return { text: (await text).join(''), outcome: await command.outcome };
+        }),
+      );
+      expect(outputs).toEqual(
+        outputs.map((_, index) => ({ text: `${index}\n`, outcome: { kind: 'exited', code: 0 } })),
+      );
+    } finally {
+      app.close();
+    }
+  });
+  let started = 0;
+});
+
+describe('standard input', () => {
+  test('more of it than the command reads is no trouble', async () => {
+    const { stdout, stderr } = await bash(fleet, 'yes | azlin exec --stdin vm:dev "head -n 1"');
+    expect({ stdout, stderr }).toEqual({ stdout: 'y\n', stderr: '' });
+  });
+
+  test('is left alone when there is a command', async () => {
+    const { stdout } = await bash(fleet, 'printf "a\\nb\\n" | { azlin exec vm:dev "cat; echo ran"; cat; }');
+    expect(stdout).toBe('ran\na\nb\n');
+  });
 });
 
 describe('Ctrl-C', () => {
