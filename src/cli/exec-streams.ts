@@ -64,8 +64,8 @@ async function follow(call: Call, command: RunningCommand, stdin: Readable | und
   stdin?.pipe(command.stdin);
   const ended = Promise.all([
     command.outcome,
-    copy(command.stdout, io.stdout, early.readerGone),
-    copy(command.stderr, io.stderr, early.readerGone),
+    copy(command.stdout, io.stdout, early.cannotWrite),
+    copy(command.stderr, io.stderr, early.cannotWrite),
   ]);
   try {
     return await Promise.race([ended.then(([outcome]) => early.wanted() ?? outcome), early.outcome]);
@@ -100,7 +100,11 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
     outcome,
     /** How it ends for the user, whatever the command makes of the signal. */
     wanted: () => wanted,
-    readerGone: () => endWith('HUP', { kind: 'signaled', signal: 'PIPE' }),
+    /** Nobody reads any more, as with `| head`; or the disk is full, and that must be said. */
+    cannotWrite: (error: NodeJS.ErrnoException) => {
+      const cause = new AppError('usage', `Cannot write the output: ${error.message}`, { cause: error });
+      endWith('HUP', error.code === 'EPIPE' ? { kind: 'signaled', signal: 'PIPE' } : { kind: 'lost', cause });
+    },
     release: () => {
       giveBack();
       interrupts.signal.removeEventListener('abort', onAbort);
@@ -108,12 +112,12 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
   };
 }
 
-/** Settles when everything has been handed on, or when nobody reads any more and the rest has been thrown away. */
-function copy(from: Readable, to: Writable, readerGone: () => void): Promise<void> {
+/** Settles when everything has been handed on, or when it cannot be and the rest has been thrown away. */
+function copy(from: Readable, to: Writable, cannotWrite: (error: Error) => void): Promise<void> {
   return new Promise((resolve) => {
     from.once('end', resolve).once('close', resolve);
-    to.once('error', () => {
-      readerGone();
+    to.once('error', (error) => {
+      cannotWrite(error);
       from.unpipe(to);
       from.resume();
     });

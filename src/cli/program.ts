@@ -2,7 +2,7 @@ import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { AppError } from '../domain/errors.ts';
 import type { Command, Options } from './command.ts';
 import { GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
-import { unknownOption } from './split-argv.ts';
+import { type SplitArgv, unknownOption } from './split-argv.ts';
 
 /** Declared by yargs itself. */
 const BUILT_IN: Options = {
@@ -29,8 +29,8 @@ export type ParsedLine =
     };
 
 /** The command line as plain values, or the text of --help and --version. Throws `usage`. */
-export async function parseLine(argv: readonly string[], product: Product): Promise<ParsedLine> {
-  refuseUnknownOptions(argv, product.commands);
+export async function parseLine({ own: argv, command }: SplitArgv, product: Product): Promise<ParsedLine> {
+  refuseUnknownOptions(argv, command);
   let parsed: ParsedLine | undefined;
   const parser = yargs()
     .scriptName('azlin')
@@ -55,7 +55,7 @@ export async function parseLine(argv: readonly string[], product: Product): Prom
       throw error && error.name !== 'YError' ? error : usageError(message || error.message);
     });
   declare(parser, GLOBAL_OPTIONS);
-  for (const command of product.commands) register(parser, command, (call) => (parsed = call));
+  for (const one of product.commands) register(parser, one, (call) => (parsed = call));
   let text = '';
   await parser.parseAsync(
     argv.length === 0 ? ['--help'] : [...argv],
@@ -68,8 +68,7 @@ export async function parseLine(argv: readonly string[], product: Product): Prom
 }
 
 /** Before yargs, which would take the word after an unknown option for its value and complain of something else. */
-function refuseUnknownOptions(argv: readonly string[], commands: readonly Command[]): void {
-  const command = commands.find(({ name }) => argv.includes(name));
+function refuseUnknownOptions(argv: readonly string[], command: Command | undefined): void {
   const unknown = unknownOption(argv, { ...GLOBAL_OPTIONS, ...command?.options, ...BUILT_IN });
   if (unknown === undefined) return;
   const known = command ? `azlin ${command.name} --help` : 'azlin --help';

@@ -24,7 +24,8 @@ export async function runProgram(run: Run): Promise<number> {
   const split = splitArgv(argv, { commands: COMMANDS, shorthands: SHORTHANDS, globals: GLOBAL_OPTIONS });
   try {
     const width = Math.min(100, io.stdout.columns ?? 100);
-    const line = await parseLine(split.own, { commands: COMMANDS, epilogue: EPILOGUE, version: app.version(), width });
+    const product = { commands: COMMANDS, epilogue: EPILOGUE, version: app.version(), width };
+    const line = await parseLine(split, product);
     if (line.kind === 'call') return await callCommand(run, line.command, { ...line, remote: split.remote });
     await write(io, line.text);
     return 0;
@@ -134,7 +135,7 @@ function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | und
 }
 
 /** The error may come before the options are parsed, or from parsing them: what it needs of them is read from the words. */
-function reportError({ app, io }: Run, error: AppError, { own, command }: SplitArgv): number {
+function reportError({ app, io }: Run, error: AppError, { own, remote, command }: SplitArgv): number {
   const optionText = (name: string) =>
     own.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ??
     (own.includes(`--${name}`) ? own[own.indexOf(`--${name}`) + 1] : undefined);
@@ -142,15 +143,16 @@ function reportError({ app, io }: Run, error: AppError, { own, command }: SplitA
   const style = styleOn(io.stderr, optionText('color') as ColorChoice | undefined, app);
   const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
   io.stderr.write(asJson ? errorJson(error) : errorText(error, style, verbose));
-  return command?.failsWith255 && error.code !== 'interrupted' ? 255 : exitCodeOf(error.code);
+  const asSsh = command?.failsWith255 || remote.length > 0;
+  return asSsh && error.code !== 'interrupted' ? 255 : exitCodeOf(error.code);
 }
 
 function write({ stdout }: IoStreams, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     stdout.write(text, (error) => {
       // The reader has gone, as with `| head`: that is no failure of ours.
-      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
-      else resolve();
+      if (!error || (error as NodeJS.ErrnoException).code === 'EPIPE') return resolve();
+      reject(new AppError('usage', `Cannot write to standard output: ${error.message}`, { cause: error }));
     });
   });
 }

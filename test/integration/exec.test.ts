@@ -118,6 +118,15 @@ describe('bytes', () => {
     );
     expect({ stdout, stderr }).toEqual({ stdout: 'y\n141\n', stderr: '' });
   });
+
+  test('a full disk is said', async () => {
+    const { stdout, stderr } = await bash(
+      fleet,
+      'azlin exec vm:dev "seq 100000" >/dev/full; echo $?; azlin list >/dev/full; echo $?',
+    );
+    expect(stdout).toBe('255\n2\n');
+    expect(stderr).toMatch(/Cannot write the output: ENOSPC.*Cannot write to standard output: .*ENOSPC/s);
+  });
 });
 
 describe('arguments and scripts', () => {
