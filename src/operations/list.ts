@@ -69,7 +69,7 @@ export async function listSessions(
   for (const vm of shown) if (!asked.includes(vm)) settle(vm, SKIPPED);
   const { deadline, wholeDeadline } = request;
   const { answers } = await access.survey.ask(
-    { vms: asked, maxAge: 0, deadline, wholeDeadline, onAnswer: settle },
+    { vms: asked, maxAge: 0, skipSilent: false, deadline, wholeDeadline, onAnswer: settle },
     signal,
   );
   for (const [vm, answer] of [...answers].sort(([a], [b]) => compareVms(a, b)))

@@ -154,7 +154,8 @@ function askFleet(
   const vms = fleet.vms.filter(mayAnswer).sort(compareVms);
   settings.trace(`resolve: asking ${count(vms.length, 'running VM')} for their sessions`);
   const { deadline, sessionsTtl } = settings;
-  return settings.survey.ask({ vms, maxAge: fresh ? 0 : sessionsTtl, deadline, wholeDeadline: deadline }, signal);
+  const maxAge = fresh ? 0 : sessionsTtl;
+  return settings.survey.ask({ vms, maxAge, skipSilent: sessionsTtl > 0, deadline, wholeDeadline: deadline }, signal);
 }
 
 interface Hit {

@@ -16,8 +16,10 @@ export interface SurveySettings {
 
 export interface SurveyRequest {
   readonly vms: readonly Vm[];
-  /** Milliseconds an earlier answer may be old; 0 always asks. */
+  /** Milliseconds an earlier answer may be old; 0 uses none. */
   readonly maxAge: number;
+  /** Whether a VM that did not answer in the last minute is spared another wait. */
+  readonly skipSilent: boolean;
   /** Milliseconds for each VM. */
   readonly deadline: number;
   /** Milliseconds for all of them; those not asked by then are answered `timed-out`. */
@@ -68,16 +70,16 @@ export function survey(settings: SurveySettings): Survey {
       return vm.vmId;
     }
   };
-  const usable = (kept: Remembered | undefined, maxAge: number) => {
-    if (!kept || maxAge === 0) return false;
+  const usable = (kept: Remembered, { maxAge, skipSilent }: SurveyRequest) => {
+    // A clock that went back makes an answer look as if it came from the future; that is no youth.
     const age = Math.abs(clock.now() - kept.askedAt);
-    const silent = kept.answer.probe === 'timed-out' || kept.answer.probe === 'unreachable';
-    return age < (silent ? SILENCE_TTL : maxAge);
+    return isSilent(kept.answer) ? skipSilent && age < SILENCE_TTL : age < maxAge;
   };
 
   return {
-    async ask({ vms, maxAge, deadline, wholeDeadline, onAnswer }, signal) {
-      const memory = maxAge === 0 ? {} : await recall();
+    async ask(request, signal) {
+      const { vms, deadline, wholeDeadline, onAnswer } = request;
+      const memory = request.maxAge > 0 || request.skipSilent ? await recall() : {};
       const until = clock.now() + wholeDeadline;
       const answers = new Map<Vm, Answer>();
       const fresh: Memory = {};
@@ -90,8 +92,9 @@ export function survey(settings: SurveySettings): Survey {
           const left = Math.min(deadline, until - clock.now());
           const current = vm;
           let answer: Answer;
-          if (kept && usable(kept, maxAge)) {
-            cached = true;
+          if (kept && usable(kept, request)) {
+            // Asking a silent one afresh would not be done, so it explains nothing.
+            cached ||= !isSilent(kept.answer);
             answer = kept.answer;
           } else if (left <= 0) {
             answer = { probe: 'timed-out', reason: `not asked within ${formatDuration(wholeDeadline)}` };
@@ -113,6 +116,10 @@ export function survey(settings: SurveySettings): Survey {
       if (known) await writeCache(path, rest, warn);
     },
   };
+}
+
+function isSilent({ probe }: Answer): boolean {
+  return probe === 'timed-out' || probe === 'unreachable';
 }
 
 function keyOfEndpoint({ user, hostKeyAlias, port }: Endpoint): string {
