@@ -27,6 +27,12 @@ const text: Read<string> = (value) => {
 const optionalText: Read<string | undefined> = text;
 const list: Read<readonly string[]> = (value) =>
   (Array.isArray(value) ? value : text(value).split(',')).map((one) => text(one).trim());
+/** Paths: a list in TOML, one path elsewhere; a comma is part of a name. */
+const paths: Read<readonly string[]> = (value) => (Array.isArray(value) ? value : [value]).map(text);
+const source: Read<string> = (value) => {
+  if (value !== 'resource-graph') return text(value);
+  throw new Error('this version has no Azure Resource Graph; expected "azure" or the path of a file');
+};
 const duration: Read<number> = (value) => {
   const ms = parseDuration(String(value));
   if (ms !== undefined) return ms;
@@ -75,14 +81,14 @@ const SETTINGS = {
     'any',
   ),
   azureDeadline: setting('azure.deadline', undefined, duration, 30_000),
-  inventory: setting('inventory.source', 'AZLIN_INVENTORY', text, 'azure'),
+  inventory: setting('inventory.source', 'AZLIN_INVENTORY', source, 'azure'),
   inventoryTtl: setting('cache.inventory_ttl', undefined, duration, 300_000),
   sessionsTtl: setting('cache.sessions_ttl', undefined, duration, 30_000),
   resolveDeadline: setting('resolve.deadline', undefined, duration, 3_000),
   defaultSession: setting('session.default', undefined, sessionName, 'azlin'),
   sshUser: setting('ssh.user', 'AZLIN_SSH_USER', optionalText, undefined),
   sshPort: setting('ssh.port', 'AZLIN_SSH_PORT', port, undefined),
-  identities: setting('ssh.identity', 'AZLIN_IDENTITY', list, []),
+  identities: setting('ssh.identity', 'AZLIN_IDENTITY', paths, []),
   hostKeys: setting('ssh.host_keys', undefined, choice<'accept-new' | 'strict'>('accept-new', 'strict'), 'accept-new'),
   keepalive: setting('ssh.keepalive', 'AZLIN_KEEPALIVE', duration, 15_000),
   connectTimeout: setting('ssh.connect_timeout', undefined, duration, 10_000),
@@ -106,13 +112,21 @@ export type Overrides = Partial<Readonly<Record<SettingName, string | readonly s
 /** Flag over environment over config.toml over default. Throws `config`, naming the place of the mistake. */
 export async function loadConfig(environment: Environment, userHome: string, overrides: Overrides): Promise<Config> {
   const home = environment['AZLIN_HOME'] || join(userHome, '.azlin');
-  const path = environment['AZLIN_CONFIG'] || join(home, 'config.toml');
-  const file = await readSettingsFile(path, environment['AZLIN_CONFIG'] !== undefined);
+  const named = environment['AZLIN_CONFIG'];
+  const path = named || join(home, 'config.toml');
+  const file = await readSettingsFile(path, Boolean(named));
   const values = Object.entries(SETTINGS).map(([name, one]) => [
     name,
     settingOf(name as SettingName, one, { environment, overrides, file, path }),
   ]);
-  return Object.freeze({ home, ...(Object.fromEntries(values) as Values) });
+  const settled = Object.fromEntries(values) as Values;
+  const fromHome = (text: string) => text.replace(/^~(?=\/)/, userHome);
+  return Object.freeze({
+    ...settled,
+    home,
+    inventory: fromHome(settled.inventory),
+    identities: settled.identities.map(fromHome),
+  });
 }
 
 interface Sources {
@@ -157,11 +171,7 @@ async function readSettingsFile(path: string, required: boolean): Promise<Settin
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !required) return { values: new Map(), lineOf: () => '' };
     throw new AppError('config', `Cannot read the settings in ${path}: ${messageOf(error)}`, { cause: error });
   }
-  const lineOf = (key: string) => {
-    const last = key.slice(key.lastIndexOf('.') + 1);
-    const index = content.split('\n').findIndex((line) => new RegExp(`^\\s*(?:[\\w.]+\\.)?${last}\\s*=`).test(line));
-    return index < 0 ? '' : `:${index + 1}`;
-  };
+  const lineOf = (key: string) => lineIn(content, key);
   const values = new Map(flatten(await parseToml(content, path)));
   const known = new Set<string>(Object.values(SETTINGS).map(({ key }) => key));
   for (const key of values.keys())
@@ -189,4 +199,15 @@ function flatten(table: object, prefix = ''): [string, unknown][] {
       ? flatten(value, `${prefix}${key}.`)
       : [[`${prefix}${key}`, value]],
   );
+}
+
+/** `:12` for the line of `[section]` that sets the key; nothing where it cannot be told. */
+function lineIn(content: string, key: string): string {
+  let section = '';
+  for (const [index, line] of content.split('\n').entries()) {
+    section = /^\s*\[([\w.]+)\]/.exec(line)?.[1] ?? section;
+    const name = /^\s*([\w.]+)\s*=/.exec(line)?.[1];
+    if (name !== undefined && (section === '' ? name : `${section}.${name}`) === key) return `:${index + 1}`;
+  }
+  return '';
 }

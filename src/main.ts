@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { createApp } from './app.ts';
 import type { Interrupts, IoStreams } from './cli/command.ts';
 import { runProgram } from './cli/run-program.ts';
@@ -12,7 +14,28 @@ const io: IoStreams = {
 
 const interrupts = processInterrupts();
 const exitCode = await runProgram({ argv: process.argv.slice(2), app: createApp(process), io, interrupts });
+// What is written may still be on its way to a slow reader; somebody who interrupts does not wait for that.
+if (!interrupts.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+leaveTerminal();
 process.exit(interrupts.exitCode() ?? exitCode);
+
+/**
+ * At its end Node gives every terminal the modes it had at its start. Started with `&` by an interactive shell, that is the state of the
+ * shell's line editor, forced upon whatever runs in the foreground by then. Our own raw mode is undone already; a closed one is left alone.
+ */
+function leaveTerminal(): void {
+  for (const fd of [0, 1, 2]) {
+    try {
+      if (isatty(fd)) closeSync(fd);
+    } catch {
+      // It was closed before.
+    }
+  }
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
 
 /** Signals as aborts; the second one of a kind that nobody took over ends at once. */
 function processInterrupts(): Interrupts & { exitCode(): number | undefined } {

@@ -96,8 +96,8 @@ export interface Call<O extends Options = Options> {
   /** Builds the way to the fleet, on first use. */
   access(): Promise<FleetAccess>;
   readonly note: (line: string) => void;
-  /** Gives records out as they come, where the format allows it. */
-  readonly emit: (records: readonly object[]) => void;
+  /** Gives records out as they come, where the format allows it; what went out so is not returned again. */
+  readonly emit: ((records: readonly object[]) => void) | undefined;
 }
 
 export interface ViewContext {
@@ -112,6 +112,8 @@ export interface View<Data> {
   text(data: Data, context: ViewContext): string | Promise<string>;
   /** For programs: an array becomes a JSON array and rows of CSV, a record one of each. */
   records(data: Data): readonly object[] | object;
+  /** The columns of CSV, for results that may have no record to take them from. */
+  readonly fields?: readonly string[];
 }
 
 export interface Result<Data> {
@@ -124,7 +126,6 @@ export interface Result<Data> {
 
 export interface Command<O extends Options = Options, Data = unknown> {
   readonly name: string;
-  readonly aliases?: readonly string[];
   /** Positionals in the notation of yargs: `<identifier> [name]`. */
   readonly usage: string;
   readonly positionals: Readonly<Record<string, string>>;

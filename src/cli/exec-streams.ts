@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { Readable, type Writable } from 'node:stream';
+import { addAbortSignal, Readable, type Writable } from 'node:stream';
 import { AppError, messageOf, toAppError } from '../domain/errors.ts';
 import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
+import { shellWord } from '../domain/text.ts';
 import { type CommandSignal, type ExecRequest, execCommand, type RunningCommand } from '../operations/exec.ts';
 import type { Call, IoStreams } from './command.ts';
 
@@ -21,7 +22,6 @@ const GRACE = 1_000;
 
 /** Runs a command with the streams of this process: bytes through, exit code out. */
 export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: number }> {
-  if (line.result !== undefined) await prepareResult(line.result);
   const startedAt = call.app.clock.now();
   let command: RunningCommand | undefined;
   let outcome: Outcome;
@@ -46,12 +46,18 @@ export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: n
 }
 
 /** The whole script on standard input: a script that is cut off half-way must not run. */
-export async function readScript(io: IoStreams, identifier: string): Promise<Readable> {
+export async function readScript(io: IoStreams, identifier: string, signal: AbortSignal): Promise<Readable> {
   const stdin = io.stdin();
-  const hint = `azlin exec ${identifier} COMMAND, or a script on standard input; azlin connect ${identifier} attaches`;
+  const word = shellWord(identifier);
+  const hint = `azlin exec ${word} COMMAND, or a script on standard input; azlin connect ${word} attaches`;
   if (stdin.isTTY) throw new AppError('usage', 'There is no command to run', { hint });
   const chunks: Buffer[] = [];
-  for await (const chunk of stdin) chunks.push(chunk as Buffer);
+  try {
+    for await (const chunk of addAbortSignal(signal, stdin)) chunks.push(chunk as Buffer);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new AppError('usage', `Cannot read the script: ${messageOf(error)}`, { cause: error });
+  }
   const script = Buffer.concat(chunks);
   if (script.length === 0)
     throw new AppError('usage', 'There is no command to run, and standard input is empty', { hint });
@@ -82,10 +88,12 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
     settle = resolve;
   });
   let wanted: Outcome | undefined;
+  let cancelGrace = () => {};
   const endWith = (signal: CommandSignal, result: Outcome) => {
     wanted = result;
     void command.kill(signal);
-    app.clock.schedule(GRACE, () => settle(result));
+    cancelGrace();
+    cancelGrace = app.clock.schedule(GRACE, () => settle(result));
   };
   const interrupted = (signal: CommandSignal) => {
     const message = `Interrupted; the command in "${command.target}" was sent SIG${signal}`;
@@ -107,6 +115,7 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
     },
     release: () => {
       giveBack();
+      cancelGrace();
       interrupts.signal.removeEventListener('abort', onAbort);
     },
   };
@@ -138,8 +147,8 @@ async function writeResult(path: string, { outcome, target, durationMs }: Finish
   await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
 }
 
-/** Found out before the command runs: afterwards its outcome would be lost. */
-async function prepareResult(path: string): Promise<void> {
+/** Empties the file that the outcome will go to. Throws `usage` when it cannot be written. */
+export async function prepareResult(path: string): Promise<void> {
   try {
     await writeFile(path, '');
   } catch (error) {

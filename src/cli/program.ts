@@ -1,3 +1,4 @@
+import { closest, distance } from 'fastest-levenshtein';
 import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { AppError } from '../domain/errors.ts';
 import type { Command, Options } from './command.ts';
@@ -29,7 +30,8 @@ export type ParsedLine =
     };
 
 /** The command line as plain values, or the text of --help and --version. Throws `usage`. */
-export async function parseLine({ own: argv, command }: SplitArgv, product: Product): Promise<ParsedLine> {
+export async function parseLine({ own: argv, verb, command }: SplitArgv, product: Product): Promise<ParsedLine> {
+  if (verb !== undefined && !command) throw unknownCommand(verb, product.commands);
   refuseUnknownOptions(argv, command);
   let parsed: ParsedLine | undefined;
   const parser = yargs()
@@ -52,7 +54,7 @@ export async function parseLine({ own: argv, command }: SplitArgv, product: Prod
     .demandCommand(1)
     .fail((message, error) => {
       // What yargs throws itself is about the line, too.
-      throw error && error.name !== 'YError' ? error : usageError(message || error.message);
+      throw error && error.name !== 'YError' ? error : usageError(message || error.message, command);
     });
   declare(parser, GLOBAL_OPTIONS);
   for (const one of product.commands) register(parser, one, (call) => (parsed = call));
@@ -89,7 +91,7 @@ function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => 
     handler: (values: Readonly<Record<string, unknown>>) => {
       const options: Options = { ...GLOBAL_OPTIONS, ...command.options };
       const args = Object.fromEntries(
-        Object.entries(options).map(([name, { kind }]) => [name, argument(kind, values[name])]),
+        Object.entries(options).map(([name, { kind }]) => [name, argument(name, kind, values[name])]),
       );
       const positionals = Object.fromEntries(
         Object.keys(command.positionals).map((name) => [name, values[name] as string | undefined]),
@@ -99,7 +101,9 @@ function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => 
   });
 }
 
-function argument(kind: Options[string]['kind'], value: unknown): unknown {
+function argument(name: string, kind: Options[string]['kind'], value: unknown): unknown {
+  if (kind !== 'flag' && (Array.isArray(value) ? value.includes('') : value === ''))
+    throw new AppError('usage', `--${name} needs a value`);
   if (kind === 'flag') return value === true || (Array.isArray(value) && value.at(-1) === true);
   if (kind === 'texts') return value ?? [];
   return Array.isArray(value) ? value.at(-1) : value;
@@ -127,10 +131,25 @@ function groupOf(name: string): string {
   return 'Options:';
 }
 
-function usageError(message: string): AppError {
-  const [first = '', ...rest] = message
-    .trim()
-    .split('\n')
-    .filter((line) => line.trim() !== '');
-  return new AppError('usage', [first, ...rest].join('; ').trim(), { hint: 'azlin --help, or --help after a command' });
+function unknownCommand(verb: string, commands: readonly Command[]): AppError {
+  const near = closest(
+    verb,
+    commands.map(({ name }) => name),
+  );
+  const hint = distance(verb, near) <= 2 ? `did you mean azlin ${near}?` : 'azlin --help   shows the commands';
+  return new AppError('usage', `Unknown command "${verb}"`, { hint });
+}
+
+/** What yargs says, in words of ours. */
+function usageError(message: string, command: Command | undefined): AppError {
+  const [, option, given, choices] = /Argument: (\S+), Given: "(.*)", Choices: (.*)/.exec(message) ?? [];
+  const missing = /^Not enough arguments following: (.*)/.exec(message)?.[1];
+  let text = message.trim().replace(/\s*\n\s*/g, '; ');
+  if (option) text = `Invalid value "${given}" for --${option}: expected one of ${choices?.replaceAll('"', '')}`;
+  else if (missing) text = `--${missing} needs a value`;
+  else if (/^Not enough non-option/.test(message))
+    text = `Something is missing: azlin ${command?.name} ${command?.usage}`;
+  else if (/^Unknown (argument|command)s?: /.test(message))
+    text = text.replace(/^Unknown \w+?(s?): /, 'Unexpected word$1: ');
+  return new AppError('usage', text, { hint: command ? `azlin ${command.name} --help` : 'azlin --help' });
 }

@@ -13,7 +13,8 @@ export function errorText(error: AppError, style: Style, verbose: boolean): stri
   if (error.code === 'bug')
     lines.push('hint: this is a bug of azlin; run it again with --verbose and report what it prints');
   if (error.hint) lines.push(`${style.cyan('hint:')} ${printableLines(error.hint)}`);
-  if (verbose && error.cause instanceof Error) lines.push(`cause: ${error.cause.stack ?? error.cause.message}`);
+  if (verbose && error.cause instanceof Error)
+    lines.push(`cause: ${printableLines(error.cause.stack ?? error.cause.message)}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -24,6 +25,6 @@ export function errorJson({ code, message, hint, candidates }: AppError): string
 }
 
 /** Messages have lines of their own; what a VM put into them must not move the cursor. */
-function printableLines(text: string): string {
+export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }

@@ -6,7 +6,7 @@ import { COMMANDS, EPILOGUE, SHORTHANDS } from './commands/index.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { GLOBAL_OPTIONS } from './options.ts';
 import { parseLine } from './program.ts';
-import { errorJson, errorText } from './report-error.ts';
+import { errorJson, errorText, printableLines } from './report-error.ts';
 import { type SplitArgv, splitArgv } from './split-argv.ts';
 import { type ColorChoice, type Style, styleFor, wantsColor } from './style.ts';
 import { type Format, ndjson, render } from './views/print.ts';
@@ -22,21 +22,28 @@ export interface Run {
 export async function runProgram(run: Run): Promise<number> {
   const { argv, app, io } = run;
   const split = splitArgv(argv, { commands: COMMANDS, shorthands: SHORTHANDS, globals: GLOBAL_OPTIONS });
+  const known: Known = {};
   try {
     const width = Math.min(100, io.stdout.columns ?? 100);
     const product = { commands: COMMANDS, epilogue: EPILOGUE, version: app.version(), width };
     const line = await parseLine(split, product);
-    if (line.kind === 'call') return await callCommand(run, line.command, { ...line, remote: split.remote });
+    if (line.kind === 'call') return await callCommand(run, line.command, { ...line, remote: split.remote, known });
     await write(io, line.text);
     return 0;
   } catch (thrown) {
-    return reportError(run, toAppError(thrown), split);
+    return reportError(run, toAppError(thrown), split, known);
   } finally {
     app.close();
   }
 }
 
+/** What is settled by the time something goes wrong. */
+interface Known {
+  format?: Format;
+}
+
 interface Line {
+  readonly known: Known;
   readonly args: Readonly<Record<string, unknown>>;
   readonly positionals: Readonly<Record<string, string | undefined>>;
   readonly remote: readonly string[];
@@ -45,13 +52,13 @@ interface Line {
 async function callCommand(
   { app, io, interrupts }: Run,
   command: Command,
-  { args, positionals, remote }: Line,
+  { args, positionals, remote, known }: Line,
 ): Promise<number> {
   const config = await app.config(overridesOf(command, args));
   const format: Format = config.format;
+  known.format = format;
   const style = styleOn(io.stdout, args['color'] as ColorChoice | undefined, app);
   const notes = diagnostics({ io, args, style: styleOn(io.stderr, args['color'] as ColorChoice | undefined, app) });
-  let emitted = 0;
   let access: Promise<FleetAccess> | undefined;
   const call: Call = {
     args: args as Call['args'],
@@ -71,24 +78,12 @@ async function callCommand(
       return access;
     },
     note: notes.note,
-    emit: (records) => {
-      if (format !== 'ndjson') return;
-      emitted += records.length;
-      io.stdout.write(ndjson(records));
-    },
+    emit: format === 'ndjson' ? (records) => void io.stdout.write(ndjson(records)) : undefined,
   };
   const { data, exitCode = 0, notes: last = [] } = await command.run(call);
+  const width = io.stdout.isTTY ? io.stdout.columns : undefined;
   if (data !== undefined && command.view)
-    await write(
-      io,
-      await render(
-        command.view,
-        data,
-        format,
-        { style, width: io.stdout.isTTY ? io.stdout.columns : undefined },
-        emitted,
-      ),
-    );
+    await write(io, await render({ view: command.view, data, format, context: { style, width } }));
   for (const line of last) notes.note(line);
   return exitCode;
 }
@@ -118,15 +113,16 @@ interface Diagnostics {
 /** What goes to stderr besides errors. The same warning twice helps nobody. */
 function diagnostics({ io, args, style }: Diagnostics) {
   const said = new Set<string>();
-  const say = (line: string) => {
+  // Servers and VMs put words into these lines, some before they are trusted: none may move the cursor.
+  const say = (line: string, paint = (text: string) => text) => {
     if (said.has(line)) return;
     said.add(line);
-    io.stderr.write(`${line}\n`);
+    io.stderr.write(`${paint(printableLines(line))}\n`);
   };
   return {
-    warn: (line: string) => args['quiet'] || say(`${style.yellow('warning:')} ${line}`),
+    warn: (line: string) => args['quiet'] || say(line, (text) => `${style.yellow('warning:')} ${text}`),
     note: (line: string) => args['quiet'] || say(line),
-    trace: (line: string) => args['verbose'] && say(style.dim(line)),
+    trace: (line: string) => args['verbose'] && say(line, style.dim),
   };
 }
 
@@ -135,11 +131,11 @@ function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | und
 }
 
 /** The error may come before the options are parsed, or from parsing them: what it needs of them is read from the words. */
-function reportError({ app, io }: Run, error: AppError, { own, remote, command }: SplitArgv): number {
+function reportError({ app, io }: Run, error: AppError, { own, remote, command }: SplitArgv, known: Known): number {
   const optionText = (name: string) =>
     own.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ??
     (own.includes(`--${name}`) ? own[own.indexOf(`--${name}`) + 1] : undefined);
-  const asJson = /json$/.test(optionText('format') ?? app.environment['AZLIN_FORMAT'] ?? '');
+  const asJson = /json$/.test(known.format ?? optionText('format') ?? app.environment['AZLIN_FORMAT'] ?? '');
   const style = styleOn(io.stderr, optionText('color') as ColorChoice | undefined, app);
   const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
   io.stderr.write(asJson ? errorJson(error) : errorText(error, style, verbose));

@@ -5,41 +5,63 @@ export interface SplitArgv {
   readonly own: readonly string[];
   /** The remote command, word for word. */
   readonly remote: readonly string[];
+  /** The word that names the command, if there is one. */
+  readonly verb: string | undefined;
   readonly command: Command | undefined;
 }
 
 /** Words that stand for other words: `close` for `disconnect --kill`. */
 export type Shorthands = Readonly<Record<string, readonly string[]>>;
 
+export interface Vocabulary {
+  readonly commands: readonly Command[];
+  readonly shorthands: Shorthands;
+  readonly globals: Options;
+}
+
 /**
  * Cuts the remote command off before anybody parses it: as with ssh, everything after the identifier belongs to the remote
  * command, flags included. Only the first word that is no option can be the verb, the second one the identifier.
  */
-export function splitArgv(
-  argv: readonly string[],
-  {
-    commands,
-    shorthands,
-    globals,
-  }: { readonly commands: readonly Command[]; readonly shorthands: Shorthands; readonly globals: Options },
-): SplitArgv {
+export function splitArgv(argv: readonly string[], { commands, shorthands, globals }: Vocabulary): SplitArgv {
   const verbAt = firstWord(argv, 0, globals);
   const verb = argv[verbAt];
-  if (verb === undefined) return { own: argv, remote: [], command: undefined };
-  const words = shorthands[verb] ?? [verb];
+  if (verb === undefined) return { own: spellOut(argv, globals), remote: [], verb, command: undefined };
+  const words = Object.hasOwn(shorthands, verb) ? (shorthands[verb] ?? []) : [verb];
   const expanded = [...argv.slice(0, verbAt), ...words, ...argv.slice(verbAt + 1)];
   const command = commands.find(({ name }) => name === words[0]);
-  const start = verbAt + words.length;
-  if (!command?.remote) return { own: expanded, remote: [], command };
-  const dashes = expanded.indexOf('--', start);
+  const options = { ...globals, ...command?.options };
+  const { own, remote } = cut(expanded, verbAt + words.length, command, options);
+  return { own: spellOut(own, options), remote, verb, command };
+}
+
+function cut(words: readonly string[], start: number, command: Command | undefined, options: Options) {
+  if (!command?.remote) return { own: words, remote: [] };
   if (command.remote === 'after-dashes') {
-    if (dashes < 0) return { own: expanded, remote: [], command };
-    return { own: expanded.slice(0, dashes), remote: expanded.slice(dashes + 1), command };
+    const dashes = words.indexOf('--', start);
+    return dashes < 0 ? { own: words, remote: [] } : { own: words.slice(0, dashes), remote: words.slice(dashes + 1) };
   }
-  const identifierAt = firstWord(expanded, start, { ...globals, ...command.options });
-  const rest = expanded.slice(identifierAt + 1);
-  const own = expanded.slice(0, identifierAt + 1).filter((word, index) => !(word === '--' && index >= start));
-  return { own, remote: rest[0] === '--' ? rest.slice(1) : rest, command };
+  const identifierAt = firstWord(words, start, options);
+  const rest = words.slice(identifierAt + 1);
+  const own = words.slice(0, identifierAt + 1).filter((word, index) => !(word === '--' && index >= start));
+  return { own, remote: rest[0] === '--' ? rest.slice(1) : rest };
+}
+
+/** `-lalice` and `-l=alice` as `--user=alice`: as users of ssh type it, and as yargs does not read it. */
+function spellOut(words: readonly string[], options: Options): readonly string[] {
+  const end = words.indexOf('--');
+  return words.flatMap((word, index) => {
+    if ((end >= 0 && index > end) || !/^-[A-Za-z]/.test(word)) return [word];
+    const at = [...word].findIndex((letter, position) => position > 0 && takesValue(optionOf(letter, options)?.[1]));
+    const option = optionOf(word.charAt(at), options);
+    const value = word.slice(at + 1);
+    if (at < 0 || !option || value === '') return [word];
+    return [...(at > 1 ? [word.slice(0, at)] : []), `--${option[0]}=${value.replace(/^=/, '')}`];
+  });
+}
+
+function optionOf(letter: string, options: Options): readonly [string, Option] | undefined {
+  return Object.entries(options).find(([, { short }]) => short === letter);
 }
 
 /** The first option among the words that is not one of `options`. */
@@ -71,12 +93,10 @@ function firstWord(argv: readonly string[], start: number, options: Options): nu
 
 function takesNext(word: string, options: Options): boolean {
   if (word.startsWith('--')) return !word.includes('=') && takesValue(options[word.slice(2)]);
-  const withValue = Object.values(options).filter(takesValue);
   const letters = [...word.slice(1)];
+  const at = letters.findIndex((letter) => takesValue(optionOf(letter, options)?.[1]));
   // `-l alice` takes the next word, `-lalice` and `-l=alice` do not.
-  return letters.some(
-    (letter, index) => index === letters.length - 1 && withValue.some(({ short }) => short === letter),
-  );
+  return at >= 0 && at === letters.length - 1;
 }
 
 function takesValue(option: Option | undefined): boolean {

@@ -61,7 +61,7 @@ async function openShell({ environment, stdout }: DemoRun, fleet: DemoFleet, sig
   const args = basename(shell) === 'bash' ? ['--rcfile', rcFile, '-i'] : ['-i'];
   return new Promise((resolve, reject) => {
     const child = spawn(shell, args, { env: { ...fleet.environment }, stdio: 'inherit', signal });
-    child.once('error', reject);
+    child.once('error', (error) => reject(signal.aborted ? signal.reason : error));
     child.once('exit', (code) => resolve(code ?? 0));
   });
 }

@@ -36,6 +36,8 @@ export interface Machine {
   /** The user to log in as: whoever started it. */
   readonly user: string;
   readonly home: string;
+  /** The process of its sshd. */
+  readonly pid: number;
   /** The environment in which `tmux` reaches the machine's server. */
   readonly environment: Readonly<Record<string, string>>;
   /** Ends it and everything that runs on it, at once. */
@@ -72,7 +74,7 @@ export async function startMachine(request: MachineRequest): Promise<Machine> {
     stop();
     throw error;
   }
-  return { name, address, port, user: user.username, home, environment, stop };
+  return { name, address, port, user: user.username, home, pid: sshd.pid ?? 0, environment, stop };
 }
 
 async function writeHome(home: string, { name, bashrc = '' }: MachineRequest): Promise<void> {

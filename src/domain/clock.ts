@@ -21,3 +21,54 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     signal.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+export interface PausableClock extends Clock {
+  /** Stands still until `work` is done: no timer runs out while somebody types. */
+  duringPause<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** A clock that leaves pauses out: of its time, and of every timer. */
+export function pausableClock(base: Clock): PausableClock {
+  interface Timer {
+    readonly at: number;
+    readonly run: () => void;
+    cancel: () => void;
+  }
+  const timers = new Set<Timer>();
+  let pauses = 0;
+  let pausedSince = 0;
+  let pausedInAll = 0;
+  const now = () => (pauses > 0 ? pausedSince : base.now()) - pausedInAll;
+  const start = (timer: Timer) => {
+    timer.cancel = base.schedule(Math.max(0, timer.at - now()), () => {
+      timers.delete(timer);
+      timer.run();
+    });
+  };
+  return {
+    now,
+    schedule(ms, run) {
+      const timer: Timer = { at: now() + ms, run, cancel: () => {} };
+      timers.add(timer);
+      if (pauses === 0) start(timer);
+      return () => {
+        timers.delete(timer);
+        timer.cancel();
+      };
+    },
+    async duringPause(work) {
+      if (pauses++ === 0) {
+        pausedSince = base.now();
+        for (const timer of timers) timer.cancel();
+      }
+      try {
+        return await work();
+      } finally {
+        if (--pauses === 0) {
+          pausedInAll += base.now() - pausedSince;
+          for (const timer of timers) start(timer);
+        }
+      }
+    },
+  };
+}

@@ -19,3 +19,12 @@ export function shorten(text: string, length: number): string {
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
+
+/**
+ * A word as a shell gives it back. Right in POSIX shells and in fish, where a backslash inside single quotes is not literal:
+ * backslashes and single quotes are therefore escaped outside of the quotes.
+ */
+export function shellWord(word: string): string {
+  if (/^[A-Za-z0-9_/.,:@%+-]+$/.test(word)) return word;
+  return `'${word.replace(/['\\]/g, (character) => `'\\${character}'`)}'`;
+}

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
+import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from './cache-file.ts';
 import type { Fleet, Inventory } from './inventory.ts';
 
@@ -44,7 +45,24 @@ function isFleet(value: unknown): value is Fleet {
   return (
     typeof fleet?.fetchedAt === 'number' &&
     Array.isArray(fleet.warnings) &&
+    fleet.warnings.every((warning) => typeof warning === 'string') &&
     Array.isArray(fleet.vms) &&
-    fleet.vms.every((vm) => typeof vm?.name === 'string' && typeof vm.vmId === 'string' && typeof vm.tags === 'object')
+    fleet.vms.every(isVm)
+  );
+}
+
+const TEXTS = ['id', 'vmId', 'name', 'resourceGroup', 'subscriptionId', 'region', 'size', 'powerState', 'os'] as const;
+const TEXTS_OR_NULL = ['publicIp', 'privateIp', 'adminUser'] as const;
+
+function isVm(value: unknown): value is Vm {
+  const vm = value as Vm | null;
+  return (
+    typeof vm === 'object' &&
+    vm !== null &&
+    TEXTS.every((field) => typeof vm[field] === 'string') &&
+    TEXTS_OR_NULL.every((field) => vm[field] === null || typeof vm[field] === 'string') &&
+    typeof vm.tags === 'object' &&
+    vm.tags !== null &&
+    Object.values(vm.tags).every((tag) => typeof tag === 'string')
   );
 }

@@ -22,13 +22,25 @@ const FIELDS = [
   'tags',
 ];
 
+export interface FileSettings {
+  readonly clock: Clock;
+  /** Only VMs of this group. */
+  readonly resourceGroup: string | undefined;
+  /** Only VMs of these, and those that name none; empty for all. */
+  readonly subscriptions: readonly string[];
+}
+
 /** VMs from a TOML or JSON file: a list `vms` of records. Every mistake in it is an error that names the entry. */
-export function fileInventory(path: string, clock: Clock): Inventory {
+export function fileInventory(path: string, { clock, resourceGroup, subscriptions }: FileSettings): Inventory {
+  const inScope = (vm: Vm) =>
+    (resourceGroup === undefined || vm.resourceGroup.toLowerCase() === resourceGroup.toLowerCase()) &&
+    (subscriptions.length === 0 || vm.subscriptionId === '' || subscriptions.includes(vm.subscriptionId));
   return {
     async listVms() {
       const entries = entriesOf(await parse(path), path);
       const vms = entries.map((entry, index) => vmOf(entry, `${path}: VM ${index + 1}`));
-      return { vms, warnings: [], fetchedAt: clock.now() };
+      refuseTwins(vms, path);
+      return { vms: vms.filter(inScope), warnings: [], fetchedAt: clock.now() };
     },
   };
 }
@@ -89,6 +101,17 @@ function vmOf(entry: Readonly<Record<string, unknown>>, where: string): Vm {
     os: text('os') === 'windows' ? 'windows' : 'linux',
     tags: tagsOf(entry, where),
   };
+}
+
+/** Two VMs that no identifier can tell apart. */
+function refuseTwins(vms: readonly Vm[], path: string): void {
+  const seen = new Set<string>();
+  for (const { name, resourceGroup } of vms) {
+    const key = `${resourceGroup}/${name}`.toLowerCase();
+    if (seen.has(key))
+      throw new AppError('config', `${path}: there are two VMs "${name}" in the resource group "${resourceGroup}"`);
+    seen.add(key);
+  }
 }
 
 function powerState(value: string, where: string): PowerState {

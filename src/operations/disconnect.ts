@@ -16,11 +16,8 @@ export function disconnectSession(
   signal: AbortSignal,
 ): Promise<Disconnected> {
   return withTarget(access, identifier, signal, async ({ target, tmux }) => {
-    const detached = await tmux.detachClients(target.session, signal);
-    if (kill) {
-      await tmux.kill(target.session, signal);
-      await access.survey.forget(target.endpoint);
-    }
+    const detached = await tmux.detachClients(target.session, kill, signal);
+    if (kill) await access.survey.forget(target.endpoint);
     return { hostname: target.hostname, session: target.session, detached, killed: kill };
   });
 }

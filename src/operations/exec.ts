@@ -66,7 +66,7 @@ async function start(
     stdin: remote.stdin,
     stdout: remote.stdout,
     stderr: remote.stderr,
-    outcome: outcomeOf({ access, reached, remote, timeout, startedAt: access.clock.now() }),
+    outcome: outcomeOf({ access, reached, remote, timeout, pid, startedAt: access.clock.now() }),
     kill: (name) => sendSignal(access, reached, signalArgv(name, pid)),
   };
 }
@@ -83,12 +83,18 @@ interface Ending {
   readonly reached: Reached;
   readonly remote: RemoteProcess;
   readonly timeout: { readonly ms: number; readonly marker: string } | undefined;
+  readonly pid: string;
   readonly startedAt: number;
 }
 
-async function outcomeOf({ access, reached, remote, timeout, startedAt }: Ending): Promise<Outcome> {
+async function outcomeOf(ending: Ending): Promise<Outcome> {
+  const { access, reached, remote, timeout, startedAt } = ending;
+  if (!timeout) return remote.exit;
+  const backup = endLeftovers(ending, timeout.ms + LEFTOVER_DELAY);
   const exit = await remote.exit;
-  if (exit.kind === 'lost' || !timeout) return exit;
+  backup.cancel();
+  if (exit.kind === 'lost') return exit;
+  if (backup.wasNeeded()) return { kind: 'timed-out' };
   // Only a command that ran for about that long is worth the question whether the timeout ended it.
   if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
   return (await timedOut(access, reached, timeout.marker)) ? { kind: 'timed-out' } : exit;
@@ -100,6 +106,24 @@ async function sendSignal(access: FleetAccess, reached: Reached, argv: readonly 
   } catch (error) {
     access.trace(`${describeTarget(reached.target)}: cannot signal the command: ${messageOf(error)}`);
   }
+}
+
+/** Milliseconds after which the watchdog on the VM should have ended everything, and after which nobody asks any more. */
+const LEFTOVER_DELAY = 1_500;
+const KILL_DELAY = 5_000;
+
+/**
+ * The watchdog leaves with the command itself, but azlin waits for whatever the command left in the background with its output.
+ * That is ended from here.
+ */
+function endLeftovers({ access, reached, pid }: Ending, ms: number) {
+  let needed = false;
+  let cancel = access.clock.schedule(ms, () => {
+    needed = true;
+    void sendSignal(access, reached, signalArgv('TERM', pid));
+    cancel = access.clock.schedule(KILL_DELAY, () => void sendSignal(access, reached, signalArgv('KILL', pid)));
+  });
+  return { cancel: () => cancel(), wasNeeded: () => needed };
 }
 
 /** The watchdog on the VM leaves a directory when it ends a command; taking it away answers the question exactly once. */

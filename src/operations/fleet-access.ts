@@ -15,6 +15,8 @@ export interface FleetAccess {
   readonly transport: Transport;
   /** Throws an AppError for a VM that cannot be addressed. */
   readonly endpointOf: (vm: Vm) => Endpoint;
+  /** Whether a host key is pinned for the endpoint. */
+  readonly isKnownHost: (endpoint: Endpoint) => Promise<boolean>;
   /** Milliseconds for one short command on a VM. */
   readonly commandDeadline: number;
   readonly warn: (line: string) => void;

@@ -26,6 +26,27 @@ export interface SessionRow {
   readonly probe: Probe;
 }
 
+/** The fields of a row, in the order in which they are printed. */
+export const SESSION_FIELDS = [
+  'hostname',
+  'session',
+  'sessionName',
+  'status',
+  'ip',
+  'publicIp',
+  'privateIp',
+  'region',
+  'size',
+  'resourceGroup',
+  'subscriptionId',
+  'vmId',
+  'attached',
+  'windows',
+  'createdAt',
+  'activityAt',
+  'probe',
+] as const satisfies readonly (keyof SessionRow)[];
+
 export interface ListRequest {
   /** Include VMs that are not running. */
   readonly all: boolean;
@@ -88,9 +109,9 @@ function notesOf(inScope: number, matching: number, hidden: number): readonly st
 
 const SKIPPED: Answer = { probe: 'skipped', reason: 'not asked' };
 
-/** Running, on its way to running, or nobody knows: hiding it would hide sessions. */
+/** Running, or nobody knows: hiding it would hide sessions. */
 function isUp(vm: Vm): boolean {
-  return vm.powerState === 'Running' || vm.powerState === 'Starting' || vm.powerState === 'Unknown';
+  return vm.powerState === 'Running' || vm.powerState === 'Unknown';
 }
 
 async function filterOf({ tags, host }: ListRequest): Promise<(vm: Vm) => boolean> {
@@ -136,7 +157,8 @@ function rowOf(vm: Vm, probe: Probe, session: Session | undefined): SessionRow {
   };
 }
 
-/** Seconds since 1970 as ISO 8601 without a fraction. */
-function isoTime(seconds: number): string {
+/** Seconds since 1970 as ISO 8601 without a fraction; null for what is no time. */
+function isoTime(seconds: number): string | null {
+  if (!(seconds > 0 && seconds < 8e12)) return null;
   return new Date(seconds * 1_000).toISOString().replace('.000Z', 'Z');
 }

@@ -1,5 +1,6 @@
-import { AppError } from '../domain/errors.ts';
+import { AppError, type ErrorCode } from '../domain/errors.ts';
 import { type Session, sessionsNamed } from '../domain/session.ts';
+import { shellWord } from '../domain/text.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
 import { statusError, type TmuxServer, tmuxServer } from '../tmux/server.ts';
@@ -25,7 +26,12 @@ export async function withTarget<T>(
   signal: AbortSignal,
   use: (reached: Reached) => Promise<T>,
 ): Promise<T> {
-  const target = await access.resolver.resolve(identifier, { fresh: false }, signal);
+  let target = await access.resolver.resolve(identifier, { fresh: false }, signal);
+  // A key is pinned on first sight: not to whoever has the VM's old address by now.
+  if (target.cached && target.vm && !(await access.isKnownHost(target.endpoint))) {
+    access.trace(`${target.hostname}: its host key is not known yet; looking up its address afresh`);
+    target = await access.resolver.resolve(identifier, { fresh: true }, signal);
+  }
   try {
     return await use(await reach(access, target, signal));
   } catch (error) {
@@ -53,10 +59,20 @@ export function sessionOf(sessions: readonly Session[], { hostname, session }: T
   throw statusError({ kind: only ? 'ambiguous' : 'missing', sessions }, hostname, session);
 }
 
+/** What another machine at the VM's old address, or nothing there, looks like. */
+const STALE_ADDRESS: readonly ErrorCode[] = [
+  'vm-not-running',
+  'unreachable',
+  'timed-out',
+  'ssh-denied',
+  'host-key-changed',
+  'host-key-unknown',
+];
+
 function mayBeStale({ cached, origin }: Target, { code }: AppError): boolean {
   if (!cached) return false;
   if (code === 'session-not-found') return origin === 'found';
-  return code === 'vm-not-running' || code === 'unreachable' || code === 'timed-out';
+  return STALE_ADDRESS.includes(code);
 }
 
 function isSame(a: Target, b: Target): boolean {
@@ -78,7 +94,13 @@ function notRunning(vm: Vm, target: Target): AppError {
     'vm-not-running',
     `Cannot connect to "${target.hostname}": the VM is ${vm.powerState.toLowerCase()}`,
     {
-      hint: `az vm start --resource-group ${vm.resourceGroup} --name ${vm.name}`,
+      hint: startHint(vm),
     },
   );
+}
+
+function startHint({ id, powerState, resourceGroup, name }: Vm): string {
+  if (powerState === 'Starting') return 'try again in a minute';
+  if (!id.startsWith('/subscriptions/')) return 'its status stands in the inventory file';
+  return `az vm start --resource-group ${shellWord(resourceGroup)} --name ${shellWord(name)}`;
 }

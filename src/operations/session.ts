@@ -1,5 +1,6 @@
 import { AppError } from '../domain/errors.ts';
 import { type Session, sessionNameProblem } from '../domain/session.ts';
+import { shellWord } from '../domain/text.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { sessionOf, withTarget } from './reach.ts';
 
@@ -19,7 +20,7 @@ export interface NameRequest {
 /** Shows, sets or removes the friendly name of a session. It lives on the tmux session, so the whole team sees it. */
 export function nameSession(access: FleetAccess, request: NameRequest, signal: AbortSignal): Promise<NamedSession> {
   const { friendlyName } = request;
-  const problem = friendlyName ? sessionNameProblem(friendlyName) : undefined;
+  const problem = typeof friendlyName === 'string' ? sessionNameProblem(friendlyName) : undefined;
   if (problem) throw new AppError('usage', `Cannot use the friendly name "${friendlyName}": ${problem}`);
   return withTarget(access, request.identifier, signal, async ({ target, tmux }) => {
     const sessions = await tmux.list(signal);
@@ -38,6 +39,6 @@ function refuseTaken(sessions: readonly Session[], own: Session, name: string, h
   const other = sessions.find((one) => one.name !== own.name && (one.name === name || one.friendlyName === name));
   if (other)
     throw new AppError('usage', `"${name}" already means the session "${other.name}" on "${hostname}"`, {
-      hint: `azlin session ${hostname}:${other.name} --clear   removes a friendly name`,
+      hint: `azlin session ${shellWord(`${hostname}:${other.name}`)} --clear   removes a friendly name`,
     });
 }

@@ -3,7 +3,7 @@ import { formatDuration } from '../domain/duration.ts';
 import { AppError } from '../domain/errors.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
 import { statusError } from '../tmux/server.ts';
-import { takeStatus } from '../tmux/status.ts';
+import { type Status, takeStatus } from '../tmux/status.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
@@ -26,22 +26,26 @@ export async function started({ access, target, remote, signal }: Starting): Pro
       },
     );
   try {
-    const status = await withDeadline({ clock: access.clock, ms, signal, expired }, () => takeStatus(remote.stdout));
-    if (status?.kind === 'ok') {
+    const status = await withDeadline({ clock: access.clock, ms, signal, expired }, () => statusOf(remote));
+    if (status.kind === 'ok') {
       if (status.words[0] === '1') await access.survey.forget(target.endpoint);
       return status.words;
     }
-    if (status) throw statusError(status, target.hostname, target.session);
+    throw statusError(status, target.hostname, target.session);
   } catch (error) {
     remote.stdout.resume();
     remote.stderr.resume();
     remote.close();
     throw error;
   }
+}
+
+/** The status; or, when the output ended without one, why. */
+async function statusOf(remote: RemoteProcess): Promise<Status> {
+  const status = await takeStatus(remote.stdout);
+  if (status) return status;
   remote.stderr.resume();
   const exit = await remote.exit;
   if (exit.kind === 'lost') throw exit.cause;
-  throw new AppError('tmux-failed', `Cannot enter "${describeTarget(target)}": the VM said nothing`, {
-    hint: 'try again',
-  });
+  return { kind: 'failed', reason: 'it said nothing' };
 }

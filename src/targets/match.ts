@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { AppError, type Candidates } from '../domain/errors.ts';
-import { count } from '../domain/text.ts';
+import { count, shellWord } from '../domain/text.ts';
 import { addressOf, compareVms, type Vm } from '../domain/vm.ts';
 import type { HostRef } from './identifier.ts';
 
@@ -37,9 +37,13 @@ export function ambiguousVm(ref: VmRef, found: readonly Vm[], session: string | 
     identifier: `${vm.resourceGroup}/${vm.name}${session === undefined ? '' : `:${session}`}`,
     ip: addressOf(vm),
   }));
+  const isGroups = new Set(found.map((vm) => vm.resourceGroup.toLowerCase())).size === found.length;
+  const title = isGroups ? `Found in ${count(found.length, 'resource group')}` : `Found ${found.length} times`;
   return new AppError('ambiguous', `Ambiguous VM name "${ref.name}"`, {
-    candidates: { title: `Found in ${count(found.length, 'resource group')}`, items },
-    hint: `azlin connect ${items[0]?.identifier}`,
+    candidates: { title, items },
+    hint: isGroups
+      ? `azlin connect ${shellWord(items[0]?.identifier ?? '')}`
+      : 'name one subscription with --subscription',
   });
 }
 

@@ -27,22 +27,23 @@ const PROBES: Partial<Record<ErrorCode, Exclude<Probe, 'ok' | 'skipped'>>> = {
   'timed-out': 'timed-out',
   unreachable: 'unreachable',
   'connection-lost': 'unreachable',
-  config: 'unreachable',
   'tmux-missing': 'no-tmux',
-  'tmux-failed': 'no-tmux',
+  // There may be sessions that it does not tell.
+  'tmux-failed': 'unreachable',
 };
 
-/** Asks one VM for its sessions, within `ms`. A VM that cannot be asked is an answer; only an interrupt or a bug rejects. */
+/** Asks one VM for its sessions, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user rejects. */
 export async function probeSessions(
   { transport, clock }: ProbeSettings,
   endpoint: () => Endpoint,
   ms: number,
   signal: AbortSignal,
 ): Promise<Answer> {
+  const to = endpointOrReason(endpoint);
+  if (typeof to === 'string') return { probe: 'unreachable', reason: to };
   const expired = () => new AppError('timed-out', `timed out after ${formatDuration(ms)}`);
   try {
     return await withDeadline({ clock, ms, signal, expired }, async (limited) => {
-      const to = endpoint();
       const connection = await transport.connect(to, limited);
       const run = runOverSsh({ connection, endpoint: to, clock, deadline: ms });
       return { probe: 'ok', sessions: await tmuxServer(run, to.label).list(limited) };
@@ -51,5 +52,15 @@ export async function probeSessions(
     const probe = error instanceof AppError ? PROBES[error.code] : undefined;
     if (!probe || signal.aborted) throw error;
     return { probe, reason: (error as AppError).message };
+  }
+}
+
+/** A VM without an address, or with a tag that makes no sense, is that VM's trouble, not the fleet's. */
+function endpointOrReason(endpoint: () => Endpoint): Endpoint | string {
+  try {
+    return endpoint();
+  } catch (error) {
+    if (error instanceof AppError) return error.message;
+    throw error;
   }
 }

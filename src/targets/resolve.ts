@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { type Session, sessionsNamed } from '../domain/session.ts';
-import { count } from '../domain/text.ts';
+import { count, shellWord } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet, Inventory } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
@@ -187,7 +187,7 @@ function ambiguousSession(name: string, hits: readonly Hit[], fleet: Fleet): App
   const vms = new Set(hits.map(({ vm }) => vm)).size;
   return new AppError('ambiguous', `Ambiguous session name "${name}"`, {
     candidates: { title: `Found on ${count(vms, 'VM')}`, items },
-    hint: `azlin connect ${items[0]?.identifier}`,
+    hint: `azlin connect ${shellWord(items[0]?.identifier ?? '')}`,
   });
 }
 

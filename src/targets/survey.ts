@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { formatDuration } from '../domain/duration.ts';
+import type { Session } from '../domain/session.ts';
 import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from '../inventory/cache-file.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
-import type { Answer } from './probe.ts';
+import type { Answer, Probe } from './probe.ts';
 
 export interface SurveySettings {
   readonly clock: Clock;
@@ -45,6 +46,8 @@ const CONCURRENCY = 32;
 /** A VM that did not answer is not waited for again for this long. */
 const SILENCE_TTL = 60_000;
 const KEEP = 3_600_000;
+/** A refusal comes at once and may be mended at once: another key, another address. It is not worth remembering. */
+const REMEMBERED: readonly Probe[] = ['ok', 'no-tmux', 'timed-out'];
 
 interface Remembered {
   readonly askedAt: number;
@@ -100,7 +103,7 @@ export function survey(settings: SurveySettings): Survey {
             answer = { probe: 'timed-out', reason: `not asked within ${formatDuration(wholeDeadline)}` };
           } else {
             answer = await probe(() => endpointOf(current), left, signal);
-            fresh[key] = { askedAt: clock.now(), answer };
+            if (REMEMBERED.includes(answer.probe)) fresh[key] = { askedAt: clock.now(), answer };
           }
           answers.set(vm, answer);
           onAnswer?.(vm, answer);
@@ -119,23 +122,27 @@ export function survey(settings: SurveySettings): Survey {
 }
 
 function isSilent({ probe }: Answer): boolean {
-  return probe === 'timed-out' || probe === 'unreachable';
+  return probe === 'timed-out';
 }
 
-function keyOfEndpoint({ user, hostKeyAlias, port }: Endpoint): string {
-  return `${user}@${hostKeyAlias}:${port}`;
+/** With the address: what was silent at the old one may answer at the new one. */
+function keyOfEndpoint({ user, hostKeyAlias, address, port }: Endpoint): string {
+  return `${user}@${hostKeyAlias} ${address}:${port}`;
 }
 
 function isMemory(value: unknown): value is Memory {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    Object.values(value).every((kept) => {
-      const { askedAt, answer } = (kept ?? {}) as Partial<Remembered>;
-      return (
-        typeof askedAt === 'number' &&
-        (answer?.probe !== 'ok' ? typeof answer?.probe === 'string' : Array.isArray(answer.sessions))
-      );
-    })
-  );
+  return typeof value === 'object' && value !== null && Object.values(value).every(isRemembered);
+}
+
+function isRemembered(value: unknown): value is Remembered {
+  const { askedAt, answer } = (value ?? {}) as Partial<Remembered>;
+  if (typeof askedAt !== 'number' || !answer || !REMEMBERED.includes(answer.probe)) return false;
+  return answer.probe === 'ok'
+    ? Array.isArray(answer.sessions) && answer.sessions.every(isSession)
+    : typeof answer.reason === 'string';
+}
+
+function isSession(value: unknown): value is Session {
+  const { name, friendlyName } = (value ?? {}) as Partial<Session>;
+  return typeof name === 'string' && (friendlyName === null || typeof friendlyName === 'string');
 }

@@ -18,8 +18,11 @@ export interface Picking {
 export function pickOne({ message, choices, output }: Picking, signal: AbortSignal): Promise<string> {
   const source = (typed: string | undefined) => {
     const words = (typed ?? '').toLowerCase().split(/\s+/);
+    // What starts with the typed text comes before what only contains it.
+    const starts = ({ value }: { readonly value: string }) => value.toLowerCase().startsWith(words.join(' '));
     return choices
       .filter(({ label }) => words.every((word) => label.toLowerCase().includes(word)))
+      .sort((a, b) => Number(starts(b)) - Number(starts(a)))
       .map(({ value, label }) => ({ value, name: label, short: value }));
   };
   return interruptible(search<string>({ message, source, pageSize: 12 }, { output, signal }));

@@ -1,4 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
 import type { ExitStatus, RemoteProcess, Terminal } from '../transport/transport.ts';
 
 /** The user's own terminal. */
@@ -26,14 +28,14 @@ export interface Bridge {
   readonly terminal: TerminalStreams;
   /** Ends the bridge and the remote process. */
   readonly signal: AbortSignal;
+  readonly clock: Clock;
   /** Gets the function that restores the terminal, for a process that must end early; undefined once it is restored. */
   readonly onRaw: (restore: Restore | undefined) => void;
 }
 
 /** Gives the terminal to a remote process until that ends: every key, every byte, every change of size. */
-export async function bridgeTerminal({ remote, terminal, signal, onRaw }: Bridge): Promise<ExitStatus> {
+export async function bridgeTerminal({ remote, terminal, signal, clock, onRaw }: Bridge): Promise<ExitStatus> {
   const { input, output } = terminal;
-  const close = () => remote.close();
   const resize = () => remote.resize(output.columns, output.rows);
   let raw = true;
   const restore: Restore = (screen) => {
@@ -47,16 +49,16 @@ export async function bridgeTerminal({ remote, terminal, signal, onRaw }: Bridge
   input.pipe(remote.stdin, { end: false });
   remote.stdout.pipe(output, { end: false });
   output.on('resize', resize);
-  signal.addEventListener('abort', close, { once: true });
+  const cut = cutOff(remote, signal, clock);
   // The size may have changed while the session was being opened.
   resize();
   let exit: ExitStatus | undefined;
   try {
-    exit = await remote.exit;
+    exit = await Promise.race([remote.exit, cut.exit]);
     return exit;
   } finally {
     output.off('resize', resize);
-    signal.removeEventListener('abort', close);
+    cut.release();
     input.unpipe(remote.stdin);
     input.pause();
     remote.stdout.unpipe(output);
@@ -64,4 +66,25 @@ export async function bridgeTerminal({ remote, terminal, signal, onRaw }: Bridge
     restore(exit?.kind === 'exited' && !signal.aborted ? 'keep' : 'reset');
     onRaw(undefined);
   }
+}
+
+/** Milliseconds that a remote process has to end in order when it is closed; behind a frozen link it never would. */
+const GRACE = 500;
+
+function cutOff(remote: RemoteProcess, signal: AbortSignal, clock: Clock) {
+  let cancel = () => {};
+  let onAbort = () => {};
+  const exit = new Promise<ExitStatus>((resolve) => {
+    onAbort = () => {
+      remote.close();
+      const cause = new AppError('interrupted', 'Interrupted');
+      cancel = clock.schedule(GRACE, () => resolve({ kind: 'lost', cause }));
+    };
+  });
+  signal.addEventListener('abort', onAbort, { once: true });
+  const release = () => {
+    cancel();
+    signal.removeEventListener('abort', onAbort);
+  };
+  return { exit, release };
 }

@@ -49,6 +49,7 @@ const WATCHDOG = `
 azlin_watch() {
   trap '' HUP INT TERM
   exec </dev/null >/dev/null 2>&1
+  PATH=$PATH:/usr/bin:/bin
   [ "$2" = 0 ] || sleep "$2" || sleep 1
   azlin_left=$1
   while [ "$azlin_left" -gt 0 ]; do

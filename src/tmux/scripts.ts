@@ -1,7 +1,8 @@
 /*
  * What runs on the VM: POSIX sh, tmux and awk, nothing installed. Each script is one round trip. Arguments: $1 the session's
  * name, $2 the same for `new-session` when a missing session is to be made (empty when not), then the script's own. The first line of the output is the status
- * (status.ts). Variables start with azlin_ because the session's own environment is loaded beside them.
+ * (status.ts). Before them all comes $azlin_mark (server.ts), which nobody on the VM can know: rows of ours start with it, so that
+ * a line break in somebody's friendly name makes no row. Variables start with azlin_ because the session's own environment is loaded beside them.
  */
 
 /** A row of `tmux list-sessions`. No name holds a colon but the friendly name, which therefore comes last. */
@@ -12,7 +13,10 @@ export const ROW_FORMAT =
 const ROWS = `
 command -v tmux >/dev/null 2>&1 || { echo no-tmux; exit 0; }
 azlin_list() {
-  if azlin_rows=$(tmux -u list-sessions -F '${ROW_FORMAT}' 2>&1); then return; fi
+  if azlin_rows=$(tmux -u list-sessions -F "$azlin_mark:"'${ROW_FORMAT}' 2>&1); then
+    azlin_rows=$(printf '%s\\n' "$azlin_rows" | sed -n "s/^$azlin_mark://p")
+    return
+  fi
   case $azlin_rows in
   *'no server running'* | *'No such file or directory'* | *'no sessions'*) azlin_rows= ;;
   *) printf 'failed\\n%s\\n' "$azlin_rows"; exit 0 ;;
@@ -66,20 +70,22 @@ export const ENSURE_SCRIPT = `${FIND}
 printf 'ok %s\\n' "$azlin_created"
 `;
 
-export const ATTACH_SCRIPT = `${FIND}
+// A terminal that the VM does not know would be refused, even for a list; this one every VM knows, and every terminal is nearly it.
+export const ATTACH_SCRIPT = `
+if command -v infocmp >/dev/null 2>&1 && ! infocmp >/dev/null 2>&1; then TERM=xterm-256color; export TERM; fi
+${FIND}
 printf 'ok %s\\n' "$azlin_created"
 exec tmux -u attach-session -t "$azlin_id"
 `;
 
+/** $3: `kill` to end the session as well. */
 export const DETACH_SCRIPT = `${FIND}
 azlin_clients=$(tmux -u list-clients -t "$azlin_id" -F x 2>/dev/null)
 [ -z "$azlin_clients" ] || tmux detach-client -s "$azlin_id" 2>/dev/null
+if [ "$3" = kill ]; then
+  azlin_said=$(tmux kill-session -t "$azlin_id" 2>&1) || { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
+fi
 printf 'ok 0\\n%s\\n' "$azlin_clients"
-`;
-
-export const KILL_SCRIPT = `${FIND}
-azlin_said=$(tmux kill-session -t "$azlin_id" 2>&1) || { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
-printf 'ok 0\\n'
 `;
 
 /** $3: the friendly name, empty to remove it. */

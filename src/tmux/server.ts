@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { AppError } from '../domain/errors.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
 import type { Session } from '../domain/session.ts';
-import { printable, shorten } from '../domain/text.ts';
+import { printable, shellWord, shorten } from '../domain/text.ts';
 import { EXEC_SCRIPT, SIGNAL_SCRIPT } from './exec-script.ts';
 import { parseRows } from './rows.ts';
-import { ATTACH_SCRIPT, DETACH_SCRIPT, ENSURE_SCRIPT, KILL_SCRIPT, LIST_SCRIPT, NAME_SCRIPT } from './scripts.ts';
+import { ATTACH_SCRIPT, DETACH_SCRIPT, ENSURE_SCRIPT, LIST_SCRIPT, NAME_SCRIPT } from './scripts.ts';
 import { parseStatus, type Status } from './status.ts';
 
 /** The tmux server of one user on one VM. Every method rejects with an AppError. A name means a session or its friendly name. */
@@ -13,9 +14,8 @@ export interface TmuxServer {
   list(signal: AbortSignal): Promise<readonly Session[]>;
   /** Makes the session if it is missing, and says whether it did. */
   ensure(name: string, signal: AbortSignal): Promise<{ readonly created: boolean }>;
-  /** Detaches every client and says how many there were. */
-  detachClients(name: string, signal: AbortSignal): Promise<number>;
-  kill(name: string, signal: AbortSignal): Promise<void>;
+  /** Detaches every client and says how many there were; `kill` ends the session as well. */
+  detachClients(name: string, kill: boolean, signal: AbortSignal): Promise<number>;
   /** Sets the friendly name; null removes it. */
   setFriendlyName(name: string, friendlyName: string | null, signal: AbortSignal): Promise<void>;
 }
@@ -33,11 +33,11 @@ export function tmuxServer(run: RunArgv, host: string): TmuxServer {
     ensure: async (name, signal) => ({
       created: (await ask(ENSURE_SCRIPT, [name, nameToCreate(name)], signal)).words[0] === '1',
     }),
-    detachClients: async (name, signal) =>
-      (await ask(DETACH_SCRIPT, [name, ''], signal)).text.split('\n').filter((line) => line !== '').length,
-    kill: async (name, signal) => void (await ask(KILL_SCRIPT, [name, ''], signal)),
+    detachClients: async (name, kill, signal) =>
+      (await ask(DETACH_SCRIPT, [name, '', kill ? 'kill' : ''], signal)).text.split('\n').filter((line) => line !== '')
+        .length,
     setFriendlyName: async (name, friendlyName, signal) =>
-      void (await ask(NAME_SCRIPT, [name, '', friendlyName ?? ''], signal)),
+      void (await ask(NAME_SCRIPT, [name, '', plainWord(friendlyName ?? '')], signal)),
   };
 }
 
@@ -61,7 +61,8 @@ export function execArgv({ session, create, run, stdin, timeout }: ExecRequest):
   const limit = timeout
     ? [`${Math.floor(timeout.ms / 1_000)}`, `${(timeout.ms % 1_000) / 1_000}`, timeout.marker]
     : ['', '', ''];
-  const command = run.kind === 'command' ? run.command : '';
+  // A shell takes a command that starts with a dash for one of its own options.
+  const command = run.kind === 'command' ? run.command.replace(/^-/, ' -') : '';
   const input = stdin || run.kind !== 'command' ? 'stdin' : '';
   return shArgv(EXEC_SCRIPT, [session, create ? nameToCreate(session) : '', run.kind, command, input, ...limit]);
 }
@@ -79,7 +80,7 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
     case 'missing':
       return new AppError('session-not-found', `No session named "${session}" on "${host}"`, {
         candidates: candidatesOf(status.sessions, host),
-        hint: `azlin ssh ${host} --tmux-session ${session}   creates it`,
+        hint: `azlin ssh ${shellWord(host)} --tmux-session ${shellWord(session)}   creates it`,
       });
     case 'ambiguous':
       return new AppError('ambiguous', `Several sessions on "${host}" have the friendly name "${session}"`, {
@@ -119,9 +120,15 @@ function candidatesOf(sessions: readonly Session[], host: string) {
 
 /** `new-session` expands formats in a name, and with them shell commands. */
 function nameToCreate(name: string): string {
-  return name.replaceAll('#', '##');
+  return plainWord(name.replaceAll('#', '##'));
+}
+
+/** A word that ends in `;` would end the tmux command. */
+function plainWord(text: string): string {
+  return text.replace(/;$/, '\\;');
 }
 
 function shArgv(script: string, args: readonly string[]): readonly string[] {
-  return ['sh', '-c', script, 'azlin', ...args];
+  const mark = randomBytes(12).toString('hex');
+  return ['sh', '-c', `azlin_mark=$1; shift\n${script}`, 'azlin', mark, ...args];
 }

@@ -41,7 +41,7 @@ export async function takeStatus(stream: Readable): Promise<Status | undefined> 
     if (chunk === null) {
       if (stream.readableEnded || stream.destroyed)
         return seen.length === 0 ? undefined : parseStatus(seen.toString('utf8'));
-      await Promise.race([once(stream, 'readable'), once(stream, 'end'), once(stream, 'close')]);
+      await change(stream);
       continue;
     }
     seen = Buffer.concat([seen, chunk]);
@@ -51,4 +51,14 @@ export async function takeStatus(stream: Readable): Promise<Status | undefined> 
       return parseStatus(seen.toString('utf8', 0, end));
     }
   }
+}
+
+/** Something to read, or the end. */
+async function change(stream: Readable): Promise<void> {
+  const listening = new AbortController();
+  const { signal } = listening;
+  const events = ['readable', 'end', 'close'].map((event) => once(stream, event, { signal }));
+  await Promise.race(events).finally(() => listening.abort());
+  // Those that lost the race reject now, and nobody needs to hear it.
+  await Promise.allSettled(events);
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../domain/errors.ts';
+import { printable } from '../domain/text.ts';
 import { addressOf, tagOf, type Vm } from '../domain/vm.ts';
 
 /** Where and as whom to log in. */
@@ -32,17 +33,20 @@ export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
     });
   if (!/^[A-Za-z0-9.:_-]+$/.test(address))
     throw new AppError('config', `The tag azlin-ssh-host of "${vm.name}" is no host name or address`);
+  const user =
+    choice.flagUser ??
+    choice.identifierUser ??
+    tagOf(vm, 'azlin-ssh-user') ??
+    choice.settingsUser ??
+    vm.adminUser ??
+    DEFAULT_USER;
+  if (!/^[^\s\p{Cc}]+$/u.test(user))
+    throw new AppError('config', `The user name for "${vm.name}" is none: ${JSON.stringify(user)}`);
   return {
     label: vm.name,
     address,
     port: choice.flagPort ?? tagPort(vm) ?? choice.settingsPort ?? 22,
-    user:
-      choice.flagUser ??
-      choice.identifierUser ??
-      tagOf(vm, 'azlin-ssh-user') ??
-      choice.settingsUser ??
-      vm.adminUser ??
-      DEFAULT_USER,
+    user,
     hostKeyAlias: vm.vmId,
   };
 }
@@ -64,5 +68,5 @@ function tagPort(vm: Vm): number | undefined {
   if (text === undefined) return undefined;
   const port = Number(text);
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new AppError('config', `The tag azlin-ssh-port of "${vm.name}" is no port number: "${text}"`);
+  throw new AppError('config', `The tag azlin-ssh-port of "${vm.name}" is no port number: "${printable(text)}"`);
 }

@@ -20,7 +20,7 @@ export interface IdentitySettings<Key> {
 
 export interface Identities<Key> {
   /** The identities in order, each read when it is its turn. Throws `config` for a named file that is unusable. */
-  offer(): AsyncGenerator<Identity<Key>, void, void>;
+  offer(): Offers<Key>;
   /** What could not be tried, and why. */
   readonly skipped: () => readonly string[];
 }
@@ -28,35 +28,53 @@ export interface Identities<Key> {
 const DEFAULT_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 const PASSPHRASE_TRIES = 3;
 
-/** The user's identities, as OpenSSH orders them: named key files, the agent, else the default files. */
+/**
+ * The user's identities, as OpenSSH orders them: named key files, the agent, else the default files. An encrypted file waits
+ * until the agent has been tried: it may hold the same key, and nobody types a passphrase for nothing.
+ */
 export function identities<Key>(settings: IdentitySettings<Key>): Identities<Key> {
-  const loaded = new Map<string, Promise<Key | undefined>>();
+  const files = new Map<string, Promise<KeyFile<Key>>>();
+  const unlocked = new Map<string, Promise<Key | undefined>>();
   const skipped = new Set<string>();
-  const load = (path: string, named: boolean) => {
-    const earlier = loaded.get(path);
-    if (earlier) return earlier;
-    const key = loadKey({ path, named, settings, skip: (why) => skipped.add(why) });
-    loaded.set(path, key);
-    return key;
+  const skip = (why: string) => skipped.add(why);
+  const once = <T>(known: Map<string, Promise<T>>, path: string, make: () => Promise<T>) => {
+    const value = known.get(path) ?? make();
+    known.set(path, value);
+    return value;
   };
+  const read = (path: string, named: boolean) => once(files, path, () => readKey({ path, named, settings, skip }));
+
+  async function* keysOf(paths: readonly string[], named: boolean, wanted: KeyFile<Key>['kind']): Offers<Key> {
+    for (const path of paths) {
+      const file = await read(path, named);
+      if (file.kind !== wanted) continue;
+      const unlock = () => unlockKey({ path, named, settings, skip });
+      const key = file.kind === 'key' ? file.key : await once(unlocked, path, unlock);
+      if (key !== undefined) yield { kind: 'key', name: path, key };
+    }
+  }
+
   return {
     skipped: () => [...skipped],
     async *offer() {
-      const named = settings.files.map((file) => file.replace(/^~(?=\/)/, settings.home));
-      for (const path of named) {
-        const key = await load(path, true);
-        if (key !== undefined) yield { kind: 'key', name: path, key };
-      }
+      const named = settings.files;
+      yield* keysOf(named, true, 'key');
       if (settings.agentSocket) yield { kind: 'agent', name: 'the SSH agent', socket: settings.agentSocket };
+      yield* keysOf(named, true, 'encrypted');
       if (named.length > 0) return;
-      for (const file of DEFAULT_FILES) {
-        const path = join(settings.home, '.ssh', file);
-        const key = await load(path, false);
-        if (key !== undefined) yield { kind: 'key', name: path, key };
-      }
+      const paths = DEFAULT_FILES.map((file) => join(settings.home, '.ssh', file));
+      yield* keysOf(paths, false, 'key');
+      yield* keysOf(paths, false, 'encrypted');
     },
   };
 }
+
+type Offers<Key> = AsyncGenerator<Identity<Key>, void, void>;
+
+type KeyFile<Key> =
+  | { readonly kind: 'key'; readonly key: Key }
+  | { readonly kind: 'encrypted' }
+  | { readonly kind: 'none' };
 
 interface Load<Key> {
   readonly path: string;
@@ -65,30 +83,31 @@ interface Load<Key> {
   readonly skip: (why: string) => void;
 }
 
-async function loadKey<Key>({ path, named, settings, skip }: Load<Key>): Promise<Key | undefined> {
+async function readKey<Key>({ path, named, settings, skip }: Load<Key>): Promise<KeyFile<Key>> {
   let data: Buffer;
   try {
     data = await readFile(path);
   } catch (error) {
-    if (!named) return undefined;
+    if (!named) return { kind: 'none' };
     throw new AppError('config', `Cannot read the identity file ${path}`, {
       cause: error,
       hint: 'name a private key with --identity, AZLIN_IDENTITY or ssh.identity',
     });
   }
   const key = settings.parse(data);
-  if (key === 'encrypted') return unlockKey({ path, named, settings, skip }, data);
-  if (!(key instanceof Error)) return key;
+  if (key === 'encrypted') return { kind: 'encrypted' };
+  if (!(key instanceof Error)) return { kind: 'key', key };
   if (named) throw new AppError('config', `Cannot use the identity file ${path}: ${key.message}`, { cause: key });
   skip(`${path}: ${key.message}`);
-  return undefined;
+  return { kind: 'none' };
 }
 
-async function unlockKey<Key>({ path, settings, skip }: Load<Key>, data: Buffer): Promise<Key | undefined> {
+async function unlockKey<Key>({ path, settings, skip }: Load<Key>): Promise<Key | undefined> {
   if (!settings.askPassphrase) {
     skip(`${path} is encrypted and there is no terminal to ask for its passphrase; add it to an agent with ssh-add`);
     return undefined;
   }
+  const data = await readFile(path);
   let problem = 'the passphrase is wrong';
   for (let attempt = 0; attempt < PASSPHRASE_TRIES; attempt++) {
     const passphrase = await settings.askPassphrase(`Passphrase for ${path}`);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { AppError } from '../domain/errors.ts';
+import { AppError, messageOf } from '../domain/errors.ts';
+import { shellWord } from '../domain/text.ts';
 
 /** `accept-new` keeps the key of a host that is met for the first time; `strict` refuses it. */
 export type HostKeyPolicy = 'accept-new' | 'strict';
@@ -32,9 +33,7 @@ export function knownHosts(path: string, policy: HostKeyPolicy, trace: (line: st
       if (known.some((entry) => entry.key.equals(key))) return;
       if (known[0]) throw changedKey({ alias, label, key }, known[0], path);
       if (policy === 'strict') throw unknownKey({ alias, label, key }, path);
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      // One short append is atomic: runs at the same time lose no entry.
-      await appendFile(path, `${alias} ${typeOfKey(key)} ${key.toString('base64')}\n`, { mode: 0o600 });
+      await keep(path, `${alias} ${typeOfKey(key)} ${key.toString('base64')}\n`);
       trace(`new host key of ${label}: ${fingerprint(key)}, kept in ${path}`);
     },
   };
@@ -44,6 +43,22 @@ export function knownHosts(path: string, policy: HostKeyPolicy, trace: (line: st
 export function fingerprint(key: Buffer): string {
   const digest = createHash('sha256').update(key).digest('base64').replace(/=+$/, '');
   return `SHA256:${digest} (${typeOfKey(key).replace(/^ssh-|^ecdsa-sha2-/, '')})`;
+}
+
+async function keep(path: string, line: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // A file edited by hand may lack its last line break.
+    const before = await readFile(path, 'utf8').catch(() => '');
+    const start = before === '' || before.endsWith('\n') ? '' : '\n';
+    // One short append is atomic: runs at the same time lose no entry.
+    await appendFile(path, `${start}${line}`, { mode: 0o600 });
+  } catch (error) {
+    throw new AppError('config', `Cannot keep the host key in ${path}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'AZLIN_HOME must be a folder that you can write to',
+    });
+  }
 }
 
 interface Entry {
@@ -81,7 +96,7 @@ function changedKey(offered: HostKeyCheck, known: Entry, path: string): AppError
     `The host key of "${offered.label}" has changed: it may be another machine
   known:   ${fingerprint(known.key)}, ${path}:${known.line}
   offered: ${fingerprint(offered.key)}`,
-    { hint: `if the VM was rebuilt on purpose: ssh-keygen -f ${path} -R '${offered.alias}'` },
+    { hint: `if the VM was rebuilt on purpose: ssh-keygen -f ${shellWord(path)} -R ${shellWord(offered.alias)}` },
   );
 }
 

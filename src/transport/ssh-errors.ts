@@ -64,6 +64,28 @@ export function denied(endpoint: Endpoint, tried: readonly string[], skipped: re
   });
 }
 
+/** The server counted more refused keys than it allows; an agent that holds many does that. */
+export function tooManyKeys(endpoint: Endpoint, tried: readonly string[], cause: unknown): AppError {
+  const message = `Cannot sign in to ${describeEndpoint(endpoint)}: too many keys were offered (${tried.join(', ')})`;
+  return new AppError('ssh-denied', message, { cause, hint: 'name the right private key with --identity' });
+}
+
+/** The link broke before the command was heard of. */
+export function lostEarly(endpoint: Endpoint, cause: unknown): AppError {
+  const reason = cause === undefined ? '' : `: ${messageOf(cause)}`;
+  const message = `The connection to ${describeEndpoint(endpoint)} was lost before anything was started${reason}`;
+  return new AppError('connection-lost', message, { cause, hint: 'try again; the log of sshd on the VM may tell why' });
+}
+
+/** The server is there but does not do what was asked. */
+export function refusedRequest(endpoint: Endpoint, error: Error): AppError {
+  const what = /pseudo-terminal/.test(error.message) ? 'to give a terminal' : 'to run commands';
+  return new AppError('ssh-denied', `The SSH server of ${describeEndpoint(endpoint)} refuses ${what}`, {
+    cause: error,
+    hint: 'see PermitTTY, ForceCommand and the options in authorized_keys there',
+  });
+}
+
 /** The link broke while a process ran. */
 export function lost(endpoint: Endpoint, cause: unknown): AppError {
   const reason = cause === undefined ? '' : `: ${messageOf(cause)}`;

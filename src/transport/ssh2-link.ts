@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Client, ClientChannel } from 'ssh2';
 import type { Endpoint } from './endpoint.ts';
 import { frameArgv, unframe } from './frame.ts';
-import { lost, noCommand } from './ssh-errors.ts';
+import { lost, lostEarly, noCommand, refusedRequest } from './ssh-errors.ts';
 import type { ExitStatus, Link, RemoteProcess } from './transport.ts';
 
 /** A signed-in ssh2 client as a Link. */
@@ -30,7 +30,8 @@ export function linkOf(client: Client, endpoint: Endpoint): Link {
         options.signal.addEventListener('abort', onAbort, { once: true });
         const opened = (error: (Error & { reason?: number }) | undefined, channel: ClientChannel) => {
           options.signal.removeEventListener('abort', onAbort);
-          if (error) return error.reason === undefined ? reject(lost(endpoint, cause ?? error)) : resolve('no-channel');
+          if (error && error.reason !== undefined) return resolve('no-channel');
+          if (error) return reject(alive ? refusedRequest(endpoint, error) : lostEarly(endpoint, cause ?? error));
           if (options.signal.aborted) channel.close();
           resolve(processOf({ channel, endpoint, nonce, lossCause: () => cause }));
         };
@@ -39,7 +40,7 @@ export function linkOf(client: Client, endpoint: Endpoint): Link {
           const pty = terminal && { term: terminal.term, cols: terminal.columns, rows: terminal.rows };
           client.exec(frameArgv(argv, nonce, pty !== undefined), pty ? { pty } : {}, opened);
         } catch (error) {
-          reject(lost(endpoint, cause ?? error));
+          reject(lostEarly(endpoint, cause ?? error));
         }
       }),
   };
@@ -67,7 +68,8 @@ function processOf({ channel, endpoint, nonce, lossCause }: Spawned): RemoteProc
   // Not `exit`: output can follow it, and it may never come.
   const exit = new Promise<ExitStatus>((resolve) => {
     channel.on('close', () => {
-      if (status === undefined) return resolve({ kind: 'lost', cause: lost(endpoint, lossCause()) });
+      const gone = output.begun() ? lost : lostEarly;
+      if (status === undefined) return resolve({ kind: 'lost', cause: gone(endpoint, lossCause()) });
       if (output.begun()) return resolve(status);
       resolve({ kind: 'lost', cause: noCommand(endpoint, `${output.noise()} ${errors.noise()}`) });
     });

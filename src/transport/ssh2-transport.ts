@@ -7,7 +7,7 @@ import { ALGORITHMS, hostKeyOrder } from './algorithms.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type Identities, identities } from './identities.ts';
 import type { KnownHosts } from './known-hosts.ts';
-import { connectError, connectTimeout, denied, type Stage } from './ssh-errors.ts';
+import { connectError, connectTimeout, denied, type Stage, tooManyKeys } from './ssh-errors.ts';
 import { linkOf } from './ssh2-link.ts';
 import type { Dial, Link } from './transport.ts';
 
@@ -18,7 +18,7 @@ export interface Ssh2Settings {
   readonly agentSocket: string | undefined;
   readonly home: string;
   readonly askPassphrase: ((question: string) => Promise<string>) | undefined;
-  /** Milliseconds for everything from the first packet to the accepted key, without the time a passphrase takes to type. */
+  /** Milliseconds for everything from the first packet to the accepted key. */
   readonly connectTimeout: number;
   /** Milliseconds between keepalives; three unanswered ones are a lost link. */
   readonly keepalive: number;
@@ -79,10 +79,12 @@ function dialOnce(attempt: Attempt): Promise<Link | Shed> {
   const { endpoint, settings, keys, signal } = attempt;
   const client = new ssh2.Client();
   const tried: string[] = [];
+  const skipped: string[] = [];
   let stage: Stage = 'connect';
   return new Promise<Link | Shed>((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
     const finish = (settle: () => void) => {
-      timer.pause();
+      cancelTimer();
       signal.removeEventListener('abort', onAbort);
       client.off('close', onClose);
       settle();
@@ -92,13 +94,15 @@ function dialOnce(attempt: Attempt): Promise<Link | Shed> {
       client.destroy();
     };
     const onAbort = () => fail(signal.reason);
-    const timer = countdown(attempt, () =>
+    const cancelTimer = settings.clock.schedule(Math.max(0, attempt.until - settings.clock.now()), () =>
       fail(connectTimeout(endpoint, stage, formatDuration(settings.connectTimeout))),
     );
     const onError = (error: Error & { level?: string }) => {
       // An agent that fails is skipped by ssh2; the next identity follows.
-      if (error.level === 'agent') return settings.trace(`the SSH agent: ${error.message}`);
-      if (error.level === 'client-authentication') return fail(denied(endpoint, tried, keys.skipped()));
+      if (error.level === 'agent') return void skipped.push(`${tried.pop() ?? 'the SSH agent'}: ${error.message}`);
+      if (error.level === 'client-authentication')
+        return fail(denied(endpoint, tried, [...skipped, ...keys.skipped()]));
+      if (/too many authentication failures/i.test(error.message)) return fail(tooManyKeys(endpoint, tried, error));
       const translated = connectError(endpoint, stage, error);
       const hungUp = error.level === 'client-socket' || /before handshake/.test(error.message);
       if (stage !== 'handshake' || !hungUp) return fail(translated);
@@ -106,9 +110,7 @@ function dialOnce(attempt: Attempt): Promise<Link | Shed> {
       client.destroy();
     };
     const onClose = () => onError(new Error('Connection lost before handshake'));
-    if (signal.aborted) return reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    timer.resume();
     client.on('error', onError);
     client.on('close', onClose);
     client.on('handshake', () => {
@@ -123,7 +125,7 @@ function dialOnce(attempt: Attempt): Promise<Link | Shed> {
     socket.once('connect', () => {
       stage = 'handshake';
     });
-    startHandshake({ ...attempt, client, socket, tried, timer, fail });
+    startHandshake({ ...attempt, client, socket, tried, fail });
   });
 }
 
@@ -132,11 +134,10 @@ interface Handshake extends Attempt {
   readonly socket: Socket;
   /** Filled with the names of the identities as they are offered. */
   readonly tried: string[];
-  readonly timer: Countdown;
   readonly fail: (error: unknown) => void;
 }
 
-function startHandshake({ endpoint, settings, keys, algorithms, client, socket, tried, timer, fail }: Handshake): void {
+function startHandshake({ endpoint, settings, keys, algorithms, client, socket, tried, fail }: Handshake): void {
   const offers = keys.offer();
   const nextMethod = async (): Promise<AnyAuthMethod | false> => {
     const { value: identity } = await offers.next();
@@ -154,38 +155,15 @@ function startHandshake({ endpoint, settings, keys, algorithms, client, socket, 
     keepaliveCountMax: 3,
     hostVerifier: (key: Buffer, verify: (valid: boolean) => void) => {
       const { hostKeyAlias: alias, label } = endpoint;
-      settings.knownHosts.check({ alias, label, key }).then(() => verify(true), fail);
+      settings.knownHosts
+        .check({ alias, label, key })
+        .then(() => verify(true))
+        .catch(fail);
     },
     authHandler: (_left, _partial, next) => {
-      // Typing a passphrase does not count against the deadline.
-      timer.pause();
-      nextMethod().then((method) => {
-        timer.resume();
-        next(method as AnyAuthMethod);
-      }, fail);
+      nextMethod()
+        .then((method) => next(method as AnyAuthMethod))
+        .catch(fail);
     },
   });
-}
-
-interface Countdown {
-  pause(): void;
-  resume(): void;
-}
-
-/** Calls `expired` once the time until `until` has been used up, pauses not counted. */
-function countdown({ settings: { clock }, until }: Attempt, expired: () => void): Countdown {
-  let left = until - clock.now();
-  let since = clock.now();
-  let cancel = () => {};
-  return {
-    pause() {
-      cancel();
-      left -= clock.now() - since;
-      since = clock.now();
-    },
-    resume() {
-      since = clock.now();
-      cancel = clock.schedule(Math.max(0, left), expired);
-    },
-  };
 }

@@ -182,6 +182,31 @@ describe('cache', () => {
     });
   });
 
+  test('a recycled address: no false alarm, and no key pinned to the wrong VM', async () => {
+    const environment = freshHome();
+    const place = (name: string) => {
+      const { address = '', port = 0 } = fleet.machines.get(name) ?? {};
+      return { publicIp: address, tags: { 'azlin-ssh-port': String(port) } };
+    };
+    await list(environment);
+    /** The cache says that each of the two is where the other one is. */
+    const swap = () =>
+      edit(environment, (vm) => {
+        if (vm['name'] === 'one') return { ...vm, ...place('two') };
+        return vm['name'] === 'two' ? { ...vm, ...place('one') } : vm;
+      });
+    swap();
+    expect(await azlin(fleet, ['exec', 'one:dev', 'echo first'], { environment })).toMatchObject({
+      exitCode: 0,
+      stdout: 'first\n',
+    });
+    swap();
+    expect(await azlin(fleet, ['exec', 'one:dev', 'echo again'], { environment })).toMatchObject({
+      exitCode: 0,
+      stdout: 'again\n',
+    });
+  });
+
   /** Makes the cached inventory say something else than Azure does. */
   function edit({ AZLIN_HOME }: { AZLIN_HOME: string }, change: (vm: Record<string, unknown>) => unknown): void {
     const folder = join(AZLIN_HOME, 'cache');
@@ -212,7 +237,24 @@ describe('a file as inventory', () => {
     expect(asks).toBe(0);
   });
 
+  test('narrowed by resource group and subscription', async () => {
+    const path = join(fleet.directory, 'groups.json');
+    const vms = [
+      { name: 'a', resource_group: 'rg-a', subscription: 's1', status: 'Stopped' },
+      { name: 'b', resource_group: 'rg-b', status: 'Stopped' },
+    ];
+    writeFileSync(path, JSON.stringify(vms));
+    const names = async (...args: string[]) =>
+      JSON.parse((await list({ AZLIN_INVENTORY: path }, '--all', '--format', 'json', ...args)).stdout).map(
+        (row: { hostname: string }) => row.hostname,
+      );
+    expect(await names()).toEqual(['a', 'b']);
+    expect(await names('-g', 'RG-B')).toEqual(['b']);
+    expect(await names('--subscription', 's2')).toEqual(['b']);
+  });
+
   test.each([
+    ['[[vms]]\nname = "v"\n[[vms]]\nname = "V"', /there are two VMs "V"/],
     ['vms = 3', /has no list "vms"/],
     ['[[vms]]\naddress = "127.0.0.1"', /VM 1: "name" is missing/],
     ['[[vms]]\nname = "a"\nadress = "b"', /unknown field "adress"/],

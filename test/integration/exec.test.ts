@@ -72,6 +72,12 @@ describe('--timeout', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: 'done\n' });
   });
 
+  test('also ends what keeps the output open after the command has ended', async () => {
+    const { exitCode, stdout } = await exec('--timeout', '300ms', 'vm:dev', `sleep ${LONG} & echo started`);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 124, stdout: 'started\n' });
+    await until('it to be gone', async () => (await machine('pgrep', '-f', `^sleep ${LONG}`)).code === 1);
+  });
+
   test('an exit code of 124 of its own is no timeout', async () => {
     const path = join(fleet.directory, 'own.json');
     const { exitCode } = await exec('--timeout', '1s', '--result', path, 'vm:dev', 'sleep 0.9; exit 124');
@@ -119,6 +125,15 @@ describe('bytes', () => {
     expect({ stdout, stderr }).toEqual({ stdout: 'y\n141\n', stderr: '' });
   });
 
+  test('a slow reader gets everything', async () => {
+    const slow = `${process.execPath} -e '
+      const fs = require("fs"); const part = Buffer.alloc(4096); let all = 0;
+      const next = () => { let n = 0; try { n = fs.readSync(0, part) } catch (e) { if (e.code !== "EAGAIN") throw e; n = -1 }
+        if (n > 0) all += n; if (n === 0) console.log(all); else setTimeout(next, 2) }; next()'`;
+    const { stdout } = await bash(fleet, `azlin exec vm:dev 'head -c 700000 /dev/zero' | ${slow}`);
+    expect(stdout).toBe('700000\n');
+  });
+
   test('a full disk is said', async () => {
     const { stdout, stderr } = await bash(
       fleet,
@@ -156,6 +171,20 @@ describe('arguments and scripts', () => {
       exitCode: 0,
       stdout: 'a\nb\n',
     });
+  });
+
+  test('a command that starts with a dash is a command', async () => {
+    const { exitCode, stderr } = await exec('vm:dev', '--nosuch');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 127,
+      stderr: expect.stringContaining('--nosuch: command not found'),
+    });
+  });
+
+  test('a signal while the script is read ends azlin', async () => {
+    const line =
+      'sleep 30 | { azlin exec vm:dev & pid=$!; sleep 1; kill -TERM $pid; wait $pid; echo "code $?"; pkill -P $$ sleep; }';
+    expect((await bash(fleet, `${line} 2>/dev/null`)).stdout).toBe('code 143\n');
   });
 
   test('without a command and without a script it is an error', async () => {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
@@ -144,6 +144,44 @@ describe('identifiers', () => {
     });
   });
 
+  test('an address needs no Azure, not even a subscription', async () => {
+    const machine = fleet.machines.get('web');
+    const environment = { AZURE_CONFIG_DIR: '/nonexistent' };
+    const args = ['exec', '--port', String(machine?.port), `${machine?.user}@${machine?.address}:dev`, 'echo hi'];
+    expect(await azlin(fleet, args, { environment })).toMatchObject({ exitCode: 0, stdout: 'hi\n', stderr: '' });
+  });
+
+  test("a line break in somebody's friendly name makes no session", async () => {
+    await tmux('web', 'new-session', '-d', '-s', 'victim');
+    const id = (await tmux('web', 'display-message', '-p', '-t', '=victim:', '#{session_id}')).stdout.trim();
+    const rows = `x\n${id}:1:0:1:1:wanted:\n$77:1:0:99999999999999999:1:boom:`;
+    await tmux('web', 'set-option', '-t', '=dev:', '@azlin-name', rows);
+    const listed = await run('list', '--host', 'web', '--quiet');
+    expect({ code: listed.exitCode, forged: /wanted|boom/.test(listed.stdout) }).toEqual({ code: 0, forged: false });
+    expect(await run('close', 'web:wanted')).toMatchObject({ exitCode: 3 });
+    expect((await tmux('web', 'has-session', '-t', '=victim')).code).toBe(0);
+    await tmux('web', 'set-option', '-u', '-t', '=dev:', '@azlin-name');
+    await tmux('web', 'kill-session', '-t', '=victim');
+  });
+
+  test('a mistake with the identity is an error, and is not held against the VMs', async () => {
+    expect(await run('list', '-i', '/nonexistent/key')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('/nonexistent/key'),
+    });
+    const wrong = join(fleet.directory, 'wrong');
+    await machineRun(fleet, 'web', ['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', wrong]);
+    await run('exec', '-i', wrong, 'only-here', 'true');
+    expect(await run('exec', 'only-here', 'echo here')).toMatchObject({ exitCode: 0, stdout: 'here\n' });
+  });
+
+  test('a VM named like a command keeps its options', async () => {
+    expect(await run('disconnect', 'list', '--kill')).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringContaining('named "list"'),
+    });
+  });
+
   test('names that come near are offered; errors are JSON where JSON is wanted', async () => {
     const { exitCode, stderr } = await run('connect', 'only-hero');
     expect({ exitCode, stderr }).toEqual({
@@ -262,6 +300,17 @@ describe('ssh, disconnect, session', () => {
       expect((await run('exec', 'web:größe 東京', 'true')).exitCode).toBe(255);
     });
 
+    test('with a semicolon at the end, and an empty one', async () => {
+      for (const name of ['foo;', 'a\\;', '#{pid}']) {
+        expect((await run('session', 'web:dev', name)).stdout).toBe(`${name}\n`);
+        expect((await run('session', 'web:dev')).stdout).toBe(`${name}\n`);
+      }
+      expect(await run('session', 'web:dev', '')).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining('it is empty'),
+      });
+    });
+
     test('one that means another session, or that cannot be a name, is refused', async () => {
       expect(await run('session', 'web:dev', 'main')).toMatchObject({
         exitCode: 2,
@@ -313,12 +362,29 @@ describe('settings', () => {
     ['[ssh]\nuser = "a"\nuser = "b"\n', /config\.toml:3/],
     ['\n\n[ssh]\nusr = "a"\n', /config\.toml:4: unknown setting "ssh\.usr"/],
     ['[ssh]\nport = 99999\n', /config\.toml:2: ssh\.port.*expected a port number/],
+    ['[resolve]\ndeadline = "4s"\n\n[list]\ndeadline = "x"\n', /config\.toml:5: list\.deadline/],
     ['[output]\nformat = "xml"\n', /expected one of table, json, ndjson, csv/],
   ])('a mistake names its line: %j', async (config, expected) => {
     expect(await azlin(fleet, ['list'], { environment: home(config) })).toMatchObject({
       exitCode: 2,
       stderr: expect.stringMatching(expected),
     });
+  });
+
+  test('errors are JSON where the file says so', async () => {
+    const { stderr } = await azlin(fleet, ['connect', 'a:b:c'], { environment: home('[output]\nformat = "json"\n') });
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'invalid-identifier' } });
+  });
+
+  test.each([
+    ['sessions.json', '{"version":1,"value":{"x":{"askedAt":1,"answer":{"probe":"ok","sessions":[null]}}}}'],
+    ['sessions.json', '{"version":1,"value":{"x":{"askedAt":1,"answer":{"probe":"zzz"}}}}'],
+  ])('nonsense in a cache is dropped: %s %s', async (file, content) => {
+    const environment = home('');
+    mkdirSync(join(environment.AZLIN_HOME, 'cache'));
+    writeFileSync(join(environment.AZLIN_HOME, 'cache', file), content);
+    const { exitCode, stderr } = await azlin(fleet, ['exec', 'only-here', 'true'], { environment });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringContaining('dropped the broken cache') });
   });
 
   test('a broken cache is dropped with a warning', async () => {

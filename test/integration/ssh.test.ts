@@ -6,18 +6,28 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, bash, startFleet } from '../support/fleet.ts';
 import { openTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
 
 let fleet: DemoFleet;
 let withoutTmux = '';
+let sickTmux = '';
 beforeAll(async () => {
   withoutTmux = mkdtempSync('/tmp/azlin-bin-');
-  for (const name of ['sh', 'bash', 'awk', 'cat']) symlinkSync(`/usr/bin/${name}`, join(withoutTmux, name));
+  sickTmux = mkdtempSync('/tmp/azlin-bin-');
+  for (const folder of [withoutTmux, sickTmux])
+    for (const name of ['sh', 'bash', 'awk', 'cat', 'sed']) symlinkSync(`/usr/bin/${name}`, join(folder, name));
+  writeFileSync(
+    join(sickTmux, 'tmux'),
+    '#!/bin/sh\necho "protocol version mismatch (client 8, server 7)" >&2; exit 1\n',
+    { mode: 0o755 },
+  );
   fleet = await startFleet([
     { name: 'vm', sessions: ['dev'] },
     { name: 'rsa-vm', sessions: ['dev'], hostKeyType: 'rsa' },
     { name: 'ecdsa-vm', sessions: ['dev'], hostKeyType: 'ecdsa' },
     { name: 'noisy', sessions: ['dev'], bashrc: 'echo "Welcome to noisy"; echo "ok 1 cwd" ; echo "careful" >&2' },
     { name: 'no-tmux', sessions: [], environment: { PATH: withoutTmux } },
+    { name: 'sick-tmux', sessions: [], environment: { PATH: sickTmux } },
     { name: 'no-shell', sessions: ['dev'], sshdConfig: ['ForceCommand echo This account is closed; exit 1'] },
     { name: 'one-channel', sessions: ['dev'], sshdConfig: ['MaxSessions 1'] },
     { name: 'old-crypto', sessions: [], sshdConfig: ['KexAlgorithms diffie-hellman-group14-sha1'] },
@@ -26,6 +36,7 @@ beforeAll(async () => {
 afterAll(() => {
   fleet.close();
   rmSync(withoutTmux, { recursive: true });
+  rmSync(sickTmux, { recursive: true });
 });
 
 /** A home of azlin of its own: nothing is cached and no host is known in it. */
@@ -177,6 +188,48 @@ describe('identities', () => {
   });
 });
 
+describe('trouble with identities', () => {
+  test('an encrypted key: list and bare names wait for the passphrase, however long it takes', async () => {
+    const key = newKey('ed25519', 'open sesame');
+    authorize(`${key}.pub`);
+    const terminal = await openTerminal({ ...fleet.environment, ...freshHome('[list]\ndeadline = "1s"\n') }, 120);
+    try {
+      await terminal.type(`azlin list -i ${key} --host vm; echo "code $?"\n`);
+      await terminal.shows(/^\? Passphrase/m);
+      // Longer than the deadline of the list.
+      await until(
+        'two seconds',
+        (() => {
+          const end = Date.now() + 2_000;
+          return () => Date.now() > end;
+        })(),
+      );
+      await terminal.type('open sesame\n');
+      await terminal.shows(/^vm +dev +Running[\s\S]*code 0/m);
+    } finally {
+      await terminal.close();
+    }
+  });
+
+  test('an agent with more keys than the server allows', async () => {
+    const keys = Array.from({ length: 7 }, () => newKey('ed25519'));
+    const agent = `eval "$(ssh-agent -s)" >/dev/null; trap 'kill $SSH_AGENT_PID' EXIT; ssh-add -q ${keys.join(' ')}; unset AZLIN_IDENTITY`;
+    const { stdout, stderr } = await bash(fleet, `${agent}; azlin connect vm:dev; echo "code $?"`);
+    expect({ stdout, stderr }).toEqual({
+      stdout: 'code 5\n',
+      stderr: expect.stringMatching(/too many keys[\s\S]*--identity/),
+    });
+  });
+
+  test('an agent that is not there is said', async () => {
+    const environment = { AZLIN_IDENTITY: '', HOME: '/nonexistent', SSH_AUTH_SOCK: '/nonexistent/agent' };
+    expect(await azlin(fleet, ['connect', 'vm:dev'], { environment })).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringMatching(/not tried: the SSH agent: Failed to connect to agent/),
+    });
+  });
+});
+
 describe('hosts that cannot be reached', () => {
   let silent: Server;
   let silentPort = 0;
@@ -226,6 +279,27 @@ describe('hosts that cannot be reached', () => {
 });
 
 describe('unusual machines', () => {
+  test('what a server says before it is trusted cannot move the cursor', async () => {
+    const rude = createServer((socket) => {
+      socket.end('SSH-2.0-rude\u001b]0;owned\u0007\r\n\u001b[2J\r\n');
+    });
+    await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve));
+    const { port } = rude.address() as { port: number };
+    const path = join(fleet.directory, 'rude.toml');
+    writeFileSync(path, `[[vms]]\nname = "box"\naddress = "127.0.0.1"\nport = ${port}\n`);
+    const { stderr } = await azlin(fleet, ['list', '--verbose', '--inventory', path], {
+      environment: freshHome('[ssh]\nconnect_timeout = "1s"\n'),
+    });
+    rude.close();
+    expect(stderr).toMatch(/warning: box: /);
+    expect(stderr).not.toContain('\u001b');
+  });
+
+  test('a tmux that refuses leaves open whether a name is unique', async () => {
+    const { stderr } = await azlin(fleet, ['exec', 'sick-tmux', 'true']);
+    expect(stderr).toMatch(/protocol version mismatch/);
+  });
+
   test('what a login shell prints is not output', async () => {
     const { exitCode, stdout, stderr } = await azlin(fleet, ['exec', 'noisy:dev', 'echo out; echo err >&2']);
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'out\n', stderr: 'err\n' });

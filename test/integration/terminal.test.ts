@@ -6,11 +6,13 @@ import { machineRun } from '../support/machine.ts';
 import { openTerminal, type RealTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
 
+/** A name that no other run on this machine has: processes are found by it. */
+const VM = `t${process.pid}`;
 let fleet: DemoFleet;
 let terminal: RealTerminal;
 beforeAll(async () => {
   fleet = await startFleet([
-    { name: 'vm', sessions: ['dev', 'second'] },
+    { name: VM, sessions: ['dev', 'second'] },
     { name: 'other', sessions: ['ops'] },
   ]);
 }, 60_000);
@@ -20,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => terminal.close());
 
-const machine = (...argv: string[]) => machineRun(fleet, 'vm', argv);
+const machine = (...argv: string[]) => machineRun(fleet, VM, argv);
 /** Tells the modes right after the command before it, ahead of any prompt: readline would mend what azlin left. */
 const THEN_MODES = `; echo "code $?"; stty -a | tr ";" "\\n" | grep -ow -- "-\\?icanon\\|-\\?echo\\|-\\?isig" | tr "\\n" " "; echo modes`;
 
@@ -31,7 +33,7 @@ async function isAsItWas(): Promise<void> {
 
 describe('connect in a real terminal', () => {
   test('attach, type, resize, detach; the terminal is as it was', async () => {
-    await terminal.type(`azlin connect vm:dev${THEN_MODES}\n`);
+    await terminal.type(`azlin connect ${VM}:dev${THEN_MODES}\n`);
     await terminal.shows(/\[dev\]/);
     await terminal.type("clear; echo 'typed' here; tput cols\n");
     await terminal.shows(/^typed here\n80$/m);
@@ -47,10 +49,10 @@ describe('connect in a real terminal', () => {
   });
 
   test('every key arrives: control, function, arrow, alt and multi-byte ones', async () => {
-    await terminal.type('azlin connect vm:dev\n');
+    await terminal.type(`azlin connect ${VM}:dev\n`);
     await terminal.shows(/\[dev\]/);
-    await terminal.type('clear; cat -v\n');
-    await terminal.shows(/\n?$/);
+    await terminal.type("clear; echo 'now' typing; cat -v\n");
+    await terminal.shows(/^now typing$/m);
     await terminal.press('C-v', 'C-c', 'C-v', 'Up', 'F5', 'M-x', 'C-v', 'Escape');
     await terminal.type('é東~');
     await terminal.press('Enter');
@@ -61,7 +63,7 @@ describe('connect in a real terminal', () => {
   });
 
   test('a session that ends gives the terminal back', async () => {
-    await terminal.type(`azlin ssh vm --tmux-session short${THEN_MODES}\n`);
+    await terminal.type(`azlin ssh ${VM} --tmux-session short${THEN_MODES}\n`);
     await terminal.shows(/\[short\]/);
     await terminal.type('exit\n');
     await terminal.shows(/\[exited\]\ncode 0/);
@@ -69,9 +71,9 @@ describe('connect in a real terminal', () => {
   });
 
   test.each(['TERM', 'HUP'])('SIG%s puts the terminal back', async (signal) => {
-    await terminal.type(`azlin connect vm:dev${THEN_MODES}\n`);
+    await terminal.type(`azlin connect ${VM}:dev${THEN_MODES}\n`);
     await terminal.shows(/\[dev\]/);
-    execFileSync('pkill', [`-${signal}`, '-f', `azlin.js connect vm:dev$`]);
+    execFileSync('pkill', [`-${signal}`, '-f', `azlin.js connect ${VM}:dev$`]);
     await terminal.shows(/code (143|129)/);
     await isAsItWas();
     await until(
@@ -81,37 +83,63 @@ describe('connect in a real terminal', () => {
   });
 
   test('a link that is cut gives the terminal back, with the reason', async () => {
-    await terminal.type(`azlin connect vm:second${THEN_MODES}\n`);
+    await terminal.type(`azlin connect ${VM}:second${THEN_MODES}\n`);
     await terminal.shows(/\[second\]/);
-    // The sshd of this connection, not the one that listens.
-    const { stdout } = await machine('sh', '-c', `ps -A -o pid=,args= | grep "[s]shd: .*@pts"`);
-    execFileSync('kill', [
-      '-9',
-      ...stdout
-        .trim()
-        .split('\n')
-        .map((row) => row.trim().split(' ')[0] ?? ''),
-    ]);
-    await terminal.shows(/error: The connection to "vm" .* was lost[\s\S]*code 7/);
+    // The sshds of this fleet's VM, but for the one that listens.
+    const { stdout } = await machine('ps', '-A', '-o', 'pid=,ppid=');
+    const rows = stdout.split('\n').map((row) => row.trim().split(/\s+/).map(Number));
+    const listener = fleet.machines.get(VM)?.pid;
+    for (const [pid = 0] of rows.filter(([, parent]) => parent === listener)) process.kill(pid, 'SIGKILL');
+    await terminal.shows(/error: The connection to "t\d+" .* was lost[\s\S]*code 7/);
     await isAsItWas();
   });
 
   test('a crash of azlin puts the terminal back', async () => {
     // A bug anywhere must not cost the terminal: an exception is thrown from outside, as a debugger could.
     await terminal.type(
-      'NODE_OPTIONS="--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20Error(%22boom%22)})" azlin connect vm:dev' +
+      `NODE_OPTIONS="--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20Error(%22boom%22)})" azlin connect ${VM}:dev` +
         THEN_MODES +
         '\n',
     );
     await terminal.shows(/\[dev\]/);
-    execFileSync('pkill', ['-USR2', '-f', `azlin.js connect vm:dev$`]);
+    execFileSync('pkill', ['-USR2', '-f', `azlin.js connect ${VM}:dev$`]);
     await terminal.shows(/boom/);
     await isAsItWas();
   });
 
+  test('SIGTERM behind a frozen link puts the terminal back all the same', async () => {
+    await terminal.type(`azlin connect ${VM}:dev${THEN_MODES}\n`);
+    await terminal.shows(/\[dev\]/);
+    const { stdout } = await machine('ps', '-A', '-o', 'pid=,ppid=');
+    const rows = stdout.split('\n').map((row) => row.trim().split(/\s+/).map(Number));
+    const below = (parent: number): number[] =>
+      rows.filter(([, its]) => its === parent).flatMap(([pid = 0]) => [pid, ...below(pid)]);
+    for (const pid of below(fleet.machines.get(VM)?.pid ?? 0)) process.kill(pid, 'SIGSTOP');
+    try {
+      execFileSync('pkill', ['-TERM', '-f', `azlin.js connect ${VM}:dev$`]);
+      await terminal.shows(/code 143/);
+      await isAsItWas();
+    } finally {
+      for (const pid of below(fleet.machines.get(VM)?.pid ?? 0)) process.kill(pid, 'SIGKILL');
+    }
+  });
+
+  test('in the background it leaves the modes of the terminal to the foreground', async () => {
+    await terminal.type(`azlin exec ${VM}:dev 'sleep 0.5; echo back' &\n`);
+    await terminal.type(`clear; while kill -0 $!; do sleep 0.1; done 2>/dev/null${THEN_MODES}\n`);
+    await terminal.shows(/^isig icanon echo modes$/m);
+  });
+
+  test('a TERM that the VM does not know', async () => {
+    await terminal.type(`TERM=no-such-terminal azlin connect ${VM}:dev\n`);
+    await terminal.shows(/\[dev\]/);
+    await terminal.press('C-b', 'd');
+    await terminal.shows(/detached/);
+  });
+
   test('without an identifier one chooses from a list', async () => {
     await terminal.type(`azlin connect${THEN_MODES}\n`);
-    await terminal.shows(/Session[\s\S]*vm:dev/);
+    await terminal.shows(/Session[\s\S]*t\d+:dev/);
     await terminal.type('ops');
     await terminal.shows(/other:ops/);
     await terminal.press('Enter');
@@ -123,10 +151,12 @@ describe('connect in a real terminal', () => {
 
   test('list: attached sessions are bold, others dim, and NO_COLOR is obeyed', async () => {
     await terminal.type('azlin list | cat -v; azlin list --color always | cat -v\n');
-    const screen = await terminal.shows(/\^\[\[2mvm +dev.*\^\[\[22m/);
-    expect(screen).toMatch(/^vm +dev +Running/m);
-    await terminal.type('clear; NO_COLOR=1 script -qec "azlin list" /dev/null | cat -v\n');
-    expect(await terminal.shows(/vm +second/)).not.toContain('^[[2m');
+    const screen = await terminal.shows(/\^\[\[2mt\d+ +dev.*\^\[\[22m/);
+    expect(screen).toMatch(/^t\d+ +dev +Running/m);
+    await terminal.type(
+      'clear; NO_COLOR=1 script -qec "azlin list" /dev/null | tr -d "\\r" | cat -v; echo all" listed"\n',
+    );
+    expect(await terminal.shows(/second[\s\S]*all listed/)).not.toContain('^[[2m');
   });
 
   test('Ctrl-C while it connects ends it with 130', async () => {

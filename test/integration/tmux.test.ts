@@ -65,7 +65,7 @@ describe('tmuxServer', () => {
       expect((await server.list(signal)).map((session) => session.name)).toContain(name);
       await server.setFriendlyName(name, `${name}!`, signal);
       expect((await server.list(signal)).find((session) => session.friendlyName === `${name}!`)?.name).toBe(name);
-      await server.kill(name, signal);
+      await server.detachClients(name, true, signal);
       expect((await server.list(signal)).map((session) => session.name).sort()).toEqual(['dev', 'develop']);
       expect((await run(['ls'], signal)).stdout).not.toContain('pwned');
     },
@@ -79,8 +79,8 @@ describe('tmuxServer', () => {
   test('prefixes are other sessions', async () => {
     await server.ensure('develop', signal);
     for (const act of [
-      server.kill('dev', signal),
-      server.detachClients('dev', signal),
+      server.detachClients('dev', true, signal),
+      server.detachClients('dev', false, signal),
       server.setFriendlyName('dev', 'x', signal),
     ])
       await expect(act).rejects.toMatchObject({
@@ -92,7 +92,7 @@ describe('tmuxServer', () => {
 
   test('detaching where nobody is attached is no failure', async () => {
     await server.ensure('dev', signal);
-    expect(await server.detachClients('dev', signal)).toBe(0);
+    expect(await server.detachClients('dev', false, signal)).toBe(0);
   });
 
   test('a friendly name is removed', async () => {

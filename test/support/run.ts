@@ -94,6 +94,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
       close: () => {},
     },
     endpointOf,
+    isKnownHost: async () => true,
     commandDeadline: 1,
     warn,
     trace,

@@ -1,5 +1,5 @@
 import { AppError } from '../../domain/errors.ts';
-import { printable } from '../../domain/text.ts';
+import { printable, shellWord } from '../../domain/text.ts';
 import { connectSession, requireSession } from '../../operations/connect.ts';
 import { listSessions } from '../../operations/list.ts';
 import { bridge } from '../bridge.ts';
@@ -39,11 +39,11 @@ export const connect = defineCommand({
       // What is wrong with the identifier is worth more than that there is no terminal.
       await requireSession(fleet, identifier, interrupts.signal);
       throw new AppError('usage', `Cannot attach to "${identifier}": standard input and output are no terminal`, {
-        hint: `azlin exec ${identifier} COMMAND   runs a command there without one`,
+        hint: `azlin exec ${shellWord(identifier)} COMMAND   runs a command there without one`,
       });
     }
     const { create } = args;
-    return bridge({ terminal, interrupts }, (size) =>
+    return bridge({ terminal, interrupts, clock: app.clock }, (size) =>
       connectSession(fleet, { identifier, create, terminal: size }, interrupts.signal),
     );
   },
@@ -67,16 +67,19 @@ async function pickSession({ app, access, config, interrupts }: Call): Promise<s
     },
     interrupts.signal,
   );
-  const choices = rows.map(({ hostname, resourceGroup, session, sessionName, attached }) => {
-    const several = rows.some((other) => other.hostname === hostname && other.resourceGroup !== resourceGroup);
-    const value = `${several ? `${resourceGroup}/` : ''}${hostname}:${session ?? config.defaultSession}`;
-    const notes = [
-      sessionName,
-      session === null ? 'new session' : undefined,
-      attached ? `${attached} attached` : undefined,
-    ];
-    return { value, label: [value, ...notes.filter((note) => note)].map((part) => printable(part ?? '')).join('  ') };
-  });
+  // Where nobody could be asked there may be sessions: those VMs are named in warnings, not offered.
+  const choices = rows
+    .filter(({ probe }) => probe === 'ok')
+    .map(({ hostname, resourceGroup, session, sessionName, attached }) => {
+      const several = rows.some((other) => other.hostname === hostname && other.resourceGroup !== resourceGroup);
+      const value = `${several ? `${resourceGroup}/` : ''}${hostname}:${session ?? config.defaultSession}`;
+      const notes = [
+        sessionName,
+        session === null ? 'new session' : undefined,
+        attached ? `${attached} attached` : undefined,
+      ];
+      return { value, label: [value, ...notes.filter((note) => note)].map((part) => printable(part ?? '')).join('  ') };
+    });
   if (choices.length === 0)
     throw new AppError('vm-not-found', 'No running VM is in scope', { hint: 'azlin list --all' });
   return app.pick('Session', choices, interrupts.signal);

@@ -1,4 +1,4 @@
-import { count } from '../../domain/text.ts';
+import { count, printable } from '../../domain/text.ts';
 import { type Disconnected, disconnectSession } from '../../operations/disconnect.ts';
 import { defineCommand, type View } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
@@ -6,7 +6,8 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 const disconnectedView: View<Disconnected> = {
   text({ hostname, session, detached, killed }) {
     const clients = detached === 0 ? 'nobody was attached' : `${count(detached, 'client')} detached`;
-    return killed ? `Ended ${hostname}:${session} (${clients})\n` : `${hostname}:${session}: ${clients}\n`;
+    const which = printable(`${hostname}:${session}`);
+    return killed ? `Ended ${which} (${clients})\n` : `${which}: ${clients}\n`;
   },
   records: (disconnected) => disconnected,
 };

@@ -1,7 +1,7 @@
 import { parseDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Call, defineCommand } from '../command.ts';
-import { readScript, runExec } from '../exec-streams.ts';
+import { prepareResult, readScript, runExec } from '../exec-streams.ts';
 import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
 export const exec = defineCommand({
@@ -30,7 +30,9 @@ export const exec = defineCommand({
   remote: 'after-identifier',
   failsWith255: true,
   async run(call) {
-    const { args, positionals, remote, io } = call;
+    const { args, positionals, remote, io, interrupts } = call;
+    // Found out before anything runs: afterwards the outcome would be lost, and an old one must not pass for the new one.
+    if (args.result !== undefined) await prepareResult(args.result);
     const identifier = positionals['identifier'] ?? '';
     const timeout = args.timeout === undefined ? undefined : parseDuration(args.timeout);
     if (args.timeout !== undefined && !timeout)
@@ -44,7 +46,7 @@ export const exec = defineCommand({
       return runExec(call as Call, { identifier, command: remote, stdin, create, timeout, result });
     }
     if (args.stdin) throw new AppError('usage', '--stdin needs a command that reads it');
-    const stdin = await readScript(io, identifier);
+    const stdin = await readScript(io, identifier, interrupts.signal);
     return runExec(call as Call, {
       identifier,
       command: args.errexit ? 'script-errexit' : 'script',

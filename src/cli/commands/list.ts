@@ -35,11 +35,11 @@ export const list = defineCommand({
         host: args.host,
         deadline: config.listDeadline,
         wholeDeadline: config.listWholeDeadline,
-        onRows: emit,
+        ...(emit ? { onRows: emit } : {}),
       },
       interrupts.signal,
     );
-    return { data: { rows, wide: args.wide }, notes };
+    return emit ? { notes } : { data: { rows, wide: args.wide }, notes };
   },
   view: sessionsView,
 });

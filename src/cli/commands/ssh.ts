@@ -1,3 +1,4 @@
+import { printable } from '../../domain/text.ts';
 import { connectSession } from '../../operations/connect.ts';
 import { type EnsuredSession, ensureSession } from '../../operations/ssh.ts';
 import { bridge } from '../bridge.ts';
@@ -6,7 +7,9 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
 const ensuredView: View<EnsuredSession> = {
   text: ({ hostname, session, created }) =>
-    created ? `Created session "${session}" on ${hostname}\n` : `Session "${session}" is already on ${hostname}\n`,
+    `${printable(
+      created ? `Created session "${session}" on ${hostname}` : `Session "${session}" is already on ${hostname}`,
+    )}\n`,
   records: (ensured) => ensured,
 };
 
@@ -35,7 +38,7 @@ export const ssh = defineCommand({
     const terminal = app.terminal();
     if (args.detach || !terminal) return { data: await ensureSession(await access(), identifier, interrupts.signal) };
     const fleet = await access();
-    return bridge({ terminal, interrupts }, (size) =>
+    return bridge({ terminal, interrupts, clock: app.clock }, (size) =>
       connectSession(fleet, { identifier, create: true, terminal: size }, interrupts.signal),
     );
   },

@@ -1,4 +1,4 @@
-import type { SessionRow } from '../../operations/list.ts';
+import { SESSION_FIELDS, type SessionRow } from '../../operations/list.ts';
 import type { View } from '../command.ts';
 import type { Column } from './table.ts';
 
@@ -34,6 +34,7 @@ export const sessionsView: View<SessionsData> = {
     return table(columns, lines, wide ? undefined : width);
   },
   records: ({ rows }) => rows,
+  fields: SESSION_FIELDS,
 };
 
 const WIDE_COLUMNS: readonly Column[] = ['REGION', 'SIZE', 'RESOURCE GROUP', 'WINDOWS', 'ATTACHED', 'ACTIVITY'].map(

@@ -64,12 +64,29 @@ function clientOptions(endpoint: string, subscription: string): ClientOptions {
     credentials: { scopes: [SCOPES[new URL(endpoint).hostname] ?? PUBLIC_SCOPE] },
     userAgentOptions: { userAgentPrefix: 'azlin' },
     retryOptions: { maxRetries: 2, retryDelayInMs: 300, maxRetryDelayInMs: 2_000 },
-    additionalPolicies: [{ position: 'perCall', policy: refusals(subscription) }],
+    additionalPolicies: [
+      { position: 'perCall', policy: sameOrigin(endpoint) },
+      { position: 'perCall', policy: refusals(subscription) },
+    ],
+  };
+}
+
+type Policy = NonNullable<ClientOptions['additionalPolicies']>[number]['policy'];
+
+/** The address of the next page comes from the reply; the token that goes with the request must not follow it elsewhere. */
+function sameOrigin(endpoint: string): Policy {
+  return {
+    name: 'azlinSameOrigin',
+    async sendRequest(request, next) {
+      const { origin } = new URL(request.url);
+      if (origin === new URL(endpoint).origin) return next(request);
+      throw new AppError('azure-failed', `A reply of ${endpoint} leads to another server, ${origin}: not followed`);
+    },
   };
 }
 
 /** The SDK drops the body of a refused list, and with it Azure's reason: it is read here, after the retries. */
-function refusals(subscription: string): NonNullable<ClientOptions['additionalPolicies']>[number]['policy'] {
+function refusals(subscription: string): Policy {
   return {
     name: 'azlinRefusals',
     async sendRequest(request, next) {

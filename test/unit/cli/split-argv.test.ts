@@ -17,7 +17,10 @@ describe('splitArgv', () => {
     ['exec vm:dev ls -la', 'exec vm:dev', 'ls -la', 'exec'],
     ['exec --timeout 1s vm:dev sleep --help', 'exec --timeout 1s vm:dev', 'sleep --help', 'exec'],
     ['exec --timeout=1s -l alice -e vm:dev a', 'exec --timeout=1s -l alice -e vm:dev', 'a', 'exec'],
-    ['exec -lalice vm:dev a', 'exec -lalice vm:dev', 'a', 'exec'],
+    ['exec -lroot vm:dev -lroot', 'exec --user=root vm:dev', '-lroot', 'exec'],
+    ['exec -el=root vm:dev a', 'exec -e --user=root vm:dev', 'a', 'exec'],
+    ['list -grg-demo', 'list --resource-group=rg-demo', '', 'list'],
+    ['exec -lalice vm:dev a', 'exec --user=alice vm:dev', 'a', 'exec'],
     ['exec -el alice vm:dev a', 'exec -el alice vm:dev', 'a', 'exec'],
     ['exec vm:dev -- ls', 'exec vm:dev', 'ls', 'exec'],
     ['exec vm:dev -- -- ls', 'exec vm:dev', '-- ls', 'exec'],
@@ -36,7 +39,10 @@ describe('splitArgv', () => {
     expect(split(line)).toEqual([own, remote, name]);
   });
 
-  test.each(['', '--help', 'nosuch x -- y', '--format'])('%j belongs to no command', (line) => {
-    expect(split(line)).toEqual([line, '', undefined]);
-  });
+  test.each(['', '--help', 'nosuch x -- y', '--format', 'constructor', '__proto__'])(
+    '%j belongs to no command',
+    (line) => {
+      expect(split(line)).toEqual([line, '', undefined]);
+    },
+  );
 });
