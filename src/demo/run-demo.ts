@@ -6,6 +6,7 @@ import type { Clock } from '../domain/clock.ts';
 import { type DemoFleet, startDemoFleet } from './demo-fleet.ts';
 import { ensureTools } from './tools.ts';
 import { takeTour } from './tour.ts';
+import { noTerminalReason } from './virtual-machine.ts';
 
 export interface DemoRun {
   readonly clock: Clock;
@@ -52,6 +53,8 @@ export async function runDemo(request: DemoRun, signal: AbortSignal): Promise<nu
 
 async function openShell({ environment, stdout }: DemoRun, fleet: DemoFleet, signal: AbortSignal): Promise<number> {
   stdout.write(WELCOME);
+  const noTerminal = await noTerminalReason();
+  if (noTerminal) stdout.write(`azlin connect cannot attach in this demo: ${noTerminal}\n`);
   const shell = environment['SHELL'] || '/bin/sh';
   const rcFile = join(fleet.directory, 'bashrc');
   await writeFile(

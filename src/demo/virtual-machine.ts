@@ -136,6 +136,18 @@ async function sshdConfig(
   return `${lines.join('\n')}\n`;
 }
 
+/**
+ * Why an sshd of this user can give no terminal, or undefined when it can. It gives each terminal to the group `tty`; where the kernel
+ * does not do that already (`gid=` of /dev/pts), only root may.
+ */
+export async function noTerminalReason(): Promise<string | undefined> {
+  if (process.getuid?.() === 0 || process.platform !== 'linux') return undefined;
+  const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '');
+  const options = mounts.split('\n').findLast((line) => line.includes(' /dev/pts ')) ?? 'gid=';
+  if (options.includes('gid=')) return undefined;
+  return 'the sshd of an ordinary user can give no terminal here: /dev/pts is mounted without gid=5';
+}
+
 /** Without PAM sshd refuses an account whose password is locked with "!", as root's often is. */
 async function needsPam(): Promise<boolean> {
   if (process.getuid?.() !== 0) return false;

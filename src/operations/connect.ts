@@ -2,8 +2,8 @@ import type { Target } from '../targets/target.ts';
 import { attachArgv } from '../tmux/server.ts';
 import type { RemoteProcess, Terminal } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
-import { type Reached, sessionOf, withTarget } from './reach.ts';
-import { started } from './started.ts';
+import { sessionOf, withTarget } from './reach.ts';
+import { start } from './started.ts';
 
 export interface ConnectRequest {
   readonly identifier: string;
@@ -21,24 +21,15 @@ export interface AttachedSession {
 /** Attaches to a session. Does not touch the terminal of this process. */
 export function connectSession(
   access: FleetAccess,
-  request: ConnectRequest,
+  { identifier, create, terminal }: ConnectRequest,
   signal: AbortSignal,
 ): Promise<AttachedSession> {
-  return withTarget(access, request.identifier, signal, (reached) => attach(access, reached, request, signal));
-}
-
-async function attach(
-  access: FleetAccess,
-  { target, connection }: Reached,
-  { create, terminal }: ConnectRequest,
-  signal: AbortSignal,
-): Promise<AttachedSession> {
-  const argv = attachArgv(target.session, create || target.origin === 'default');
-  const remote = await connection.spawn(argv, { terminal, signal });
-  // On a terminal stderr comes with stdout, but the stream must be read all the same.
-  remote.stderr.resume();
-  await started({ access, target, remote, signal });
-  return { target, remote };
+  return withTarget(access, identifier, signal, async (reached) => {
+    const { target } = reached;
+    const argv = attachArgv(target.session, create || target.origin === 'default');
+    const { remote } = await start({ access, reached, argv, terminal, signal });
+    return { target, remote };
+  });
 }
 
 /** Rejects as `connectSession` would for a session that is not there. */

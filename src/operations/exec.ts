@@ -10,7 +10,7 @@ import { quoteArgv } from '../transport/shell-quote.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { type Reached, withTarget } from './reach.ts';
-import { started } from './started.ts';
+import { start } from './started.ts';
 
 export type { CommandSignal };
 
@@ -41,34 +41,29 @@ export interface RunningCommand {
 
 /** Starts a command in the session's context. Rejects with an AppError when it was not started. */
 export function execCommand(access: FleetAccess, request: ExecRequest, signal: AbortSignal): Promise<RunningCommand> {
-  return withTarget(access, request.identifier, signal, (reached) => start(access, reached, request, signal));
+  return withTarget(access, request.identifier, signal, async (reached) => {
+    const { target } = reached;
+    const timeout = request.timeout === undefined ? undefined : { ms: request.timeout, marker: newMarker() };
+    const create = request.create || target.origin === 'default';
+    const argv = execArgv({ session: target.session, create, run: runOf(request), stdin: request.stdin, timeout });
+    const { remote, words } = await start({ access, reached, argv, signal });
+    const [, place, pid = ''] = words;
+    if (place === 'no-cwd')
+      access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
+    return {
+      target: describeTarget(target),
+      stdin: remote.stdin,
+      stdout: remote.stdout,
+      stderr: remote.stderr,
+      outcome: outcomeOf({ access, reached, remote, timeout, pid, startedAt: access.clock.now() }),
+      kill: (name) => sendSignal(access, reached, signalArgv(name, pid)),
+    };
+  });
 }
 
-async function start(
-  access: FleetAccess,
-  reached: Reached,
-  request: ExecRequest,
-  signal: AbortSignal,
-): Promise<RunningCommand> {
-  const { target, connection } = reached;
-  const timeout =
-    request.timeout === undefined
-      ? undefined
-      : { ms: request.timeout, marker: `/tmp/azlin-${randomBytes(16).toString('hex')}` };
-  const create = request.create || target.origin === 'default';
-  const argv = execArgv({ session: target.session, create, run: runOf(request), stdin: request.stdin, timeout });
-  const remote = await connection.spawn(argv, { signal });
-  const [, place, pid = ''] = await started({ access, target, remote, signal });
-  if (place === 'no-cwd')
-    access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
-  return {
-    target: describeTarget(target),
-    stdin: remote.stdin,
-    stdout: remote.stdout,
-    stderr: remote.stderr,
-    outcome: outcomeOf({ access, reached, remote, timeout, pid, startedAt: access.clock.now() }),
-    kill: (name) => sendSignal(access, reached, signalArgv(name, pid)),
-  };
+/** A directory on the VM that nobody can guess. */
+function newMarker(): string {
+  return `/tmp/azlin-${randomBytes(16).toString('hex')}`;
 }
 
 function runOf({ command }: ExecRequest): TmuxExec['run'] {

@@ -4,40 +4,53 @@ import { AppError } from '../domain/errors.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
 import { statusError } from '../tmux/server.ts';
 import { type Status, takeStatus } from '../tmux/status.ts';
-import type { RemoteProcess } from '../transport/transport.ts';
+import type { RemoteProcess, Terminal } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
+import type { Reached } from './reach.ts';
 
 export interface Starting {
   readonly access: FleetAccess;
-  readonly target: Target;
-  readonly remote: RemoteProcess;
+  readonly reached: Reached;
+  readonly argv: readonly string[];
+  readonly terminal?: Terminal;
   readonly signal: AbortSignal;
 }
 
-/** Waits until the script on the VM says that it is in the session, and gives the words of its status. Rejects with an AppError. */
-export async function started({ access, target, remote, signal }: Starting): Promise<readonly string[]> {
+export interface Started {
+  readonly remote: RemoteProcess;
+  /** The words of its status. */
+  readonly words: readonly string[];
+}
+
+/** Runs a script on the VM and waits until it says that it is in the session. Rejects with an AppError: then nothing was started. */
+export async function start({ access, reached, argv, terminal, signal }: Starting): Promise<Started> {
+  const { target, connection } = reached;
   const ms = access.commandDeadline;
-  const expired = () =>
-    new AppError(
-      'timed-out',
-      `"${describeTarget(target)}" did not answer in ${formatDuration(ms)}; nothing was started`,
-      {
-        hint: "the VM may be overloaded, or the login shell's start-up files may wait for something",
-      },
-    );
+  const expired = () => silence(target, ms);
+  let remote: RemoteProcess | undefined;
   try {
-    const status = await withDeadline({ clock: access.clock, ms, signal, expired }, () => statusOf(remote));
-    if (status.kind === 'ok') {
+    return await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
+      remote = await connection.spawn(argv, { terminal, signal: limited });
+      // On a terminal stderr comes with stdout, but the stream must be read all the same.
+      if (terminal) remote.stderr.resume();
+      const status = await statusOf(remote);
+      if (status.kind !== 'ok') throw statusError(status, target.hostname, target.session);
       if (status.words[0] === '1') await access.survey.forget(target.endpoint);
-      return status.words;
-    }
-    throw statusError(status, target.hostname, target.session);
+      return { remote, words: status.words };
+    });
   } catch (error) {
-    remote.stdout.resume();
-    remote.stderr.resume();
-    remote.close();
+    remote?.stdout.resume();
+    remote?.stderr.resume();
+    remote?.close();
     throw error;
   }
+}
+
+function silence(target: Target, ms: number): AppError {
+  const message = `"${describeTarget(target)}" did not answer in ${formatDuration(ms)}; nothing was started`;
+  return new AppError('timed-out', message, {
+    hint: "the VM may be overloaded, its tmux may be stuck, or the login shell's start-up files may wait for something",
+  });
 }
 
 /** The status; or, when the output ended without one, why. */

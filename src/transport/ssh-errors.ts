@@ -82,7 +82,7 @@ export function refusedRequest(endpoint: Endpoint, error: Error): AppError {
   const what = /pseudo-terminal/.test(error.message) ? 'to give a terminal' : 'to run commands';
   return new AppError('ssh-denied', `The SSH server of ${describeEndpoint(endpoint)} refuses ${what}`, {
     cause: error,
-    hint: 'see PermitTTY, ForceCommand and the options in authorized_keys there',
+    hint: 'see PermitTTY and ForceCommand in its sshd_config, the options in authorized_keys, and its log',
   });
 }
 

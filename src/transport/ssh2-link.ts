@@ -31,7 +31,10 @@ export function linkOf(client: Client, endpoint: Endpoint): Link {
         const opened = (error: (Error & { reason?: number }) | undefined, channel: ClientChannel) => {
           options.signal.removeEventListener('abort', onAbort);
           if (error && error.reason !== undefined) return resolve('no-channel');
-          if (error) return reject(alive ? refusedRequest(endpoint, error) : lostEarly(endpoint, cause ?? error));
+          if (error)
+            return reject(
+              /^Unable to/.test(error.message) ? refusedRequest(endpoint, error) : lostEarly(endpoint, cause ?? error),
+            );
           if (options.signal.aborted) channel.close();
           resolve(processOf({ channel, endpoint, nonce, lossCause: () => cause }));
         };
