@@ -28,6 +28,7 @@ export function connectSession(
     const { target } = reached;
     const argv = attachArgv(target.session, create || target.origin === 'default');
     const { remote } = await start({ access, reached, argv, terminal, signal });
+    remote.stdin.write('\n');
     return { target, remote };
   });
 }

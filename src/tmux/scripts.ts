@@ -70,11 +70,13 @@ export const ENSURE_SCRIPT = `${FIND}
 printf 'ok %s\\n' "$azlin_created"
 `;
 
-// A terminal that the VM does not know would be refused, even for a list; this one every VM knows, and every terminal is nearly it.
+// tmux begins with throwing away what the terminal has not passed on yet: it waits for a line break, which says that the status has
+// arrived. A terminal that the VM does not know would be refused, even for a list; this one every VM knows, and every terminal is nearly it.
 export const ATTACH_SCRIPT = `
 if command -v infocmp >/dev/null 2>&1 && ! infocmp >/dev/null 2>&1; then TERM=xterm-256color; export TERM; fi
 ${FIND}
 printf 'ok %s\\n' "$azlin_created"
+read -r azlin_go || exit 1
 exec tmux -u attach-session -t "$azlin_id"
 `;
 

@@ -41,7 +41,7 @@ export function tmuxServer(run: RunArgv, host: string): TmuxServer {
   };
 }
 
-/** Attaches to a session on the terminal that it is started on. Its output starts with a status. */
+/** Attaches to a session on the terminal that it is started on. Its output starts with a status; it goes on after a line break. */
 export function attachArgv(session: string, create: boolean): readonly string[] {
   return shArgv(ATTACH_SCRIPT, [session, create ? nameToCreate(session) : '']);
 }
