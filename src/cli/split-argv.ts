@@ -36,7 +36,9 @@ export function splitArgv(argv: readonly string[], { commands, shorthands, globa
 }
 
 function cut(words: readonly string[], start: number, command: Command | undefined, options: Options) {
-  if (!command?.remote) return { own: words, remote: [] };
+  if (!command) return { own: words, remote: [] };
+  // With nothing to hand on, `--` only says that options have ended.
+  if (!command.remote) return { own: words.filter((word, index) => !(word === '--' && index >= start)), remote: [] };
   if (command.remote === 'after-dashes') {
     const dashes = words.indexOf('--', start);
     return dashes < 0 ? { own: words, remote: [] } : { own: words.slice(0, dashes), remote: words.slice(dashes + 1) };

@@ -20,6 +20,8 @@ export const DEMO_SUBSCRIPTION = '11111111-2222-3333-4444-555555555555';
 /** Subscriptions that answer as Azure does when something is wrong. */
 export const FORBIDDEN_SUBSCRIPTION = '00000000-0000-0000-0000-000000000403';
 export const THROTTLED_SUBSCRIPTION = '00000000-0000-0000-0000-000000000429';
+/** Its next page is on another server, as no Azure's ever is. */
+export const ASTRAY_SUBSCRIPTION = '00000000-0000-0000-0000-000000000302';
 
 export interface ResourceManagerRequest {
   readonly vms: readonly DemoVm[];
@@ -100,6 +102,8 @@ function answer(
       `Number of requests for subscription '${subscription}' exceeded the limit. Please try again after '0' seconds.`,
       { 'retry-after': '0' },
     );
+  if (subscription === ASTRAY_SUBSCRIPTION)
+    return { status: 200, body: { value: [], nextLink: `https://127.0.0.1:1${pathname}` } };
   if (subscription !== DEMO_SUBSCRIPTION)
     return refusal(404, 'SubscriptionNotFound', `The subscription '${subscription}' could not be found.`);
   if (!match || method !== 'GET')

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { FORBIDDEN_SUBSCRIPTION, THROTTLED_SUBSCRIPTION } from '../../src/demo/local-arm.ts';
+import { ASTRAY_SUBSCRIPTION, FORBIDDEN_SUBSCRIPTION, THROTTLED_SUBSCRIPTION } from '../../src/demo/local-arm.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
 
 let fleet: DemoFleet;
@@ -58,6 +58,14 @@ describe('what Azure refuses', () => {
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^hint: /m);
     expect(stderr.match(/error:/g)).toHaveLength(1);
+  });
+
+  test('a page on another server: the token does not follow it', async () => {
+    const { exitCode, stderr } = await list({ ...freshHome(), AZURE_SUBSCRIPTION_ID: ASTRAY_SUBSCRIPTION });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 7,
+      stderr: expect.stringContaining('leads to another server, https://127.0.0.1:1'),
+    });
   });
 
   test('an unknown resource group', async () => {

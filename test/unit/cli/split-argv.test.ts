@@ -34,6 +34,7 @@ describe('splitArgv', () => {
     ['attach vm:dev', 'connect vm:dev', '', 'connect'],
     ['close vm:dev', 'disconnect --kill vm:dev', '', 'disconnect'],
     ['-q open vm', '-q ssh --detach vm', '', 'ssh'],
+    ['disconnect -- vm:dev', 'disconnect vm:dev', '', 'disconnect'],
     ['list --host open', 'list --host open', '', 'list'],
   ])('%s', (line, own, remote, name) => {
     expect(split(line)).toEqual([own, remote, name]);

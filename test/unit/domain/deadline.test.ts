@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { pause } from '../../../src/domain/clock.ts';
+import { pausableClock, pause } from '../../../src/domain/clock.ts';
 import { withDeadline } from '../../../src/domain/deadline.ts';
 import { manualClock } from '../../support/clock.ts';
 
@@ -44,6 +44,32 @@ describe('withDeadline', () => {
       withDeadline({ clock, ms: 100, signal, expired }, () => Promise.reject(new Error('broken'))),
     ).rejects.toThrow('broken');
     expect(clock.pending()).toBe(0);
+  });
+});
+
+describe('pausableClock', () => {
+  test('stands still while somebody types, and goes on from there', async () => {
+    const base = manualClock(0);
+    const clock = pausableClock(base);
+    const rang: string[] = [];
+    clock.schedule(100, () => rang.push('early'));
+    const cancel = clock.schedule(100, () => rang.push('cancelled'));
+    base.advance(60);
+    let finish = () => {};
+    const typing = clock.duringPause(() => new Promise<void>((resolve) => (finish = resolve)));
+    clock.schedule(50, () => rang.push('late'));
+    cancel();
+    base.advance(10_000);
+    expect([rang, clock.now()]).toEqual([[], 60]);
+    finish();
+    await typing;
+    base.advance(39);
+    expect(rang).toEqual([]);
+    base.advance(1);
+    expect([rang, clock.now()]).toEqual([['early'], 100]);
+    base.advance(10);
+    expect(rang).toEqual(['early', 'late']);
+    expect(base.pending()).toBe(0);
   });
 });
 
