@@ -122,8 +122,10 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
 }
 
 /** Settles when everything has been handed on, or when it cannot be and the rest has been thrown away. */
-function copy(from: Readable, to: Writable, cannotWrite: (error: Error) => void): Promise<void> {
+export function copy(from: Readable, to: Writable, cannotWrite: (error: Error) => void): Promise<void> {
   return new Promise((resolve) => {
+    // A command that says nothing may have ended before anybody listened.
+    if (from.readableEnded || from.destroyed) return resolve();
     from.once('end', resolve).once('close', resolve);
     to.once('error', (error) => {
       cannotWrite(error);
