@@ -37,7 +37,7 @@ export async function ensureTools(environment: Environment, report: (line: strin
   if (found) return found;
   const installer = await installerFor(environment);
   if (!installer) throw new AppError('usage', 'The demo needs sshd and tmux on this machine', { hint: BY_HAND });
-  report(`Installing ${installer.what} (once)`);
+  report(`Installing ${installer.what}, once`);
   try {
     await run(installer.command, installer.args, { timeout: INSTALL_LIMIT, maxBuffer: 16 * 1024 * 1024 });
   } catch (error) {
@@ -83,7 +83,7 @@ interface Installer {
 }
 
 async function installerFor(environment: Environment): Promise<Installer | undefined> {
-  const what = 'openssh-server and tmux; the SSH service is not started';
+  const what = 'openssh-server and tmux, whose SSH service is not started';
   const brew = await findProgram('brew', environment);
   if (brew) return { what: 'openssh and tmux', command: brew, args: ['install', '--quiet', 'openssh', 'tmux'] };
   if (!(await findProgram('apt-get', environment))) return undefined;
