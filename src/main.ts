@@ -20,8 +20,9 @@ leaveTerminal();
 process.exit(interrupts.exitCode() ?? exitCode);
 
 /**
- * At its end Node gives every terminal the modes it had at its start. Started with `&` by an interactive shell, that is the state of the
- * shell's line editor, forced upon whatever runs in the foreground by then. Our own raw mode is undone already; a closed one is left alone.
+ * At its end Node gives every terminal the modes it had at its start. Started with `&` by an interactive shell, that is the state
+ * of the shell's line editor, forced upon whatever runs in the foreground by then. Our own raw mode is undone already; a terminal
+ * that is closed is left alone.
  */
 function leaveTerminal(): void {
   for (const fd of [0, 1, 2]) {

@@ -137,8 +137,8 @@ async function sshdConfig(
 }
 
 /**
- * Why an sshd of this user can give no terminal, or undefined when it can. It gives each terminal to the group `tty`; where the kernel
- * does not do that already (`gid=` of /dev/pts), only root may.
+ * Why an sshd of this user can give no terminal, or undefined when it can. It gives each terminal to the group `tty`; where the
+ * kernel does not do that already (`gid=` of /dev/pts), only root may.
  */
 export async function noTerminalReason(): Promise<string | undefined> {
   if (process.getuid?.() === 0 || process.platform !== 'linux') return undefined;

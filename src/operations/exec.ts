@@ -89,10 +89,10 @@ async function outcomeOf(ending: Ending): Promise<Outcome> {
   const exit = await remote.exit;
   backup.cancel();
   if (exit.kind === 'lost') return exit;
-  if (backup.wasNeeded()) return { kind: 'timed-out' };
   // Only a command that ran for about that long is worth the question whether the timeout ended it.
   if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
-  return (await timedOut(access, reached, timeout.marker)) ? { kind: 'timed-out' } : exit;
+  const byWatchdog = await timedOut(access, reached, timeout.marker);
+  return byWatchdog || backup.wasNeeded() ? { kind: 'timed-out' } : exit;
 }
 
 async function sendSignal(access: FleetAccess, reached: Reached, argv: readonly string[]): Promise<void> {

@@ -22,7 +22,7 @@ export interface Started {
   readonly words: readonly string[];
 }
 
-/** Runs a script on the VM and waits until it says that it is in the session. Rejects with an AppError: then nothing was started. */
+/** Runs a script on the VM and waits until it says that it is in the session. When it rejects, nothing was started. */
 export async function start({ access, reached, argv, terminal, signal }: Starting): Promise<Started> {
   const { target, connection } = reached;
   const ms = access.commandDeadline;

@@ -32,7 +32,10 @@ const PROBES: Partial<Record<ErrorCode, Exclude<Probe, 'ok' | 'skipped'>>> = {
   'tmux-failed': 'unreachable',
 };
 
-/** Asks one VM for its sessions, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user rejects. */
+/**
+ * Asks one VM for its sessions, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user
+ * rejects.
+ */
 export async function probeSessions(
   { transport, clock }: ProbeSettings,
   endpoint: () => Endpoint,

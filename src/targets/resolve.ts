@@ -26,7 +26,7 @@ export interface ResolverSettings {
 }
 
 export interface Resolver {
-  /** `fresh` uses no earlier answer of anybody. Rejects with `invalid-identifier`, `ambiguous`, `vm-not-found`, `session-not-found`. */
+  /** `fresh` uses no earlier answer. Rejects with `invalid-identifier`, `ambiguous`, `vm-not-found`, `session-not-found`. */
   resolve(text: string, options: { readonly fresh: boolean }, signal: AbortSignal): Promise<Target>;
 }
 

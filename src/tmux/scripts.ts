@@ -1,8 +1,9 @@
 /*
- * What runs on the VM: POSIX sh, tmux and awk, nothing installed. Each script is one round trip. Arguments: $1 the session's
- * name, $2 the same for `new-session` when a missing session is to be made (empty when not), then the script's own. The first line of the output is the status
- * (status.ts). Before them all comes $azlin_mark (server.ts), which nobody on the VM can know: rows of ours start with it, so that
- * a line break in somebody's friendly name makes no row. Variables start with azlin_ because the session's own environment is loaded beside them.
+ * What runs on the VM: POSIX sh, tmux, sed and awk, nothing installed. Each script is one round trip. Arguments: $1 the session's
+ * name, $2 the same for `new-session` when a missing session is to be made (empty when not), then the script's own. The first line
+ * of the output is the status (status.ts). Before the arguments comes $azlin_mark (server.ts), which nobody on the VM can know:
+ * rows of ours start with it, so that a line break in somebody's friendly name makes no row. Variables start with azlin_ because
+ * the session's own environment is loaded beside them.
  */
 
 /** A row of `tmux list-sessions`. No name holds a colon but the friendly name, which therefore comes last. */
@@ -70,8 +71,9 @@ export const ENSURE_SCRIPT = `${FIND}
 printf 'ok %s\\n' "$azlin_created"
 `;
 
-// tmux begins with throwing away what the terminal has not passed on yet: it waits for a line break, which says that the status has
-// arrived. A terminal that the VM does not know would be refused, even for a list; this one every VM knows, and every terminal is nearly it.
+// tmux begins with throwing away what the terminal has not passed on yet: the script waits for a line break, which says that the
+// status has arrived. A terminal that the VM does not know would be refused, even for a list; the one used instead every VM knows,
+// and every terminal is nearly it.
 export const ATTACH_SCRIPT = `
 if command -v infocmp >/dev/null 2>&1 && ! infocmp >/dev/null 2>&1; then TERM=xterm-256color; export TERM; fi
 ${FIND}

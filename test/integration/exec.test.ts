@@ -67,6 +67,14 @@ describe('--timeout', () => {
     expect((await machine('pgrep', '-f', `^sleep ${LONG}`)).code).toBe(1);
   });
 
+  test('leaves nothing in /tmp', async () => {
+    const markers = async () => (await machine('sh', '-c', `ls -d /tmp/azlin-${'?'.repeat(32)}`)).stdout.split('\n');
+    const before = await markers();
+    await exec('--timeout', '300ms', 'vm:dev', `trap "" TERM; sleep ${LONG} & wait; sleep ${LONG}`);
+    // Other tests have theirs for a moment.
+    await until('nothing to be left', async () => (await markers()).every((marker) => before.includes(marker)));
+  });
+
   test('does not touch a command that ends in time, nor what it left behind', async () => {
     const { exitCode, stdout } = await exec('--timeout', '5s', 'vm:dev', 'echo done; exit 7');
     expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: 'done\n' });
