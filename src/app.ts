@@ -175,7 +175,7 @@ function accessOf({ request, transport, known, inventory, clock }: AccessParts):
     clock,
     cacheDirectory: join(config.home, 'cache'),
     endpointOf,
-    probe: (endpoint, ms, signal) => probeSessions({ transport, clock }, endpoint, ms, signal),
+    probe: (question) => probeSessions({ transport, clock }, question),
     warn,
   });
   return {

@@ -17,8 +17,11 @@ interface Setting<T> {
   readonly fallback: T;
 }
 
-const setting = <T>(key: string, variable: string | undefined, read: Read<T>, fallback: T): Setting<T> =>
-  variable === undefined ? { key, read, fallback } : { key, variable, read, fallback };
+/** `name`: the key in config.toml, and after a blank the environment variable. */
+const setting = <T>(name: string, read: Read<T>, fallback: T): Setting<T> => {
+  const [key = '', variable] = name.split(' ');
+  return variable === undefined ? { key, read, fallback } : { key, variable, read, fallback };
+};
 
 const text: Read<string> = (value) => {
   if (typeof value === 'string' && value !== '') return value;
@@ -65,12 +68,11 @@ export const FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
 
 /** Every setting: where it can be set, how it is read, what it is by default. Durations are milliseconds. */
 const SETTINGS = {
-  subscriptions: setting('azure.subscriptions', 'AZURE_SUBSCRIPTION_ID', list, []),
-  resourceGroup: setting('azure.resource_group', 'AZLIN_RESOURCE_GROUP', optionalText, undefined),
-  resourceManager: setting('azure.resource_manager', 'AZLIN_ARM_ENDPOINT', url, 'https://management.azure.com'),
+  subscriptions: setting('azure.subscriptions AZURE_SUBSCRIPTION_ID', list, []),
+  resourceGroup: setting('azure.resource_group AZLIN_RESOURCE_GROUP', optionalText, undefined),
+  resourceManager: setting('azure.resource_manager AZLIN_ARM_ENDPOINT', url, 'https://management.azure.com'),
   credential: setting(
     'azure.credential',
-    undefined,
     choice<'environment' | 'workload-identity' | 'cli' | 'managed-identity' | 'any'>(
       'environment',
       'workload-identity',
@@ -80,22 +82,22 @@ const SETTINGS = {
     ),
     'any',
   ),
-  azureDeadline: setting('azure.deadline', undefined, duration, 30_000),
-  inventory: setting('inventory.source', 'AZLIN_INVENTORY', source, 'azure'),
-  inventoryTtl: setting('cache.inventory_ttl', undefined, duration, 300_000),
-  sessionsTtl: setting('cache.sessions_ttl', undefined, duration, 30_000),
-  resolveDeadline: setting('resolve.deadline', undefined, duration, 3_000),
-  defaultSession: setting('session.default', undefined, sessionName, 'azlin'),
-  sshUser: setting('ssh.user', 'AZLIN_SSH_USER', optionalText, undefined),
-  sshPort: setting('ssh.port', 'AZLIN_SSH_PORT', port, undefined),
-  identities: setting('ssh.identity', 'AZLIN_IDENTITY', paths, []),
-  hostKeys: setting('ssh.host_keys', undefined, choice<'accept-new' | 'strict'>('accept-new', 'strict'), 'accept-new'),
-  keepalive: setting('ssh.keepalive', 'AZLIN_KEEPALIVE', duration, 15_000),
-  connectTimeout: setting('ssh.connect_timeout', undefined, duration, 10_000),
-  commandDeadline: setting('ssh.command_deadline', undefined, duration, 15_000),
-  listDeadline: setting('list.deadline', undefined, duration, 5_000),
-  listWholeDeadline: setting('list.whole_deadline', undefined, duration, 60_000),
-  format: setting('output.format', 'AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
+  azureDeadline: setting('azure.deadline', duration, 30_000),
+  inventory: setting('inventory.source AZLIN_INVENTORY', source, 'azure'),
+  inventoryTtl: setting('cache.inventory_ttl', duration, 300_000),
+  sessionsTtl: setting('cache.sessions_ttl', duration, 30_000),
+  resolveDeadline: setting('resolve.deadline', duration, 3_000),
+  defaultSession: setting('session.default', sessionName, 'azlin'),
+  sshUser: setting('ssh.user AZLIN_SSH_USER', optionalText, undefined),
+  sshPort: setting('ssh.port AZLIN_SSH_PORT', port, undefined),
+  identities: setting('ssh.identity AZLIN_IDENTITY', paths, []),
+  hostKeys: setting('ssh.host_keys', choice<'accept-new' | 'strict'>('accept-new', 'strict'), 'accept-new'),
+  keepalive: setting('ssh.keepalive AZLIN_KEEPALIVE', duration, 15_000),
+  connectTimeout: setting('ssh.connect_timeout', duration, 10_000),
+  commandDeadline: setting('ssh.command_deadline', duration, 15_000),
+  listDeadline: setting('list.deadline', duration, 5_000),
+  listWholeDeadline: setting('list.whole_deadline', duration, 60_000),
+  format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;
@@ -138,16 +140,21 @@ interface Sources {
 
 function settingOf(name: SettingName, one: Setting<unknown>, { environment, overrides, file, path }: Sources): unknown {
   const flag = overrides[name];
-  if (flag !== undefined) return readAs(one, flag, 'usage', `the flag for ${one.key}`);
+  if (flag !== undefined) return readAs(one, flag, { code: 'usage', where: `the flag for ${one.key}` });
   const variable = one.variable && environment[one.variable];
   // As everywhere in the shell, an empty variable is as good as none.
-  if (variable) return readAs(one, variable, 'config', `${one.variable}`);
+  if (variable) return readAs(one, variable, { code: 'config', where: `${one.variable}` });
   const kept = file.values.get(one.key);
   if (kept === undefined) return one.fallback;
-  return readAs(one, kept, 'config', `${path}${file.lineOf(one.key)}: ${one.key}`);
+  return readAs(one, kept, { code: 'config', where: `${path}${file.lineOf(one.key)}: ${one.key}` });
 }
 
-function readAs(one: Setting<unknown>, value: unknown, code: 'usage' | 'config', where: string): unknown {
+interface Place {
+  readonly code: 'usage' | 'config';
+  readonly where: string;
+}
+
+function readAs(one: Setting<unknown>, value: unknown, { code, where }: Place): unknown {
   try {
     return one.read(value);
   } catch (error) {

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { closeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { createApp } from './app.ts';
@@ -41,6 +42,8 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 /** Signals as aborts; the second one of a kind that nobody took over ends at once. */
 function processInterrupts(): Interrupts & { exitCode(): number | undefined } {
   const controller = new AbortController();
+  // Every VM that is asked at the same time listens to it.
+  setMaxListeners(0, controller.signal);
   const handlers: (() => void)[] = [];
   const restores = new Set<() => void>();
   let exitCode: number | undefined;

@@ -136,6 +136,10 @@ describe('size and names', () => {
     expect(broken(({ text }) => longFunctions(text))).toEqual([]);
   });
 
+  test('three parameters at most; more become one record', () => {
+    expect(broken(({ text }) => crowdedFunctions(text))).toEqual([]);
+  });
+
   test('no name that says nothing', () => {
     expect(
       broken(({ path }) => (/(utils?|helpers?|common|misc|manager)[^/]*\.ts$|\d\.ts$/.test(path) ? ['name'] : [])),
@@ -185,29 +189,44 @@ const FUNCTIONS = [
   'GetterProperty',
 ];
 
-function longFunctions(text: string): readonly string[] {
+/** A file as swc reads it, and the lines of a span of it. */
+function parsed(text: string) {
   const module = parseSync(text, { syntax: 'typescript', target: 'es2022' });
   const bytes = Buffer.from(text);
   // swc counts positions on from file to file; the module starts at its first token.
   const offset = module.span.start - Buffer.byteLength(text.slice(0, text.search(/\S/)));
-  const linesOf = ({ start, end }: { start: number; end: number }) =>
-    bytes
-      .subarray(start - offset, end - offset)
-      .toString()
-      .split('\n').length;
+  const textOf = ({ start, end }: { start: number; end: number }) =>
+    bytes.subarray(start - offset, end - offset).toString();
+  return { body: module.body, textOf };
+}
+
+function crowdedFunctions(text: string): readonly string[] {
+  const { body, textOf } = parsed(text);
+  const crowded: string[] = [];
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    Object.values(value).forEach(visit);
+    const { type = '', span, params } = value as Node & { params?: readonly unknown[] };
+    if (FUNCTIONS.includes(type) && span && (params?.length ?? 0) > 3)
+      crowded.push(`${params?.length}: ${textOf(span).slice(0, 50)}`);
+  };
+  visit(body);
+  return crowded;
+}
+
+function longFunctions(text: string): readonly string[] {
+  const { body, textOf } = parsed(text);
   const long: string[] = [];
   const visit = (value: unknown): number => {
     if (typeof value !== 'object' || value === null) return 0;
     const nested = Object.values(value).reduce((sum: number, child) => sum + visit(child), 0);
     const { type = '', span } = value as Node;
     if (!FUNCTIONS.includes(type) || !span) return nested;
-    const lines = linesOf(span);
+    const lines = textOf(span).split('\n').length;
     if (lines - nested > 60)
-      long.push(
-        `${lines - nested} lines in a function that starts ${bytes.subarray(span.start - offset, span.start - offset + 50)}`,
-      );
+      long.push(`${lines - nested} lines in a function that starts ${textOf(span).slice(0, 50)}`);
     return Math.max(0, lines - 1);
   };
-  visit(module.body);
+  visit(body);
   return long;
 }

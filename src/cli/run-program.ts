@@ -31,7 +31,7 @@ export async function runProgram(run: Run): Promise<number> {
     await write(io, line.text);
     return 0;
   } catch (thrown) {
-    return reportError(run, toAppError(thrown), split, known);
+    return reportError(run, toAppError(thrown), { ...split, ...known });
   } finally {
     app.close();
   }
@@ -131,11 +131,11 @@ function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | und
 }
 
 /** The error may come before the options are parsed, or from parsing them: what it needs of them is read from the words. */
-function reportError({ app, io }: Run, error: AppError, { own, remote, command }: SplitArgv, known: Known): number {
+function reportError({ app, io }: Run, error: AppError, { own, remote, command, format }: SplitArgv & Known): number {
   const optionText = (name: string) =>
     own.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ??
     (own.includes(`--${name}`) ? own[own.indexOf(`--${name}`) + 1] : undefined);
-  const asJson = /json$/.test(known.format ?? optionText('format') ?? app.environment['AZLIN_FORMAT'] ?? '');
+  const asJson = /json$/.test(format ?? optionText('format') ?? app.environment['AZLIN_FORMAT'] ?? '');
   const style = styleOn(io.stderr, optionText('color') as ColorChoice | undefined, app);
   const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
   io.stderr.write(asJson ? errorJson(error) : errorText(error, style, verbose));

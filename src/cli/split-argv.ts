@@ -31,11 +31,19 @@ export function splitArgv(argv: readonly string[], { commands, shorthands, globa
   const expanded = [...argv.slice(0, verbAt), ...words, ...argv.slice(verbAt + 1)];
   const command = commands.find(({ name }) => name === words[0]);
   const options = { ...globals, ...command?.options };
-  const { own, remote } = cut(expanded, verbAt + words.length, command, options);
+  const { own, remote } = cut({ words: expanded, start: verbAt + words.length, command, options });
   return { own: spellOut(own, options), remote, verb, command };
 }
 
-function cut(words: readonly string[], start: number, command: Command | undefined, options: Options) {
+interface Uncut {
+  readonly words: readonly string[];
+  /** Where the words after the verb start. */
+  readonly start: number;
+  readonly command: Command | undefined;
+  readonly options: Options;
+}
+
+function cut({ words, start, command, options }: Uncut) {
   if (!command) return { own: words, remote: [] };
   // With nothing to hand on, `--` only says that options have ended.
   if (!command.remote) return { own: words.filter((word, index) => !(word === '--' && index >= start)), remote: [] };

@@ -68,10 +68,9 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const refusal = (status: number, code: string, message: string, headers: Answer['headers'] = {}): Answer => ({
+const refusal = (status: number, code: string, message: string): Answer => ({
   status,
   body: { error: { code, message } },
-  headers,
 });
 
 function answer(
@@ -80,9 +79,10 @@ function answer(
   base: string,
 ): Answer {
   if (headers.authorization !== `Bearer ${request.token}`)
-    return refusal(401, 'ExpiredAuthenticationToken', 'The access token is expired or not from this demo.', {
-      'www-authenticate': 'Bearer authorization_uri="https://login.windows.net/", error="invalid_token"',
-    });
+    return {
+      ...refusal(401, 'ExpiredAuthenticationToken', 'The access token is expired or not from this demo.'),
+      headers: { 'www-authenticate': 'Bearer authorization_uri="https://login.windows.net/", error="invalid_token"' },
+    };
   const { pathname, searchParams } = new URL(path, base);
   const match =
     /^\/subscriptions\/([^/]+)(?:\/resourceGroups\/([^/]+))?\/providers\/(Microsoft\.\w+\/\w+)(?:\/([^/]+)\/instanceView)?$/i.exec(
@@ -96,12 +96,14 @@ function answer(
       `The client 'demo' does not have authorization to perform action '${type}/read' over scope '/subscriptions/${subscription}' or the scope is invalid. If access was recently granted, please refresh your credentials.`,
     );
   if (subscription === THROTTLED_SUBSCRIPTION)
-    return refusal(
-      429,
-      'SubscriptionRequestsThrottled',
-      `Number of requests for subscription '${subscription}' exceeded the limit. Please try again after '0' seconds.`,
-      { 'retry-after': '0' },
-    );
+    return {
+      ...refusal(
+        429,
+        'SubscriptionRequestsThrottled',
+        `Number of requests for subscription '${subscription}' exceeded the limit. Please try again after '0' seconds.`,
+      ),
+      headers: { 'retry-after': '0' },
+    };
   if (subscription === ASTRAY_SUBSCRIPTION)
     return { status: 200, body: { value: [], nextLink: `https://127.0.0.1:1${pathname}` } };
   if (subscription !== DEMO_SUBSCRIPTION)

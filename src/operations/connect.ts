@@ -24,7 +24,7 @@ export function connectSession(
   { identifier, create, terminal }: ConnectRequest,
   signal: AbortSignal,
 ): Promise<AttachedSession> {
-  return withTarget(access, identifier, signal, async (reached) => {
+  return withTarget({ access, identifier, signal }, async (reached) => {
     const { target } = reached;
     const argv = attachArgv(target.session, create || target.origin === 'default');
     const { remote } = await start({ access, reached, argv, terminal, signal });
@@ -35,7 +35,7 @@ export function connectSession(
 
 /** Rejects as `connectSession` would for a session that is not there. */
 export function requireSession(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<void> {
-  return withTarget(access, identifier, signal, async ({ target, tmux }) => {
+  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
     if (target.origin === 'default') return;
     sessionOf(await tmux.list(signal), target);
   });

@@ -15,7 +15,7 @@ export function disconnectSession(
   { identifier, kill }: { readonly identifier: string; readonly kill: boolean },
   signal: AbortSignal,
 ): Promise<Disconnected> {
-  return withTarget(access, identifier, signal, async ({ target, tmux }) => {
+  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
     const detached = await tmux.detachClients(target.session, kill, signal);
     if (kill) await access.survey.forget(target.endpoint);
     return { hostname: target.hostname, session: target.session, detached, killed: kill };

@@ -41,7 +41,7 @@ export interface RunningCommand {
 
 /** Starts a command in the session's context. Rejects with an AppError when it was not started. */
 export function execCommand(access: FleetAccess, request: ExecRequest, signal: AbortSignal): Promise<RunningCommand> {
-  return withTarget(access, request.identifier, signal, async (reached) => {
+  return withTarget({ access, identifier: request.identifier, signal }, async (reached) => {
     const { target } = reached;
     const timeout = request.timeout === undefined ? undefined : { ms: request.timeout, marker: newMarker() };
     const create = request.create || target.origin === 'default';

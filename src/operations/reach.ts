@@ -8,6 +8,13 @@ import { runOverSsh } from '../transport/run-argv.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
+/** What the user named, and how to get there. */
+export interface Wanted {
+  readonly access: FleetAccess;
+  readonly identifier: string;
+  readonly signal: AbortSignal;
+}
+
 /** A target whose VM is connected. */
 export interface Reached {
   readonly target: Target;
@@ -21,9 +28,7 @@ export interface Reached {
  * nothing has happened yet.
  */
 export async function withTarget<T>(
-  access: FleetAccess,
-  identifier: string,
-  signal: AbortSignal,
+  { access, identifier, signal }: Wanted,
   use: (reached: Reached) => Promise<T>,
 ): Promise<T> {
   let target = await access.resolver.resolve(identifier, { fresh: false }, signal);

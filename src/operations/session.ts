@@ -22,12 +22,17 @@ export function nameSession(access: FleetAccess, request: NameRequest, signal: A
   const { friendlyName } = request;
   const problem = typeof friendlyName === 'string' ? sessionNameProblem(friendlyName) : undefined;
   if (problem) throw new AppError('usage', `Cannot use the friendly name "${friendlyName}": ${problem}`);
-  return withTarget(access, request.identifier, signal, async ({ target, tmux }) => {
+  return withTarget({ access, identifier: request.identifier, signal }, async ({ target, tmux }) => {
     const sessions = await tmux.list(signal);
     const session = sessionOf(sessions, target);
     const named = { hostname: target.hostname, session: session.name };
     if (friendlyName === undefined) return { ...named, sessionName: session.friendlyName };
-    if (friendlyName !== null) refuseTaken(sessions, session, friendlyName, target.hostname);
+    if (friendlyName !== null)
+      refuseTaken(
+        friendlyName,
+        sessions.filter((one) => one !== session),
+        target.hostname,
+      );
     await tmux.setFriendlyName(session.name, friendlyName, signal);
     await access.survey.forget(target.endpoint);
     return { ...named, sessionName: friendlyName };
@@ -35,8 +40,8 @@ export function nameSession(access: FleetAccess, request: NameRequest, signal: A
 }
 
 /** A friendly name counts as a session name: two sessions of one VM must not share one. */
-function refuseTaken(sessions: readonly Session[], own: Session, name: string, hostname: string): void {
-  const other = sessions.find((one) => one.name !== own.name && (one.name === name || one.friendlyName === name));
+function refuseTaken(name: string, others: readonly Session[], hostname: string): void {
+  const other = others.find((one) => one.name === name || one.friendlyName === name);
   if (other)
     throw new AppError('usage', `"${name}" already means the session "${other.name}" on "${hostname}"`, {
       hint: `azlin session ${shellWord(`${hostname}:${other.name}`)} --clear   removes a friendly name`,

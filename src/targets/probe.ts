@@ -32,15 +32,20 @@ const PROBES: Partial<Record<ErrorCode, Exclude<Probe, 'ok' | 'skipped'>>> = {
   'tmux-failed': 'unreachable',
 };
 
+export interface Question {
+  /** May throw an AppError. */
+  readonly endpoint: () => Endpoint;
+  readonly ms: number;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Asks one VM for its sessions, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user
  * rejects.
  */
 export async function probeSessions(
   { transport, clock }: ProbeSettings,
-  endpoint: () => Endpoint,
-  ms: number,
-  signal: AbortSignal,
+  { endpoint, ms, signal }: Question,
 ): Promise<Answer> {
   const to = endpointOrReason(endpoint);
   if (typeof to === 'string') return { probe: 'unreachable', reason: to };

@@ -97,12 +97,12 @@ function compoundTarget({ settings, identifier }: Attempt, fleet: Fleet, cached:
 }
 
 async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): Promise<Found> {
-  const { settings, text, identifier, fresh, signal } = asked;
+  const { settings, text, identifier } = asked;
   const ref = identifier.host?.kind === 'vm' ? identifier.host : undefined;
   let cached = fleetCached;
   let names: readonly string[] = [];
   if (identifier.session !== undefined) {
-    const surveyed = await askFleet(settings, fleet, fresh, signal);
+    const surveyed = await askFleet(asked, fleet);
     cached ||= surveyed.cached;
     names = sessionNames(surveyed);
     const hits = sessionHits(surveyed, identifier.session);
@@ -145,12 +145,7 @@ function vmTarget({ settings, fleet, vm, user, session, origin, cached }: VmTarg
   return { hostname, endpoint: settings.endpointOfVm(vm, user), vm, session, origin, cached };
 }
 
-function askFleet(
-  settings: ResolverSettings,
-  fleet: Fleet,
-  fresh: boolean,
-  signal: AbortSignal,
-): Promise<SurveyResult> {
+function askFleet({ settings, fresh, signal }: Attempt, fleet: Fleet): Promise<SurveyResult> {
   const vms = fleet.vms.filter(mayAnswer).sort(compareVms);
   settings.trace(`resolve: asking ${count(vms.length, 'running VM')} for their sessions`);
   const { deadline, sessionsTtl } = settings;

@@ -5,13 +5,13 @@ import type { Session } from '../domain/session.ts';
 import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from '../inventory/cache-file.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
-import type { Answer, Probe } from './probe.ts';
+import type { Answer, Probe, Question } from './probe.ts';
 
 export interface SurveySettings {
   readonly clock: Clock;
   readonly cacheDirectory: string;
   readonly endpointOf: (vm: Vm) => Endpoint;
-  readonly probe: (endpoint: () => Endpoint, ms: number, signal: AbortSignal) => Promise<Answer>;
+  readonly probe: (question: Question) => Promise<Answer>;
   readonly warn: (line: string) => void;
 }
 
@@ -102,7 +102,7 @@ export function survey(settings: SurveySettings): Survey {
           } else if (left <= 0) {
             answer = { probe: 'timed-out', reason: `not asked within ${formatDuration(wholeDeadline)}` };
           } else {
-            answer = await probe(() => endpointOf(current), left, signal);
+            answer = await probe({ endpoint: () => endpointOf(current), ms: left, signal });
             if (REMEMBERED.includes(answer.probe)) fresh[key] = { askedAt: clock.now(), answer };
           }
           answers.set(vm, answer);

@@ -10,9 +10,10 @@
 export const ROW_FORMAT =
   '#{session_id}:#{session_windows}:#{session_attached}:#{session_created}:#{session_activity}:#{session_name}:#{@azlin-name}';
 
-// Where no server runs there are no sessions; that is no failure.
+// Where no server runs there are no sessions; that is no failure. One that is just ending is asked about once more.
 const ROWS = `
 command -v tmux >/dev/null 2>&1 || { echo no-tmux; exit 0; }
+azlin_again=
 azlin_list() {
   if azlin_rows=$(tmux -u list-sessions -F "$azlin_mark:"'${ROW_FORMAT}' 2>&1); then
     azlin_rows=$(printf '%s\\n' "$azlin_rows" | sed -n "s/^$azlin_mark://p")
@@ -20,6 +21,7 @@ azlin_list() {
   fi
   case $azlin_rows in
   *'no server running'* | *'No such file or directory'* | *'no sessions'*) azlin_rows= ;;
+  *'server exited'*) [ -z "$azlin_again" ] && azlin_again=1 && azlin_list && return; azlin_rows= ;;
   *) printf 'failed\\n%s\\n' "$azlin_rows"; exit 0 ;;
   esac
 }
@@ -51,7 +53,9 @@ azlin_find() {
 azlin_name=$1 azlin_created=0
 azlin_find
 if [ -z "$azlin_id" ] && [ -n "$2" ]; then
-  if azlin_made=$(tmux -u new-session -d -P -F '#{session_id}:#{session_name}' -s "$2" -c "$HOME" 2>&1); then
+  azlin_make() { azlin_made=$(tmux -u new-session -d -P -F '#{session_id}:#{session_name}' -s "$1" -c "$HOME" 2>&1); }
+  azlin_make "$2" || case $azlin_made in *'server exited'*) azlin_make "$2" ;; *) false ;; esac
+  if [ $? = 0 ]; then
     azlin_id=\${azlin_made%%:*} azlin_created=1
     if [ "\${azlin_made#*:}" != "$azlin_name" ]; then
       tmux kill-session -t "$azlin_id"

@@ -269,6 +269,21 @@ describe('hosts that cannot be reached', () => {
     });
   });
 
+  test('forty of them at once: a warning each and nothing else', async () => {
+    const path = join(fleet.directory, 'forty.json');
+    const vms = Array.from({ length: 40 }, (_, index) => ({ name: `box-${index}`, address: '127.0.0.1', port: 1 }));
+    writeFileSync(path, JSON.stringify({ vms }));
+    const { exitCode, stderr } = await azlin(fleet, ['list'], {
+      environment: { ...freshHome(), AZLIN_INVENTORY: path },
+    });
+    const lines = stderr.trimEnd().split('\n');
+    expect({ exitCode, lines: lines.length, odd: lines.filter((line) => !line.startsWith('warning: box-')) }).toEqual({
+      exitCode: 0,
+      lines: 40,
+      odd: [],
+    });
+  });
+
   test('list names them and shows the others', async () => {
     const { exitCode, stdout, stderr } = await azlin(fleet, ['list']);
     expect(exitCode).toBe(0);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { RunArgv } from '../../src/domain/run-argv.ts';
 import { type TmuxServer, tmuxServer } from '../../src/tmux/server.ts';
@@ -35,6 +35,23 @@ describe('tmuxServer', () => {
     await tmux('kill-server');
     expect(await server.list(signal)).toEqual([]);
   });
+
+  test.each(['list-sessions', 'new-session'])(
+    'a server that is just ending at %s is asked once more',
+    async (command) => {
+      // tmux itself says so only now and then; this one does it the first time, and is the real one from then on.
+      const { stdout: real } = await run(['sh', '-c', 'command -v tmux'], signal);
+      const script = `#!/bin/sh
+case "$*" in *${command}*) mkdir "$TMUX_TMPDIR/once" 2>/dev/null && { echo 'server exited unexpectedly' >&2; exit 1; } ;; esac
+exec ${real.trim()} "$@"
+`;
+      mkdirSync(`${directory}/bin`);
+      writeFileSync(`${directory}/bin/tmux`, script, { mode: 0o755 });
+      environment = { ...environment, PATH: `${directory}/bin:${environment['PATH']}` };
+      expect(await server.ensure('dev', signal)).toEqual({ created: true });
+      expect((await server.list(signal)).map(({ name }) => name)).toEqual(['dev']);
+    },
+  );
 
   test('lists what there is', async () => {
     await server.ensure('dev', signal);

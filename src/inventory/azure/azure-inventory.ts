@@ -67,7 +67,9 @@ async function listSubscription(
     resourceGroup ? undefined : statesOf(azure, warnings, signal),
     addressesOf(azure, warnings, signal),
   ]);
-  const powerStates = states ?? (await statesOneByOne(azure, vms, warnings, signal));
+  const powerStates = states ?? (await statesOneByOne(azure, vms, signal));
+  const unknown = resourceGroup ? vms.filter((vm) => !powerStates.has(keyOf(vm))).length : 0;
+  if (unknown > 0) warnings.push(`the power state of ${count(unknown, 'VM')} is unknown`);
   return { vms: vms.map((vm): Vm => vmFromAzure(vm, powerStates.get(keyOf(vm)) ?? 'Unknown', addresses)), warnings };
 }
 
@@ -84,24 +86,21 @@ async function statesOf(azure: ResourceManager, warnings: string[], signal: Abor
 async function statesOneByOne(
   azure: ResourceManager,
   vms: readonly VirtualMachine[],
-  warnings: string[],
   signal: AbortSignal,
 ): Promise<PowerStates> {
   const states = new Map<string, PowerState>();
   const queue = [...vms];
-  let failed = 0;
   const worker = async () => {
     for (let vm = queue.shift(); vm; vm = queue.shift()) {
       try {
         states.set(keyOf(vm), powerStateOf((await azure.instanceView(vm.name ?? '', signal))?.statuses));
       } catch (error) {
         if (signal.aborted) throw error;
-        failed++;
+        // It is Unknown then, and counted.
       }
     }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
-  if (failed > 0) warnings.push(`the power state of ${count(failed, 'VM')} is unknown`);
   return states;
 }
 

@@ -29,7 +29,7 @@ function surveyOf(answers: Record<string, Answer>) {
     clock,
     cacheDirectory: directory,
     endpointOf: (vm) => endpointOfVm(vm, {}),
-    probe: async (endpoint, ms) => {
+    probe: async ({ endpoint, ms }) => {
       const { label } = endpoint();
       probed.push(`${label} ${ms}`);
       return answers[label] ?? { probe: 'ok', sessions: [] };
@@ -115,7 +115,7 @@ describe('survey', () => {
       clock: manualClock(),
       cacheDirectory: directory,
       endpointOf: (vm) => endpointOfVm(vm, {}),
-      probe: async (endpoint) => {
+      probe: async ({ endpoint }) => {
         try {
           endpoint();
           return ok;
