@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -280,6 +281,7 @@ describe('many at once in one process', () => {
         trace: () => {},
       });
       const { signal } = new AbortController();
+      setMaxListeners(0, signal);
       const outputs = await Promise.all(
         Array.from({ length: 20 }, async (_, index) => {
           const line = `until [ -e ~/go ]; do sleep 0.05; done; echo ${index}`;
