@@ -16,7 +16,7 @@ const io: IoStreams = {
 const interrupts = processInterrupts();
 const exitCode = await runProgram({ argv: process.argv.slice(2), app: createApp(process), io, interrupts });
 // What is written may still be on its way to a slow reader; somebody who interrupts does not wait for that.
-if (!interrupts.signal.aborted) await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), aborted(interrupts.signal)]);
 leaveTerminal();
 process.exit(interrupts.exitCode() ?? exitCode);
 
@@ -33,6 +33,13 @@ function leaveTerminal(): void {
       // It was closed before.
     }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

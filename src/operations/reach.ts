@@ -23,7 +23,7 @@ export interface Reached {
 }
 
 /**
- * Resolves, connects and calls `use`. When that fails in a way that old data explains (the VM moved, stopped, or the session is
+ * Resolves, connects and calls `use`. When that fails in a way that old data explains (the VM moved, stopped, was made anew, or the session is
  * gone), it is done once more with fresh data before the error is given. `use` must fail with `session-not-found` only while
  * nothing has happened yet.
  */
@@ -84,6 +84,8 @@ function isSame(a: Target, b: Target): boolean {
   return (
     a.endpoint.address === b.endpoint.address &&
     a.endpoint.port === b.endpoint.port &&
+    a.endpoint.user === b.endpoint.user &&
+    a.endpoint.hostKeyAlias === b.endpoint.hostKeyAlias &&
     a.session === b.session &&
     a.vm?.powerState === b.vm?.powerState
   );

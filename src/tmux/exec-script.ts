@@ -68,10 +68,11 @@ azlin_watch() {
 export const EXEC_SCRIPT = `
 azlin_shell=\${SHELL:-/bin/sh} azlin_created=0
 ${CONTEXT}
-if ! azlin_context "=$1"; then
+# A name that ends in a semicolon would end the tmux command: it takes the longer way, by id.
+case $1 in *\\;) false ;; *) azlin_context "=$1" ;; esac || {
   ${FIND}
   azlin_context "$azlin_id" || { printf 'failed\\n%s\\n' "the session $azlin_id cannot be read"; exit 0; }
-fi
+}
 # A login by ssh has read ~/.bashrc already; at this level the command's own bash leaves it alone, and what it prints.
 SHLVL=1
 export TMUX TMUX_PANE SHLVL

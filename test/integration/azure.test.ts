@@ -190,6 +190,18 @@ describe('cache', () => {
     });
   });
 
+  test('a VM that was made anew at the same address has a key of its own', async () => {
+    const environment = freshHome();
+    await list(environment);
+    edit(environment, (vm) => (vm['name'] === 'one' ? { ...vm, vmId: 'the-one-before' } : vm));
+    const other = 'AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+    writeFileSync(join(environment.AZLIN_HOME, 'known_hosts'), `the-one-before ssh-ed25519 ${other}\n`);
+    expect(await azlin(fleet, ['exec', 'one:dev', 'echo new'], { environment })).toMatchObject({
+      exitCode: 0,
+      stdout: 'new\n',
+    });
+  });
+
   test('a recycled address: no false alarm, and no key pinned to the wrong VM', async () => {
     const environment = freshHome();
     const place = (name: string) => {

@@ -143,6 +143,14 @@ describe('bytes', () => {
     expect(stdout).toBe('700000\n');
   });
 
+  test('a signal ends azlin although its reader does not read', async () => {
+    // A little more than a pipe takes: all has arrived, and the rest waits for the reader.
+    const line = `mkfifo ~/stuck; sleep 60 <~/stuck & reader=$!; azlin exec vm:dev 'head -c 66000 /dev/zero' >~/stuck & pid=$!
+      sleep 2; kill -TERM $pid; wait $pid; echo "code $?"; kill $reader && echo 'it still did not read'`;
+    const { stdout } = await bash(fleet, line, { environment: { HOME: machineHome() } });
+    expect(stdout).toBe('code 143\nit still did not read\n');
+  });
+
   test('a full disk is said', async () => {
     const { stdout, stderr } = await bash(
       fleet,
@@ -225,6 +233,18 @@ describe('context', () => {
       `server|${value}|unset`,
     );
     expect((await exec('vm:develop', 'printf "%s|%s" "$BOTH" "$GONE"')).stdout).toBe('server|server');
+  });
+
+  test('a session whose name ends in a semicolon has its own environment', async () => {
+    for (const [name, value] of [
+      ['semi', 'wrong'],
+      ['semi;', 'right'],
+    ] as const) {
+      await exec('--create', `vm:${name}`, 'true');
+      await exec(`vm:${name}`, `tmux set-environment WHICH ${value}`);
+    }
+    expect((await exec('vm:semi;', 'echo $WHICH')).stdout).toBe('right\n');
+    expect((await exec('vm:semi', 'echo $WHICH')).stdout).toBe('wrong\n');
   });
 
   test('directory: where the active pane is, with any name; the home directory and a warning when it is gone', async () => {
