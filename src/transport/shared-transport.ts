@@ -14,6 +14,8 @@ interface Slot {
   /** Channels in use. */
   active: number;
   limit: number;
+  /** A command has run here. A server may refuse the next one just because it has not cleared up after the last one yet. */
+  used: boolean;
 }
 
 /** One connection an endpoint, opened when first used, shared by everything in this run. */
@@ -48,7 +50,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
     // Those who ask while a link is being opened share it; the next ones find it full and open another.
     opening ??= dial(endpoint, signal)
       .then((link) => {
-        const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK };
+        const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK, used: false };
         slots.push(slot);
         return slot;
       })
@@ -66,8 +68,10 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       if (remote === 'no-channel') {
         slot.active--;
         slot.limit = slot.active;
+        if (slot.limit === 0) slot.link.close();
         return undefined;
       }
+      slot.used = true;
       void remote.exit.then(() => {
         slot.active--;
       });
@@ -86,10 +90,10 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       for (;;) {
         const slot = free() ?? (await open(options.signal));
         if (slot.active >= slot.limit && slot.limit > 0) continue;
-        const alone = slot.active === 0;
+        const untouched = slot.active === 0 && !slot.used;
         const remote = await occupy(slot, argv, options);
         if (remote) return remote;
-        if (alone)
+        if (untouched)
           throw new AppError('unreachable', `The SSH server of ${describeEndpoint(endpoint)} refuses to run commands`, {
             hint: 'MaxSessions in its sshd_config must be at least 1',
           });

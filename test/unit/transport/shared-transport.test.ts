@@ -89,6 +89,17 @@ describe('sharedTransport', () => {
     await expect(connection.spawn(['true'], { signal })).rejects.toMatchObject({ code: 'unreachable' });
   });
 
+  test('a server that has not cleared up after the last command is asked over another connection', async () => {
+    const { transport, links, ends } = serverOf(1);
+    const connection = await transport.connect(endpoint('a'), signal);
+    const first = await connection.spawn(['true'], { signal });
+    ends.pop()?.();
+    await first.exit;
+    for (const link of links) link.active = 1;
+    await connection.spawn(['true'], { signal });
+    expect(links).toMatchObject([{ closed: true }, { closed: false, active: 1 }]);
+  });
+
   test('a link that died is replaced', async () => {
     const { transport, links } = serverOf(10);
     const connection = await transport.connect(endpoint('a'), signal);
