@@ -77,7 +77,15 @@ async function warm(): Promise<void> {
   const app = createApp({ ...process, env: fleet.environment } as unknown as NodeJS.Process);
   const config = await app.config({});
   const quiet = () => {};
-  const access = await app.access({ config, user: undefined, port: undefined, warn: quiet, trace: quiet });
+  const access = await app.access({
+    config,
+    user: undefined,
+    port: undefined,
+    mayStart: async () => false,
+    progress: quiet,
+    warn: quiet,
+    trace: quiet,
+  });
   const { signal } = new AbortController();
   const target = await access.resolver.resolve('myvm:dev', { fresh: false }, signal);
   const connection = await access.transport.connect(target.endpoint, signal);

@@ -1,13 +1,16 @@
+import { spawn } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import type { AccessRequest, App } from './cli/command.ts';
-import { type Config, loadConfig } from './config.ts';
+import { loadConfig } from './config.ts';
 import { type Clock, type PausableClock, pausableClock } from './domain/clock.ts';
 import { AppError } from './domain/errors.ts';
 import type { Vm } from './domain/vm.ts';
-import { cachedInventory } from './inventory/cached-inventory.ts';
+import type { AzureSettings } from './inventory/azure/asking.ts';
+import { cachedInventory, forgetInventories } from './inventory/cached-inventory.ts';
 import type { Inventory } from './inventory/inventory.ts';
+import type { VmPower } from './inventory/vm-power.ts';
 import type { FleetAccess } from './operations/fleet-access.ts';
 import { probeSessions } from './targets/probe.ts';
 import { resolver } from './targets/resolve.ts';
@@ -43,7 +46,9 @@ export function createApp(process: Process): App {
       const known = knownHosts(join(request.config.home, 'known_hosts'), request.config.hostKeys, request.trace);
       const transport = await transportOf(request, known, world);
       transports.push(transport);
-      return accessOf({ request, transport, known, inventory: inventoryOf(request, world), clock: world.clock });
+      const { clock } = world;
+      const [inventory, power] = [inventoryOf(request, world), powerOf(request, world)];
+      return accessOf({ request, transport, known, inventory, power, clock });
     },
     terminal() {
       if (!hasTerminal()) return undefined;
@@ -52,6 +57,12 @@ export function createApp(process: Process): App {
     async pick(message, choices, signal) {
       const { pickOne } = await import('./terminal/prompts.ts');
       return pickOne({ message, choices, output: process.stderr }, signal);
+    },
+    canAsk: () => canAsk(process),
+    async confirm(question, signal) {
+      if (!canAsk(process)) return undefined;
+      const prompts = await import('./terminal/prompts.ts');
+      return world.clock.duringPause(() => prompts.confirm(question, process.stderr, signal));
     },
     async demo(request, signal) {
       const { runDemo } = await import('./demo/run-demo.ts');
@@ -71,6 +82,11 @@ interface World {
   readonly clock: PausableClock;
 }
 
+/** Questions go to stderr: stdout is for data. */
+function canAsk({ stdin, stderr }: Process): boolean {
+  return stdin.isTTY === true && stderr.isTTY === true;
+}
+
 async function transportOf(
   { config, trace }: AccessRequest,
   known: KnownHosts,
@@ -85,7 +101,6 @@ async function transportOf(
       },
     );
   const { ssh2Dial } = await import('./transport/ssh2-transport.ts');
-  const canAsk = process.stdin.isTTY === true && process.stderr.isTTY === true;
   const askPassphrase = async (question: string) => {
     const prompts = await import('./terminal/prompts.ts');
     return clock.duringPause(() => prompts.askPassphrase(question, process.stderr));
@@ -97,7 +112,7 @@ async function transportOf(
       identityFiles: config.identities,
       agentSocket: process.env['SSH_AUTH_SOCK'] || undefined,
       home,
-      askPassphrase: canAsk ? askPassphrase : undefined,
+      askPassphrase: canAsk(process) ? askPassphrase : undefined,
       connectTimeout: config.connectTimeout,
       keepalive: config.keepalive,
       trace,
@@ -108,7 +123,8 @@ async function transportOf(
 /** An adapter and what it needs are loaded when a VM is first asked for: an address needs neither Azure nor a sign-in. */
 function inventoryOf(request: AccessRequest, world: World): Inventory {
   const { config } = request;
-  const make = config.inventory === 'azure' ? azureInventoryOf : fileInventoryOf;
+  const isAzure = config.inventory === 'azure' || config.inventory === 'resource-graph';
+  const make = isAzure ? azureInventoryOf : fileInventoryOf;
   let made: Promise<Inventory> | undefined;
   return {
     async listVms(query, signal) {
@@ -124,34 +140,64 @@ async function fileInventoryOf({ config }: AccessRequest, { clock }: World): Pro
   return fileInventory(config.inventory, { clock, resourceGroup, subscriptions });
 }
 
-async function azureInventoryOf(
-  { config, warn, trace }: AccessRequest,
-  { process, home, clock }: World,
-): Promise<Inventory> {
-  const subscriptions = await subscriptionsOf(config, process.env['AZURE_CONFIG_DIR'] || join(home, '.azure'));
-  const { resourceManager: endpoint, resourceGroup, azureDeadline: deadline } = config;
+async function azureInventoryOf(request: AccessRequest, world: World): Promise<Inventory> {
+  const { config, warn, trace, progress } = request;
+  const settings = await azureSettingsOf(request, world);
   // The SDK is loaded when the cache has no answer.
   const azure: Inventory = {
     async listVms(query, signal) {
-      const { azureInventory } = await import('./inventory/azure/azure-inventory.ts');
-      const credential = config.credential === 'any' ? undefined : config.credential;
-      const settings = { clock, subscriptions, resourceGroup, endpoint, credential, deadline };
-      return azureInventory(settings).listVms(query, signal);
+      try {
+        if (config.inventory === 'azure') {
+          const { azureInventory } = await import('./inventory/azure/azure-inventory.ts');
+          return await azureInventory(settings).listVms(query, signal);
+        }
+        const { azureGraphInventory } = await import('./inventory/azure/azure-graph-inventory.ts');
+        return await azureGraphInventory(settings).listVms(query, signal);
+      } finally {
+        progress(undefined);
+      }
     },
   };
-  const scope = [endpoint, resourceGroup?.toLowerCase() ?? '', ...[...subscriptions].sort()];
+  const { subscriptions, endpoint, resourceGroup = '' } = settings;
+  const ids = subscriptions === 'all' ? ['all'] : subscriptions.map(({ id }) => id.toLowerCase()).sort();
+  const scope = [config.inventory, endpoint, resourceGroup.toLowerCase(), ...ids];
   const directory = join(config.home, 'cache');
-  return cachedInventory(azure, { clock, directory, scope, ttl: config.inventoryTtl, warn, trace });
+  const renew = () => renewInventory(request, world);
+  return cachedInventory(azure, { clock: world.clock, directory, scope, ttl: config.inventoryTtl, renew, warn, trace });
 }
 
-async function subscriptionsOf(config: Config, azureConfigDirectory: string): Promise<readonly string[]> {
-  if (config.subscriptions.length > 0) return config.subscriptions;
-  const { activeSubscription } = await import('./inventory/azure/azure-profile.ts');
-  const active = await activeSubscription(azureConfigDirectory);
-  if (active !== undefined) return [active];
-  throw new AppError('not-signed-in', 'No Azure subscription is in scope', {
-    hint: 'az login   or set AZURE_SUBSCRIPTION_ID, or azure.subscriptions in config.toml; azlin demo needs no Azure',
-  });
+async function azureSettingsOf({ config, progress, trace }: AccessRequest, world: World): Promise<AzureSettings> {
+  const { settleAzure } = await import('./inventory/azure/settle.ts');
+  return { ...(await settleAzure(config, world.process.env, world.home)), clock: world.clock, progress, trace };
+}
+
+/** Asks Azure in a process of its own, which this one does not wait for. */
+function renewInventory({ config }: AccessRequest, { process }: World): void {
+  const { subscriptions, resourceGroup } = config;
+  const scope = [
+    ...(subscriptions.length > 0 ? ['--subscription', subscriptions.join(',')] : []),
+    ...(resourceGroup === undefined ? [] : ['--resource-group', resourceGroup]),
+    ...['--inventory', config.inventory],
+  ];
+  const argv = [process.argv[1] ?? '', 'list', '--all', '--no-sessions', '--refresh', '--quiet', ...scope];
+  spawn(process.execPath, argv, { detached: true, stdio: 'ignore', env: process.env }).unref();
+}
+
+/** After a change nothing that was remembered holds. */
+function powerOf(request: AccessRequest, world: World): VmPower {
+  const change = async (verb: keyof VmPower, vm: Vm, signal: AbortSignal) => {
+    const { config } = request;
+    if (!vm.id.startsWith('/subscriptions/'))
+      throw new AppError('usage', `"${vm.name}" comes from an inventory file; azlin can ${verb} VMs of Azure only`);
+    const settings = await azureSettingsOf(request, world);
+    const { azurePower } = await import('./inventory/azure/azure-power.ts');
+    try {
+      await azurePower({ ...settings, deadline: config.powerDeadline })[verb](vm, signal);
+    } finally {
+      await forgetInventories(join(config.home, 'cache'));
+    }
+  };
+  return { start: (vm, signal) => change('start', vm, signal), stop: (vm, signal) => change('stop', vm, signal) };
 }
 
 interface AccessParts {
@@ -159,10 +205,11 @@ interface AccessParts {
   readonly transport: Transport;
   readonly known: KnownHosts;
   readonly inventory: Inventory;
+  readonly power: VmPower;
   readonly clock: Clock;
 }
 
-function accessOf({ request, transport, known, inventory, clock }: AccessParts): FleetAccess {
+function accessOf({ request, transport, known, inventory, power, clock }: AccessParts): FleetAccess {
   const { config, user, port, warn, trace } = request;
   const choice: LoginChoice = {
     flagUser: user,
@@ -181,6 +228,8 @@ function accessOf({ request, transport, known, inventory, clock }: AccessParts):
   return {
     clock,
     inventory,
+    power,
+    mayStart: request.mayStart,
     survey: asked,
     resolver: resolver({
       clock,
@@ -198,6 +247,8 @@ function accessOf({ request, transport, known, inventory, clock }: AccessParts):
     endpointOf,
     isKnownHost: async ({ hostKeyAlias }) => (await known.knownTypes(hostKeyAlias)).length > 0,
     commandDeadline: config.commandDeadline,
+    startDeadline: config.startDeadline,
+    progress: request.progress,
     warn,
     trace,
   };

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CLOUDS, type CloudName, cloudNamed } from './domain/cloud.ts';
 import { parseDuration } from './domain/duration.ts';
 import { AppError, messageOf } from './domain/errors.ts';
 import { sessionNameProblem } from './domain/session.ts';
@@ -32,10 +33,6 @@ const list: Read<readonly string[]> = (value) =>
   (Array.isArray(value) ? value : text(value).split(',')).map((one) => text(one).trim());
 /** Paths: a list in TOML, one path elsewhere; a comma is part of a name. */
 const paths: Read<readonly string[]> = (value) => (Array.isArray(value) ? value : [value]).map(text);
-const source: Read<string> = (value) => {
-  if (value !== 'resource-graph') return text(value);
-  throw new Error('this version has no Azure Resource Graph; expected "azure" or the path of a file');
-};
 const duration: Read<number> = (value) => {
   const ms = parseDuration(String(value));
   if (ms !== undefined) return ms;
@@ -46,10 +43,15 @@ const port: Read<number | undefined> = (value) => {
   if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
   throw new Error('expected a port number');
 };
-const url: Read<string> = (value) => {
+const optionalUrl: Read<string | undefined> = (value) => {
   const parsed = URL.canParse(text(value)) ? new URL(text(value)) : undefined;
   if (parsed?.protocol === 'https:') return parsed.href.replace(/\/$/, '');
   throw new Error('expected an https:// URL');
+};
+const cloud: Read<CloudName | undefined> = (value) => {
+  const name = cloudNamed(text(value));
+  if (name !== undefined) return name;
+  throw new Error(`expected one of ${Object.keys(CLOUDS).join(', ')}`);
 };
 const sessionName: Read<string> = (value) => {
   const problem = sessionNameProblem(text(value));
@@ -70,7 +72,8 @@ export const FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
 const SETTINGS = {
   subscriptions: setting('azure.subscriptions AZURE_SUBSCRIPTION_ID', list, []),
   resourceGroup: setting('azure.resource_group AZLIN_RESOURCE_GROUP', optionalText, undefined),
-  resourceManager: setting('azure.resource_manager AZLIN_ARM_ENDPOINT', url, 'https://management.azure.com'),
+  cloud: setting('azure.cloud', cloud, undefined),
+  resourceManager: setting('azure.resource_manager AZLIN_ARM_ENDPOINT', optionalUrl, undefined),
   credential: setting(
     'azure.credential',
     choice<'environment' | 'workload-identity' | 'cli' | 'managed-identity' | 'any'>(
@@ -83,7 +86,8 @@ const SETTINGS = {
     'any',
   ),
   azureDeadline: setting('azure.deadline', duration, 30_000),
-  inventory: setting('inventory.source AZLIN_INVENTORY', source, 'azure'),
+  powerDeadline: setting('azure.power_deadline', duration, 600_000),
+  inventory: setting('inventory.source AZLIN_INVENTORY', text, 'azure'),
   inventoryTtl: setting('cache.inventory_ttl', duration, 300_000),
   sessionsTtl: setting('cache.sessions_ttl', duration, 30_000),
   resolveDeadline: setting('resolve.deadline', duration, 3_000),
@@ -93,6 +97,7 @@ const SETTINGS = {
   identities: setting('ssh.identity AZLIN_IDENTITY', paths, []),
   hostKeys: setting('ssh.host_keys', choice<'accept-new' | 'strict'>('accept-new', 'strict'), 'accept-new'),
   keepalive: setting('ssh.keepalive AZLIN_KEEPALIVE', duration, 15_000),
+  startDeadline: setting('ssh.start_deadline', duration, 300_000),
   connectTimeout: setting('ssh.connect_timeout', duration, 10_000),
   commandDeadline: setting('ssh.command_deadline', duration, 15_000),
   listDeadline: setting('list.deadline', duration, 5_000),

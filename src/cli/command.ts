@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Config, Overrides, SettingName } from '../config.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { AppError } from '../domain/errors.ts';
 import type { FleetAccess } from '../operations/fleet-access.ts';
 import type { TerminalStreams } from '../terminal/terminal.ts';
 import type { Style } from './style.ts';
@@ -13,6 +14,8 @@ export interface Option {
   readonly choices?: readonly string[];
   /** The setting that the option overrides. */
   readonly setting?: SettingName;
+  /** What a flag sets that setting to. */
+  readonly value?: string;
 }
 export type Options = Readonly<Record<string, Option>>;
 
@@ -56,6 +59,10 @@ export interface App {
   access(request: AccessRequest): Promise<FleetAccess>;
   /** The terminal of this process; undefined when input or output is something else. */
   terminal(): TerminalStreams | undefined;
+  /** Whether somebody sits at a terminal. */
+  canAsk(): boolean;
+  /** Undefined where nobody can be asked. */
+  confirm(question: string, signal: AbortSignal): Promise<boolean | undefined>;
   pick(message: string, choices: readonly PickChoice[], signal: AbortSignal): Promise<string>;
   demo(request: DemoRequest, signal: AbortSignal): Promise<number>;
   /** Ends connections. */
@@ -79,6 +86,9 @@ export interface AccessRequest {
   readonly config: Config;
   readonly user: string | undefined;
   readonly port: number | undefined;
+  /** Whether a stopped VM that the user wants may be started. */
+  readonly mayStart: (question: string) => Promise<boolean>;
+  readonly progress: (text: string | undefined) => void;
   readonly warn: (line: string) => void;
   readonly trace: (line: string) => void;
 }
@@ -87,6 +97,8 @@ export interface AccessRequest {
 export interface Call<O extends Options = Options> {
   readonly args: Args<O>;
   readonly positionals: Readonly<Record<string, string | undefined>>;
+  /** The values of the positional that can be given several times. */
+  readonly several: readonly string[];
   /** The remote command, for commands that take one. */
   readonly remote: readonly string[];
   readonly app: App;
@@ -121,12 +133,14 @@ export interface Result<Data> {
   readonly data?: Data;
   /** Lines for stderr, after the data. */
   readonly notes?: readonly string[];
+  /** What went wrong besides; the data is printed before it. */
+  readonly failure?: AppError | undefined;
   readonly exitCode?: number;
 }
 
 export interface Command<O extends Options = Options, Data = unknown> {
   readonly name: string;
-  /** Positionals in the notation of yargs: `<identifier> [name]`. */
+  /** Positionals in the notation of yargs: `<identifier> [name]`, `<host..>`. */
   readonly usage: string;
   readonly positionals: Readonly<Record<string, string>>;
   readonly summary: string;
@@ -136,6 +150,10 @@ export interface Command<O extends Options = Options, Data = unknown> {
   readonly remote?: 'after-identifier' | 'after-dashes';
   /** As with ssh, every failure of ours is 255. */
   readonly failsWith255?: boolean;
+  /** On a terminal, asks whether to start a stopped VM. */
+  readonly offersStart?: boolean;
+  /** For programs; help does not mention it. */
+  readonly hidden?: boolean;
   run(call: Call<O>): Promise<Result<Data>>;
   readonly view?: View<Data>;
 }

@@ -11,9 +11,23 @@ export const GLOBAL_OPTIONS = {
 
 /** Which VMs are in scope. */
 export const SCOPE_OPTIONS = {
-  subscription: { kind: 'text', describe: 'Azure subscription ids, comma-separated', setting: 'subscriptions' },
+  subscription: {
+    kind: 'text',
+    describe: 'Azure subscriptions by id or name, comma-separated',
+    setting: 'subscriptions',
+  },
+  'all-subscriptions': {
+    kind: 'flag',
+    describe: 'Every subscription that you can see',
+    setting: 'subscriptions',
+    value: 'all',
+  },
   'resource-group': { kind: 'text', short: 'g', describe: 'Only VMs of this resource group', setting: 'resourceGroup' },
-  inventory: { kind: 'text', describe: '"azure", or a TOML or JSON file of VMs', setting: 'inventory' },
+  inventory: {
+    kind: 'text',
+    describe: '"azure", "resource-graph", or a TOML or JSON file of VMs',
+    setting: 'inventory',
+  },
 } as const satisfies Options;
 
 /** How to log in to a VM. */
@@ -25,4 +39,8 @@ export const SSH_OPTIONS = {
 
 export const CREATE_OPTION = {
   create: { kind: 'flag', describe: 'Create the session if it is missing' },
+} as const satisfies Options;
+
+export const START_OPTION = {
+  start: { kind: 'flag', describe: 'Start the VM if it is stopped, and wait for it' },
 } as const satisfies Options;

@@ -27,6 +27,7 @@ export type ParsedLine =
       readonly command: Command;
       readonly args: Readonly<Record<string, unknown>>;
       readonly positionals: Readonly<Record<string, string | undefined>>;
+      readonly several: readonly string[];
     };
 
 /** The command line as plain values, or the text of --help and --version. Throws `usage`. */
@@ -80,7 +81,7 @@ function refuseUnknownOptions(argv: readonly string[], command: Command | undefi
 function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => void): void {
   parser.command({
     command: `${command.name} ${command.usage}`.trim(),
-    describe: command.summary,
+    describe: command.hidden ? false : command.summary,
     builder: (own: Argv) => {
       own.usage(`$0 ${command.name} ${command.usage}\n\n${command.summary}`).demandCommand(0).epilogue('');
       for (const [name, describe] of Object.entries(command.positionals)) own.positional(name, { describe });
@@ -93,10 +94,12 @@ function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => 
       const args = Object.fromEntries(
         Object.entries(options).map(([name, { kind }]) => [name, argument(name, kind, values[name])]),
       );
+      const given = Object.keys(command.positionals).map((name) => [name, values[name]] as const);
       const positionals = Object.fromEntries(
-        Object.keys(command.positionals).map((name) => [name, values[name] as string | undefined]),
+        given.filter(([, value]) => !Array.isArray(value)) as [string, string | undefined][],
       );
-      chosen({ kind: 'call', command, args, positionals });
+      const several = given.flatMap(([, value]) => (Array.isArray(value) ? value : []));
+      chosen({ kind: 'call', command, args, positionals, several });
     },
   });
 }
@@ -134,7 +137,7 @@ function groupOf(name: string): string {
 function unknownCommand(verb: string, commands: readonly Command[]): AppError {
   const near = closest(
     verb,
-    commands.map(({ name }) => name),
+    commands.filter(({ hidden }) => !hidden).map(({ name }) => name),
   );
   const hint = distance(verb, near) <= 2 ? `did you mean azlin ${near}?` : 'azlin --help   shows the commands';
   return new AppError('usage', `Unknown command "${verb}"`, { hint });

@@ -1,11 +1,12 @@
 import type { SettingName } from '../config.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
 import type { FleetAccess } from '../operations/fleet-access.ts';
-import type { App, Call, Command, Interrupts, IoStreams } from './command.ts';
+import type { App, Call, Command, Interrupts, IoStreams, Option } from './command.ts';
 import { COMMANDS, EPILOGUE, SHORTHANDS } from './commands/index.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { GLOBAL_OPTIONS } from './options.ts';
 import { parseLine } from './program.ts';
+import { type ProgressLine, progressLine } from './progress.ts';
 import { errorJson, errorText, printableLines } from './report-error.ts';
 import { type SplitArgv, splitArgv } from './split-argv.ts';
 import { type ColorChoice, type Style, styleFor, wantsColor } from './style.ts';
@@ -27,12 +28,17 @@ export async function runProgram(run: Run): Promise<number> {
     const width = Math.min(100, io.stdout.columns ?? 100);
     const product = { commands: COMMANDS, epilogue: EPILOGUE, version: app.version(), width };
     const line = await parseLine(split, product);
-    if (line.kind === 'call') return await callCommand(run, line.command, { ...line, remote: split.remote, known });
+    if (line.kind === 'call') {
+      const asked = { ...line, remote: split.remote, known };
+      const { exitCode, failure } = await callCommand(run, line.command, asked);
+      return failure ? reportError(run, failure, { ...split, ...known }) : exitCode;
+    }
     await write(io, line.text);
     return 0;
   } catch (thrown) {
     return reportError(run, toAppError(thrown), { ...split, ...known });
   } finally {
+    known.progress?.show(undefined);
     app.close();
   }
 }
@@ -40,29 +46,43 @@ export async function runProgram(run: Run): Promise<number> {
 /** What is settled by the time something goes wrong. */
 interface Known {
   format?: Format;
+  progress?: ProgressLine;
 }
 
 interface Line {
   readonly known: Known;
   readonly args: Readonly<Record<string, unknown>>;
   readonly positionals: Readonly<Record<string, string | undefined>>;
+  readonly several: readonly string[];
   readonly remote: readonly string[];
 }
 
 async function callCommand(
   { app, io, interrupts }: Run,
   command: Command,
-  { args, positionals, remote, known }: Line,
-): Promise<number> {
+  { args, positionals, several, remote, known }: Line,
+): Promise<{ readonly exitCode: number; readonly failure: AppError | undefined }> {
   const config = await app.config(overridesOf(command, args));
   const format: Format = config.format;
   known.format = format;
   const style = styleOn(io.stdout, args['color'] as ColorChoice | undefined, app);
-  const notes = diagnostics({ io, args, style: styleOn(io.stderr, args['color'] as ColorChoice | undefined, app) });
+  const errorStyle = styleOn(io.stderr, args['color'] as ColorChoice | undefined, app);
+  const isShown = io.stderr.isTTY === true && !args['quiet'] && app.environment['TERM'] !== 'dumb';
+  const progress = progressLine({
+    clock: app.clock,
+    terminal: isShown ? io.stderr : undefined,
+    dim: errorStyle.dim,
+  });
+  known.progress = progress;
+  const notes = diagnostics({ io, args, style: errorStyle, before: progress.clear });
+  const mayStart = async (question: string) =>
+    args['start'] === true ||
+    (command.offersStart === true && (await app.confirm(question, interrupts.signal)) === true);
   let access: Promise<FleetAccess> | undefined;
   const call: Call = {
     args: args as Call['args'],
     positionals,
+    several,
     remote,
     app,
     config,
@@ -73,6 +93,8 @@ async function callCommand(
         config,
         user: args['user'] as string | undefined,
         port: portOf(args['port']),
+        mayStart,
+        progress: progress.show,
         ...notes,
       });
       return access;
@@ -80,21 +102,26 @@ async function callCommand(
     note: notes.note,
     emit: format === 'ndjson' ? (records) => void io.stdout.write(ndjson(records)) : undefined,
   };
-  const { data, exitCode = 0, notes: last = [] } = await command.run(call);
+  const { data, exitCode = 0, notes: last = [], failure } = await command.run(call);
+  progress.show(undefined);
   const width = io.stdout.isTTY ? io.stdout.columns : undefined;
   if (data !== undefined && command.view)
     await write(io, await render({ view: command.view, data, format, context: { style, width } }));
   for (const line of last) notes.note(line);
-  return exitCode;
+  return { exitCode, failure };
 }
 
 function overridesOf(command: Command, args: Readonly<Record<string, unknown>>): Partial<Record<SettingName, string>> {
-  const options = Object.entries({ ...GLOBAL_OPTIONS, ...command.options });
-  return Object.fromEntries(
-    options.flatMap(([name, option]) =>
-      'setting' in option && args[name] !== undefined ? [[option.setting, args[name]]] : [],
-    ),
-  );
+  const options = Object.entries<Option>({ ...GLOBAL_OPTIONS, ...command.options });
+  const set = options.flatMap(([name, { setting, kind, value }]) => {
+    const given = kind === 'flag' ? (args[name] ? value : undefined) : (args[name] as string | undefined);
+    return setting !== undefined && given !== undefined ? [{ name, setting, given }] : [];
+  });
+  for (const { name, setting } of set) {
+    const other = set.find((one) => one.setting === setting && one.name !== name);
+    if (other) throw new AppError('usage', `Give --${name} or --${other.name}, not both`);
+  }
+  return Object.fromEntries(set.map(({ setting, given }) => [setting, given]));
 }
 
 function portOf(text: unknown): number | undefined {
@@ -108,15 +135,18 @@ interface Diagnostics {
   readonly io: IoStreams;
   readonly args: Readonly<Record<string, unknown>>;
   readonly style: Style;
+  /** Makes room on the screen. */
+  readonly before: () => void;
 }
 
 /** What goes to stderr besides errors. The same warning twice helps nobody. */
-function diagnostics({ io, args, style }: Diagnostics) {
+function diagnostics({ io, args, style, before }: Diagnostics) {
   const said = new Set<string>();
   // Servers and VMs put words into these lines, some before they are trusted: none may move the cursor.
   const say = (line: string, paint = (text: string) => text) => {
     if (said.has(line)) return;
     said.add(line);
+    before();
     io.stderr.write(`${paint(printableLines(line))}\n`);
   };
   return {

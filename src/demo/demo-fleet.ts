@@ -4,8 +4,11 @@ import { chmod, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../domain/clock.ts';
+import type { ChangePower } from './arm-operations.ts';
+import type { DemoSubscription, DemoVm } from './arm-resources.ts';
 import { loopbackCertificate } from './certificate.ts';
-import { DEMO_SUBSCRIPTION, type DemoVm, type LocalResourceManager, startResourceManager } from './local-arm.ts';
+import { type LocalResourceManager, startResourceManager } from './local-arm.ts';
+import type { ServicePrincipal } from './local-authority.ts';
 import type { Tools } from './tools.ts';
 import { type Machine, type MachineRequest, startMachine } from './virtual-machine.ts';
 
@@ -21,6 +24,8 @@ export interface DemoFleetRequest {
   /** Program and arguments that run azlin. */
   readonly cli: readonly string[];
   readonly machines?: readonly DemoMachine[];
+  /** Who may sign in besides the `az` of the demo. */
+  readonly principals?: readonly ServicePrincipal[];
 }
 
 /** A machine of the fleet; `stopped` ones are known to Azure only. */
@@ -30,6 +35,8 @@ export interface DemoMachine
   readonly sessions: readonly string[];
   /** Its folder, where its name is not unique. */
   readonly directory?: string;
+  /** The id of its subscription; the one that `az` has set where nothing is said. */
+  readonly subscription?: string;
   readonly resourceGroup?: string;
   readonly stopped?: boolean;
   readonly privateOnly?: boolean;
@@ -48,6 +55,10 @@ export interface DemoFleet {
   close(): void;
 }
 
+export const DEMO_SUBSCRIPTION = '11111111-2222-3333-4444-555555555555';
+/** One that this sign-in may not look into. */
+export const CLOSED_SUBSCRIPTION = '99999999-2222-3333-4444-555555555555';
+
 /** The fleet that the documentation speaks of. */
 export const DEMO_MACHINES: readonly DemoMachine[] = [
   { name: 'myvm', sessions: ['main', 'dev', 'staging'], tags: { env: 'dev' } },
@@ -63,7 +74,9 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
   const directory = await mkdtemp(join(shortFolder(request.environment), 'azlin-demo-'));
   const started = new Map<string, Machine>();
   let resourceManager: LocalResourceManager | undefined;
+  let isClosed = false;
   const close = () => {
+    isClosed = true;
     for (const machine of started.values()) machine.stop();
     resourceManager?.close();
     rmSync(directory, { recursive: true, force: true });
@@ -72,27 +85,44 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     const identity = join(directory, 'id_ed25519');
     await run(tools.sshKeygen, ['-q', '-t', 'ed25519', '-N', '', '-C', 'azlin demo', '-f', identity]);
     const authorizedKeys = await readFile(`${identity}.pub`, 'utf8');
+    const start = async (machine: DemoMachine, index: number, sessions = machine.sessions) => {
+      const folder = folderOf(machine);
+      const place = { directory: join(directory, folder), address: loopbackAddress(index) };
+      const running = await startMachine({ ...machine, ...place, sessions, authorizedKeys, tools });
+      started.set(folder, running);
+      // It may have come too late for `close`.
+      if (isClosed) running.stop();
+    };
     const starts = await Promise.allSettled(
       machines.map(async (machine, index) => {
-        if (machine.stopped) return;
-        const folder = machine.directory ?? machine.name;
-        const address = loopbackAddress(index);
-        const request = { ...machine, directory: join(directory, folder), address, authorizedKeys, tools };
-        started.set(folder, await startMachine(request));
+        if (!machine.stopped) await start(machine, index);
       }),
     );
     // Only now: one that is still starting could not be ended.
-    for (const start of starts) if (start.status === 'rejected') throw start.reason;
+    for (const one of starts) if (one.status === 'rejected') throw one.reason;
+    const describe = (machine: DemoMachine, index: number) => vmOf(machine, index, started.get(folderOf(machine)));
+    const changePower: ChangePower = async (verb, { vmId }) => {
+      const index = machines.findIndex((_, at) => vmIdOf(at) === vmId);
+      const machine = machines[index] as DemoMachine;
+      started.get(folderOf(machine))?.stop();
+      started.delete(folderOf(machine));
+      // As on any machine, what ran before is gone.
+      if (verb === 'start') await start(machine, index, []);
+      return describe(machine, index);
+    };
     const { key, certificate } = await loopbackCertificate(clock.now());
     const token = 'demo-token';
-    const vms = machines.map((machine, index) => vmOf(machine, index, started.get(machine.directory ?? machine.name)));
-    resourceManager = await startResourceManager({ vms, token, key, certificate, pageSize: 2 });
+    const subscriptions = subscriptionsOf(machines, describe);
+    const { principals = [] } = request;
+    const server = { clock, subscriptions, token, key, certificate, pageSize: 2, changePower, principals };
+    resourceManager = await startResourceManager(server);
     const environment = await writeSurroundings({
       ...request,
       directory,
       certificate,
       token,
       identity,
+      subscriptions,
       url: resourceManager.url,
     });
     return { directory, machines: started, resourceManager, environment, identity, close };
@@ -112,17 +142,33 @@ function loopbackAddress(index: number): string {
   return process.platform === 'linux' ? `127.20.0.${index + 4}` : '127.0.0.1';
 }
 
+const folderOf = ({ directory, name }: DemoMachine) => directory ?? name;
+const vmIdOf = (index: number) => `a0000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`;
+
+function subscriptionsOf(
+  machines: readonly DemoMachine[],
+  describe: (machine: DemoMachine, index: number) => DemoVm,
+): readonly DemoSubscription[] {
+  const byId = new Map<string, DemoVm[]>([[DEMO_SUBSCRIPTION, []]]);
+  for (const [index, machine] of machines.entries()) {
+    const { subscription = DEMO_SUBSCRIPTION } = machine;
+    byId.set(subscription, [...(byId.get(subscription) ?? []), describe(machine, index)]);
+  }
+  const open = [...byId].map(([id, vms], at) => ({ id, name: at === 0 ? 'azlin demo' : `azlin demo ${at + 1}`, vms }));
+  return [...open, { id: CLOSED_SUBSCRIPTION, name: 'azlin demo closed', vms: [], closed: true }];
+}
+
 function vmOf(
-  { name, resourceGroup = 'rg-demo', stopped, privateOnly, tags }: DemoMachine,
+  { name, resourceGroup = 'rg-demo', privateOnly, tags }: DemoMachine,
   index: number,
   machine: Machine | undefined,
 ): DemoVm {
   return {
     name,
     resourceGroup,
-    vmId: `a0000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`,
+    vmId: vmIdOf(index),
     size: 'Standard_D2s_v5',
-    powerState: stopped ? 'deallocated' : 'running',
+    powerState: machine ? 'running' : 'deallocated',
     adminUser: machine?.user ?? 'azureuser',
     publicIp: privateOnly ? null : (machine?.address ?? 'unassigned'),
     // Nobody's address: a VM of the demo must never be looked for on somebody's network.
@@ -136,6 +182,7 @@ interface Surroundings extends DemoFleetRequest {
   readonly certificate: string;
   readonly token: string;
   readonly identity: string;
+  readonly subscriptions: readonly DemoSubscription[];
   readonly url: string;
 }
 
@@ -145,6 +192,7 @@ async function writeSurroundings({
   certificate,
   token,
   identity,
+  subscriptions,
   url,
   cli,
   environment,
@@ -152,7 +200,8 @@ async function writeSurroundings({
   const at = (...parts: string[]) => join(directory, ...parts);
   await Promise.all([mkdir(at('bin')), mkdir(at('azure')), mkdir(at('azlin'), { mode: 0o700 })]);
   await writeFile(at('ca.pem'), certificate);
-  const profile = { subscriptions: [{ id: DEMO_SUBSCRIPTION, name: 'azlin demo', isDefault: true }] };
+  const known = subscriptions.map(({ id, name }) => ({ id, name, isDefault: id === DEMO_SUBSCRIPTION }));
+  const profile = { subscriptions: known };
   // With the byte order mark that az writes.
   await writeFile(at('azure', 'azureProfile.json'), `\ufeff${JSON.stringify(profile)}`);
   const reply = {

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
@@ -92,7 +93,9 @@ interface Sshd extends MachineRequest {
 async function startSshd(request: Sshd): Promise<ChildProcess> {
   const { directory, authorizedKeys, tools, hostKeyType = 'ed25519' } = request;
   const hostKey = join(directory, 'host_key');
-  await run(tools.sshKeygen, ['-q', '-t', hostKeyType, '-N', '', '-C', request.name, '-f', hostKey]);
+  // A VM that was stopped and starts again has the host key that it had.
+  if (!existsSync(hostKey))
+    await run(tools.sshKeygen, ['-q', '-t', hostKeyType, '-N', '', '-C', request.name, '-f', hostKey]);
   await writeFile(join(directory, 'authorized_keys'), authorizedKeys);
   await writeFile(join(directory, 'sshd_config'), await sshdConfig(request, hostKey));
   // As root sshd insists on this folder, which packages make when their service starts.

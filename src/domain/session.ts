@@ -11,6 +11,21 @@ export interface Session {
   readonly activityAt: number;
 }
 
+/** A tmux client attached to a session. */
+export interface Client {
+  /** What tmux calls it, usually its terminal on the VM. */
+  readonly name: string;
+  /** The name of its session. */
+  readonly session: string;
+  /** Seconds since 1970, by the VM's clock. */
+  readonly attachedAt: number;
+  /** Seconds since somebody typed there. */
+  readonly idle: number;
+  readonly columns: number;
+  readonly rows: number;
+  readonly readOnly: boolean;
+}
+
 /** Why `name` cannot name a session, or `undefined` when it can. tmux would silently rename or misread what is refused here. */
 export function sessionNameProblem(name: string): string | undefined {
   if (name === '') return 'it is empty';

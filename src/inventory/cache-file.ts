@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { messageOf } from '../domain/errors.ts';
 
 /** Changes with the shape of what is kept; a file of another version is as good as none. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** The value kept at `path`; undefined when there is none. A broken file is dropped with a warning. */
 export async function readCache<T>(
@@ -21,7 +21,10 @@ export async function readCache<T>(
   }
   try {
     const { version, value } = JSON.parse(text) as { version: number; value: unknown };
-    if (version !== VERSION) return undefined;
+    if (version !== VERSION) {
+      await rm(path, { force: true }).catch(() => {});
+      return undefined;
+    }
     if (isValid(value)) return value;
     throw new Error('its content makes no sense');
   } catch (error) {

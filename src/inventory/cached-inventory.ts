@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
+import { formatAge } from '../domain/duration.ts';
+import { count } from '../domain/text.ts';
 import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from './cache-file.ts';
 import type { Fleet, Inventory } from './inventory.ts';
@@ -9,41 +12,58 @@ export interface CacheSettings {
   readonly clock: Clock;
   /** Where the file goes. */
   readonly directory: string;
-  /** What makes the answer differ: subscriptions, resource group, endpoint. */
+  /** What makes the answer differ: source, endpoint, subscriptions, resource group. */
   readonly scope: readonly string[];
   /** Milliseconds an answer may be used. */
   readonly ttl: number;
+  /** Renews the cache without being waited for. */
+  readonly renew: () => void;
   readonly warn: (line: string) => void;
   readonly trace: (line: string) => void;
 }
 
 /** Answers from `$AZLIN_HOME/cache` while they are young enough, else from `source`. */
 export function cachedInventory(source: Inventory, settings: CacheSettings): Inventory {
+  const { clock, directory, ttl, renew, warn, trace } = settings;
   const scope = createHash('sha256').update(JSON.stringify(settings.scope)).digest('hex').slice(0, 16);
-  const path = join(settings.directory, `inventory-${scope}.json`);
+  const path = join(directory, `${PREFIX}${scope}.json`);
   return {
     async listVms(query, signal) {
-      const now = settings.clock.now();
-      const kept = query.fresh ? undefined : await readCache(path, isFleet, settings.warn);
+      const now = clock.now();
+      const kept = query.fresh ? undefined : await readCache(path, isFleet, warn);
       // A clock that went back makes an answer look as if it came from the future; that is no youth.
       const age = kept === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - kept.fetchedAt);
-      if (kept && age < settings.ttl) {
-        settings.trace(`inventory: ${kept.vms.length} VMs from the cache, ${Math.round(age / 1_000)} s old`);
+      if (kept && age < ttl) {
+        trace(`inventory: ${count(kept.vms.length, 'VM')}, ${formatAge(age)} old, from the cache; --refresh asks anew`);
         return kept;
       }
+      if (query.stale) {
+        renew();
+        return kept ?? { vms: [], warnings: [], provisional: true, fetchedAt: 0 };
+      }
       const fleet = await source.listVms(query, signal);
-      settings.trace(`inventory: ${fleet.vms.length} VMs, asked afresh in ${settings.clock.now() - now} ms`);
-      // An answer that is known to be incomplete must not hide VMs from the next run.
-      if (fleet.warnings.length === 0) await writeCache(path, fleet, settings.warn);
+      trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked afresh in ${clock.now() - now} ms`);
+      // An answer that is incomplete for now must not hide VMs from the next run.
+      if (!fleet.provisional) await writeCache(path, fleet, warn);
       return fleet;
     },
   };
+}
+
+const PREFIX = 'inventory-';
+
+/** Drops what is kept of every scope: VMs have just been started or stopped. */
+export async function forgetInventories(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  const kept = names.filter((name) => name.startsWith(PREFIX));
+  await Promise.all(kept.map((name) => rm(join(directory, name), { force: true }).catch(() => {})));
 }
 
 function isFleet(value: unknown): value is Fleet {
   const fleet = value as Fleet;
   return (
     typeof fleet?.fetchedAt === 'number' &&
+    typeof fleet.provisional === 'boolean' &&
     Array.isArray(fleet.warnings) &&
     fleet.warnings.every((warning) => typeof warning === 'string') &&
     Array.isArray(fleet.vms) &&

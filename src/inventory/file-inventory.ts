@@ -26,7 +26,7 @@ export interface FileSettings {
   readonly clock: Clock;
   /** Only VMs of this group. */
   readonly resourceGroup: string | undefined;
-  /** Only VMs of these, and those that name none; empty for all. */
+  /** Only VMs of these, and those that name none; empty or `all` for all. */
   readonly subscriptions: readonly string[];
 }
 
@@ -34,13 +34,16 @@ export interface FileSettings {
 export function fileInventory(path: string, { clock, resourceGroup, subscriptions }: FileSettings): Inventory {
   const inScope = (vm: Vm) =>
     (resourceGroup === undefined || vm.resourceGroup.toLowerCase() === resourceGroup.toLowerCase()) &&
-    (subscriptions.length === 0 || vm.subscriptionId === '' || subscriptions.includes(vm.subscriptionId));
+    (subscriptions.length === 0 ||
+      subscriptions.includes('all') ||
+      vm.subscriptionId === '' ||
+      subscriptions.includes(vm.subscriptionId));
   return {
     async listVms() {
       const entries = entriesOf(await parse(path), path);
       const vms = entries.map((entry, index) => vmOf(entry, `${path}: VM ${index + 1}`));
       refuseTwins(vms, path);
-      return { vms: vms.filter(inScope), warnings: [], fetchedAt: clock.now() };
+      return { vms: vms.filter(inScope), warnings: [], provisional: false, fetchedAt: clock.now() };
     },
   };
 }
@@ -52,7 +55,7 @@ async function parse(path: string): Promise<unknown> {
   } catch (error) {
     throw new AppError('config', `Cannot read the inventory ${path}: ${messageOf(error)}`, {
       cause: error,
-      hint: 'inventory.source and AZLIN_INVENTORY are "azure" or the path to a TOML or JSON file',
+      hint: 'inventory.source and AZLIN_INVENTORY are "azure", "resource-graph" or the path to a TOML or JSON file',
     });
   }
   try {

@@ -5,6 +5,8 @@ export interface Fleet {
   readonly vms: readonly Vm[];
   /** What the source could not see. */
   readonly warnings: readonly string[];
+  /** Whether what is missing may be there when asked again soon: such an answer is not kept. */
+  readonly provisional: boolean;
   /** Milliseconds since 1970. */
   readonly fetchedAt: number;
 }
@@ -12,6 +14,8 @@ export interface Fleet {
 export interface VmQuery {
   /** Skip any cache. */
   readonly fresh: boolean;
+  /** An old answer will do, however old; it is renewed behind. For completion, which must not wait. */
+  readonly stale?: boolean;
 }
 
 /** Where VMs come from. */

@@ -1,3 +1,4 @@
+import { isoTime } from '../domain/iso-time.ts';
 import type { Session } from '../domain/session.ts';
 import { count } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
@@ -155,10 +156,4 @@ function rowOf(vm: Vm, probe: Probe, session: Session | undefined): SessionRow {
     activityAt: session ? isoTime(session.activityAt) : null,
     probe,
   };
-}
-
-/** Seconds since 1970 as ISO 8601 without a fraction; null for what is no time. */
-function isoTime(seconds: number): string | null {
-  if (!(seconds > 0 && seconds < 8e12)) return null;
-  return new Date(seconds * 1_000).toISOString().replace('.000Z', 'Z');
 }

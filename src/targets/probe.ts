@@ -3,7 +3,7 @@ import { withDeadline } from '../domain/deadline.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
 import type { Session } from '../domain/session.ts';
-import { tmuxServer } from '../tmux/server.ts';
+import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -39,14 +39,19 @@ export interface Question {
   readonly signal: AbortSignal;
 }
 
+export type Probed<T> =
+  | { readonly probe: 'ok'; readonly value: T }
+  | { readonly probe: Exclude<Probe, 'ok'>; readonly reason: string };
+
 /**
- * Asks one VM for its sessions, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user
+ * Asks the tmux server of one VM, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user
  * rejects.
  */
-export async function probeSessions(
+export async function probeVm<T>(
   { transport, clock }: ProbeSettings,
   { endpoint, ms, signal }: Question,
-): Promise<Answer> {
+  ask: (server: TmuxServer, signal: AbortSignal) => Promise<T>,
+): Promise<Probed<T>> {
   const to = endpointOrReason(endpoint);
   if (typeof to === 'string') return { probe: 'unreachable', reason: to };
   const expired = () => new AppError('timed-out', `timed out after ${formatDuration(ms)}`);
@@ -54,13 +59,19 @@ export async function probeSessions(
     return await withDeadline({ clock, ms, signal, expired }, async (limited) => {
       const connection = await transport.connect(to, limited);
       const run = runOverSsh({ connection, endpoint: to, clock, deadline: ms });
-      return { probe: 'ok', sessions: await tmuxServer(run, to.label).list(limited) };
+      return { probe: 'ok', value: await ask(tmuxServer(run, to.label), limited) };
     });
   } catch (error) {
     const probe = error instanceof AppError ? PROBES[error.code] : undefined;
     if (!probe || signal.aborted) throw error;
     return { probe, reason: (error as AppError).message };
   }
+}
+
+/** Asks one VM for its sessions. */
+export async function probeSessions(settings: ProbeSettings, question: Question): Promise<Answer> {
+  const answer = await probeVm(settings, question, (server, signal) => server.list(signal));
+  return answer.probe === 'ok' ? { probe: 'ok', sessions: answer.value } : answer;
 }
 
 /** A VM without an address, or with a tag that makes no sense, is that VM's trouble, not the fleet's. */

@@ -5,8 +5,9 @@ import { count, shellWord } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet, Inventory } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
+import { findVm, type VmRef } from './find-vm.ts';
 import { type HostRef, type Identifier, parseIdentifier } from './identifier.ts';
-import { ambiguousVm, matchVms, nearestNames, nothingNamed, qualifiedName } from './match.ts';
+import { nearestNames, nothingNamed, qualifiedName } from './match.ts';
 import type { Survey, SurveyResult } from './survey.ts';
 import type { Target } from './target.ts';
 
@@ -83,16 +84,15 @@ function addressTarget(
     session: session ?? settings.defaultSession,
     origin: session === undefined ? 'default' : 'named',
     cached: false,
+    fetchedAt: settings.clock.now(),
   };
 }
 
 function compoundTarget({ settings, identifier }: Attempt, fleet: Fleet, cached: boolean): Found {
   const { host, session } = identifier as Identifier & { kind: 'compound' };
-  const ref = host as HostRef & { kind: 'vm' };
-  const vms = matchVms(fleet.vms, ref);
-  const [vm] = vms;
-  if (!vm) return { error: noSuchVm(ref, fleet), cached };
-  if (vms.length > 1) return { error: ambiguousVm(ref, vms, session), cached };
+  const ref = host as VmRef;
+  const vm = findVm(ref, fleet, session);
+  if (vm instanceof AppError) return { error: vm, cached };
   return { target: vmTarget({ settings, fleet, vm, user: ref.user, session, origin: 'named', cached }), cached };
 }
 
@@ -118,14 +118,13 @@ async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): P
     }
     settings.trace(`resolve: no session is named "${identifier.session}"`);
   }
-  const vms = ref ? matchVms(fleet.vms, ref) : [];
-  const [vm] = vms;
-  if (ref && vms.length > 1) return { error: ambiguousVm(ref, vms, undefined), cached };
-  if (ref && vm) {
+  const vm = ref && findVm(ref, fleet);
+  if (ref && vm && !(vm instanceof AppError)) {
     const session = settings.defaultSession;
     return { target: vmTarget({ settings, fleet, vm, user: ref.user, session, origin: 'default', cached }), cached };
   }
-  if (identifier.session === undefined && ref) return { error: noSuchVm(ref, fleet), cached };
+  if (vm instanceof AppError && (vm.code === 'ambiguous' || identifier.session === undefined))
+    return { error: vm, cached };
   const near = nearestNames(text, [...names, ...fleet.vms.map((one) => one.name)]);
   return { error: nothingNamed(`No session and no VM is named "${text}"`, 'session-not-found', near), cached };
 }
@@ -142,7 +141,18 @@ interface VmTarget {
 
 function vmTarget({ settings, fleet, vm, user, session, origin, cached }: VmTarget): Target {
   const hostname = qualifiedName(vm, fleet.vms);
-  return { hostname, endpoint: settings.endpointOfVm(vm, user), vm, session, origin, cached };
+  // A VM that is stopped may have no address, and needs none to be started.
+  return {
+    hostname,
+    get endpoint() {
+      return settings.endpointOfVm(vm, user);
+    },
+    vm,
+    session,
+    origin,
+    cached,
+    fetchedAt: fleet.fetchedAt,
+  };
 }
 
 function askFleet({ settings, fresh, signal }: Attempt, fleet: Fleet): Promise<SurveyResult> {
@@ -193,22 +203,10 @@ function warnUnproven({ warn }: ResolverSettings, { answers }: SurveyResult, nam
       warn(`${vm.name} could not be asked whether it has a session "${name}": ${answer.reason}`);
 }
 
-function noSuchVm(ref: HostRef & { kind: 'vm' }, fleet: Fleet): AppError {
-  const named = ref.resourceGroup === undefined ? ref.name : `${ref.resourceGroup}/${ref.name}`;
-  return nothingNamed(
-    `No VM is named "${named}"`,
-    'vm-not-found',
-    nearestNames(
-      ref.name,
-      fleet.vms.map((vm) => vm.name),
-    ),
-  );
-}
-
 function traced({ trace }: ResolverSettings, text: string, target: Target): Target {
-  const { endpoint, origin } = target;
-  trace(
-    `resolve: "${text}" is ${target.hostname}:${target.session} (${origin} session) at ${endpoint.user}@${endpoint.address} port ${endpoint.port}`,
-  );
+  const { origin, vm, hostname, session } = target;
+  const at = () => `at ${target.endpoint.user}@${target.endpoint.address} port ${target.endpoint.port}`;
+  const where = vm && !mayAnswer(vm) ? vm.powerState.toLowerCase() : at();
+  trace(`resolve: "${text}" is ${hostname}:${session} (${origin} session), ${where}`);
   return target;
 }

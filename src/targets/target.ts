@@ -5,6 +5,7 @@ import type { Endpoint } from '../transport/endpoint.ts';
 export interface Target {
   /** What the user would type to name the VM: its name, `rg/name` where the name is not unique, or an address. */
   readonly hostname: string;
+  /** Reading it throws an AppError for a VM that cannot be addressed. */
   readonly endpoint: Endpoint;
   /** Null for a bare address. */
   readonly vm: Vm | null;
@@ -13,6 +14,8 @@ export interface Target {
   readonly origin: 'named' | 'found' | 'default';
   /** Whether it rests on data that may be out of date. */
   readonly cached: boolean;
+  /** When its VM was looked up, in milliseconds since 1970. */
+  readonly fetchedAt: number;
 }
 
 /** `myvm:dev`. */

@@ -1,3 +1,4 @@
+import confirmation from '@inquirer/confirm';
 import password from '@inquirer/password';
 import search from '@inquirer/search';
 import { AppError } from '../domain/errors.ts';
@@ -5,6 +6,11 @@ import { AppError } from '../domain/errors.ts';
 /** A passphrase, not shown while it is typed. */
 export function askPassphrase(question: string, output: NodeJS.WriteStream): Promise<string> {
   return interruptible(password({ message: question }, { output }));
+}
+
+/** Yes or no; no is what Enter means. */
+export function confirm(question: string, output: NodeJS.WriteStream, signal: AbortSignal): Promise<boolean> {
+  return interruptible(confirmation({ message: question, default: false }, { output, signal }));
 }
 
 export interface Picking {

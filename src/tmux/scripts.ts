@@ -103,3 +103,13 @@ else azlin_said=$(tmux -u set-option -u -t "$azlin_id" @azlin-name 2>&1); fi ||
   { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
 printf 'ok 0\\n'
 `;
+
+/** A row of `tmux list-clients`. The name of the client, usually its terminal, comes last. */
+export const CLIENT_FORMAT =
+  '#{session_id}:#{client_created}:#{client_activity}:#{client_width}x#{client_height}:#{client_readonly}:#{client_name}';
+
+// Times are the VM's own; its clock tells how long ago they were.
+export const CLIENTS_SCRIPT = `${ROWS}
+printf 'ok %s\\n%s\\n' "$(date +%s)" "$azlin_rows"
+[ -z "$azlin_rows" ] || tmux -u list-clients -F "$azlin_mark:client:"'${CLIENT_FORMAT}' 2>/dev/null | sed -n "s/^$azlin_mark:client:/client:/p"
+`;

@@ -1,17 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../domain/errors.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
-import type { Session } from '../domain/session.ts';
+import type { Client, Session } from '../domain/session.ts';
 import { printable, shellWord, shorten } from '../domain/text.ts';
 import { EXEC_SCRIPT, SIGNAL_SCRIPT } from './exec-script.ts';
-import { parseRows } from './rows.ts';
-import { ATTACH_SCRIPT, DETACH_SCRIPT, ENSURE_SCRIPT, LIST_SCRIPT, NAME_SCRIPT } from './scripts.ts';
+import { parseClients, parseRows } from './rows.ts';
+import { ATTACH_SCRIPT, CLIENTS_SCRIPT, DETACH_SCRIPT, ENSURE_SCRIPT, LIST_SCRIPT, NAME_SCRIPT } from './scripts.ts';
 import { parseStatus, type Status } from './status.ts';
 
 /** The tmux server of one user on one VM. Every method rejects with an AppError. A name means a session or its friendly name. */
 export interface TmuxServer {
   /** Every session; none when no server runs. */
   list(signal: AbortSignal): Promise<readonly Session[]>;
+  /** Every session and who is attached to it. */
+  clients(signal: AbortSignal): Promise<{ readonly sessions: readonly Session[]; readonly clients: readonly Client[] }>;
   /** Makes the session if it is missing, and says whether it did. */
   ensure(name: string, signal: AbortSignal): Promise<{ readonly created: boolean }>;
   /** Detaches every client and says how many there were; `kill` ends the session as well. */
@@ -30,6 +32,10 @@ export function tmuxServer(run: RunArgv, host: string): TmuxServer {
   };
   return {
     list: async (signal) => parseRows((await ask(LIST_SCRIPT, [], signal)).text),
+    async clients(signal) {
+      const { text, words } = await ask(CLIENTS_SCRIPT, [], signal);
+      return { sessions: parseRows(text), clients: parseClients(text, Number(words[0])) };
+    },
     ensure: async (name, signal) => ({
       created: (await ask(ENSURE_SCRIPT, [name, nameToCreate(name)], signal)).words[0] === '1',
     }),

@@ -1,9 +1,12 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { ASTRAY_SUBSCRIPTION, FORBIDDEN_SUBSCRIPTION, THROTTLED_SUBSCRIPTION } from '../../src/demo/local-arm.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { throttled } from '../../src/demo/arm-faults.ts';
+import { CLOSED_SUBSCRIPTION, DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
+import { until } from '../support/until.ts';
+
+const SECOND_SUBSCRIPTION = '22222222-2222-3333-4444-555555555555';
 
 let fleet: DemoFleet;
 beforeAll(async () => {
@@ -11,8 +14,10 @@ beforeAll(async () => {
     { name: 'one', sessions: ['dev'] },
     { name: 'two', sessions: [], resourceGroup: 'rg-two' },
     { name: 'three', sessions: [], stopped: true, resourceGroup: 'rg-two' },
+    { name: 'far', sessions: [], stopped: true, subscription: SECOND_SUBSCRIPTION, resourceGroup: 'rg-far' },
   ]);
 }, 60_000);
+afterEach(() => fleet.resourceManager.faults.clear());
 afterAll(() => fleet.close());
 
 function freshHome(config = ''): { AZLIN_HOME: string } {
@@ -37,31 +42,31 @@ const asked = async (run: () => Promise<unknown>) => {
   return fleet.resourceManager.requests.length - before;
 };
 
+const rowsOf = async (environment: Record<string, string>, ...args: string[]) =>
+  JSON.parse((await list(environment, '--all', '--format', 'json', ...args)).stdout);
+const namesOf = async (environment: Record<string, string>, ...args: string[]) =>
+  (await rowsOf(environment, ...args)).map((row: { hostname: string }) => row.hostname);
+
 describe('what Azure refuses', () => {
   test.each([
     [
-      'a forbidden subscription',
-      FORBIDDEN_SUBSCRIPTION,
-      5,
+      'a closed subscription',
+      CLOSED_SUBSCRIPTION,
       /AuthorizationFailed: The client 'demo' does not have authorization/,
     ],
-    [
-      'an unknown subscription',
-      '99999999-0000-0000-0000-000000000000',
-      5,
-      /SubscriptionNotFound: The subscription '9{8}/,
-    ],
-    ['throttling', THROTTLED_SUBSCRIPTION, 7, /SubscriptionRequestsThrottled: Number of requests/],
-  ])('%s: its own message', async (_what, subscription, exitCode, message) => {
+    ['an unknown subscription', '88888888-0000-0000-0000-000000000000', /SubscriptionNotFound: The subscription '8{8}/],
+  ])('%s: its own message', async (_what, subscription, message) => {
     const { stderr, ...rest } = await list({ ...freshHome(), AZURE_SUBSCRIPTION_ID: subscription });
-    expect(rest).toMatchObject({ exitCode, stdout: '' });
+    expect(rest).toMatchObject({ exitCode: 5, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^hint: /m);
     expect(stderr.match(/error:/g)).toHaveLength(1);
   });
 
   test('a page on another server: the token does not follow it', async () => {
-    const { exitCode, stderr } = await list({ ...freshHome(), AZURE_SUBSCRIPTION_ID: ASTRAY_SUBSCRIPTION });
+    const edit = () => ({ value: [], nextLink: 'https://127.0.0.1:1/subscriptions' });
+    fleet.resourceManager.faults.add({ match: /^GET/, edit });
+    const { exitCode, stderr } = await list(freshHome());
     expect({ exitCode, stderr }).toEqual({
       exitCode: 7,
       stderr: expect.stringContaining('leads to another server, https://127.0.0.1:1'),
@@ -82,15 +87,6 @@ describe('what Azure refuses', () => {
     expect(await list({ ...freshHome(), ...az })).toMatchObject({
       exitCode: 5,
       stderr: expect.stringMatching(/ExpiredAuthenticationToken.*\nhint: az login/s),
-    });
-  });
-
-  test('nobody signed in', async () => {
-    const az = withAz(`echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`);
-    const { exitCode, stderr } = await list({ ...freshHome('[azure]\ncredential = "cli"\n'), ...az });
-    expect({ exitCode, stderr }).toEqual({
-      exitCode: 5,
-      stderr: expect.stringMatching(/Not signed in to Azure.*az login/s),
     });
   });
 
@@ -125,14 +121,83 @@ describe('an endpoint that cannot be reached', () => {
   });
 });
 
-describe('scope', () => {
+describe.each(['azure', 'resource-graph'])('scope, source %s', (source) => {
+  const home = (config = '') => ({ ...freshHome(config), AZLIN_INVENTORY: source });
+
   test('all pages, joined without regard to case', async () => {
-    const rows = JSON.parse((await list(freshHome(), '--all', '--format', 'json')).stdout);
-    expect(rows).toMatchObject([
-      { hostname: 'one', status: 'Running', resourceGroup: 'rg-demo', publicIp: expect.any(String) },
-      { hostname: 'three', status: 'Deallocated', resourceGroup: 'rg-two', publicIp: null },
-      { hostname: 'two', status: 'Running', resourceGroup: 'rg-two', publicIp: expect.any(String) },
+    expect(await rowsOf(home())).toMatchObject([
+      { hostname: 'one', status: 'Running', resourceGroup: 'rg-demo', publicIp: expect.stringMatching(/^127\./) },
+      { hostname: 'three', status: 'Deallocated', resourceGroup: 'rg-two', publicIp: null, privateIp: '127.20.0.6' },
+      { hostname: 'two', status: 'Running', resourceGroup: 'rg-two', publicIp: expect.stringMatching(/^127\./) },
     ]);
+  });
+
+  test('several subscriptions: by flag, environment and configuration, by id and by name', async () => {
+    const both = ['far', 'one', 'three', 'two'];
+    const ids = `${DEMO_SUBSCRIPTION},${SECOND_SUBSCRIPTION.toUpperCase()}`;
+    expect(await namesOf(home(), '--subscription', ids)).toEqual(both);
+    expect(await namesOf({ ...home(), AZURE_SUBSCRIPTION_ID: ids })).toEqual(both);
+    const config = `[azure]\nsubscriptions = ["azlin demo", "AZLIN DEMO 2"]\n`;
+    expect(await namesOf(home(config))).toEqual(both);
+    expect(await namesOf(home(config), '--subscription', 'azlin demo 2')).toEqual(['far']);
+  });
+
+  test('a name that az does not know', async () => {
+    expect(await list(home(), '--subscription', 'finance')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(
+        /"finance" is no subscription id, and az knows none of that name\nhint: az account list/,
+      ),
+    });
+  });
+
+  test('a subscription that is closed to us is a warning, the others are listed', async () => {
+    const { exitCode, stdout, stderr } = await list(
+      home(),
+      '--all',
+      '--subscription',
+      `azlin demo 2,${CLOSED_SUBSCRIPTION}`,
+    );
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^far +- +Deallocated/m) });
+    expect(stderr).toMatch(/^warning: .*subscription "azlin demo closed" \(99999999-/m);
+  });
+
+  test('a resource group: without case, and in one subscription of many', async () => {
+    expect(await namesOf(home(), '-g', 'RG-Two', '--all-subscriptions')).toEqual(['three', 'two']);
+    const quiet = await list(home(), '-g', 'rg-two', '--subscription', 'azlin demo,azlin demo 2');
+    expect(quiet.stderr).not.toContain('warning');
+  });
+
+  test('--all-subscriptions excludes --subscription', async () => {
+    expect(await list(home(), '--all-subscriptions', '--subscription', 'x')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(
+        /Give --(all-subscriptions|subscription) or --(all-subscriptions|subscription), not both/,
+      ),
+    });
+  });
+});
+
+describe('scope', () => {
+  test('--all-subscriptions: all that the sign-in sees, and what it may not look into', async () => {
+    const { exitCode, stdout, stderr } = await list(freshHome(), '--all', '--all-subscriptions');
+    expect({ exitCode, names: stdout.match(/^[a-z]+/gm) }).toEqual({
+      exitCode: 0,
+      names: ['far', 'one', 'three', 'two'],
+    });
+    expect(stderr).toMatch(
+      /^warning: Cannot list the virtual machines of subscription "azlin demo closed" .*AuthorizationFailed/m,
+    );
+    expect(stderr.match(/warning/g)).toHaveLength(1);
+  });
+
+  test('all of several fail: one error that names each', async () => {
+    const ids = `${CLOSED_SUBSCRIPTION},88888888-0000-0000-0000-000000000000`;
+    const { exitCode, stdout, stderr } = await list(freshHome(), '--subscription', ids);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 5, stdout: '' });
+    expect(stderr).toMatch(
+      /^error: Azure listed none of 2 subscriptions:\n {2}Cannot .*AuthorizationFailed.*\n {2}Cannot .*SubscriptionNotFound/,
+    );
   });
 
   test('a resource group: asked for alone, states included', async () => {
@@ -141,6 +206,59 @@ describe('scope', () => {
     expect(stdout).toMatch(/^three +- +Deallocated .*\ntwo +- +Running /m);
     const requests = fleet.resourceManager.requests.slice(before);
     expect(requests.every((request) => request.toLowerCase().includes('/resourcegroups/rg-two/'))).toBe(true);
+  });
+
+  test('requests are pages: none for each VM', async () => {
+    // Pages of two things: 3 VMs, their states, 3 interfaces, 3 public addresses; and, all in one page, VMs and subscriptions.
+    expect(await asked(() => list(freshHome()))).toBe(8);
+    expect(await asked(() => list({ ...freshHome(), AZLIN_INVENTORY: 'resource-graph' }))).toBe(2);
+  });
+
+  test('Resource Graph: a name cannot break out of the query', async () => {
+    const environment = { ...freshHome(), AZLIN_INVENTORY: 'resource-graph' };
+    const { exitCode, stdout } = await list(environment, '--all', '-g', "x' or name != '");
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'HOSTNAME  SESSION  STATUS  IP\n' });
+  });
+});
+
+describe('clouds', () => {
+  /** What the `az` of this machine was asked for, and the answer of azlin to a cloud that nobody reaches. */
+  const askedOf = async (config: string, more: Record<string, string> = {}) => {
+    const log = join(fleet.directory, 'az.log');
+    writeFileSync(log, '');
+    const az = withAz(`echo "$*" >> '${log}'\nexit 1`);
+    const environment = { ...freshHome(config), ...az, ...more };
+    const { stderr } = await list(environment);
+    return { stderr, resource: /--resource (\S+)/.exec(readFileSync(log, 'utf8'))?.[1] };
+  };
+  const CLI_ONLY = '[azure]\ncredential = "cli"\n';
+
+  test.each([
+    ['AzureUSGovernment', 'https://management.usgovcloudapi.net'],
+    ['azurechinacloud', 'https://management.chinacloudapi.cn'],
+    ['AzureCloud', 'https://management.azure.com'],
+  ])('%s: its token scope', async (name, resource) => {
+    // No token, so that nothing is sent to the endpoint.
+    const { stderr, resource: wanted } = await askedOf(`${CLI_ONLY}cloud = "${name}"\n`, { AZLIN_ARM_ENDPOINT: '' });
+    expect(wanted).toBe(resource);
+    expect(stderr).toContain('Not signed in to Azure');
+  });
+
+  test('the cloud that az uses the subscription in', async () => {
+    const folder = mkdtempSync(join(fleet.directory, 'azure-'));
+    const known = { id: DEMO_SUBSCRIPTION, name: 'gov', isDefault: true, environmentName: 'AzureUSGovernment' };
+    writeFileSync(join(folder, 'azureProfile.json'), JSON.stringify({ subscriptions: [known] }));
+    const more = { AZLIN_ARM_ENDPOINT: '', AZURE_CONFIG_DIR: folder };
+    expect((await askedOf(CLI_ONLY, more)).resource).toBe('https://management.usgovcloudapi.net');
+  });
+
+  test('a typo', async () => {
+    expect(await list(freshHome('[azure]\ncloud = "Azure"\n'))).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(
+        /config\.toml:2: azure\.cloud: "Azure": expected one of AzureCloud, AzureUSGovernment, AzureChinaCloud/,
+      ),
+    });
   });
 });
 
@@ -153,6 +271,73 @@ describe('cache', () => {
     const expired = { ...home, AZLIN_CONFIG: join(home.AZLIN_HOME, 'short.toml') };
     writeFileSync(expired.AZLIN_CONFIG, '[cache]\ninventory_ttl = "0s"\n');
     expect(await asked(() => list(expired))).toBeGreaterThan(0);
+  });
+
+  test('--verbose tells how old the answer is, --quiet nothing', async () => {
+    const home = freshHome();
+    await list(home);
+    expect((await list(home, '--verbose')).stderr).toMatch(
+      /^inventory: 3 VMs, \d+ s old, from the cache; --refresh asks anew$/m,
+    );
+    expect((await list(home)).stderr).not.toContain('cache');
+    expect((await list(home, '--verbose', '--refresh')).stderr).toMatch(/^inventory: 3 VMs, asked afresh/m);
+  });
+
+  test('what stays closed is remembered, with its warning; what may be over soon is not', async () => {
+    const closed = freshHome();
+    const args = ['--subscription', `azlin demo 2,${CLOSED_SUBSCRIPTION}`];
+    await list(closed, ...args);
+    expect(await asked(async () => expect((await list(closed, ...args)).stderr).toContain('AuthorizationFailed'))).toBe(
+      0,
+    );
+    const busy = freshHome();
+    fleet.resourceManager.faults.add({ match: /publicIPAddresses/, reply: throttled(DEMO_SUBSCRIPTION, '600') });
+    expect((await list(busy)).stderr).toMatch(/warning: public addresses are unknown: .*SubscriptionRequestsThrottled/);
+    fleet.resourceManager.faults.clear();
+    expect(await asked(() => list(busy))).toBeGreaterThan(0);
+    expect(await asked(() => list(busy))).toBe(0);
+  });
+
+  test('completion gets an old answer at once; it is renewed behind', async () => {
+    const home = freshHome();
+    expect(await azlin(fleet, ['__complete'], { environment: home })).toMatchObject({
+      exitCode: 0,
+      stdout: '',
+      stderr: '',
+    });
+    const path = await until('the cache', () => cacheOf(home));
+    edit(home, (vm) => ({ ...vm, name: `old-${vm['name']}` }), 0);
+    expect((await azlin(fleet, ['__complete'], { environment: home })).stdout).toBe('old-one\nold-three\nold-two\n');
+    await until('fresh names', () => readFileSync(path, 'utf8').includes('"one"'));
+    expect((await azlin(fleet, ['__complete'], { environment: home })).stdout).toBe('one\nthree\ntwo\n');
+  });
+
+  test('many azlin at once leave a cache that is whole', async () => {
+    const home = freshHome();
+    const runs = Array.from({ length: 8 }, (_, index) => list(home, ...(index % 2 ? ['--refresh'] : [])));
+    for (const { exitCode, stdout, stderr } of await Promise.all(runs)) {
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^one .*\ntwo /m) });
+      expect(stderr).not.toContain('cache');
+    }
+    expect(JSON.parse(readFileSync(cacheOf(home) ?? '', 'utf8')).value.vms).toHaveLength(3);
+    expect(readdirSync(join(home.AZLIN_HOME, 'cache')).filter((name) => name.includes('.json.'))).toEqual([]);
+  });
+
+  test.each([
+    ['another version', (text: string) => text.replace(/"version":\d+/, '"version":1'), /^(?!.*dropped)/s],
+    ['no JSON', (text: string) => text.slice(0, 40), /warning: dropped the broken cache/],
+    ['another shape', () => '{"version":2,"value":{"vms":[5]}}', /warning: dropped the broken cache/],
+  ])('a cache of %s is dropped', async (_what, spoil, stderr) => {
+    const home = freshHome();
+    await list(home);
+    const path = cacheOf(home) ?? '';
+    writeFileSync(path, spoil(readFileSync(path, 'utf8')));
+    expect(await list(home)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^one /m),
+      stderr: expect.stringMatching(stderr),
+    });
+    expect(await asked(() => list(home))).toBe(0);
   });
 
   test('is the own of each scope', async () => {
@@ -227,12 +412,22 @@ describe('cache', () => {
     });
   });
 
-  /** Makes the cached inventory say something else than Azure does. */
-  function edit({ AZLIN_HOME }: { AZLIN_HOME: string }, change: (vm: Record<string, unknown>) => unknown): void {
+  const cacheOf = ({ AZLIN_HOME }: { AZLIN_HOME: string }) => {
     const folder = join(AZLIN_HOME, 'cache');
-    const path = join(folder, readdirSync(folder).find((name) => name.startsWith('inventory')) ?? '');
+    const name = existsSync(folder) && readdirSync(folder).find((one) => /^inventory-\w+\.json$/.test(one));
+    return name ? join(folder, name) : undefined;
+  };
+
+  /** Makes the cached inventory say something else than Azure does, and perhaps at another time. */
+  function edit(
+    home: { AZLIN_HOME: string },
+    change: (vm: Record<string, unknown>) => unknown,
+    fetchedAt?: number,
+  ): void {
+    const path = cacheOf(home) ?? '';
     const kept = JSON.parse(readFileSync(path, 'utf8'));
     kept.value.vms = kept.value.vms.map(change);
+    kept.value.fetchedAt = fetchedAt ?? kept.value.fetchedAt;
     writeFileSync(path, JSON.stringify(kept));
   }
 });

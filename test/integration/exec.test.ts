@@ -297,6 +297,8 @@ describe('many at once in one process', () => {
         config: await app.config({}),
         user: undefined,
         port: undefined,
+        mayStart: async () => false,
+        progress: () => {},
         warn: (line) => expect(line).toBe(''),
         trace: () => {},
       });

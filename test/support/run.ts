@@ -55,6 +55,8 @@ function fakeApp(fleet: FakeFleet): App {
     config: (overrides) => loadConfig(environment, '/nonexistent', overrides),
     access: async (request) => fakeAccess(fleet, request, clock.now()),
     terminal: () => undefined,
+    canAsk: () => false,
+    confirm: async () => undefined,
     pick: unused,
     demo: unused,
     close: () => {},
@@ -63,7 +65,9 @@ function fakeApp(fleet: FakeFleet): App {
 
 function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessRequest, now: number): FleetAccess {
   const clock = manualClock(now);
-  const inventory: FleetAccess['inventory'] = { listVms: async () => ({ vms, warnings: [], fetchedAt: now }) };
+  const inventory: FleetAccess['inventory'] = {
+    listVms: async () => ({ vms, warnings: [], provisional: false, fetchedAt: now }),
+  };
   const survey: Survey = {
     async ask({ vms: wanted, onAnswer }) {
       const found = wanted.map((vm) => [vm, answers[vm.name] ?? { probe: 'ok', sessions: [] }] as const);
@@ -72,6 +76,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
     },
     forget: async () => {},
   };
+  const unreachable = () => Promise.reject(new Error('no VM can be reached in this test'));
   const endpointOf = (vm: Vm) => endpointOfVm(vm, {});
   return {
     clock,
@@ -90,12 +95,16 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
       warn,
     }),
     transport: {
-      connect: () => Promise.reject(new Error('no VM can be connected to in this test')),
+      connect: unreachable,
       close: () => {},
     },
     endpointOf,
     isKnownHost: async () => true,
     commandDeadline: 1,
+    startDeadline: 1,
+    power: { start: unreachable, stop: unreachable },
+    mayStart: async () => false,
+    progress: () => {},
     warn,
     trace,
   };

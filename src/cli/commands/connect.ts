@@ -5,9 +5,9 @@ import { listSessions } from '../../operations/list.ts';
 import { bridge } from '../bridge.ts';
 import { type Call, defineCommand } from '../command.ts';
 import { runExec } from '../exec-streams.ts';
-import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
 
-const OPTIONS = { ...CREATE_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS };
+const OPTIONS = { ...CREATE_OPTION, ...START_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS };
 
 export const connect = defineCommand({
   name: 'connect',
@@ -18,9 +18,11 @@ export const connect = defineCommand({
     { line: 'azlin connect myvm:dev', does: 'exactly this session' },
     { line: 'azlin connect dev', does: 'the only session of that name in the fleet' },
     { line: 'azlin connect', does: 'choose from a list' },
+    { line: 'azlin connect myvm --start', does: 'start the VM first if it is stopped' },
     { line: 'azlin connect myvm:dev -- make test', does: 'the same as azlin exec' },
   ],
   options: OPTIONS,
+  offersStart: true,
   remote: 'after-dashes',
   async run(call) {
     const { args, remote, access, app, interrupts } = call;

@@ -2,7 +2,7 @@ import { parseDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Call, defineCommand } from '../command.ts';
 import { prepareResult, readScript, runExec } from '../exec-streams.ts';
-import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
 
 export const exec = defineCommand({
   name: 'exec',
@@ -20,6 +20,7 @@ export const exec = defineCommand({
   ],
   options: {
     ...CREATE_OPTION,
+    ...START_OPTION,
     stdin: { kind: 'flag', describe: 'Forward standard input to the command' },
     errexit: { kind: 'flag', short: 'e', describe: 'Run a script with -eo pipefail' },
     timeout: { kind: 'text', describe: 'End the command after this long (30s, 5m); exit code 124' },

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import type { Shorthands } from '../split-argv.ts';
+import { complete } from './complete.ts';
 import { connect } from './connect.ts';
 import { demo } from './demo.ts';
 import { disconnect } from './disconnect.ts';
@@ -7,9 +8,24 @@ import { exec } from './exec.ts';
 import { list } from './list.ts';
 import { session } from './session.ts';
 import { ssh } from './ssh.ts';
+import { start } from './start.ts';
+import { status } from './status.ts';
+import { stop } from './stop.ts';
 
 /** What the product can do. */
-export const COMMANDS: readonly Command[] = [list, ssh, connect, exec, disconnect, session, demo];
+export const COMMANDS: readonly Command[] = [
+  list,
+  ssh,
+  connect,
+  exec,
+  disconnect,
+  session,
+  status,
+  start,
+  stop,
+  demo,
+  complete,
+];
 
 /** For hands that know other tools. */
 export const SHORTHANDS: Shorthands = {

@@ -3,7 +3,7 @@ import { connectSession } from '../../operations/connect.ts';
 import { type EnsuredSession, ensureSession } from '../../operations/ssh.ts';
 import { bridge } from '../bridge.ts';
 import { defineCommand, type View } from '../command.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
 
 const ensuredView: View<EnsuredSession> = {
   text: ({ hostname, session, created }) =>
@@ -26,9 +26,11 @@ export const ssh = defineCommand({
   options: {
     'tmux-session': { kind: 'text', short: 's', describe: 'Session name (default: the default session)' },
     detach: { kind: 'flag', short: 'd', describe: 'Create the session if it is missing, attach to nothing' },
+    ...START_OPTION,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
+  offersStart: true,
   async run({ args, positionals, access, app, config, interrupts }) {
     const host = positionals['host'] ?? '';
     const session = args['tmux-session'];

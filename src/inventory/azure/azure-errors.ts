@@ -1,3 +1,4 @@
+import { formatDuration } from '../../domain/duration.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable, shorten } from '../../domain/text.ts';
 
@@ -5,78 +6,95 @@ import { printable, shorten } from '../../domain/text.ts';
 export interface RefusedReply {
   readonly status: number;
   readonly body: string;
-  /** What was asked for: `virtual machines of subscription …`. */
-  readonly what: string;
+  /** What was being done: `list the virtual machines of subscription …`. */
+  readonly doing: string;
+  /** Milliseconds that the server wants to be left alone. */
+  readonly retryAfter?: number | undefined;
 }
 
 /** Azure's own message, sorted by what the user does next. */
-export function refusalError({ status, body, what }: RefusedReply): AppError {
+export function refusalError({ status, body, doing, retryAfter = 0 }: RefusedReply): AppError {
   const { code, message } = armError(body);
   const reason = shorten(printable(`${code ? `${code}: ` : ''}${message || `HTTP status ${status}`}`), 600);
   const cause = new Error(`HTTP ${status}`);
   if (status === 401)
-    return new AppError('not-signed-in', `Azure refused the sign-in for the ${what}: ${reason}`, {
+    return new AppError('not-signed-in', `Azure refused the sign-in to ${doing}: ${reason}`, {
       cause,
       hint: loginHint(message),
     });
+  const text = `Cannot ${doing}: ${reason}`;
   if (status === 404 && code === 'ResourceGroupNotFound')
-    return new AppError('usage', `Cannot list the ${what}: ${reason}`, { cause, hint: 'az group list --output table' });
-  if (status === 403 || status === 404)
-    return new AppError('azure-denied', `Cannot list the ${what}: ${reason}`, {
-      cause,
-      hint: 'az account list --output table   shows your subscriptions; reading VMs and addresses needs the role Reader',
-    });
-  const hint =
-    status === 429 ? 'Azure limits how often it may be asked; try again in a minute' : 'try again in a minute';
-  return new AppError('azure-failed', `Azure could not list the ${what}: ${reason}`, { cause, hint });
+    return new AppError('usage', text, { cause, hint: 'az group list --output table' });
+  if (status === 403 || status === 404) return new AppError('azure-denied', text, { cause, hint: roleHint(doing) });
+  const wait = retryAfter > 0 ? `; it asks to be left alone for ${formatDuration(retryAfter)}` : '';
+  return new AppError('azure-failed', `${text}${wait}`, {
+    cause,
+    hint:
+      status === 429
+        ? 'Azure limits how often it may be asked; try again later, or allow more time with azure.deadline'
+        : 'try again in a minute',
+  });
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  virtualmachines: 'virtual machines',
+  networkinterfaces: 'network interfaces',
+  publicipaddresses: 'public IP addresses',
+};
+
+/** What a request to this address is for. */
+export function describeRequest(url: string, names: ReadonlyMap<string, string>): string {
+  const path = new URL(url).pathname;
+  const [, id = '', rest = ''] = /^\/subscriptions\/([^/]+)(.*)/i.exec(path) ?? [];
+  const name = names.get(id.toLowerCase());
+  const subscription = `subscription ${name === undefined ? id : `"${name}" (${id})`}`;
+  const [, vm, verb] = /\/virtualMachines\/([^/]+)(?:\/(\w+))?$/i.exec(rest) ?? [];
+  if (vm && verb === 'start') return `start the VM "${vm}"`;
+  if (vm && verb === 'deallocate') return `stop the VM "${vm}"`;
+  if (vm) return `read the state of the VM "${vm}"`;
+  const kind = KINDS[/\/providers\/Microsoft\.\w+\/(\w+)$/i.exec(rest)?.[1]?.toLowerCase() ?? ''];
+  if (kind) return `list the ${kind} of ${subscription}`;
+  if (/Microsoft\.ResourceGraph/i.test(path)) return 'query Azure Resource Graph';
+  return id === '' ? 'list the subscriptions' : `follow an operation in ${subscription}`;
+}
+
+function roleHint(doing: string): string {
+  if (/^(start|stop) /.test(doing)) return 'starting and stopping VMs needs the role Virtual Machine Contributor';
+  return 'az account list --output table   shows your subscriptions; reading VMs and addresses needs the role Reader';
 }
 
 /** Anything that the SDK throws, as an AppError. */
 export function azureError(thrown: unknown, endpoint: string): AppError {
   if (thrown instanceof AppError) return thrown;
-  const error = thrown as { name?: string; code?: string };
-  if (/Credential|Authentication/.test(error.name ?? '')) return signInError(thrown);
-  if (
-    error.code === 'REQUEST_SEND_ERROR' ||
-    /^E[A-Z_]+$/.test(error.code ?? '') ||
-    /certificate/i.test(messageOf(thrown))
-  )
+  const { code = '' } = thrown as { code?: string };
+  if (code === 'REQUEST_SEND_ERROR' || /^E[A-Z_]+$/.test(code) || /certificate/i.test(messageOf(thrown)))
     return unreachableError(thrown, endpoint);
   return new AppError(
     'azure-failed',
-    `Azure Resource Manager at ${endpoint} sent what azlin cannot read: ${messageOf(thrown)}`,
+    `Azure Resource Manager at ${endpoint} sent what azlin cannot read: ${shorten(printable(messageOf(thrown)), 300)}`,
     {
       cause: thrown,
-      hint: 'check azure.resource_manager; if it is right, report this with --verbose',
+      hint: 'try again; if it stays so, check azure.resource_manager, then report this with --verbose',
     },
   );
 }
 
 function armError(body: string): { readonly code: string; readonly message: string } {
   try {
-    const { error } = JSON.parse(body) as { error?: { code?: string; message?: string } };
-    return { code: error?.code ?? '', message: error?.message ?? '' };
+    // Some services write the same in capitals and without the envelope.
+    const reply = JSON.parse(body) as { error?: Record<string, unknown> } & Record<string, unknown>;
+    const { code, message, Code, Message } = reply.error ?? reply;
+    return { code: String(code ?? Code ?? ''), message: String(message ?? Message ?? '') };
   } catch {
     return { code: '', message: '' };
   }
 }
 
-function loginHint(message: string): string {
-  const tenant = /sts\.windows\.net\/([0-9a-f-]{36})\/' associated|must match the tenant '[^']*\/([0-9a-f-]{36})/i.exec(
-    message,
-  );
-  const id = tenant?.[1] ?? tenant?.[2];
-  return id ? `az login --tenant ${id}` : 'az login';
-}
-
-function signInError(thrown: unknown): AppError {
-  const tried =
-    thrown instanceof Error && 'errors' in thrown ? (thrown.errors as unknown[]).map(messageOf) : [messageOf(thrown)];
-  const reasons = tried.map((text) => `\n  ${shorten(printable(text.replace(/\s+/g, ' ').trim()), 200)}`).join('');
-  return new AppError('not-signed-in', `Not signed in to Azure. What was tried:${reasons}`, {
-    cause: thrown,
-    hint: 'az login',
-  });
+/** `az login`, for the tenant that the message names. */
+export function loginHint(message: string): string {
+  const tenant =
+    /must match the tenant '[^']*\/([0-9a-f-]{36})/i.exec(message) ?? /--tenant "?([0-9a-f-]{36})/i.exec(message);
+  return tenant ? `az login --tenant ${tenant[1]}` : 'az login';
 }
 
 function unreachableError(thrown: unknown, endpoint: string): AppError {

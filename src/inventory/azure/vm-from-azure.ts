@@ -1,6 +1,6 @@
-import type { VirtualMachine } from '@azure/arm-compute';
 import type { PowerState, Vm } from '../../domain/vm.ts';
-import { type Addresses, segmentAfter } from './addresses.ts';
+import { type Addresses, type InterfaceRef, segmentAfter } from './addresses.ts';
+import { isRecord, type JsonReader, jsonReader } from './json.ts';
 
 const POWER_STATES: Readonly<Record<string, PowerState>> = {
   running: 'Running',
@@ -11,34 +11,109 @@ const POWER_STATES: Readonly<Record<string, PowerState>> = {
   deallocating: 'Stopping',
 };
 
-/** The power state among the statuses of an instance view: `PowerState/running` and the like. */
-export function powerStateOf(statuses: readonly { readonly code?: string | undefined }[] | undefined): PowerState {
-  const code = statuses?.map((status) => status.code ?? '').find((text) => /^PowerState\//i.test(text));
-  return POWER_STATES[code?.split('/')[1]?.toLowerCase() ?? ''] ?? 'Unknown';
+/** `PowerState/running` and the like. */
+export function powerStateOf(code: string): PowerState {
+  const [kind, state = ''] = code.toLowerCase().split('/');
+  return (kind === 'powerstate' ? POWER_STATES[state] : undefined) ?? 'Unknown';
 }
 
-/** Azure promises a location and little else: everything missing becomes null, an empty text or `unknown`. */
-export function vmFromAzure(vm: VirtualMachine, powerState: PowerState, addresses: Addresses): Vm {
-  const id = vm.id ?? '';
-  const interfaces = vm.networkProfile?.networkInterfaces ?? [];
-  const ordered = [...interfaces].sort((a, b) => Number(b.primary === true) - Number(a.primary === true));
-  return {
+/** A VM of Compute, before its addresses and its power state are joined to it. */
+export interface ComputeVm {
+  /** Its id in lower case. */
+  readonly key: string;
+  readonly vm: Omit<Vm, 'powerState' | 'publicIp' | 'privateIp'>;
+  readonly interfaces: readonly InterfaceRef[];
+}
+
+export interface ReadVm {
+  /** Undefined when it cannot even be named. */
+  readonly found: ComputeVm | undefined;
+  /** What could not be read; undefined when everything made sense. */
+  readonly problem: string | undefined;
+}
+
+/** A VM as Resource Manager sends it. Azure promises a location and little else: what is missing becomes null, empty or `unknown`. */
+export function readVm(raw: unknown): ReadVm {
+  const reader = jsonReader();
+  const { id: rawId, name: rawName, location, tags, properties: rawProperties } = reader.record(raw, 'VM');
+  const id = reader.text(rawId, 'id') ?? '';
+  const name = (reader.text(rawName, 'name') ?? '') || segmentAfter(id, 'virtualMachines');
+  if (name === '') return { found: undefined, problem: 'Azure sent a VM without a name; it is left out' };
+  const properties = reader.record(rawProperties, 'properties');
+  const vm = {
     id,
-    vmId: vm.vmId ?? id.toLowerCase(),
-    name: vm.name ?? segmentAfter(id, 'virtualMachines'),
-    resourceGroup: addresses.spellingOf(segmentAfter(id, 'resourceGroups')),
+    vmId: hostKeyName(reader.text(properties['vmId'], 'vmId') ?? id.toLowerCase()),
+    name,
+    resourceGroup: segmentAfter(id, 'resourceGroups'),
     subscriptionId: segmentAfter(id, 'subscriptions'),
-    region: vm.location ?? '',
-    size: vm.hardwareProfile?.vmSize ?? '',
-    powerState,
-    ...addresses.of(ordered.map((one) => one.id ?? '')),
-    adminUser: vm.osProfile?.adminUsername ?? null,
-    os: osOf(vm),
-    tags: vm.tags ?? {},
-  };
+    region: reader.text(location, 'location') ?? '',
+    size: reader.text(reader.record(properties['hardwareProfile'], 'hardwareProfile')['vmSize'], 'vmSize') ?? '',
+    adminUser:
+      reader.text(reader.record(properties['osProfile'], 'osProfile')['adminUsername'], 'adminUsername') ?? null,
+    os: osOf(reader, properties),
+    tags: reader.texts(tags, 'tags'),
+  } as const;
+  const found = { key: id.toLowerCase(), vm, interfaces: interfacesOf(reader, properties['networkProfile']) };
+  const problem = reader.malformed.length === 0 ? undefined : malformedText(name, reader.malformed);
+  return { found, problem };
 }
 
-function osOf(vm: VirtualMachine): Vm['os'] {
-  const type = vm.storageProfile?.osDisk?.osType?.toLowerCase();
-  return type === 'windows' || type === 'linux' ? type : 'unknown';
+export function malformedText(name: string, fields: readonly string[]): string {
+  return `Azure sent a VM "${name}" whose ${fields.join(', ')} azlin cannot read; what depends on it is unknown`;
+}
+
+/** It becomes a word in known_hosts, where these characters mean something. */
+export function hostKeyName(vmId: string): string {
+  return vmId.replace(/[\s,*?!|@#]/g, '_');
+}
+
+export function interfacesOf(reader: JsonReader, networkProfile: unknown): readonly InterfaceRef[] {
+  return reader
+    .list(reader.record(networkProfile, 'networkProfile')['networkInterfaces'], 'networkInterfaces')
+    .flatMap((raw) => {
+      const one = reader.record(raw, 'networkInterfaces');
+      const id = reader.text(one['id'], 'networkInterfaces');
+      const primary = reader.record(one['properties'], 'networkInterfaces')['primary'] === true;
+      return id === undefined ? [] : [{ key: id.toLowerCase(), primary }];
+    });
+}
+
+function osOf(reader: JsonReader, properties: Readonly<Record<string, unknown>>): Vm['os'] {
+  const { osDisk } = reader.record(properties['storageProfile'], 'storageProfile');
+  const named = osNamed(reader.text(reader.record(osDisk, 'osDisk')['osType'], 'osType'));
+  if (named !== 'unknown') return named;
+  const { windowsConfiguration, linuxConfiguration } = reader.record(properties['osProfile'], 'osProfile');
+  return isRecord(windowsConfiguration) ? 'windows' : isRecord(linuxConfiguration) ? 'linux' : 'unknown';
+}
+
+export function osNamed(osType: string | undefined): Vm['os'] {
+  const name = osType?.toLowerCase();
+  return name === 'windows' || name === 'linux' ? name : 'unknown';
+}
+
+/** The power state among the statuses of an instance view. */
+export function readInstanceView(raw: unknown): PowerState {
+  const reader = jsonReader();
+  const codes = reader
+    .list(reader.record(raw, 'instanceView')['statuses'], 'statuses')
+    .map((status) => reader.text(reader.record(status, 'status')['code'], 'code') ?? '');
+  return powerStateOf(codes.find((code) => /^PowerState\//i.test(code)) ?? '');
+}
+
+/** From the list that holds instance views: a VM's id in lower case and its power state. */
+export function readState(raw: unknown): readonly [key: string, state: PowerState] | undefined {
+  const { record, text } = jsonReader();
+  const { id, properties } = record(raw, 'VM');
+  const key = text(id, 'id');
+  if (key === undefined) return undefined;
+  return [key.toLowerCase(), readInstanceView(record(properties, 'properties')['instanceView'])];
+}
+
+export function joinVm({ vm, interfaces }: ComputeVm, powerState: PowerState, addresses: Addresses): Vm {
+  return {
+    ...vm,
+    resourceGroup: addresses.spellingOf(vm.resourceGroup),
+    powerState,
+    ...addresses.of(interfaces),
+  };
 }

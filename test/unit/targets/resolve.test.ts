@@ -30,6 +30,7 @@ function resolverOf({ vms, answers = {}, later }: World) {
       listVms: async ({ fresh }) => ({
         vms: fresh ? (later?.vms ?? vms) : vms,
         warnings: [],
+        provisional: false,
         fetchedAt: clock.now() - (fresh ? 0 : 1_000),
       }),
     },

@@ -1,0 +1,40 @@
+import { AppError } from '../../domain/errors.ts';
+import { count, shellWord } from '../../domain/text.ts';
+import { changePower, namedVms, whatRunsOn } from '../../operations/power.ts';
+import { defineCommand } from '../command.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { powerView } from '../views/power.ts';
+
+export const stop = defineCommand({
+  name: 'stop',
+  usage: '<host..>',
+  positionals: { host: 'VM names, or resource-group/vm' },
+  summary: 'Stop and deallocate VMs: their sessions end, and so does the bill for them',
+  examples: [
+    { line: 'azlin stop myvm', does: 'says what runs there, and asks' },
+    { line: 'azlin stop web-1 web-2 --yes', does: 'several at once, without asking' },
+    { line: 'azlin status myvm', does: 'look before: who is attached?' },
+  ],
+  options: {
+    yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
+    ...SCOPE_OPTIONS,
+    ...SSH_OPTIONS,
+  },
+  async run({ args, several, access, app, config, note, interrupts: { signal } }) {
+    const fleet = await access();
+    const vms = await namedVms(fleet, several, signal);
+    if (!args.yes) {
+      const question = `Stop and deallocate ${vms.length === 1 ? `"${vms[0]?.hostname}"` : count(vms.length, 'VM')}?`;
+      if (app.canAsk()) for (const line of await whatRunsOn(fleet, vms, config.listDeadline, signal)) note(line);
+      const answer = await app.confirm(question, signal);
+      if (answer === undefined)
+        throw new AppError('usage', 'Stopping VMs must be confirmed, and there is no terminal to ask on', {
+          hint: `azlin stop ${several.map(shellWord).join(' ')} --yes`,
+        });
+      if (!answer) throw new AppError('usage', 'Nothing was stopped');
+    }
+    const { rows, failure } = await changePower(fleet, 'stop', vms, signal);
+    return { data: rows, failure };
+  },
+  view: powerView,
+});

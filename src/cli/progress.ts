@@ -1,0 +1,55 @@
+import type { Writable } from 'node:stream';
+import type { Clock } from '../domain/clock.ts';
+import { formatAge } from '../domain/duration.ts';
+import { printable, shorten } from '../domain/text.ts';
+
+export interface ProgressLine {
+  /** What is being waited for; undefined when the wait is over. */
+  readonly show: (text: string | undefined) => void;
+  /** Takes the line off the screen, for something else to be written there. It comes back while the wait goes on. */
+  readonly clear: () => void;
+}
+
+/** A wait of less than this is none. */
+const PATIENCE = 1_000;
+const TICK = 1_000;
+
+export interface ProgressSettings {
+  readonly clock: Clock;
+  /** The terminal to draw on; undefined for none. */
+  readonly terminal: (Writable & { readonly columns?: number }) | undefined;
+  readonly dim: (text: string) => string;
+}
+
+/** One line on a terminal that says what is being waited for and for how long, and is gone afterwards. */
+export function progressLine({ clock, terminal, dim }: ProgressSettings): ProgressLine {
+  if (!terminal) return { show: () => {}, clear: () => {} };
+  let text: string | undefined;
+  let since = 0;
+  let isDrawn = false;
+  let cancel = () => {};
+  const clear = () => {
+    if (isDrawn) terminal.write('\r\u001b[K');
+    isDrawn = false;
+  };
+  const draw = () => {
+    const line = `${printable(text ?? '')} (${formatAge(clock.now() - since)})`;
+    terminal.write(`\r\u001b[K${dim(shorten(line, (terminal.columns ?? 80) - 1))}`);
+    isDrawn = true;
+    cancel = clock.schedule(TICK, draw);
+  };
+  return {
+    show(next) {
+      const isWaiting = text !== undefined;
+      text = next;
+      if (next === undefined) {
+        cancel();
+        clear();
+      } else if (!isWaiting) {
+        since = clock.now();
+        cancel = clock.schedule(PATIENCE, draw);
+      }
+    },
+    clear,
+  };
+}

@@ -1,0 +1,70 @@
+/** A reply of the local servers. */
+export interface Reply {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Something that goes wrong at the local Resource Manager: the first fault that fits a request and is not used up answers it. */
+export interface Fault {
+  /** Tried on `GET /subscriptions/…`, the query included. */
+  readonly match: RegExp;
+  /** How many requests it spoils; all of them where nothing is said. */
+  readonly times?: number;
+  /** The answer instead of the right one. */
+  readonly reply?: Reply;
+  /** Milliseconds before anything is answered. */
+  readonly delay?: number;
+  /** Ends in the middle: `connection` breaks it, `json` ends the reply in order but too soon. */
+  readonly cut?: 'connection' | 'json';
+  /** Changes the right answer. */
+  readonly edit?: (body: never) => unknown;
+}
+
+/** A refusal in the words of Resource Manager. */
+export function refusal(status: number, code: string, message: string): Reply {
+  return { status, body: { error: { code, message } } };
+}
+
+/** `retryAfter`: what the header of that name says; there is none without it. */
+export function throttled(subscription: string, retryAfter?: string): Reply {
+  return {
+    ...refusal(
+      429,
+      'SubscriptionRequestsThrottled',
+      `Number of requests for subscription '${subscription}' exceeded the limit. Please try again after '${retryAfter ?? 0}' seconds.`,
+    ),
+    ...(retryAfter === undefined ? {} : { headers: { 'retry-after': retryAfter } }),
+  };
+}
+
+export function forbidden(subscription: string, action: string): Reply {
+  return refusal(
+    403,
+    'AuthorizationFailed',
+    `The client 'demo' does not have authorization to perform action '${action}' over scope '/subscriptions/${subscription}' or the scope is invalid. If access was recently granted, please refresh your credentials.`,
+  );
+}
+
+export interface Faults {
+  add(fault: Fault): void;
+  clear(): void;
+  /** The fault for a request, which is one of its times. */
+  take(request: string): Fault | undefined;
+}
+
+export function faultList(): Faults {
+  const left = new Map<Fault, number>();
+  return {
+    add: (fault) => void left.set(fault, fault.times ?? Number.POSITIVE_INFINITY),
+    clear: () => left.clear(),
+    take(request) {
+      for (const [fault, times] of left) {
+        if (times <= 0 || !fault.match.test(request)) continue;
+        left.set(fault, times - 1);
+        return fault;
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../domain/clock.ts';
+import { messageOf } from '../domain/errors.ts';
+import type { Reply } from './arm-faults.ts';
+import type { DemoSubscription, DemoVm } from './arm-resources.ts';
+
+export type PowerVerb = 'start' | 'deallocate';
+
+/** What starting and deallocating a VM does; gives the VM as it is afterwards. */
+export type ChangePower = (verb: PowerVerb, vm: DemoVm) => Promise<DemoVm>;
+
+interface Operation {
+  readonly startedAt: number;
+  outcome: { readonly status: 'InProgress' | 'Succeeded' } | { readonly status: 'Failed'; readonly error: object };
+}
+
+export interface Operations {
+  /** Takes the order; the reply says where to ask how it goes. */
+  begin(verb: PowerVerb, subscription: DemoSubscription, vm: DemoVm): Reply;
+  /** How an operation goes, by its id; undefined when there is none. */
+  progress(id: string): Reply | undefined;
+}
+
+/** Long-running operations: 202, then an address to ask until it says Succeeded or Failed. */
+export function longRunningOperations(clock: Clock, changePower: ChangePower, base: () => string): Operations {
+  const operations = new Map<string, Operation>();
+  const replace = (subscription: DemoSubscription, vm: DemoVm) => {
+    const at = subscription.vms.findIndex(({ vmId }) => vmId === vm.vmId);
+    if (at >= 0) subscription.vms[at] = vm;
+  };
+  return {
+    begin(verb, subscription, vm) {
+      const id = randomUUID();
+      const operation: Operation = { startedAt: clock.now(), outcome: { status: 'InProgress' } };
+      operations.set(id, operation);
+      replace(subscription, { ...vm, powerState: verb === 'start' ? 'starting' : 'deallocating' });
+      void changePower(verb, vm).then(
+        (changed) => {
+          replace(subscription, changed);
+          operation.outcome = { status: 'Succeeded' };
+        },
+        (error: unknown) => {
+          replace(subscription, vm);
+          operation.outcome = { status: 'Failed', error: { code: 'AllocationFailed', message: messageOf(error) } };
+        },
+      );
+      const place = `${base()}/subscriptions/${subscription.id}/providers/Microsoft.Compute/locations/westeurope/operations/${id}`;
+      const query = 'api-version=2024-07-01';
+      return {
+        status: 202,
+        headers: {
+          'azure-asyncoperation': `${place}?${query}`,
+          location: `${place}?${query}&monitor=true`,
+          'retry-after': '1',
+        },
+      };
+    },
+    progress(id) {
+      const operation = operations.get(id);
+      if (!operation) return undefined;
+      const startTime = new Date(operation.startedAt).toISOString();
+      const headers = operation.outcome.status === 'InProgress' ? { headers: { 'retry-after': '1' } } : {};
+      return { status: 200, body: { name: id, startTime, ...operation.outcome }, ...headers };
+    },
+  };
+}

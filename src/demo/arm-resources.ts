@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+
+/** A VM as the local Resource Manager knows it. */
+export interface DemoVm {
+  readonly name: string;
+  readonly resourceGroup: string;
+  readonly vmId: string;
+  readonly size: string;
+  readonly powerState: 'running' | 'starting' | 'deallocating' | 'deallocated';
+  readonly adminUser: string;
+  /** Null: it has none; `unassigned`: it has one that holds no address while the VM is deallocated. */
+  readonly publicIp: string | 'unassigned' | null;
+  readonly privateIp: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface DemoSubscription {
+  readonly id: string;
+  readonly name: string;
+  /** May be changed while the server runs. */
+  readonly vms: DemoVm[];
+  /** The sign-in may know that it exists, and no more. */
+  readonly closed?: boolean;
+}
+
+/** A thing of a subscription, as a list of Resource Manager gives it. */
+export type Resource = Readonly<Record<string, unknown>>;
+
+const providers = (subscription: string, group: string) =>
+  `/subscriptions/${subscription}/resourceGroups/${group}/providers`;
+// Compute writes the resource group in capitals, Network as it was created: ids must be compared without case.
+export const vmIdOf = (subscription: string, { name, resourceGroup }: DemoVm) =>
+  `${providers(subscription, resourceGroup.toUpperCase())}/Microsoft.Compute/virtualMachines/${name}`;
+const nicIdOf = (subscription: string, { name, resourceGroup }: DemoVm) =>
+  `${providers(subscription, resourceGroup)}/Microsoft.Network/networkInterfaces/${name}-nic`;
+const ipIdOf = (subscription: string, { name, resourceGroup }: DemoVm) =>
+  `${providers(subscription, resourceGroup)}/Microsoft.Network/publicIPAddresses/${name}-ip`;
+
+/** The things of one type, or undefined for a type that this server does not know. */
+export function resourcesOf(
+  type: string,
+  subscription: string,
+  vms: readonly DemoVm[],
+): readonly Resource[] | undefined {
+  switch (type.toLowerCase()) {
+    case 'microsoft.compute/virtualmachines':
+      return vms.map((vm) => virtualMachine(subscription, vm));
+    case 'microsoft.network/networkinterfaces':
+      return vms.map((vm) => networkInterface(subscription, vm));
+    case 'microsoft.network/publicipaddresses':
+      return vms.flatMap((vm) => (vm.publicIp === null ? [] : [publicIpAddress(subscription, vm, vm.publicIp)]));
+    default:
+      return undefined;
+  }
+}
+
+export function virtualMachine(subscription: string, vm: DemoVm): Resource {
+  return {
+    name: vm.name,
+    id: vmIdOf(subscription, vm),
+    type: 'Microsoft.Compute/virtualMachines',
+    location: 'westeurope',
+    tags: vm.tags,
+    properties: {
+      vmId: vm.vmId,
+      hardwareProfile: { vmSize: vm.size },
+      storageProfile: {
+        imageReference: { publisher: 'Debian', offer: 'debian-12', sku: '12', version: 'latest' },
+        osDisk: { osType: 'Linux', name: `${vm.name}-disk`, createOption: 'FromImage', caching: 'ReadWrite' },
+        dataDisks: [],
+      },
+      osProfile: {
+        computerName: vm.name,
+        adminUsername: vm.adminUser,
+        linuxConfiguration: { disablePasswordAuthentication: true, provisionVMAgent: true },
+        secrets: [],
+        allowExtensionOperations: true,
+      },
+      networkProfile: {
+        networkInterfaces: [{ id: nicIdOf(subscription, vm).toUpperCase(), properties: { primary: true } }],
+      },
+      provisioningState: 'Succeeded',
+    },
+  };
+}
+
+export function withInstanceView(resource: Resource, vm: DemoVm): Resource {
+  const properties = resource['properties'] as Resource;
+  return { ...resource, properties: { ...properties, instanceView: instanceView(vm) } };
+}
+
+export function instanceView({ powerState }: DemoVm): Resource {
+  return {
+    statuses: [
+      { code: 'ProvisioningState/succeeded', level: 'Info', displayStatus: 'Provisioning succeeded' },
+      { code: `PowerState/${powerState}`, level: 'Info', displayStatus: `VM ${powerState}` },
+    ],
+  };
+}
+
+function networkInterface(subscription: string, vm: DemoVm): Resource {
+  const id = nicIdOf(subscription, vm);
+  const publicIPAddress = vm.publicIp === null ? {} : { publicIPAddress: { id: ipIdOf(subscription, vm) } };
+  return {
+    name: `${vm.name}-nic`,
+    id,
+    type: 'Microsoft.Network/networkInterfaces',
+    location: 'westeurope',
+    properties: {
+      primary: true,
+      provisioningState: 'Succeeded',
+      macAddress: macOf(vm),
+      virtualMachine: { id: vmIdOf(subscription, vm) },
+      ipConfigurations: [
+        {
+          name: 'ipconfig1',
+          id: `${id}/ipConfigurations/ipconfig1`,
+          properties: {
+            primary: true,
+            privateIPAddress: vm.privateIp,
+            privateIPAddressVersion: 'IPv4',
+            privateIPAllocationMethod: 'Dynamic',
+            ...publicIPAddress,
+          },
+        },
+      ],
+    },
+  };
+}
+
+function macOf({ vmId }: DemoVm): string {
+  const hex = createHash('sha256').update(vmId).digest('hex').toUpperCase();
+  return `00-0D-3A-${hex.slice(0, 2)}-${hex.slice(2, 4)}-${hex.slice(4, 6)}`;
+}
+
+function publicIpAddress(subscription: string, vm: DemoVm, address: string): Resource {
+  return {
+    name: `${vm.name}-ip`,
+    id: ipIdOf(subscription, vm),
+    type: 'Microsoft.Network/publicIPAddresses',
+    location: 'westeurope',
+    properties: {
+      provisioningState: 'Succeeded',
+      publicIPAddressVersion: 'IPv4',
+      publicIPAllocationMethod: 'Dynamic',
+      ...(address === 'unassigned' ? {} : { ipAddress: address }),
+    },
+  };
+}

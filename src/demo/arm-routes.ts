@@ -1,0 +1,111 @@
+import { forbidden, type Reply, refusal } from './arm-faults.ts';
+import { graphReply } from './arm-graph.ts';
+import type { Operations } from './arm-operations.ts';
+import {
+  type DemoSubscription,
+  type DemoVm,
+  instanceView,
+  resourcesOf,
+  virtualMachine,
+  withInstanceView,
+} from './arm-resources.ts';
+
+export interface ArmQuestion {
+  readonly request: { readonly subscriptions: readonly DemoSubscription[]; readonly pageSize: number };
+  readonly operations: Operations;
+  /** The URL of this server. */
+  readonly base: string;
+  readonly method: string;
+  readonly pathname: string;
+  readonly searchParams: URLSearchParams;
+  readonly body: string;
+}
+
+/** What Resource Manager answers to somebody who is signed in. */
+export function armReply(question: ArmQuestion): Reply {
+  const { request, method, pathname, body } = question;
+  if (/^\/subscriptions\/?$/i.test(pathname))
+    return { status: 200, body: { value: request.subscriptions.map(described) } };
+  if (/^\/tenants\/?$/i.test(pathname)) return { status: 200, body: { value: [{ tenantId: TENANT }] } };
+  if (method === 'POST' && /^\/providers\/Microsoft\.ResourceGraph\/resources$/i.test(pathname))
+    return graphReply({ subscriptions: request.subscriptions, body: JSON.parse(body) });
+  const [, id = '', rest = ''] = /^\/subscriptions\/([^/]+)(.*)/i.exec(pathname) ?? [];
+  const subscription = request.subscriptions.find((one) => one.id.toLowerCase() === id.toLowerCase());
+  if (!subscription) return refusal(404, 'SubscriptionNotFound', `The subscription '${id}' could not be found.`);
+  if (rest === '') return { status: 200, body: described(subscription) };
+  if (subscription.closed) return forbidden(id, `${TYPED.exec(rest)?.[2] ?? 'resources'}/read`);
+  return operationReply(question, rest) ?? resourceReply(question, subscription, rest);
+}
+
+const TENANT = '22222222-3333-4444-5555-666666666666';
+
+function described({ id, name }: DemoSubscription): object {
+  return { id: `/subscriptions/${id}`, subscriptionId: id, tenantId: TENANT, displayName: name, state: 'Enabled' };
+}
+
+function operationReply({ operations, searchParams }: ArmQuestion, rest: string): Reply | undefined {
+  const id = /\/operations\/([^/]+)$/i.exec(rest)?.[1];
+  const reply = id === undefined ? undefined : operations.progress(id);
+  if (!reply || searchParams.get('monitor') !== 'true') return reply;
+  const isDone = (reply.body as { status: string }).status !== 'InProgress';
+  return { ...reply, status: isDone ? 200 : 202, body: undefined };
+}
+
+const TYPED = /^(?:\/resourceGroups\/([^/]+))?\/providers\/(Microsoft\.\w+\/\w+)(?:\/([^/]+)(?:\/(\w+))?)?$/i;
+
+function resourceReply(question: ArmQuestion, subscription: DemoSubscription, rest: string): Reply {
+  const [, group, type = '', name, verb] = TYPED.exec(rest) ?? [];
+  const vms = subscription.vms.filter(
+    (vm) => group === undefined || vm.resourceGroup.toLowerCase() === group.toLowerCase(),
+  );
+  if (group !== undefined && vms.length === 0)
+    return refusal(404, 'ResourceGroupNotFound', `Resource group '${group}' could not be found.`);
+  if (name !== undefined && /^Microsoft\.Compute\/virtualMachines$/i.test(type)) {
+    const vm = vms.find((one) => one.name.toLowerCase() === name.toLowerCase());
+    if (vm) return vmReply({ question, subscription, vm, verb });
+    return refusal(404, 'ResourceNotFound', `The Resource 'Microsoft.Compute/virtualMachines/${name}' was not found.`);
+  }
+  const isWithStates = group === undefined && question.searchParams.get('statusOnly') === 'true';
+  return listReply({ question, subscription, type, vms, isWithStates });
+}
+
+interface VmQuestion {
+  readonly question: ArmQuestion;
+  readonly subscription: DemoSubscription;
+  readonly vm: DemoVm;
+  readonly verb: string | undefined;
+}
+
+function vmReply({ question, subscription, vm, verb }: VmQuestion): Reply {
+  const { method, operations, searchParams } = question;
+  const order = `${method} ${verb ?? ''}`;
+  if (order === 'POST start' || order === 'POST deallocate')
+    return operations.begin(order === 'POST start' ? 'start' : 'deallocate', subscription, vm);
+  if (order === 'GET instanceView') return { status: 200, body: instanceView(vm) };
+  const plain = virtualMachine(subscription.id, vm);
+  const expand = searchParams.get('$expand')?.toLowerCase() === 'instanceview';
+  if (order === 'GET ') return { status: 200, body: expand ? withInstanceView(plain, vm) : plain };
+  return refusal(405, 'MethodNotAllowed', `${method} is not what this demo can do with a VM.`);
+}
+
+interface ListQuestion {
+  readonly question: ArmQuestion;
+  readonly subscription: DemoSubscription;
+  readonly type: string;
+  readonly vms: readonly DemoVm[];
+  readonly isWithStates: boolean;
+}
+
+/** A page of a list. Pages count VMs: those without a public address leave a gap, as pages of Azure may be of any length. */
+function listReply({ question, subscription, type, vms, isWithStates }: ListQuestion): Reply {
+  const { request, base, pathname, searchParams } = question;
+  const from = Number(searchParams.get('$skiptoken') ?? 0);
+  const to = from + request.pageSize;
+  const page = vms.slice(from, to);
+  const resources = resourcesOf(type, subscription.id, page);
+  if (!resources) return refusal(404, 'InvalidResourceType', `The resource type '${type}' could not be found.`);
+  const value = isWithStates ? resources.map((one, index) => withInstanceView(one, page[index] as DemoVm)) : resources;
+  searchParams.set('$skiptoken', String(to));
+  const more = to < vms.length ? { nextLink: `${base}${pathname}?${searchParams}` } : {};
+  return { status: 200, body: { value, ...more } };
+}

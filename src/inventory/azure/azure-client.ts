@@ -1,0 +1,73 @@
+import type { TokenCredential } from '@azure/identity';
+import { type Client, type ClientOptions, getClient } from '@azure-rest/core-client';
+import type { Clock } from '../../domain/clock.ts';
+import { AppError } from '../../domain/errors.ts';
+import { describeRequest, refusalError } from './azure-errors.ts';
+import { retries, retryAfterOf } from './retries.ts';
+
+/** How to talk to one Resource Manager, for one piece of work. */
+export interface AzureAccess {
+  readonly credential: TokenCredential;
+  /** The URL of Resource Manager. */
+  readonly endpoint: string;
+  /** What its tokens are asked for. */
+  readonly scope: string;
+  readonly clock: Clock;
+  /** Milliseconds since 1970 by which all of it must be answered. */
+  readonly until: number;
+  /** Names of subscriptions by id, for messages. */
+  readonly names: ReadonlyMap<string, string>;
+  /** What is being waited for, for people. */
+  readonly say: (text: string) => void;
+}
+
+/** One client for everything of a run: one connection pool, one token. */
+export function azureClient(access: AzureAccess): Client {
+  return getClient(access.endpoint, access.credential, azureClientOptions(access));
+}
+
+/** The same behaviour for every client of the SDK. */
+export function azureClientOptions({ endpoint, scope, clock, until, names, say }: AzureAccess): ClientOptions {
+  return {
+    credentials: { scopes: [scope] },
+    userAgentOptions: { userAgentPrefix: 'azlin' },
+    // The SDK waits for as long as it is told to, and only when it is told: `retries` knows the deadline.
+    retryOptions: { maxRetries: 0 },
+    additionalPolicies: [
+      { position: 'perCall', policy: sameOrigin(endpoint) },
+      { position: 'perCall', policy: refusals(names) },
+      { position: 'perCall', policy: retries({ clock, until, say }) },
+    ],
+  };
+}
+
+export type Policy = NonNullable<ClientOptions['additionalPolicies']>[number]['policy'];
+
+/** The address of the next page comes from the reply; the token that goes with the request must not follow it elsewhere. */
+function sameOrigin(endpoint: string): Policy {
+  return {
+    name: 'azlinSameOrigin',
+    async sendRequest(request, next) {
+      const { origin } = new URL(request.url);
+      if (origin === new URL(endpoint).origin) return next(request);
+      throw new AppError('azure-failed', `A reply of ${endpoint} leads to another server, ${origin}: not followed`);
+    },
+  };
+}
+
+/** The SDK drops the body of a refused list, and with it Azure's reason: it is read here, after the retries. */
+function refusals(names: ReadonlyMap<string, string>): Policy {
+  return {
+    name: 'azlinRefusals',
+    async sendRequest(request, next) {
+      const response = await next(request);
+      if (response.status < 400) return response;
+      throw refusalError({
+        status: response.status,
+        body: response.bodyAsText ?? '',
+        doing: describeRequest(request.url, names),
+        retryAfter: retryAfterOf(response),
+      });
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { AppError, type ErrorCode } from '../../domain/errors.ts';
+import { count } from '../../domain/text.ts';
+import type { Vm } from '../../domain/vm.ts';
+import type { Fleet } from '../inventory.ts';
+import type { Listed } from './lists.ts';
+
+/** What one subscription, or one query, gave. */
+export interface Part {
+  readonly vms: readonly Vm[];
+  /** What Azure sent and azlin could not read. */
+  readonly warnings: readonly string[];
+  /** Why nothing of it is known. */
+  readonly failure: AppError | undefined;
+  readonly gaps: readonly Gap[];
+}
+
+/** Something that is missing from an answer. */
+export interface Gap {
+  readonly consequence: string;
+  readonly cause: AppError;
+}
+
+export function gapOf({ failure }: Listed<unknown>, consequence: string): readonly Gap[] {
+  return failure ? [{ consequence, cause: failure }] : [];
+}
+
+/** Refusals stay; anything else may be over in a minute. */
+const LASTING: readonly ErrorCode[] = ['azure-denied', 'usage'];
+
+/**
+ * All parts as one fleet. What failed is a warning while anything else is known, else the error. A resource group is in one subscription as a rule:
+ * that the others do not have it is no news.
+ */
+export function fleetOf(parts: readonly Part[], fetchedAt: number): Fleet {
+  const isSilent = ({ failure }: Part) => failure?.code === 'usage' && parts.some((part) => !part.failure);
+  const failures = parts.filter((part) => !isSilent(part)).flatMap(({ failure }) => failure ?? []);
+  const [first] = failures;
+  if (first && failures.length === parts.length) throw allFailed(failures, first);
+  const gaps = parts.flatMap((part) => part.gaps);
+  return {
+    vms: parts.flatMap((part) => part.vms),
+    warnings: [
+      ...failures.map(({ message, hint, code }) => (code === 'not-signed-in' ? `${message} (${hint})` : message)),
+      ...new Set(gaps.map(({ consequence, cause }) => `${consequence}: ${cause.message}`)),
+      ...firstOf(parts.flatMap((part) => part.warnings)),
+    ],
+    provisional: [...failures, ...gaps.map(({ cause }) => cause)].some(({ code }) => !LASTING.includes(code)),
+    fetchedAt,
+  };
+}
+
+const MOST_WARNINGS = 10;
+
+/** Enough of them to see what is wrong. */
+function firstOf(warnings: readonly string[]): readonly string[] {
+  const more = warnings.length - MOST_WARNINGS;
+  return more > 0 ? [...warnings.slice(0, MOST_WARNINGS), `and ${count(more, 'VM')} more like that`] : warnings;
+}
+
+function allFailed(failures: readonly AppError[], first: AppError): AppError {
+  const messages = [...new Set(failures.map(({ message }) => message))];
+  if (messages.length === 1) return first;
+  return new AppError(
+    first.code,
+    `Azure listed none of ${count(failures.length, 'subscription')}:${messages.map((one) => `\n  ${one}`).join('')}`,
+    { cause: first, hint: first.hint },
+  );
+}

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CloudName, cloudNamed } from '../../domain/cloud.ts';
+import { AppError } from '../../domain/errors.ts';
+
+export interface Subscription {
+  readonly id: string;
+  /** Undefined where nobody has told it. */
+  readonly name: string | undefined;
+}
+
+export interface AzureScope {
+  /** `all`: every one that the sign-in can see. */
+  readonly subscriptions: readonly Subscription[] | 'all';
+  /** The cloud that `az` uses the subscription in; undefined where az does not know it. */
+  readonly cloud: CloudName | undefined;
+}
+
+/** A subscription as `az login` remembers it. */
+export interface ProfileEntry extends Subscription {
+  readonly isDefault: boolean;
+  readonly environmentName: string | undefined;
+}
+
+/** Subscriptions from az's own profile; none where there is no az. */
+export async function azureProfile(azureConfigDirectory: string): Promise<readonly ProfileEntry[]> {
+  try {
+    const text = await readFile(join(azureConfigDirectory, 'azureProfile.json'), 'utf8');
+    // az writes a byte order mark.
+    const { subscriptions } = JSON.parse(text.replace(/^\ufeff/, '')) as { subscriptions?: readonly ProfileEntry[] };
+    return (subscriptions ?? []).filter(({ id }) => typeof id === 'string');
+  } catch {
+    return [];
+  }
+}
+
+/** The word that stands for every subscription. */
+const ALL = 'all';
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** What is asked: the wanted subscriptions by id or by the name that az knows, else the one that az has set. */
+export function azureScope(wanted: readonly string[], profile: readonly ProfileEntry[]): AzureScope {
+  const active = profile.find(({ isDefault }) => isDefault);
+  if (wanted.some((one) => one.toLowerCase() === ALL)) {
+    if (wanted.length === 1) return { subscriptions: 'all', cloud: cloudOf(active) };
+    throw new AppError('usage', `"${ALL}" stands for every subscription and comes alone, not in "${wanted.join(',')}"`);
+  }
+  const found = wanted.length > 0 ? wanted.map((one) => subscriptionNamed(one, profile)) : active ? [active] : [];
+  const [first] = found;
+  if (!first)
+    throw new AppError('not-signed-in', 'No Azure subscription is in scope', {
+      hint: 'az login   or set AZURE_SUBSCRIPTION_ID, or azure.subscriptions in config.toml; azlin demo needs no Azure',
+    });
+  const byId = new Map(found.map(({ id, name }) => [id.toLowerCase(), { id, name }]));
+  return { subscriptions: [...byId.values()], cloud: cloudOf(first) };
+}
+
+function subscriptionNamed(text: string, profile: readonly ProfileEntry[]): Partial<ProfileEntry> & Subscription {
+  const same = (one: string | undefined) => one?.toLowerCase() === text.toLowerCase();
+  const byId = profile.find(({ id }) => same(id));
+  if (byId) return byId;
+  if (ID.test(text)) return { id: text, name: undefined };
+  const [named, other] = profile.filter(({ name }) => same(name));
+  if (named && !other) return named;
+  throw new AppError(
+    'usage',
+    named
+      ? `Several subscriptions are named "${text}"`
+      : `"${text}" is no subscription id, and az knows none of that name`,
+    { hint: 'az account list --output table   shows names and ids' },
+  );
+}
+
+function cloudOf(entry: Partial<ProfileEntry> | undefined): CloudName | undefined {
+  return entry?.environmentName === undefined ? undefined : cloudNamed(entry.environmentName);
+}

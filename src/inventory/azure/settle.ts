@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { azurePlace, type CloudName } from '../../domain/cloud.ts';
+import type { AzureSettings } from './asking.ts';
+import type { CredentialKind } from './credential.ts';
+import { azureProfile, azureScope } from './scope.ts';
+
+/** What the user set. */
+export interface AzureWishes {
+  readonly subscriptions: readonly string[];
+  readonly resourceGroup: string | undefined;
+  readonly cloud: CloudName | undefined;
+  readonly resourceManager: string | undefined;
+  readonly credential: CredentialKind | 'any';
+  readonly azureDeadline: number;
+}
+
+/** The wishes, completed by what `az` knows of this user. Throws when no subscription is in scope. */
+export async function settleAzure(
+  wishes: AzureWishes,
+  environment: Readonly<Record<string, string | undefined>>,
+  home: string,
+): Promise<Omit<AzureSettings, 'clock' | 'progress' | 'trace'>> {
+  const { cloud: named, resourceManager, resourceGroup, credential, azureDeadline: deadline } = wishes;
+  const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
+  const { subscriptions, cloud: active } = azureScope(wishes.subscriptions, profile);
+  const place = azurePlace({ named, resourceManager, active });
+  return {
+    subscriptions,
+    resourceGroup,
+    endpoint: place.resourceManager,
+    scope: place.scope,
+    credential: {
+      only: credential === 'any' ? undefined : credential,
+      // The SDK knows the public one itself, unless AZURE_AUTHORITY_HOST names another.
+      authority: place.name === 'AzureCloud' ? undefined : place.authority,
+      clientId: environment['AZURE_CLIENT_ID'] || undefined,
+    },
+    deadline,
+  };
+}
