@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -42,6 +43,7 @@ export function startResourceManager(request: ResourceManagerRequest): Promise<L
   const requests: string[] = [];
   const faults = faultList();
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal);
   let url = '';
   const base = () => url;
   const running = { request, base, operations: longRunningOperations(clock, request.changePower, base) };

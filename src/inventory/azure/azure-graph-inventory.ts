@@ -6,7 +6,7 @@ import { joinAddresses } from './addresses.ts';
 import { type Asking, type AzureSettings, askAzure } from './asking.ts';
 import { graphQuery, readGraphVm, VISIBLE_SUBSCRIPTIONS } from './graph-query.ts';
 import { isRecord } from './json.ts';
-import { collect, type Listed, type Page, twice } from './lists.ts';
+import { collect, type Listed, type Page, whole } from './lists.ts';
 import { fleetOf, gapOf, type Part } from './parts.ts';
 import type { Subscription } from './scope.ts';
 
@@ -103,7 +103,7 @@ function rowsOf<T>({ asking, query, subscriptions }: GraphRequest, read: (raw: u
   const pageOf = async (at: string, signal: AbortSignal): Promise<Page> => {
     const options = { resultFormat: 'objectArray', $top: PAGE, ...(at === RESOURCES ? {} : { $skipToken: at }) };
     const body = { ...scope, query, options };
-    const reply = await twice(async () => {
+    const reply = await whole(async () => {
       const { body: answer } = await asking.client.pathUnchecked(RESOURCES).post({ body, abortSignal: signal });
       return answer as { data?: unknown; $skipToken?: unknown; resultTruncated?: unknown };
     });

@@ -74,15 +74,18 @@ async function pageAt(client: Client, at: string, signal: AbortSignal): Promise<
 }
 
 export function bodyAt(client: Client, at: string, signal: AbortSignal): Promise<unknown> {
-  return twice(async () => (await client.pathUnchecked(at).get({ abortSignal: signal })).body);
+  return whole(async () => (await client.pathUnchecked(at).get({ abortSignal: signal })).body);
 }
 
+const WHOLE_ATTEMPTS = 3;
+
 /** A reply that was cut on its way is no JSON; the next one may be whole. */
-export async function twice<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'PARSE_ERROR') throw error;
-    return ask();
+export async function whole<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'PARSE_ERROR' || attempt === WHOLE_ATTEMPTS) throw error;
+    }
   }
 }

@@ -1,0 +1,287 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Fault, refusal, throttled } from '../../src/demo/arm-faults.ts';
+import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
+import { recorded } from '../support/arm-fixtures.ts';
+import { realClock } from '../support/clock.ts';
+import { azlin, startFleet } from '../support/fleet.ts';
+import { openTerminal } from '../support/terminal.ts';
+
+const OTHER = '22222222-2222-3333-4444-555555555555';
+
+let fleet: DemoFleet;
+beforeAll(async () => {
+  fleet = await startFleet([
+    { name: 'one', sessions: [], stopped: true },
+    { name: 'two', sessions: [], stopped: true, privateOnly: true },
+    { name: 'far', sessions: [], stopped: true, subscription: OTHER },
+  ]);
+}, 60_000);
+afterEach(() => fleet.resourceManager.faults.clear());
+afterAll(() => fleet.close());
+
+const DEADLINE = 3;
+
+function home(config = ''): { AZLIN_HOME: string } {
+  const folder = mkdtempSync(join(fleet.directory, 'home-'));
+  writeFileSync(join(folder, 'config.toml'), `[azure]\ndeadline = "${DEADLINE}s"\n${config}`);
+  return { AZLIN_HOME: folder };
+}
+
+/** Both subscriptions with faults; whatever happens, the deadline must hold. */
+async function listWith(faults: readonly Fault[], ...args: string[]) {
+  for (const fault of faults) fleet.resourceManager.faults.add(fault);
+  const before = fleet.resourceManager.requests.length;
+  const started = realClock.now();
+  const line = ['list', '--all', '--no-sessions', '--subscription', `azlin demo,azlin demo 2`, ...args];
+  const { exitCode, stdout, stderr } = await azlin(fleet, line, { environment: home() });
+  const seconds = (realClock.now() - started) / 1_000;
+  const requests = fleet.resourceManager.requests.length - before;
+  return { exitCode, names: stdout.match(/^[a-z]+/gm) ?? [], stdout, stderr, seconds, requests };
+}
+
+const ALL = ['far', 'one', 'two'];
+const HERE = new RegExp(`/subscriptions/${DEMO_SUBSCRIPTION}/`);
+
+const HERE_PATH = `/subscriptions/${DEMO_SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachines`;
+
+describe('what passes is not noticed', () => {
+  test.each<[string, Fault]>([
+    ['429 with Retry-After', { match: /virtualMachines/, times: 2, reply: throttled(DEMO_SUBSCRIPTION, '1') }],
+    ['429 without Retry-After', { match: /virtualMachines/, times: 3, reply: throttled(DEMO_SUBSCRIPTION) }],
+    ['500', { match: /networkInterfaces/, times: 2, reply: { status: 500, body: recorded('err-500').body } }],
+    ['a reply of a proxy', { match: /publicIP/, times: 1, reply: { status: 503, body: '<html>' } }],
+    ['a cut connection', { match: /virtualMachines/, times: 2, cut: 'connection' }],
+    ['truncated JSON', { match: /networkInterfaces/, times: 1, cut: 'json' }],
+    ['a slow answer', { match: /virtualMachines/, times: 1, delay: 500 }],
+  ])('%s', async (_what, fault) => {
+    const { exitCode, names, stderr } = await listWith([fault]);
+    expect({ exitCode, names, stderr }).toEqual({ exitCode: 0, names: ALL, stderr: '' });
+  });
+
+  test('an empty page before the others, and an empty link after the last', async () => {
+    const first = {
+      match: /Compute\/virtualMachines\?(?!.*first)/,
+      edit: () => ({ value: [], nextLink: `${fleet.resourceManager.url}${HERE_PATH}?first=0&statusOnly=true` }),
+    };
+    const last = { match: /Compute\/virtualMachines/, edit: (page: object) => ({ nextLink: '', ...page }) };
+    const { exitCode, names, stderr } = await listWith([first, last], '--subscription', 'azlin demo');
+    expect({ exitCode, names, stderr }).toEqual({ exitCode: 0, names: ['one', 'two'], stderr: '' });
+  });
+});
+
+describe('one subscription that fails is a warning, the other is listed', () => {
+  test.each<[string, Fault, RegExp]>([
+    [
+      '429, for 20 minutes',
+      { match: HERE, reply: throttled(DEMO_SUBSCRIPTION, '1200') },
+      /SubscriptionRequestsThrottled: .*left alone for 20 min/,
+    ],
+    [
+      '429, again and again',
+      { match: HERE, reply: throttled(DEMO_SUBSCRIPTION, '0') },
+      /SubscriptionRequestsThrottled/,
+    ],
+    [
+      '403',
+      { match: HERE, reply: { status: 403, body: recorded('err-403-authorizationfailed-sub').body } },
+      /AuthorizationFailed: The client/,
+    ],
+    [
+      '500, and no end',
+      { match: HERE, reply: { status: 500, body: recorded('err-500').body } },
+      /MultipleErrorsOccurred/,
+    ],
+    ['a server that hangs', { match: HERE, delay: 60_000 }, /did not answer in 3 s|did not answer in 2\.\d s/],
+    ['a connection that is always cut', { match: HERE, cut: 'connection' }, /Cannot reach|cannot read/],
+    ['JSON that is always truncated', { match: HERE, cut: 'json' }, /sent what azlin cannot read/],
+    ['a reply without values', { match: HERE, edit: () => ({}) }, /a page of a list without values/],
+    [
+      'a page that leads back',
+      {
+        match: HERE,
+        edit: () => ({
+          value: [],
+          nextLink: `${fleet.resourceManager.url}/subscriptions/${DEMO_SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachines`,
+        }),
+      },
+      /leads back to itself/,
+    ],
+    [
+      'a sign-in for another tenant',
+      { match: HERE, reply: { status: 401, body: recorded('err-401-wrongtenant').body } },
+      /\(az login --tenant 88d52eb9-4040-4847-b7f2-0d5eeef9cf39\)/,
+    ],
+  ])('%s', async (_what, fault, expected) => {
+    const { exitCode, names, stderr, seconds } = await listWith([fault]);
+    expect({ exitCode, names, stderr }).toEqual({
+      exitCode: 0,
+      names: ['far'],
+      stderr: expect.stringMatching(expected),
+    });
+    expect(stderr).toMatch(/^warning: /);
+    expect(seconds).toBeLessThan(DEADLINE + 2);
+  });
+});
+
+describe('a list that fails costs its part', () => {
+  test.each<[string, Fault, RegExp, RegExp]>([
+    [
+      'interfaces',
+      { match: /networkInterfaces/, reply: throttled(DEMO_SUBSCRIPTION, '60') },
+      /private addresses are unknown: Cannot list the network interfaces/,
+      /^one +- +Deallocated +-$/m,
+    ],
+    [
+      'public addresses',
+      { match: /publicIPAddresses/, reply: refusal(403, 'AuthorizationFailed', 'no') },
+      /public addresses are unknown: Cannot list the public IP addresses/,
+      /^one +- +Deallocated +127\./m,
+    ],
+    [
+      'states',
+      { match: /statusOnly/, delay: 60_000 },
+      /power states are unknown: .*did not answer/,
+      /^one +- +Unknown +127\./m,
+    ],
+  ])('%s', async (_what, fault, warning, row) => {
+    const { exitCode, names, stdout, stderr } = await listWith([fault]);
+    expect({ exitCode, names }).toEqual({ exitCode: 0, names: ALL });
+    expect(stderr).toMatch(warning);
+    expect(stdout).toMatch(row);
+  });
+
+  test('a later page: what came before it is shown, and that there is more', async () => {
+    const later = { match: /virtualMachines.*skiptoken/, reply: throttled(DEMO_SUBSCRIPTION, '60') };
+    const edit = ({ value }: { value: unknown[] }) => ({
+      value,
+      nextLink: `${fleet.resourceManager.url}${HERE_PATH}?%24skiptoken=2`,
+    });
+    const { exitCode, names, stderr } = await listWith(
+      [later, { match: /Compute\/virtualMachines/, edit }],
+      '--subscription',
+      'azlin demo',
+    );
+    expect({ exitCode, names }).toEqual({ exitCode: 0, names: ['one', 'two'] });
+    expect(stderr).toMatch(/^warning: only 2 VMs of a list are known: Cannot list the virtual machines.*Throttled/m);
+  });
+
+  test('a VM that makes no sense costs that VM a warning, not the list', async () => {
+    const spoil = (vm: { name: string }): unknown[] =>
+      vm.name === 'one' ? [{ ...vm, properties: { networkProfile: 5 } }, null, { zones: 3 }] : [vm];
+    const edit = ({ value }: { value: { name: string }[] }) => ({ value: value.flatMap(spoil) });
+    const { exitCode, names, stderr } = await listWith([{ match: /Compute\/virtualMachines/, edit }]);
+    expect({ exitCode, names }).toEqual({ exitCode: 0, names: ALL });
+    expect(stderr).toMatch(/^warning: Azure sent a VM "one" whose networkProfile azlin cannot read/m);
+    expect(stderr).toMatch(/^warning: Azure sent a VM without a name; it is left out/m);
+  });
+});
+
+describe('all failing is an error', () => {
+  test.each<[string, Fault, number, RegExp]>([
+    [
+      '429',
+      { match: /./, reply: throttled(DEMO_SUBSCRIPTION, '1200') },
+      7,
+      /Throttled.*\nhint: Azure limits how often it may be asked/s,
+    ],
+    [
+      '403',
+      { match: /./, reply: refusal(403, 'AuthorizationFailed', 'no') },
+      5,
+      /AuthorizationFailed.*\nhint: .*Reader/s,
+    ],
+    ['500', { match: /./, reply: refusal(500, 'InternalServerError', 'oops') }, 7, /InternalServerError: oops/],
+    ['a server that hangs', { match: /./, delay: 60_000 }, 7, /did not answer in/],
+    ['cut connections', { match: /./, cut: 'connection' }, 7, /Azure/],
+    ['truncated JSON', { match: /./, cut: 'json' }, 7, /sent what azlin cannot read/],
+  ])('%s', async (_what, fault, exitCode, expected) => {
+    for (const source of ['azure', 'resource-graph']) {
+      const { stderr, seconds, ...rest } = await listWith([fault], '--inventory', source);
+      expect({ source, ...rest }).toMatchObject({ source, exitCode, stdout: '' });
+      expect(stderr).toMatch(expected);
+      expect(stderr).toMatch(/^hint: /m);
+      expect(stderr.match(/^error:/gm)).toHaveLength(1);
+      expect(seconds).toBeLessThan(DEADLINE + 2);
+      fleet.resourceManager.faults.clear();
+    }
+  });
+});
+
+describe('Resource Graph', () => {
+  test('limited: asked again when its count starts anew', async () => {
+    const { status, headers, body } = recorded('err-429-arg-ratelimiting');
+    const reply = { status, body, headers: { ...headers, 'x-ms-user-quota-resets-after': '00:00:01' } };
+    const { exitCode, names, stderr } = await listWith(
+      [{ match: /ResourceGraph/, times: 1, reply }],
+      '--inventory',
+      'resource-graph',
+    );
+    expect({ exitCode, names, stderr }).toEqual({ exitCode: 0, names: ALL, stderr: '' });
+  });
+
+  test('limited for longer than there is time', async () => {
+    const { status, headers, body } = recorded('err-429-arg-ratelimiting');
+    const { exitCode, stderr } = await listWith(
+      [{ match: /ResourceGraph/, reply: { status, headers, body } }],
+      '--inventory',
+      'resource-graph',
+    );
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 7,
+      stderr: expect.stringMatching(/Cannot query Azure Resource Graph: RateLimiting: .*left alone for 5 s/),
+    });
+  });
+
+  test('an answer that is cut short is no whole answer', async () => {
+    const edit = (body: object) => ({ ...body, resultTruncated: 'true' });
+    const { exitCode, stderr } = await listWith([{ match: /ResourceGraph/, edit }], '--inventory', 'resource-graph');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 7, stderr: expect.stringContaining('cut its answer short') });
+  });
+
+  test.each(['arg-2024-04-01-ResourcesFirstPageQuery', 'arg-2024-04-01-ResourcesPropertiesQuery'])(
+    'rows of another query harm nobody: %s',
+    async (name) => {
+      const { body } = recorded(name) as { body: object };
+      const { exitCode, stderr } = await listWith(
+        [{ match: /ResourceGraph/, edit: () => ({ ...body, $skipToken: '' }) }],
+        '--inventory',
+        'resource-graph',
+      );
+      expect(exitCode).not.toBe(1);
+      expect(stderr).not.toContain('bug');
+    },
+  );
+});
+
+describe('on a terminal', () => {
+  test('a wait is shown after a second, and gone afterwards', async () => {
+    fleet.resourceManager.faults.add({ match: /networkInterfaces/, times: 1, delay: 2_500 });
+    const terminal = await openTerminal({ ...fleet.environment, ...home() });
+    try {
+      await terminal.type('clear; azlin list --all --no-sessions\n');
+      await terminal.shows(/^Listing VMs: 2 so far \(1 s\)$/m);
+      const screen = await terminal.shows(/^two .*\n+local\$/m);
+      expect(screen).not.toContain('Listing');
+      expect(screen.split('\n')[0]).toMatch(/^HOSTNAME/);
+    } finally {
+      await terminal.close();
+    }
+  });
+
+  test('Ctrl-C during a wait that Azure asked for ends at once', async () => {
+    fleet.resourceManager.faults.add({ match: /virtualMachines/, reply: throttled(DEMO_SUBSCRIPTION, '2') });
+    const terminal = await openTerminal({ ...fleet.environment, ...home() });
+    try {
+      await terminal.type('azlin list --no-sessions; echo "code $?"\n');
+      await terminal.shows(/Azure limits requests; again in 2 s \(1 s\)/);
+      await terminal.press('C-c');
+      const screen = await terminal.shows(/code 130/);
+      expect(screen).toMatch(/^error: Interrupted/m);
+      expect(screen).not.toMatch(/limits requests/);
+    } finally {
+      await terminal.close();
+    }
+  });
+});
