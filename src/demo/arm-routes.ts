@@ -5,6 +5,7 @@ import {
   type DemoSubscription,
   type DemoVm,
   instanceView,
+  type Resource,
   resourcesOf,
   virtualMachine,
   withInstanceView,
@@ -62,11 +63,18 @@ function resourceReply(question: ArmQuestion, subscription: DemoSubscription, re
     return refusal(404, 'ResourceGroupNotFound', `Resource group '${group}' could not be found.`);
   if (name !== undefined && /^Microsoft\.Compute\/virtualMachines$/i.test(type)) {
     const vm = vms.find((one) => one.name.toLowerCase() === name.toLowerCase());
-    if (vm) return vmReply({ question, subscription, vm, verb });
-    return refusal(404, 'ResourceNotFound', `The Resource 'Microsoft.Compute/virtualMachines/${name}' was not found.`);
+    return vm ? vmReply({ question, subscription, vm, verb }) : namedReply([], type, name);
   }
+  if (name !== undefined) return namedReply(resourcesOf(type, subscription.id, vms) ?? [], type, name);
   const isWithStates = group === undefined && question.searchParams.get('statusOnly') === 'true';
   return listReply({ question, subscription, type, vms, isWithStates });
+}
+
+function namedReply(resources: readonly Resource[], type: string, name: string): Reply {
+  const found = resources.find((one) => String(one['name']).toLowerCase() === name.toLowerCase());
+  return found
+    ? { status: 200, body: found }
+    : refusal(404, 'ResourceNotFound', `The Resource '${type}/${name}' was not found.`);
 }
 
 interface VmQuestion {

@@ -22,7 +22,8 @@ export interface TokenQuestion {
 
 /** Where applications sign in, as an AD FS does it: it needs nobody on the internet to vouch for it. */
 export function tokenReply({ pathname, body, authority, token, principals }: TokenQuestion): Reply {
-  if (pathname.endsWith('/.well-known/openid-configuration'))
+  // `az` names the tenant once more.
+  if (/^\/adfs(\/adfs)?\/\.well-known\/openid-configuration$/.test(pathname))
     return {
       status: 200,
       body: {
@@ -32,7 +33,7 @@ export function tokenReply({ pathname, body, authority, token, principals }: Tok
         jwks_uri: `${authority}/discovery/keys`,
       },
     };
-  if (!pathname.endsWith('/oauth2/token')) return refusal(404, 'NotFound', 'There is nothing here.');
+  if (pathname !== '/adfs/oauth2/token') return refusal(404, 'NotFound', 'There is nothing here.');
   const form = new URLSearchParams(body);
   const principal = principals.find(({ clientId }) => clientId === form.get('client_id'));
   if (!principal)

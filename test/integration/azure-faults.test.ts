@@ -1,11 +1,10 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fault, refusal, throttled } from '../../src/demo/arm-faults.ts';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { recorded } from '../support/arm-fixtures.ts';
 import { realClock } from '../support/clock.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
+import { freshHome } from '../support/fresh-home.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 const OTHER = '22222222-2222-3333-4444-555555555555';
@@ -23,11 +22,7 @@ afterAll(() => fleet.close());
 
 const DEADLINE = 3;
 
-function home(config = ''): { AZLIN_HOME: string } {
-  const folder = mkdtempSync(join(fleet.directory, 'home-'));
-  writeFileSync(join(folder, 'config.toml'), `[azure]\ndeadline = "${DEADLINE}s"\n${config}`);
-  return { AZLIN_HOME: folder };
-}
+const home = () => freshHome(fleet, `[azure]\ndeadline = "${DEADLINE}s"\n`);
 
 /** Both subscriptions with faults; whatever happens, the deadline must hold. */
 async function listWith(faults: readonly Fault[], ...args: string[]) {

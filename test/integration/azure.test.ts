@@ -1,9 +1,10 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { throttled } from '../../src/demo/arm-faults.ts';
 import { CLOSED_SUBSCRIPTION, DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
+import { freshHome as freshHomeOf, withAz as withAzOf } from '../support/fresh-home.ts';
 import { until } from '../support/until.ts';
 
 const SECOND_SUBSCRIPTION = '22222222-2222-3333-4444-555555555555';
@@ -20,19 +21,8 @@ beforeAll(async () => {
 afterEach(() => fleet.resourceManager.faults.clear());
 afterAll(() => fleet.close());
 
-function freshHome(config = ''): { AZLIN_HOME: string } {
-  const home = mkdtempSync(join(fleet.directory, 'home-'));
-  writeFileSync(join(home, 'config.toml'), config);
-  return { AZLIN_HOME: home };
-}
-
-/** A PATH whose `az` is the given script. */
-function withAz(script: string): { PATH: string } {
-  const bin = mkdtempSync(join(fleet.directory, 'bin-'));
-  writeFileSync(join(bin, 'az'), `#!/bin/sh\n${script}\n`);
-  chmodSync(join(bin, 'az'), 0o755);
-  return { PATH: `${bin}:${fleet.environment['PATH']}` };
-}
+const freshHome = (config = '') => freshHomeOf(fleet, config);
+const withAz = (script: string) => withAzOf(fleet, script);
 
 const list = (environment: Record<string, string>, ...args: string[]) =>
   azlin(fleet, ['list', '--no-sessions', ...args], { environment });

@@ -1,17 +1,28 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type DemoFleet, type DemoMachine, startDemoFleet } from '../../src/demo/demo-fleet.ts';
+import type { ServicePrincipal } from '../../src/demo/local-authority.ts';
 import { ensureTools } from '../../src/demo/tools.ts';
 import { realClock } from './clock.ts';
 
 /** The built CLI, as users run it. */
 export const CLI = fileURLToPath(new URL('../../dist/azlin.js', import.meta.url));
 
-export async function startFleet(machines?: readonly DemoMachine[]): Promise<DemoFleet> {
+export async function startFleet(
+  machines?: readonly DemoMachine[],
+  principals?: readonly ServicePrincipal[],
+): Promise<DemoFleet> {
   const tools = await ensureTools(process.env, () => {});
   const cli = [process.execPath, CLI];
   const environment = { ...process.env, NODE_OPTIONS: undefined };
-  return startDemoFleet({ clock: realClock, tools, environment, cli, ...(machines ? { machines } : {}) });
+  return startDemoFleet({
+    clock: realClock,
+    tools,
+    environment,
+    cli,
+    ...(machines ? { machines } : {}),
+    ...(principals ? { principals } : {}),
+  });
 }
 
 export interface Finished {

@@ -17,6 +17,8 @@ export interface CredentialSettings {
   readonly only: CredentialKind | undefined;
   /** URL of where to sign in; undefined leaves it to the SDK, which reads AZURE_AUTHORITY_HOST. */
   readonly authority: string | undefined;
+  /** Where to sign in anew, for the hint. */
+  readonly tenant: string | undefined;
   /** Which of several managed identities. */
   readonly clientId: string | undefined;
 }
@@ -52,7 +54,7 @@ export function azureCredential(settings: CredentialSettings): TokenCredential {
           if (working || (error as Error).name !== 'CredentialUnavailableError') break;
         }
       }
-      throw signInError(tried);
+      throw signInError(tried, settings.tenant);
     },
   };
 }
@@ -75,10 +77,10 @@ function credentialOf(kind: CredentialKind, { only, authority, clientId }: Crede
   }
 }
 
-function signInError(tried: readonly Attempt[]): AppError {
+function signInError(tried: readonly Attempt[], tenant: string | undefined): AppError {
   const lines = tried.map(({ kind, reason }) => `\n  ${kind}: ${shorten(plainReason(reason), 240)}`);
   return new AppError('not-signed-in', `Not signed in to Azure. What was tried:${lines.join('')}`, {
-    hint: hintFor(tried),
+    hint: hintFor(tried, tenant),
   });
 }
 
@@ -90,9 +92,10 @@ function plainReason(reason: string): string {
     .trim();
 }
 
-function hintFor(tried: readonly Attempt[]): string {
+function hintFor(tried: readonly Attempt[], tenant: string | undefined): string {
   const cli = tried.find(({ kind }) => kind === 'cli');
-  if (cli) return loginHint(cli.reason);
+  // The SDK keeps what az said about the tenant to itself.
+  if (cli) return tenant === undefined ? loginHint(cli.reason) : `az login --tenant ${tenant}`;
   switch (tried.at(-1)?.kind) {
     case 'environment':
       return 'check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or unset them';

@@ -14,12 +14,15 @@ export interface AzureScope {
   readonly subscriptions: readonly Subscription[] | 'all';
   /** The cloud that `az` uses the subscription in; undefined where az does not know it. */
   readonly cloud: CloudName | undefined;
+  /** The tenant of the first of them, as az knows it: where to sign in anew. */
+  readonly tenant: string | undefined;
 }
 
 /** A subscription as `az login` remembers it. */
 export interface ProfileEntry extends Subscription {
   readonly isDefault: boolean;
   readonly environmentName: string | undefined;
+  readonly tenantId: string | undefined;
 }
 
 /** Subscriptions from az's own profile; none where there is no az. */
@@ -42,20 +45,24 @@ const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function azureScope(wanted: readonly string[], profile: readonly ProfileEntry[]): AzureScope {
   const active = profile.find(({ isDefault }) => isDefault);
   if (wanted.some((one) => one.toLowerCase() === ALL)) {
-    if (wanted.length === 1) return { subscriptions: 'all', cloud: cloudOf(active) };
+    if (wanted.length === 1) return { subscriptions: 'all', cloud: cloudOf(active), tenant: active?.tenantId };
     throw new AppError('usage', `"${ALL}" stands for every subscription and comes alone, not in "${wanted.join(',')}"`);
   }
-  const found = wanted.length > 0 ? wanted.map((one) => subscriptionNamed(one, profile)) : active ? [active] : [];
+  const found: readonly Known[] =
+    wanted.length > 0 ? wanted.map((one) => subscriptionNamed(one, profile)) : active ? [active] : [];
   const [first] = found;
   if (!first)
     throw new AppError('not-signed-in', 'No Azure subscription is in scope', {
       hint: 'az login   or set AZURE_SUBSCRIPTION_ID, or azure.subscriptions in config.toml; azlin demo needs no Azure',
     });
   const byId = new Map(found.map(({ id, name }) => [id.toLowerCase(), { id, name }]));
-  return { subscriptions: [...byId.values()], cloud: cloudOf(first) };
+  return { subscriptions: [...byId.values()], cloud: cloudOf(first), tenant: first.tenantId };
 }
 
-function subscriptionNamed(text: string, profile: readonly ProfileEntry[]): Partial<ProfileEntry> & Subscription {
+/** Of a subscription that az does not know there is but the id. */
+type Known = Subscription & Partial<ProfileEntry>;
+
+function subscriptionNamed(text: string, profile: readonly ProfileEntry[]): Known {
   const same = (one: string | undefined) => one?.toLowerCase() === text.toLowerCase();
   const byId = profile.find(({ id }) => same(id));
   if (byId) return byId;

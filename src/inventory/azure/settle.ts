@@ -22,7 +22,7 @@ export async function settleAzure(
 ): Promise<Omit<AzureSettings, 'clock' | 'progress' | 'trace'>> {
   const { cloud: named, resourceManager, resourceGroup, credential, azureDeadline: deadline } = wishes;
   const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
-  const { subscriptions, cloud: active } = azureScope(wishes.subscriptions, profile);
+  const { subscriptions, cloud: active, tenant } = azureScope(wishes.subscriptions, profile);
   const place = azurePlace({ named, resourceManager, active });
   return {
     subscriptions,
@@ -33,6 +33,7 @@ export async function settleAzure(
       only: credential === 'any' ? undefined : credential,
       // The SDK knows the public one itself, unless AZURE_AUTHORITY_HOST names another.
       authority: place.name === 'AzureCloud' ? undefined : place.authority,
+      tenant,
       clientId: environment['AZURE_CLIENT_ID'] || undefined,
     },
     deadline,
