@@ -104,10 +104,13 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     const changePower: ChangePower = async (verb, { vmId }) => {
       const index = machines.findIndex((_, at) => vmIdOf(at) === vmId);
       const machine = machines[index] as DemoMachine;
-      started.get(folderOf(machine))?.stop();
-      started.delete(folderOf(machine));
-      // As on any machine, what ran before is gone.
-      if (verb === 'start') await start(machine, index, []);
+      const running = started.get(folderOf(machine));
+      // As on any machine, what ran before is gone; to start one that runs changes nothing.
+      if (verb === 'start' && !running) await start(machine, index, []);
+      if (verb === 'deallocate' && running) {
+        running.stop();
+        started.delete(folderOf(machine));
+      }
       return describe(machine, index);
     };
     const { key, certificate } = await loopbackCertificate(clock.now());

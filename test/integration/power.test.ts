@@ -1,0 +1,284 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { refusal, throttled } from '../../src/demo/arm-faults.ts';
+import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
+import { azlin, startFleet } from '../support/fleet.ts';
+import { freshHome } from '../support/fresh-home.ts';
+import { machineRun } from '../support/machine.ts';
+import { openTerminal, type RealTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+let fleet: DemoFleet;
+let home: { readonly AZLIN_HOME: string };
+beforeAll(async () => {
+  fleet = await startFleet([
+    { name: 'up', sessions: ['dev', 'main'] },
+    { name: 'down', sessions: ['lost'], stopped: true },
+    { name: 'other', sessions: [], stopped: true },
+    { name: 'twin', sessions: [], stopped: true, directory: 'twin-a', resourceGroup: 'rg-a' },
+    { name: 'twin', sessions: [], stopped: true, directory: 'twin-b', resourceGroup: 'rg-b' },
+  ]);
+  home = freshHome(fleet);
+}, 60_000);
+afterEach(() => fleet.resourceManager.faults.clear());
+afterAll(() => fleet.close());
+
+const run = (...args: string[]) => azlin(fleet, args, { environment: home });
+const statusOf = async (name: string) =>
+  JSON.parse((await run('status', name, '--refresh', '--format', 'json')).stdout).status;
+const terminalOn = async (work: (terminal: RealTerminal) => Promise<void>) => {
+  const terminal = await openTerminal({ ...fleet.environment, ...home }, 90, 24);
+  try {
+    await work(terminal);
+  } finally {
+    await terminal.close();
+  }
+};
+
+describe('start and stop', () => {
+  test('one VM: there and back, and what was cached is forgotten', async () => {
+    await run('list', '--no-sessions');
+    expect(await run('start', 'down')).toEqual(
+      expect.objectContaining({
+        exitCode: 0,
+        stdout: expect.stringMatching(/^down: Running \(127\.[\d.]+\)\n$/),
+        stderr: '',
+      }),
+    );
+    expect((await run('exec', 'down', 'echo up')).stdout).toBe('up\n');
+    expect((await run('list', '--host', 'down')).stdout).toMatch(/^down +azlin +Running/m);
+    expect(await run('stop', 'DOWN', '--yes')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^down: Deallocated/),
+    });
+    expect((await run('list', '--all', '--no-sessions', '--host', 'down')).stdout).toMatch(/^down +- +Deallocated/m);
+  });
+
+  test('several at once; one that Azure cannot start does not hold up the others', async () => {
+    fleet.resourceManager.faults.add({
+      match: /POST .*\/virtualMachines\/other\/start/i,
+      reply: refusal(
+        409,
+        'AllocationFailed',
+        'We do not have sufficient capacity for the requested VM size in this region.',
+      ),
+    });
+    const { exitCode, stdout, stderr } = await run('start', 'down', 'other', 'up');
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 7,
+      stdout: expect.stringMatching(/^down: Running .*\nup: Running .*\n$/),
+    });
+    expect(stderr).toMatch(/^error: Cannot start the VM "other": AllocationFailed: We do not have sufficient capacity/);
+    expect(await statusOf('other')).toBe('Deallocated');
+    await run('stop', 'down', '--yes');
+  });
+
+  test('an operation that fails later, and one that is throttled on its way', async () => {
+    const failed = {
+      status: 'Failed',
+      error: { code: 'OverconstrainedAllocationRequest', message: 'No zone has room.' },
+    };
+    fleet.resourceManager.faults.add({ match: /GET .*\/operations\//, reply: { status: 200, body: failed } });
+    expect(await run('start', 'down')).toMatchObject({
+      exitCode: 7,
+      stderr: expect.stringMatching(
+        /^error: Azure could not start the VM "down": OverconstrainedAllocationRequest. No zone has room/,
+      ),
+    });
+    fleet.resourceManager.faults.clear();
+    for (const match of [/POST .*\/start/, /GET .*\/operations\//])
+      fleet.resourceManager.faults.add({ match, times: 2, reply: throttled(DEMO_SUBSCRIPTION, '1') });
+    expect(await run('start', 'down')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^down: Running/) });
+    await run('stop', 'down', '--yes');
+  });
+
+  test('not allowed: the role that it needs', async () => {
+    fleet.resourceManager.faults.add({ match: /POST/, reply: refusal(403, 'AuthorizationFailed', 'no') });
+    expect(await run('stop', 'up', '--yes')).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringMatching(
+        /Cannot stop the VM "up": AuthorizationFailed: no\nhint: .*Virtual Machine Contributor/,
+      ),
+    });
+  });
+
+  test('a deadline', async () => {
+    fleet.resourceManager.faults.add({
+      match: /GET .*\/operations\//,
+      reply: { status: 200, body: { status: 'InProgress' } },
+    });
+    const environment = freshHome(fleet, '[azure]\npower_deadline = "2s"\n');
+    expect(await azlin(fleet, ['start', 'other'], { environment })).toMatchObject({
+      exitCode: 7,
+      stderr: expect.stringMatching(
+        /Azure did not start the VM "other" within 2 s; it may still do so\nhint: azlin status other --refresh/,
+      ),
+    });
+    fleet.resourceManager.faults.clear();
+    await until('it to run', async () => (await statusOf('other')) === 'Running');
+    await run('stop', 'other', '--yes');
+  });
+
+  test.each([
+    [['start', 'nosuch'], 3, /No VM is named "nosuch"/],
+    [['start', 'up', 'dwn'], 3, /No VM is named "dwn"\nDid you mean:\n {2}down/],
+    [['stop', 'twin', '--yes'], 4, /Ambiguous VM name "twin"[\s\S]*rg-a\/twin/],
+    [['stop', 'up:dev', '--yes'], 2, /"up:dev" does not name a VM\nhint: name the VM alone: up/],
+    [['start', '10.0.0.4'], 2, /is an address; a VM is wanted here/],
+    [['stop', 'up'], 2, /must be confirmed, and there is no terminal to ask on\nhint: azlin stop up --yes/],
+    [['start'], 2, /Something is missing: azlin start <host\.\.>/],
+  ])('%j is refused before anything happens', async (args, exitCode, stderr) => {
+    const before = fleet.resourceManager.requests.length;
+    expect(await run(...args)).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(stderr) });
+    expect(fleet.resourceManager.requests.slice(before).filter((request) => request.startsWith('POST'))).toEqual([]);
+  });
+
+  test('JSON, and a VM of a resource group', async () => {
+    const { stdout } = await run('start', 'rg-b/twin', '--format', 'json');
+    expect(JSON.parse(stdout)).toMatchObject([{ hostname: 'rg-b/twin', status: 'Running', resourceGroup: 'rg-b' }]);
+    await run('stop', 'rg-b/twin', '--yes');
+  });
+
+  test('on a terminal stop says what would end, and asks; no is what Enter means', async () => {
+    await terminalOn(async (terminal) => {
+      await terminal.type('azlin stop up; echo "code $?"\n');
+      await terminal.shows(/^up: 2 sessions$[\s\S]*Stop and deallocate "up"\?/m);
+      await terminal.press('Enter');
+      await terminal.shows(/error: Nothing was stopped\n[\s\S]*code 2/);
+      expect(await statusOf('up')).toBe('Running');
+    });
+  });
+
+  test('progress on a terminal, gone afterwards', async () => {
+    await terminalOn(async (terminal) => {
+      await terminal.type('clear; azlin start other\n');
+      await terminal.shows(/^Starting other \(1 s\)$/m);
+      const screen = await terminal.shows(/^other: Running/m);
+      expect(screen).not.toContain('Starting');
+    });
+    await run('stop', 'other', '--yes');
+  });
+});
+
+describe('a VM that is stopped and wanted', () => {
+  test('without a terminal: the way out', async () => {
+    for (const line of [
+      ['connect', 'down'],
+      ['exec', 'down', 'true'],
+      ['ssh', 'down'],
+    ])
+      expect((await run(...line)).stderr).toMatch(
+        /^error: Cannot connect to "down": the VM is deallocated\nhint: azlin start down +starts it; --start does that/,
+      );
+  });
+
+  test('--start starts it, waits for SSH and goes on', async () => {
+    expect(await run('exec', '--start', 'down:new', '--create', 'true')).toMatchObject({ exitCode: 255 });
+    expect(await run('exec', '--start', '--create', 'down:new', 'tmux display-message -p "#S"')).toMatchObject({
+      exitCode: 0,
+      stdout: 'new\n',
+    });
+    expect(await statusOf('down')).toBe('Running');
+    await run('stop', 'down', '--yes');
+    expect(await run('ssh', 'down', '--start', '--detach')).toMatchObject({
+      exitCode: 0,
+      stdout: 'Created session "azlin" on down\n',
+    });
+    await run('stop', 'down', '--yes');
+  });
+
+  test('connect asks on a terminal, waits with progress, and attaches', async () => {
+    await terminalOn(async (terminal) => {
+      await terminal.type('clear; azlin connect down\n');
+      await terminal.shows(/"down" is deallocated\. Start it\?/);
+      await terminal.type('y');
+      await terminal.press('Enter');
+      await terminal.shows(/^Starting down \(1 s\)$/m);
+      await terminal.shows(/\[azlin\] 0:/);
+      await terminal.press('C-b', 'd');
+      await terminal.shows(/\[detached \(from session azlin\)\]/);
+    });
+    await run('stop', 'down', '--yes');
+  }, 60_000);
+
+  test('connect: no means no', async () => {
+    await terminalOn(async (terminal) => {
+      await terminal.type('azlin connect down; echo "code $?"\n');
+      await terminal.shows(/Start it\?/);
+      await terminal.press('Enter');
+      await terminal.shows(/Cannot connect to "down": the VM is deallocated[\s\S]*code 7/);
+    });
+    expect(await statusOf('down')).toBe('Deallocated');
+  });
+});
+
+describe('status', () => {
+  test('a VM, its sessions and who is attached', async () => {
+    await terminalOn(async (terminal) => {
+      await terminal.type('azlin connect up:dev\n');
+      await terminal.shows(/\[dev\] 0:/);
+      const { stdout } = await run('status', 'up');
+      expect(stdout).toMatch(/^up\n {2}status +Running\n {2}size +Standard_D2s_v5\n {2}region +westeurope\n/);
+      expect(stdout).toMatch(/^ {2}sessions +2$/m);
+      expect(stdout).toMatch(
+        /^SESSION +WINDOWS +CLIENT +IDLE +SIZE\ndev +1 +\/dev\/pts\/\d+ +\d+ s +90x24\nmain +1 +- +- +-$/m,
+      );
+      const status = JSON.parse((await run('status', 'up:dev', '--format', 'json')).stdout);
+      expect(status).toMatchObject({
+        hostname: 'up',
+        status: 'Running',
+        probe: 'ok',
+        ageSeconds: expect.any(Number),
+        sessions: [
+          {
+            session: 'dev',
+            clients: [{ client: expect.stringMatching(/pts/), idleSeconds: expect.any(Number), columns: 90 }],
+          },
+        ],
+      });
+      await terminal.press('C-b', 'd');
+    });
+  });
+
+  test('a name that only one VM has, a friendly name, an address, a session that is not there', async () => {
+    await machineRun(fleet, 'up', ['tmux', 'set-option', '-t', 'main', '@azlin-name', 'team-a']);
+    expect((await run('status', 'team-a')).stdout).toMatch(/^main +team-a +1 /m);
+    const { address, port } = fleet.machines.get('up') as { address: string; port: number };
+    const direct = await run('status', address, '--port', String(port), '--user', fleet.machines.get('up')?.user ?? '');
+    expect(direct.stdout).toMatch(new RegExp(`^${address}\n {2}address +${address}\n {2}sessions +2\n`));
+    expect(await run('status', 'up:nosuch')).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringContaining('No session named "nosuch" on "up"'),
+    });
+  });
+
+  test('a stopped VM', async () => {
+    expect(await run('status', 'down')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^ {2}status +Deallocated$[\s\S]*^ {2}sessions +none: the VM is deallocated$/m),
+    });
+  });
+
+  test('a VM that does not answer', async () => {
+    const { exitCode, stdout } = await run('status', 'up', '--port', '1');
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^ {2}sessions +unknown: Cannot connect to .*connection refused$/m),
+    });
+  });
+
+  test('every VM in scope, stopped ones too', async () => {
+    const { stdout } = await run('status');
+    expect(stdout).toMatch(/^HOSTNAME +STATUS +SIZE +REGION +IP +SESSIONS +CLIENTS$/m);
+    expect(stdout).toMatch(/^up +Running +Standard_D2s_v5 +westeurope +127[\d.]+ +2 +0$/m);
+    expect(stdout).toMatch(/^rg-a\/twin +Deallocated .* - +-$/m);
+  });
+
+  test('old data is as old as it says, and is not believed when it explains a failure', async () => {
+    const environment = freshHome(fleet);
+    await azlin(fleet, ['list'], { environment });
+    await run('start', 'other');
+    const { stdout } = await azlin(fleet, ['status', 'other'], { environment });
+    expect(stdout).toMatch(/^ {2}status +Running$[\s\S]*^ {2}data +asked just now$/m);
+    await run('stop', 'other', '--yes');
+  });
+});
