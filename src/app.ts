@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
@@ -10,6 +9,7 @@ import type { Vm } from './domain/vm.ts';
 import type { AzureSettings } from './inventory/azure/asking.ts';
 import { cachedInventory, forgetInventories } from './inventory/cached-inventory.ts';
 import type { Inventory } from './inventory/inventory.ts';
+import { renewBehind } from './inventory/renew.ts';
 import type { VmPower } from './inventory/vm-power.ts';
 import type { FleetAccess } from './operations/fleet-access.ts';
 import { probeSessions } from './targets/probe.ts';
@@ -162,25 +162,16 @@ async function azureInventoryOf(request: AccessRequest, world: World): Promise<I
   const ids = subscriptions === 'all' ? ['all'] : subscriptions.map(({ id }) => id.toLowerCase()).sort();
   const scope = [config.inventory, endpoint, resourceGroup.toLowerCase(), ...ids];
   const directory = join(config.home, 'cache');
-  const renew = () => renewInventory(request, world);
+  const { env: environment, execPath, argv } = world.process;
+  const cli = [execPath, argv[1] ?? ''];
+  const wanted = { subscriptions: config.subscriptions, resourceGroup: config.resourceGroup, source: config.inventory };
+  const renew = () => renewBehind({ cli, environment, ...wanted });
   return cachedInventory(azure, { clock: world.clock, directory, scope, ttl: config.inventoryTtl, renew, warn, trace });
 }
 
 async function azureSettingsOf({ config, progress, trace }: AccessRequest, world: World): Promise<AzureSettings> {
   const { settleAzure } = await import('./inventory/azure/settle.ts');
   return { ...(await settleAzure(config, world.process.env, world.home)), clock: world.clock, progress, trace };
-}
-
-/** Asks Azure in a process of its own, which this one does not wait for. */
-function renewInventory({ config }: AccessRequest, { process }: World): void {
-  const { subscriptions, resourceGroup } = config;
-  const scope = [
-    ...(subscriptions.length > 0 ? ['--subscription', subscriptions.join(',')] : []),
-    ...(resourceGroup === undefined ? [] : ['--resource-group', resourceGroup]),
-    ...['--inventory', config.inventory],
-  ];
-  const argv = [process.argv[1] ?? '', 'list', '--all', '--no-sessions', '--refresh', '--quiet', ...scope];
-  spawn(process.execPath, argv, { detached: true, stdio: 'ignore', env: process.env }).unref();
 }
 
 /** After a change nothing that was remembered holds. */

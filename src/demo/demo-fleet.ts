@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../domain/clock.ts';
 import type { ChangePower } from './arm-operations.ts';
@@ -9,6 +9,7 @@ import type { DemoSubscription, DemoVm } from './arm-resources.ts';
 import { loopbackCertificate } from './certificate.ts';
 import { type LocalResourceManager, startResourceManager } from './local-arm.ts';
 import type { ServicePrincipal } from './local-authority.ts';
+import { writeSurroundings } from './surroundings.ts';
 import type { Tools } from './tools.ts';
 import { type Machine, type MachineRequest, startMachine } from './virtual-machine.ts';
 
@@ -26,6 +27,10 @@ export interface DemoFleetRequest {
   readonly machines?: readonly DemoMachine[];
   /** Who may sign in besides the `az` of the demo. */
   readonly principals?: readonly ServicePrincipal[];
+  /** VMs that only the Resource Manager knows, by the id of their subscription. */
+  readonly phantoms?: Readonly<Record<string, readonly DemoVm[]>>;
+  /** Things a page of a list; 2, so that there are pages to follow. */
+  readonly pageSize?: number;
 }
 
 /** A machine of the fleet; `stopped` ones are known to Azure only. */
@@ -115,12 +120,14 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     };
     const { key, certificate } = await loopbackCertificate(clock.now());
     const token = 'demo-token';
-    const subscriptions = subscriptionsOf(machines, describe);
-    const { principals = [] } = request;
-    const server = { clock, subscriptions, token, key, certificate, pageSize: 2, changePower, principals };
+    const { principals = [], phantoms = {}, pageSize = 2 } = request;
+    const subscriptions = subscriptionsOf(machines, describe, phantoms);
+    const server = { clock, subscriptions, token, key, certificate, pageSize, changePower, principals };
     resourceManager = await startResourceManager(server);
     const environment = await writeSurroundings({
-      ...request,
+      environment: request.environment,
+      cli: request.cli,
+      active: DEMO_SUBSCRIPTION,
       directory,
       certificate,
       token,
@@ -151,12 +158,14 @@ const vmIdOf = (index: number) => `a0000000-0000-4000-8000-${String(index + 1).p
 function subscriptionsOf(
   machines: readonly DemoMachine[],
   describe: (machine: DemoMachine, index: number) => DemoVm,
+  phantoms: Readonly<Record<string, readonly DemoVm[]>>,
 ): readonly DemoSubscription[] {
   const byId = new Map<string, DemoVm[]>([[DEMO_SUBSCRIPTION, []]]);
   for (const [index, machine] of machines.entries()) {
     const { subscription = DEMO_SUBSCRIPTION } = machine;
     byId.set(subscription, [...(byId.get(subscription) ?? []), describe(machine, index)]);
   }
+  for (const [id, vms] of Object.entries(phantoms)) byId.set(id, [...(byId.get(id) ?? []), ...vms]);
   const open = [...byId].map(([id, vms], at) => ({ id, name: at === 0 ? 'azlin demo' : `azlin demo ${at + 1}`, vms }));
   return [...open, { id: CLOSED_SUBSCRIPTION, name: 'azlin demo closed', vms: [], closed: true }];
 }
@@ -178,71 +187,4 @@ function vmOf(
     privateIp: machine?.address ?? loopbackAddress(index),
     tags: { ...(machine ? { 'azlin-ssh-port': String(machine.port) } : {}), ...tags },
   };
-}
-
-interface Surroundings extends DemoFleetRequest {
-  readonly directory: string;
-  readonly certificate: string;
-  readonly token: string;
-  readonly identity: string;
-  readonly subscriptions: readonly DemoSubscription[];
-  readonly url: string;
-}
-
-/** What a user of Azure has on the machine: `az` signed in, an active subscription, a key, and azlin on PATH. */
-async function writeSurroundings({
-  directory,
-  certificate,
-  token,
-  identity,
-  subscriptions,
-  url,
-  cli,
-  environment,
-}: Surroundings): Promise<Readonly<Record<string, string>>> {
-  const at = (...parts: string[]) => join(directory, ...parts);
-  await Promise.all([mkdir(at('bin')), mkdir(at('azure')), mkdir(at('azlin'), { mode: 0o700 })]);
-  await writeFile(at('ca.pem'), certificate);
-  const known = subscriptions.map(({ id, name }) => ({ id, name, isDefault: id === DEMO_SUBSCRIPTION }));
-  const profile = { subscriptions: known };
-  // With the byte order mark that az writes.
-  await writeFile(at('azure', 'azureProfile.json'), `\ufeff${JSON.stringify(profile)}`);
-  const reply = {
-    accessToken: token,
-    expiresOn: '2099-01-01 00:00:00.000000',
-    expires_on: 4_070_908_800,
-    tokenType: 'Bearer',
-  };
-  await writeProgram(
-    at('bin', 'az'),
-    `[ "$1 $2" = 'account get-access-token' ] || { echo 'the az of the azlin demo only gives tokens' >&2; exit 2; }\necho '${JSON.stringify(reply)}'`,
-  );
-  await writeProgram(
-    at('bin', 'azlin'),
-    `exec ${cli.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')} "$@"`,
-  );
-  return {
-    ...withoutSettings(environment),
-    PATH: `${at('bin')}${delimiter}${environment['PATH'] ?? ''}`,
-    AZLIN_HOME: at('azlin'),
-    AZLIN_ARM_ENDPOINT: url,
-    AZLIN_IDENTITY: identity,
-    AZURE_CONFIG_DIR: at('azure'),
-    NODE_EXTRA_CA_CERTS: at('ca.pem'),
-    NO_PROXY: '127.0.0.1',
-    no_proxy: '127.0.0.1',
-  };
-}
-
-async function writeProgram(path: string, body: string): Promise<void> {
-  await writeFile(path, `#!/bin/sh\n${body}\n`);
-  await chmod(path, 0o755);
-}
-
-/** The user's own settings, sign-ins and agent must not reach into the demo. */
-function withoutSettings(environment: Environment): Record<string, string> {
-  const kept = Object.entries(environment).filter(
-    ([name, value]) => value !== undefined && !/^(AZURE_|AZLIN_|ARM_|SSH_AUTH_SOCK$|TMUX)/.test(name),
-  );
-  return Object.fromEntries(kept) as Record<string, string>;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { formatAge } from '../domain/duration.ts';
 import { count } from '../domain/text.ts';
@@ -34,23 +34,41 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
       // A clock that went back makes an answer look as if it came from the future; that is no youth.
       const age = kept === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - kept.fetchedAt);
       if (kept && age < ttl) {
-        trace(`inventory: ${count(kept.vms.length, 'VM')}, ${formatAge(age)} old, from the cache; --refresh asks anew`);
+        trace(`inventory: ${count(kept.vms.length, 'VM')}, ${formatAge(age)} old, from the cache`);
         return kept;
       }
       if (query.stale) {
-        renew();
+        if (await claim(`${path}.renewing`, clock)) renew();
         return kept ?? { vms: [], warnings: [], provisional: true, fetchedAt: 0 };
       }
       const fleet = await source.listVms(query, signal);
       trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked afresh in ${clock.now() - now} ms`);
       // An answer that is incomplete for now must not hide VMs from the next run.
       if (!fleet.provisional) await writeCache(path, fleet, warn);
+      await rm(`${path}.renewing`, { force: true }).catch(() => {});
       return fleet;
     },
   };
 }
 
 const PREFIX = 'inventory-';
+/** Milliseconds that a renewal is given; a shell completes at every key. */
+const RENEWAL = 30_000;
+
+/** Whether nobody else has done the same lately. */
+async function claim(marker: string, clock: Clock): Promise<boolean> {
+  try {
+    await mkdir(dirname(marker), { recursive: true, mode: 0o700 });
+    const age = clock.now() - Number(await readFile(marker, 'utf8'));
+    if (age >= 0 && age < RENEWAL) return false;
+  } catch {
+    // There is no marker, or none that can be read.
+  }
+  return writeFile(marker, String(clock.now()), { mode: 0o600 }).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Drops what is kept of every scope: VMs have just been started or stopped. */
 export async function forgetInventories(directory: string): Promise<void> {

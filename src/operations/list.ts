@@ -88,7 +88,8 @@ export async function listSessions(
     rows.set(vm, rowsOf(vm, answer));
     request.onRows?.(rows.get(vm) ?? []);
   };
-  for (const vm of shown) if (!asked.includes(vm)) settle(vm, SKIPPED);
+  const isAsked = new Set(asked);
+  for (const vm of shown) if (!isAsked.has(vm)) settle(vm, SKIPPED);
   const { deadline, wholeDeadline } = request;
   const { answers } = await access.survey.ask(
     { vms: asked, maxAge: 0, skipSilent: false, deadline, wholeDeadline, onAnswer: settle },

@@ -27,14 +27,15 @@ export interface NamedVm {
   readonly vm: Vm;
 }
 
+export interface Work {
+  readonly access: FleetAccess;
+  readonly signal: AbortSignal;
+}
+
 const CONCURRENCY = 16;
 
 /** The VMs that the user names, each once; an AppError for the first that cannot be found, before anything is done. */
-export async function namedVms(
-  access: FleetAccess,
-  names: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly NamedVm[]> {
+export async function namedVms({ access, signal }: Work, names: readonly string[]): Promise<readonly NamedVm[]> {
   const refs = names.map(vmRefOf);
   const find = async (fresh: boolean) => {
     const started = access.clock.now();
@@ -52,10 +53,9 @@ export async function namedVms(
 
 /** What would end with these VMs: `myvm: 2 sessions, 1 client attached`. VMs that cannot be asked are said to be unknown. */
 export async function whatRunsOn(
-  access: FleetAccess,
+  { access, signal }: Work,
   named: readonly NamedVm[],
   deadline: number,
-  signal: AbortSignal,
 ): Promise<readonly string[]> {
   const vms = named.map(({ vm }) => vm).filter(mayAnswer);
   const request = { vms, maxAge: 0, skipSilent: false, deadline, wholeDeadline: deadline };
@@ -71,12 +71,8 @@ export async function whatRunsOn(
 }
 
 /** Starts or stops every one of them at once. What fails for one VM does not hold up the others. */
-export async function changePower(
-  access: FleetAccess,
-  verb: 'start' | 'stop',
-  named: readonly NamedVm[],
-  signal: AbortSignal,
-): Promise<PowerResult> {
+export async function changePower(work: Work, verb: 'start' | 'stop', named: readonly NamedVm[]): Promise<PowerResult> {
+  const { access } = work;
   const verbing = verb === 'start' ? 'Starting' : 'Stopping';
   let done = 0;
   const tell = () => {
@@ -86,7 +82,7 @@ export async function changePower(
   };
   tell();
   const failures = await atMost(CONCURRENCY, named, async ({ vm }) => {
-    const failure = await changeOne(access, verb, vm, signal);
+    const failure = await changeOne(work, verb, vm);
     done++;
     tell();
     return failure;
@@ -95,17 +91,12 @@ export async function changePower(
   const changed = named.filter((_, index) => !failures[index]);
   const failed = failures.filter((one) => one !== undefined);
   return {
-    rows: changed.length > 0 ? await rowsAfter(access, changed, signal) : [],
+    rows: changed.length > 0 ? await rowsAfter(work, changed) : [],
     failure: failed.length > 1 ? joined(failed, named.length, verb) : failed[0],
   };
 }
 
-async function changeOne(
-  access: FleetAccess,
-  verb: 'start' | 'stop',
-  vm: Vm,
-  signal: AbortSignal,
-): Promise<AppError | undefined> {
+async function changeOne({ access, signal }: Work, verb: 'start' | 'stop', vm: Vm): Promise<AppError | undefined> {
   try {
     await access.power[verb](vm, signal);
     return undefined;
@@ -116,11 +107,7 @@ async function changeOne(
 }
 
 /** A VM that was started may have another address: Azure is asked again. */
-async function rowsAfter(
-  access: FleetAccess,
-  changed: readonly NamedVm[],
-  signal: AbortSignal,
-): Promise<readonly PowerRow[]> {
+async function rowsAfter({ access, signal }: Work, changed: readonly NamedVm[]): Promise<readonly PowerRow[]> {
   const fleet = await access.inventory.listVms({ fresh: true }, signal).catch((error: unknown) => {
     signal.throwIfAborted();
     access.warn(`what became of the VMs could not be asked: ${toAppError(error).message}`);

@@ -2,7 +2,7 @@ import { atMost } from '../domain/at-most.ts';
 import { isoTime } from '../domain/iso-time.ts';
 import type { Client, Session } from '../domain/session.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
-import { qualifiedName } from '../targets/match.ts';
+import { qualifiedNames } from '../targets/match.ts';
 import { type Probe, type Probed, probeVm } from '../targets/probe.ts';
 import type { Target } from '../targets/target.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
@@ -83,8 +83,9 @@ async function everyStatus(
   const fleet = await access.inventory.listVms({ fresh: refresh }, signal);
   for (const warning of fleet.warnings) access.warn(warning);
   const vms = [...fleet.vms].sort(compareVms);
+  const names = qualifiedNames(vms);
   return atMost(CONCURRENCY, vms, async (vm) => {
-    const place = { hostname: qualifiedName(vm, fleet.vms), vm, fetchedAt: fleet.fetchedAt };
+    const place = { hostname: names.get(vm) ?? vm.name, vm, fetchedAt: fleet.fetchedAt };
     const asked = await ask(access, { vm, endpoint: () => access.endpointOf(vm), deadline }, signal);
     if (asked.probe !== 'ok' && asked.probe !== 'skipped') access.warn(`${place.hostname}: ${asked.reason}`);
     return statusOf(access, place, asked);

@@ -31,6 +31,15 @@ export function qualifiedName(vm: Vm, vms: readonly Vm[]): string {
   return vms.filter((other) => same(other.name, vm.name)).length > 1 ? `${vm.resourceGroup}/${vm.name}` : vm.name;
 }
 
+/** `qualifiedName` of every VM, for many of them at once. */
+export function qualifiedNames(vms: readonly Vm[]): ReadonlyMap<Vm, string> {
+  const seen = new Map<string, number>();
+  for (const { name } of vms) seen.set(name.toLowerCase(), (seen.get(name.toLowerCase()) ?? 0) + 1);
+  return new Map(
+    vms.map((vm) => [vm, (seen.get(vm.name.toLowerCase()) ?? 0) > 1 ? `${vm.resourceGroup}/${vm.name}` : vm.name]),
+  );
+}
+
 /** A VM name that stands in several resource groups. `session`: the half after the colon, when there was one. */
 export function ambiguousVm(ref: VmRef, found: readonly Vm[], session: string | undefined): AppError {
   const items = found.map((vm) => ({

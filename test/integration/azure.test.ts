@@ -266,9 +266,7 @@ describe('cache', () => {
   test('--verbose tells how old the answer is, --quiet nothing', async () => {
     const home = freshHome();
     await list(home);
-    expect((await list(home, '--verbose')).stderr).toMatch(
-      /^inventory: 3 VMs, \d+ s old, from the cache; --refresh asks anew$/m,
-    );
+    expect((await list(home, '--verbose')).stderr).toMatch(/^inventory: 3 VMs, \d+ s old, from the cache$/m);
     expect((await list(home)).stderr).not.toContain('cache');
     expect((await list(home, '--verbose', '--refresh')).stderr).toMatch(/^inventory: 3 VMs, asked afresh/m);
   });

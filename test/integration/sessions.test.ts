@@ -223,8 +223,8 @@ describe('identifiers', () => {
 
   test('--verbose tells each step', async () => {
     const { stderr } = await run('exec', '--verbose', 'web:dev', 'true');
-    expect(stderr).toMatch(/inventory: 7 VMs from the cache/);
-    expect(stderr).toMatch(/resolve: "web:dev" is web:dev \(named session\) at \S+@127\.\S+ port \d+/);
+    expect(stderr).toMatch(/inventory: 7 VMs, \d+ s old, from the cache/);
+    expect(stderr).toMatch(/resolve: "web:dev" is web:dev \(named session\), at \S+@127\.\S+ port \d+/);
     expect(stderr).toMatch(/web: signed in to 127\.\S+ as \S+ with /);
   });
 });
@@ -377,8 +377,8 @@ describe('settings', () => {
   });
 
   test.each([
-    ['sessions.json', '{"version":1,"value":{"x":{"askedAt":1,"answer":{"probe":"ok","sessions":[null]}}}}'],
-    ['sessions.json', '{"version":1,"value":{"x":{"askedAt":1,"answer":{"probe":"zzz"}}}}'],
+    ['sessions.json', '{"version":2,"value":{"x":{"askedAt":1,"answer":{"probe":"ok","sessions":[null]}}}}'],
+    ['sessions.json', '{"version":2,"value":{"x":{"askedAt":1,"answer":{"probe":"zzz"}}}}'],
   ])('nonsense in a cache is dropped: %s %s', async (file, content) => {
     const environment = home('');
     mkdirSync(join(environment.AZLIN_HOME, 'cache'));

@@ -76,7 +76,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
     },
     forget: async () => {},
   };
-  const unreachable = () => Promise.reject(new Error('no VM can be reached in this test'));
+  const unreachable = () => Promise.reject(new Error('no VM can be connected to in this test'));
   const endpointOf = (vm: Vm) => endpointOfVm(vm, {});
   return {
     clock,

@@ -8,7 +8,11 @@ export const complete = defineCommand({
   usage: '',
   positionals: {},
   summary: 'Print the names of the VMs for a shell to complete, from the cache, however old it is',
-  examples: [{ line: 'azlin __complete', does: 'a name a line; the cache is renewed behind' }],
+  examples: [
+    { line: 'azlin __complete', does: 'a name a line; the cache is renewed behind' },
+    { line: 'azlin __complete --resource-group rg-web', does: 'of one resource group' },
+    { line: 'azlin __complete --format json', does: 'for programs' },
+  ],
   options: SCOPE_OPTIONS,
   hidden: true,
   async run({ access, interrupts }) {

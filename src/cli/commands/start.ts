@@ -11,12 +11,12 @@ export const start = defineCommand({
   examples: [
     { line: 'azlin start myvm', does: 'start one VM' },
     { line: 'azlin start web-1 web-2 rg-prod/web-3', does: 'several at once' },
-    { line: 'azlin connect myvm --start', does: 'start it if it is stopped, wait for SSH, and attach' },
+    { line: 'azlin start myvm && azlin connect myvm', does: 'or azlin connect myvm --start, which also waits for SSH' },
   ],
   options: SCOPE_OPTIONS,
   async run({ several, access, interrupts: { signal } }) {
-    const fleet = await access();
-    const { rows, failure } = await changePower(fleet, 'start', await namedVms(fleet, several, signal), signal);
+    const work = { access: await access(), signal };
+    const { rows, failure } = await changePower(work, 'start', await namedVms(work, several));
     return { data: rows, failure };
   },
   view: powerView,

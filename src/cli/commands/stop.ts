@@ -13,7 +13,7 @@ export const stop = defineCommand({
   examples: [
     { line: 'azlin stop myvm', does: 'says what runs there, and asks' },
     { line: 'azlin stop web-1 web-2 --yes', does: 'several at once, without asking' },
-    { line: 'azlin status myvm', does: 'look before: who is attached?' },
+    { line: 'azlin status myvm; azlin stop myvm', does: 'look first who is attached' },
   ],
   options: {
     yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
@@ -21,11 +21,11 @@ export const stop = defineCommand({
     ...SSH_OPTIONS,
   },
   async run({ args, several, access, app, config, note, interrupts: { signal } }) {
-    const fleet = await access();
-    const vms = await namedVms(fleet, several, signal);
+    const work = { access: await access(), signal };
+    const vms = await namedVms(work, several);
     if (!args.yes) {
       const question = `Stop and deallocate ${vms.length === 1 ? `"${vms[0]?.hostname}"` : count(vms.length, 'VM')}?`;
-      if (app.canAsk()) for (const line of await whatRunsOn(fleet, vms, config.listDeadline, signal)) note(line);
+      if (app.canAsk()) for (const line of await whatRunsOn(work, vms, config.listDeadline)) note(line);
       const answer = await app.confirm(question, signal);
       if (answer === undefined)
         throw new AppError('usage', 'Stopping VMs must be confirmed, and there is no terminal to ask on', {
@@ -33,7 +33,7 @@ export const stop = defineCommand({
         });
       if (!answer) throw new AppError('usage', 'Nothing was stopped');
     }
-    const { rows, failure } = await changePower(fleet, 'stop', vms, signal);
+    const { rows, failure } = await changePower(work, 'stop', vms);
     return { data: rows, failure };
   },
   view: powerView,

@@ -3,7 +3,7 @@ import { type Client, type ClientOptions, getClient } from '@azure-rest/core-cli
 import type { Clock } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
 import { describeRequest, refusalError } from './azure-errors.ts';
-import { retries, retryAfterOf } from './retries.ts';
+import { type Policy, retries, retryAfterOf } from './retries.ts';
 
 /** How to talk to one Resource Manager, for one piece of work. */
 export interface AzureAccess {
@@ -40,8 +40,6 @@ export function azureClientOptions({ endpoint, scope, clock, until, names, say }
     ],
   };
 }
-
-export type Policy = NonNullable<ClientOptions['additionalPolicies']>[number]['policy'];
 
 /** The address of the next page comes from the reply; the token that goes with the request must not follow it elsewhere. */
 function sameOrigin(endpoint: string): Policy {

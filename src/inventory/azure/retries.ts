@@ -1,6 +1,9 @@
+import type { ClientOptions } from '@azure-rest/core-client';
 import { type Clock, pause } from '../../domain/clock.ts';
 import { formatDuration } from '../../domain/duration.ts';
-import type { Policy } from './azure-client.ts';
+
+/** A step of the SDK's pipeline, through which every request goes. */
+export type Policy = NonNullable<ClientOptions['additionalPolicies']>[number]['policy'];
 
 export interface Patience {
   readonly clock: Clock;

@@ -1,0 +1,201 @@
+/*
+ * 10,000 VMs in 4 subscriptions: requests, time and peak memory of both Azure sources, cold and from the cache, and what it costs to
+ * resolve a name among them; against `az vm list --show-details`, where the machine has one, on a fleet that it can list while one waits.
+ * The local Resource Manager answers at once with pages of 200 things: on a real network each page costs its round trip on top.
+ * Usage: npm run bench:inventory
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { DemoVm } from '../src/demo/arm-resources.ts';
+import { type DemoFleet, startDemoFleet } from '../src/demo/demo-fleet.ts';
+import { ensureTools } from '../src/demo/tools.ts';
+import { realClock } from '../test/support/clock.ts';
+import { CLI } from '../test/support/fleet.ts';
+
+const VMS = 10_000;
+const PAGE = 200;
+const COLD_RUNS = 5;
+const WARM_RUNS = 15;
+const AZ_VMS = 100;
+const CLIENT = 'aaaaaaaa-0000-4000-8000-000000000001';
+const SUBSCRIPTIONS = [1, 2, 3, 4].map((number) => `${number}0000000-0000-4000-8000-000000000000`);
+
+/** Prints, at the end of the process, what it needed at most. */
+const PEAK = `data:text/javascript,process.on('exit',()=>process.stderr.write('peak '+process.resourceUsage().maxRSS+'\\n'))`;
+
+interface Run {
+  readonly ms: number;
+  readonly megabytes: number;
+  readonly requests: number;
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
+function phantom(index: number): DemoVm {
+  const number = String(index).padStart(5, '0');
+  return {
+    name: `web-${number}`,
+    resourceGroup: `rg-${index % 40}`,
+    vmId: `b0000000-0000-4000-8000-0000000${number}`,
+    size: 'Standard_D4s_v5',
+    powerState: index % 10 === 0 ? 'deallocated' : 'running',
+    adminUser: 'azureuser',
+    publicIp: index % 2 === 0 ? `127.30.${index >> 8}.${index & 255}` : null,
+    privateIp: `127.40.${index >> 8}.${index & 255}`,
+    tags: { env: index % 3 === 0 ? 'prod' : 'dev', team: `team-${index % 7}`, costCenter: `${4_000 + (index % 50)}` },
+  };
+}
+
+async function startFleet(vms: number): Promise<DemoFleet> {
+  const each = vms / SUBSCRIPTIONS.length;
+  const phantoms = Object.fromEntries(
+    SUBSCRIPTIONS.map((id, at) => [id, Array.from({ length: each }, (_, index) => phantom(at * each + index))]),
+  );
+  return startDemoFleet({
+    clock: realClock,
+    tools: await ensureTools(process.env, () => {}),
+    environment: { ...process.env, NODE_OPTIONS: undefined },
+    cli: [process.execPath, CLI],
+    machines: [{ name: 'real', sessions: ['dev'], subscription: SUBSCRIPTIONS[0] ?? '' }],
+    principals: [{ clientId: CLIENT, secret: 'pass' }],
+    phantoms,
+    pageSize: PAGE,
+  });
+}
+
+/** Not spawnSync: the local Resource Manager answers from this process. */
+function run(fleet: DemoFleet, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Run> {
+  const before = fleet.resourceManager.requests.length;
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const env = { ...fleet.environment, AZURE_SUBSCRIPTION_ID: SUBSCRIPTIONS.join(','), ...environment };
+    const child = spawn(process.execPath, ['--import', PEAK, CLI, ...args], {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      const ms = performance.now() - started;
+      if (code !== 0) return reject(new Error(`azlin ${args.join(' ')} ended with ${code}: ${said.slice(0, 500)}`));
+      const megabytes = Number(/peak (\d+)/.exec(said)?.[1]) / 1_024;
+      resolve({ ms, megabytes, requests: fleet.resourceManager.requests.length - before });
+    });
+  });
+}
+
+async function report(name: string, times: number, once: () => Promise<Run>): Promise<number> {
+  const runs: Run[] = [];
+  for (let round = 0; round < times; round++) runs.push(await once());
+  const ms = median(runs.map((one) => one.ms));
+  const megabytes = Math.max(...runs.map((one) => one.megabytes));
+  console.log(
+    `  ${name.padEnd(46)} ${ms.toFixed(0).padStart(6)} ms  ${megabytes.toFixed(0).padStart(4)} MB  ${String(runs[0]?.requests).padStart(4)} requests`,
+  );
+  return ms;
+}
+
+async function large(): Promise<void> {
+  const fleet = await startFleet(VMS);
+  const home = (source: string) => ({
+    AZLIN_HOME: mkdtempSync(join(fleet.directory, 'home-')),
+    AZLIN_INVENTORY: source,
+  });
+  try {
+    console.log(
+      `${VMS.toLocaleString('en')} VMs in ${SUBSCRIPTIONS.length} subscriptions, pages of ${PAGE} (Resource Graph: 1000), median time, highest peak memory:`,
+    );
+    const start = await report('azlin --version', WARM_RUNS, () => run(fleet, ['--version'], {}));
+    const list = ['list', '--all', '--no-sessions', '--format', 'ndjson'];
+    for (const source of ['azure', 'resource-graph']) {
+      await report(`list, cold, ${source}`, COLD_RUNS, () => run(fleet, list, home(source)));
+      const kept = home(source);
+      await run(fleet, list, kept);
+      await report(`list, from the cache, ${source}`, WARM_RUNS, () => run(fleet, list, kept));
+    }
+    const kept = home('azure');
+    await run(fleet, ['exec', 'real:dev', 'true'], kept);
+    const few = { ...home('azure'), AZLIN_RESOURCE_GROUP: 'rg-demo' };
+    await run(fleet, ['exec', 'real:dev', 'true'], few);
+    const many = await report('exec real:dev true, from the cache', WARM_RUNS, () =>
+      run(fleet, ['exec', 'real:dev', 'true'], kept),
+    );
+    const alone = await report('exec real:dev true, from the cache of one VM', WARM_RUNS, () =>
+      run(fleet, ['exec', 'real:dev', 'true'], few),
+    );
+    const names = await report('__complete, from the cache', WARM_RUNS, () => run(fleet, ['__complete'], kept));
+    console.log(
+      `  to resolve a name among ${VMS.toLocaleString('en')}: ${(many - alone).toFixed(0)} ms more than among one`,
+    );
+    console.log(`  to read all names from the cache: ${(names - start).toFixed(0)} ms on top of process start`);
+  } finally {
+    fleet.close();
+  }
+}
+
+/** Where the machine has the Azure CLI: the same list by both, on a fleet that az can list while one waits. */
+async function againstAz(): Promise<void> {
+  const az = spawnableAz();
+  if (az === undefined) return console.log('no Azure CLI on this machine: not compared');
+  const fleet = await startFleet(AZ_VMS);
+  try {
+    const url = fleet.resourceManager.url;
+    const environment = {
+      ...fleet.environment,
+      AZURE_CONFIG_DIR: mkdtempSync(join(fleet.directory, 'azure-')),
+      AZURE_CORE_COLLECT_TELEMETRY: 'false',
+      REQUESTS_CA_BUNDLE: fleet.environment['NODE_EXTRA_CA_CERTS'] ?? '',
+    };
+    const call = (...args: string[]) =>
+      new Promise<void>((resolve, reject) => {
+        const child = spawn(az, [...args, '--only-show-errors'], {
+          env: environment,
+          stdio: ['ignore', 'ignore', 'inherit'],
+        });
+        child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`az ${args[0]} ended with ${code}`))));
+      });
+    await call(
+      ...['cloud', 'register', '--name', 'bench', '--profile', '2020-09-01-hybrid'],
+      ...['--endpoint-resource-manager', url, '--endpoint-management', url, '--endpoint-gallery', url],
+      ...['--endpoint-active-directory', `${url}/adfs`, '--endpoint-active-directory-graph-resource-id', url],
+      ...['--endpoint-active-directory-resource-id', 'https://management.azure.com'],
+    );
+    await call('cloud', 'set', '--name', 'bench');
+    await call('login', '--service-principal', '-u', CLIENT, '-p', 'pass', '--tenant', 'adfs');
+    const [one = ''] = SUBSCRIPTIONS;
+    console.log(`${AZ_VMS / SUBSCRIPTIONS.length} VMs in one subscription:`);
+    const before = fleet.resourceManager.requests.length;
+    const times: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const started = performance.now();
+      await call('vm', 'list', '--show-details', '--subscription', one);
+      times.push(performance.now() - started);
+    }
+    const requests = (fleet.resourceManager.requests.length - before) / times.length;
+    console.log(
+      `  ${'az vm list --show-details'.padEnd(46)} ${median(times).toFixed(0).padStart(6)} ms           ${String(requests).padStart(4)} requests`,
+    );
+    const azlin = await report('azlin list --all --no-sessions --refresh', COLD_RUNS, () =>
+      run(fleet, ['list', '--all', '--no-sessions', '--refresh'], { AZURE_SUBSCRIPTION_ID: one }),
+    );
+    console.log(`  ratio to az ${(azlin / median(times)).toFixed(3)}`);
+  } finally {
+    fleet.close();
+  }
+}
+
+function spawnableAz(): string | undefined {
+  try {
+    return execFileSync('/bin/sh', ['-c', 'command -v az'], { encoding: 'utf8' }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+await large();
+await againstAz();

@@ -1,0 +1,79 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import type { DemoSubscription } from './arm-resources.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Surroundings {
+  /** The environment to build on. */
+  readonly environment: Environment;
+  /** Program and arguments that run azlin. */
+  readonly cli: readonly string[];
+  readonly directory: string;
+  readonly certificate: string;
+  readonly token: string;
+  readonly identity: string;
+  readonly subscriptions: readonly DemoSubscription[];
+  /** The id of the one that `az` has set. */
+  readonly active: string;
+  readonly url: string;
+}
+
+/** What a user of Azure has on the machine: `az` signed in, an active subscription, a key, and azlin on PATH. */
+export async function writeSurroundings({
+  directory,
+  certificate,
+  token,
+  identity,
+  subscriptions,
+  active,
+  url,
+  cli,
+  environment,
+}: Surroundings): Promise<Readonly<Record<string, string>>> {
+  const at = (...parts: string[]) => join(directory, ...parts);
+  await Promise.all([mkdir(at('bin')), mkdir(at('azure')), mkdir(at('azlin'), { mode: 0o700 })]);
+  await writeFile(at('ca.pem'), certificate);
+  const known = subscriptions.map(({ id, name }) => ({ id, name, isDefault: id === active }));
+  const profile = { subscriptions: known };
+  // With the byte order mark that az writes.
+  await writeFile(at('azure', 'azureProfile.json'), `\ufeff${JSON.stringify(profile)}`);
+  const reply = {
+    accessToken: token,
+    expiresOn: '2099-01-01 00:00:00.000000',
+    expires_on: 4_070_908_800,
+    tokenType: 'Bearer',
+  };
+  await writeProgram(
+    at('bin', 'az'),
+    `[ "$1 $2" = 'account get-access-token' ] || { echo 'the az of the azlin demo only gives tokens' >&2; exit 2; }\necho '${JSON.stringify(reply)}'`,
+  );
+  await writeProgram(
+    at('bin', 'azlin'),
+    `exec ${cli.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')} "$@"`,
+  );
+  return {
+    ...withoutSettings(environment),
+    PATH: `${at('bin')}${delimiter}${environment['PATH'] ?? ''}`,
+    AZLIN_HOME: at('azlin'),
+    AZLIN_ARM_ENDPOINT: url,
+    AZLIN_IDENTITY: identity,
+    AZURE_CONFIG_DIR: at('azure'),
+    NODE_EXTRA_CA_CERTS: at('ca.pem'),
+    NO_PROXY: '127.0.0.1',
+    no_proxy: '127.0.0.1',
+  };
+}
+
+async function writeProgram(path: string, body: string): Promise<void> {
+  await writeFile(path, `#!/bin/sh\n${body}\n`);
+  await chmod(path, 0o755);
+}
+
+/** The user's own settings, sign-ins and agent must not reach into the demo. */
+function withoutSettings(environment: Environment): Record<string, string> {
+  const kept = Object.entries(environment).filter(
+    ([name, value]) => value !== undefined && !/^(AZURE_|AZLIN_|ARM_|SSH_AUTH_SOCK$|TMUX)/.test(name),
+  );
+  return Object.fromEntries(kept) as Record<string, string>;
+}

@@ -1,0 +1,105 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { cachedInventory, forgetInventories } from '../../../src/inventory/cached-inventory.ts';
+import type { Fleet } from '../../../src/inventory/inventory.ts';
+import { manualClock } from '../../support/clock.ts';
+import { aVm } from '../../support/vm.ts';
+
+const { signal } = new AbortController();
+const TTL = 300_000;
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'azlin-cache-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function cached(fleet: Partial<Fleet> = {}, scope: readonly string[] = ['a']) {
+  const clock = manualClock(Date.now());
+  const counts = { asked: 0, renewed: 0 };
+  const source = {
+    listVms: async () => {
+      counts.asked++;
+      return { vms: [aVm('vm')], warnings: [], provisional: false, fetchedAt: clock.now(), ...fleet };
+    },
+  };
+  const renew = () => {
+    counts.renewed++;
+  };
+  const quiet = () => {};
+  const inventory = cachedInventory(source, { clock, directory, scope, ttl: TTL, renew, warn: quiet, trace: quiet });
+  const list = async (query: { fresh?: boolean; stale?: boolean } = {}) =>
+    (await inventory.listVms({ fresh: false, ...query }, signal)).vms.length;
+  return { clock, counts, list };
+}
+
+describe('cachedInventory', () => {
+  test('an answer is good for its time, and not for longer', async () => {
+    const { clock, counts, list } = cached();
+    await list();
+    clock.advance(TTL - 1);
+    await list();
+    expect(counts.asked).toBe(1);
+    clock.advance(1);
+    await list();
+    expect(counts.asked).toBe(2);
+    await list({ fresh: true });
+    expect(counts.asked).toBe(3);
+  });
+
+  test('a clock that went back makes nothing young', async () => {
+    const { clock, counts, list } = cached();
+    await list();
+    clock.advance(-TTL * 2);
+    await list();
+    expect(counts.asked).toBe(2);
+  });
+
+  test('what is incomplete for now is not kept, what stays incomplete is', async () => {
+    for (const [provisional, asked] of [
+      [true, 2],
+      [false, 1],
+    ] as const) {
+      const { counts, list } = cached({ provisional, warnings: ['something is missing'] }, [String(provisional)]);
+      await list();
+      await list();
+      expect(counts.asked).toBe(asked);
+    }
+  });
+
+  test('stale: any answer at once, renewed behind, by one of many', async () => {
+    const { clock, counts, list } = cached();
+    expect(await list({ stale: true })).toBe(0);
+    expect(counts).toEqual({ asked: 0, renewed: 1 });
+    await list();
+    expect(await list({ stale: true })).toBe(1);
+    expect(counts).toEqual({ asked: 1, renewed: 1 });
+    clock.advance(TTL);
+    expect(await list({ stale: true })).toBe(1);
+    expect(await list({ stale: true })).toBe(1);
+    expect(counts).toEqual({ asked: 1, renewed: 2 });
+    await list({ fresh: true });
+    expect(readdirSync(directory).filter((name) => name.endsWith('.renewing'))).toEqual([]);
+  });
+
+  test('a renewal that never came back is not waited for for ever', async () => {
+    const { clock, counts, list } = cached();
+    await list({ stale: true });
+    clock.advance(31_000);
+    await list({ stale: true });
+    expect(counts.renewed).toBe(2);
+  });
+
+  test('each scope has its own; a change of power drops all', async () => {
+    const [a, b] = [cached({}, ['a']), cached({ vms: [] }, ['b'])];
+    expect([await a.list(), await b.list(), await a.list(), await b.list()]).toEqual([1, 0, 1, 0]);
+    await forgetInventories(directory);
+    expect(readdirSync(directory)).toEqual([]);
+    await a.list();
+    expect(a.counts.asked).toBe(2);
+    await forgetInventories(join(directory, 'none'));
+    expect(existsSync(join(directory, 'none'))).toBe(false);
+  });
+});
