@@ -29,6 +29,9 @@ const WELCOME = `A fleet of four VMs runs on this machine; azlin in this shell i
   azlin ssh shared-vm --tmux-session alice     a session of your own
   azlin session myvm:dev my-feature            a friendly name
   azlin connect main                           two VMs have it: an error
+  azlin status myvm                            its sessions, and who is attached
+  azlin connect oldvm                          it is stopped: shall it be started?
+  azlin list --all --all-subscriptions         one of them is closed to you
   azlin --help
 
 exit ends the demo and removes everything it made.

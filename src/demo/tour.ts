@@ -71,6 +71,27 @@ const STEPS: readonly Step[] = [
     exitCode: 7,
     expects: /Cannot connect to "oldvm": the VM is deallocated/,
   },
+  {
+    says: 'It is started, waited for and used in one go',
+    line: 'azlin exec --start oldvm echo up again',
+    expects: /^up again\n$/,
+  },
+  {
+    says: 'A VM, its sessions and who is attached',
+    line: 'azlin status oldvm',
+    expects: /status +Running\n[\s\S]*sessions +1\n/,
+  },
+  { says: 'Stopped, it costs nothing', line: 'azlin stop oldvm --yes', expects: /^oldvm: Deallocated/ },
+  {
+    says: 'Every subscription; what cannot be seen is said',
+    line: 'azlin list --all-subscriptions --no-sessions',
+    expects: /warning: Cannot list .*AuthorizationFailed[\s\S]*myvm +- +Running/,
+  },
+  {
+    says: 'The same from Azure Resource Graph: one query for everything',
+    line: 'azlin list --inventory resource-graph --all --no-sessions',
+    expects: /myvm +- +Running[\s\S]*oldvm +- +Deallocated/,
+  },
 ];
 
 const STEP_LIMIT = 30_000;

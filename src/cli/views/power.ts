@@ -6,7 +6,10 @@ import type { View } from '../command.ts';
 export const powerView: View<readonly PowerRow[]> = {
   text: (rows) =>
     rows
-      .map(({ hostname, status, ip }) => `${printable(hostname)}: ${status}${ip ? ` (${printable(ip)})` : ''}\n`)
+      .map(
+        ({ hostname, status, ip }) =>
+          `${printable(hostname)}: ${status}${status === 'Running' && ip ? ` (${printable(ip)})` : ''}\n`,
+      )
       .join(''),
   records: (rows) => rows,
   fields: ['hostname', 'status', 'ip', 'resourceGroup', 'subscriptionId'],
