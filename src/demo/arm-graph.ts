@@ -37,7 +37,12 @@ function rowsOf(query: string, subscriptions: readonly DemoSubscription[]): read
   if (/^resourcecontainers\b[\s\S]*'microsoft\.resources\/subscriptions'/i.test(query))
     return subscriptions.map(({ id }) => () => ({ id: `/subscriptions/${id}`, subscriptionId: id }));
   if (!/^resources\b[\s\S]*'microsoft\.compute\/virtualmachines'/i.test(query)) return undefined;
-  const group = /where resourceGroup =~ '((?:[^'\\]|\\.)*)'/.exec(query)?.[1]?.replace(/\\(.)/g, '$1').toLowerCase();
+  const group = /^\| where resourceGroup =~ '((?:[^'\\]|\\.)*)'$/m
+    .exec(query)?.[1]
+    ?.replace(/\\(.)/g, '$1')
+    .toLowerCase();
+  // A text that ends before its line does would be a query of somebody else's.
+  if (group === undefined && query.includes('resourceGroup')) return undefined;
   return subscriptions.flatMap(({ id, vms }) =>
     vms
       .filter(({ resourceGroup }) => group === undefined || resourceGroup.toLowerCase() === group)

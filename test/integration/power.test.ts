@@ -36,7 +36,7 @@ const terminalOn = async (work: (terminal: RealTerminal) => Promise<void>) => {
 
 describe('start and stop', () => {
   test('one VM: there and back, and what was cached is forgotten', async () => {
-    await run('list', '--no-sessions');
+    await run('list', '--no-sessions', '-g', 'rg-demo');
     expect(await run('start', 'down')).toEqual(
       expect.objectContaining({
         exitCode: 0,
@@ -45,6 +45,7 @@ describe('start and stop', () => {
       }),
     );
     expect((await run('exec', 'down', 'echo up')).stdout).toBe('up\n');
+    expect((await run('list', '--no-sessions', '-g', 'rg-demo')).stdout).toMatch(/^down +- +Running/m);
     expect((await run('list', '--host', 'down')).stdout).toMatch(/^down +azlin +Running/m);
     expect(await run('stop', 'DOWN', '--yes')).toMatchObject({
       exitCode: 0,

@@ -168,3 +168,13 @@ describe('old data', () => {
     expect(asked).toEqual([]);
   });
 });
+
+describe('a VM without an address', () => {
+  const world: World = { vms: [aVm('off', { powerState: 'Deallocated', publicIp: null })] };
+
+  test('is a target all the same, for it may be started', async () => {
+    const target = await resolverOf(world).resolve('off:dev');
+    expect(target.vm?.powerState).toBe('Deallocated');
+    expect(() => target.endpoint).toThrow('it has no IP address');
+  });
+});
