@@ -27,7 +27,7 @@ const AZ = (() => {
     (await run(AZ ?? '', [...args, '--only-show-errors', '--output', 'json'], { env: environment })).stdout;
 
   beforeAll(async () => {
-    fleet = await startFleet(undefined, [{ clientId: CLIENT, secret: 'pass' }]);
+    fleet = await startFleet(undefined, { principals: [{ clientId: CLIENT, secret: 'pass' }] });
     const url = fleet.resourceManager.url;
     const bin = mkdtempSync(join(fleet.directory, 'bin-'));
     symlinkSync(AZ ?? '', join(bin, 'az'));

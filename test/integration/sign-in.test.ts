@@ -17,7 +17,7 @@ let identity: Server;
 beforeAll(async () => {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'app' }], { keySize: 2048 });
   const principals = [{ clientId: CLIENT, secret: SECRET, certificate: cert, federatedToken: FEDERATED }];
-  fleet = await startFleet([{ name: 'vm', sessions: [], stopped: true }], principals);
+  fleet = await startFleet([{ name: 'vm', sessions: [], stopped: true }], { principals });
   writeFileSync(join(fleet.directory, 'app.pem'), `${key}\n${cert}`);
   writeFileSync(join(fleet.directory, 'token'), FEDERATED);
   // What App Service and Functions give to what runs there; on a VM the same is asked at an address of the network.

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { type DemoFleet, type DemoMachine, startDemoFleet } from '../../src/demo/demo-fleet.ts';
-import type { ServicePrincipal } from '../../src/demo/local-authority.ts';
+import { type DemoFleet, type DemoFleetRequest, type DemoMachine, startDemoFleet } from '../../src/demo/demo-fleet.ts';
 import { ensureTools } from '../../src/demo/tools.ts';
 import { realClock } from './clock.ts';
 
@@ -10,19 +9,12 @@ export const CLI = fileURLToPath(new URL('../../dist/azlin.js', import.meta.url)
 
 export async function startFleet(
   machines?: readonly DemoMachine[],
-  principals?: readonly ServicePrincipal[],
+  more: Pick<DemoFleetRequest, 'principals' | 'phantoms' | 'pageSize'> = {},
 ): Promise<DemoFleet> {
   const tools = await ensureTools(process.env, () => {});
   const cli = [process.execPath, CLI];
   const environment = { ...process.env, NODE_OPTIONS: undefined };
-  return startDemoFleet({
-    clock: realClock,
-    tools,
-    environment,
-    cli,
-    ...(machines ? { machines } : {}),
-    ...(principals ? { principals } : {}),
-  });
+  return startDemoFleet({ clock: realClock, tools, environment, cli, ...(machines ? { machines } : {}), ...more });
 }
 
 export interface Finished {
