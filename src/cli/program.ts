@@ -84,7 +84,9 @@ function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => 
     describe: command.hidden ? false : command.summary,
     builder: (own: Argv) => {
       own.usage(`$0 ${command.name} ${command.usage}\n\n${command.summary}`).demandCommand(0).epilogue('');
-      for (const [name, describe] of Object.entries(command.positionals)) own.positional(name, { describe });
+      // Help would say that none is the default.
+      for (const [name, describe] of Object.entries(command.positionals))
+        own.positional(name, { describe, default: undefined });
       for (const { line, does } of command.examples) own.example(line, does);
       declare(own, command.options);
       return own;

@@ -43,6 +43,20 @@ describe('list', () => {
     expect(painted).toMatch(/ESC\[1mweb +main .*ESC\[22m/);
   });
 
+  test('a Windows VM is listed and never asked', async () => {
+    const fleet = {
+      vms: [aVm('win', { os: 'windows' })],
+      answers: { win: { probe: 'timed-out', reason: 'it was asked' } },
+    } as const;
+    const { stdout, stderr } = await run('list --format json', fleet);
+    expect(JSON.parse(stdout)).toMatchObject([{ hostname: 'win', session: null, status: 'Running', probe: 'skipped' }]);
+    expect(stderr).toBe('');
+    expect(await run('connect win:dev', fleet)).toMatchObject({
+      exitCode: 7,
+      stderr: expect.stringContaining('it runs Windows, and azlin needs tmux'),
+    });
+  });
+
   test('colours: --color over NO_COLOR over the terminal', async () => {
     const colored = async (line: string, extra: object) =>
       (await run(line, { ...fleet, ...extra })).stdout.includes('\u001b');
