@@ -81,8 +81,9 @@ async function warm(): Promise<void> {
     config,
     user: undefined,
     port: undefined,
-    mayStart: async () => false,
+    start: { always: false, isOption: false, ask: async () => false },
     progress: quiet,
+    aside: quiet,
     warn: quiet,
     trace: quiet,
   });

@@ -5,27 +5,23 @@ import type { AccessRequest, App } from './cli/command.ts';
 import { loadConfig } from './config.ts';
 import { type Clock, type PausableClock, pausableClock } from './domain/clock.ts';
 import { AppError } from './domain/errors.ts';
-import type { Vm } from './domain/vm.ts';
 import type { AzureSettings } from './inventory/azure/asking.ts';
 import { cachedInventory, forgetInventories } from './inventory/cached-inventory.ts';
 import type { Inventory } from './inventory/inventory.ts';
 import { renewBehind } from './inventory/renew.ts';
-import type { VmPower } from './inventory/vm-power.ts';
-import type { FleetAccess } from './operations/fleet-access.ts';
-import { probeSessions } from './targets/probe.ts';
-import { resolver } from './targets/resolve.ts';
-import { survey } from './targets/survey.ts';
-import { endpointOfAddress, endpointOfVm, type LoginChoice } from './transport/endpoint.ts';
+import type { NamedVm, VmPower } from './inventory/vm-power.ts';
+import { makeAccess } from './operations/make-access.ts';
 import { type KnownHosts, knownHosts } from './transport/known-hosts.ts';
 import { sharedTransport } from './transport/shared-transport.ts';
-import type { Transport } from './transport/transport.ts';
+import type { Dial, Transport } from './transport/transport.ts';
 
 type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'execPath' | 'argv'>;
 
 const systemClock: Clock = {
   now: () => Date.now(),
   schedule(ms, run) {
-    const timer = setTimeout(run, ms);
+    // Node takes a longer time for none.
+    const timer = setTimeout(run, Math.min(ms, 2 ** 31 - 1));
     return () => clearTimeout(timer);
   },
 };
@@ -43,12 +39,21 @@ export function createApp(process: Process): App {
     version: () => packageJson.version,
     config: (overrides) => loadConfig(environment, home, overrides),
     async access(request) {
-      const known = knownHosts(join(request.config.home, 'known_hosts'), request.config.hostKeys, request.trace);
-      const transport = await transportOf(request, known, world);
+      const { config, user, port, start, progress, warn, trace } = request;
+      const known = knownHosts(join(config.home, 'known_hosts'), config.hostKeys, trace);
+      const transport = transportOf(request, known, world);
       transports.push(transport);
-      const { clock } = world;
-      const [inventory, power] = [inventoryOf(request, world), powerOf(request, world)];
-      return accessOf({ request, transport, known, inventory, power, clock });
+      return makeAccess({
+        clock: world.clock,
+        inventory: inventoryOf(request, world),
+        power: powerOf(request, world),
+        transport,
+        isKnownHost: async ({ hostKeyAlias }) => (await known.knownTypes(hostKeyAlias)).length > 0,
+        lags: config.inventory === 'resource-graph',
+        choice: { flagUser: user, flagPort: port, settingsUser: config.sshUser, settingsPort: config.sshPort },
+        settings: config,
+        ...{ start, progress, warn, trace },
+      });
     },
     terminal() {
       if (!hasTerminal()) return undefined;
@@ -87,26 +92,27 @@ function canAsk({ stdin, stderr }: Process): boolean {
   return stdin.isTTY === true && stderr.isTTY === true;
 }
 
-async function transportOf(
-  { config, trace }: AccessRequest,
+/** SSH is loaded when the first VM is connected to: not every command needs it. */
+function transportOf(
+  { config, trace, progress }: AccessRequest,
   known: KnownHosts,
   { process, home, clock }: World,
-): Promise<Transport> {
+): Transport {
   if (process.env['AZLIN_PROXYJUMP'])
     throw new AppError(
       'config',
       'AZLIN_PROXYJUMP is set, but this version of azlin cannot connect through a jump host',
-      {
-        hint: 'unset it to connect directly',
-      },
+      { hint: 'unset it to connect directly' },
     );
-  const { ssh2Dial } = await import('./transport/ssh2-transport.ts');
   const askPassphrase = async (question: string) => {
     const prompts = await import('./terminal/prompts.ts');
+    // The question needs the line.
+    progress(undefined);
     return clock.duringPause(() => prompts.askPassphrase(question, process.stderr));
   };
-  return sharedTransport(
-    ssh2Dial({
+  const load = async (): Promise<Dial> => {
+    const { ssh2Dial } = await import('./transport/ssh2-transport.ts');
+    return ssh2Dial({
       clock,
       knownHosts: known,
       identityFiles: config.identities,
@@ -116,8 +122,13 @@ async function transportOf(
       connectTimeout: config.connectTimeout,
       keepalive: config.keepalive,
       trace,
-    }),
-  );
+    });
+  };
+  let dial: Promise<Dial> | undefined;
+  return sharedTransport(async (endpoint, signal) => {
+    dial ??= load();
+    return (await dial)(endpoint, signal);
+  });
 }
 
 /** An adapter and what it needs are loaded when a VM is first asked for: an address needs neither Azure nor a sign-in. */
@@ -159,7 +170,10 @@ async function azureInventoryOf(request: AccessRequest, world: World): Promise<I
     },
   };
   const { subscriptions, endpoint, resourceGroup = '' } = settings;
-  const ids = subscriptions === 'all' ? ['all'] : subscriptions.map(({ id }) => id.toLowerCase()).sort();
+  const { only = '', homeTenant = '', clientId = '' } = settings.credential;
+  // All that one may see depends on who that is.
+  const all = ['all', only, homeTenant, clientId];
+  const ids = subscriptions === 'all' ? all : subscriptions.map(({ id }) => id.toLowerCase()).sort();
   const scope = [config.inventory, endpoint, resourceGroup.toLowerCase(), ...ids];
   const directory = join(config.home, 'cache');
   const { env: environment, execPath, argv } = world.process;
@@ -169,78 +183,40 @@ async function azureInventoryOf(request: AccessRequest, world: World): Promise<I
   return cachedInventory(azure, { clock: world.clock, directory, scope, ttl: config.inventoryTtl, renew, warn, trace });
 }
 
-async function azureSettingsOf({ config, progress, trace }: AccessRequest, world: World): Promise<AzureSettings> {
+async function azureSettingsOf(request: AccessRequest, world: World): Promise<AzureSettings> {
+  const { config, progress, aside, trace } = request;
   const { settleAzure } = await import('./inventory/azure/settle.ts');
-  return { ...(await settleAzure(config, world.process.env, world.home)), clock: world.clock, progress, trace };
+  return { ...(await settleAzure(config, world.process.env, world.home)), clock: world.clock, progress, aside, trace };
 }
 
 /** After a change nothing that was remembered holds. */
 function powerOf(request: AccessRequest, world: World): VmPower {
-  const change = async (verb: keyof VmPower, vm: Vm, signal: AbortSignal) => {
-    const { config } = request;
+  const { config } = request;
+  let made: Promise<VmPower> | undefined;
+  const power = async (verb: string, { vm }: NamedVm) => {
     if (!vm.id.startsWith('/subscriptions/'))
       throw new AppError('usage', `"${vm.name}" comes from an inventory file; azlin can ${verb} VMs of Azure only`);
-    const settings = await azureSettingsOf(request, world);
-    const { azurePower } = await import('./inventory/azure/azure-power.ts');
+    made ??= azurePowerOf(request, world);
+    return made;
+  };
+  const change = async (verb: 'start' | 'stop', named: NamedVm, signal: AbortSignal) => {
+    const azure = await power(verb, named);
     try {
-      await azurePower({ ...settings, deadline: config.powerDeadline })[verb](vm, signal);
+      await azure[verb](named, signal);
     } finally {
-      await forgetInventories(join(config.home, 'cache'));
+      await forgetInventories(join(config.home, 'cache'), world.clock);
     }
   };
-  return { start: (vm, signal) => change('start', vm, signal), stop: (vm, signal) => change('stop', vm, signal) };
-}
-
-interface AccessParts {
-  readonly request: AccessRequest;
-  readonly transport: Transport;
-  readonly known: KnownHosts;
-  readonly inventory: Inventory;
-  readonly power: VmPower;
-  readonly clock: Clock;
-}
-
-function accessOf({ request, transport, known, inventory, power, clock }: AccessParts): FleetAccess {
-  const { config, user, port, warn, trace } = request;
-  const choice: LoginChoice = {
-    flagUser: user,
-    flagPort: port,
-    settingsUser: config.sshUser,
-    settingsPort: config.sshPort,
-  };
-  const endpointOf = (vm: Vm) => endpointOfVm(vm, choice);
-  const asked = survey({
-    clock,
-    cacheDirectory: join(config.home, 'cache'),
-    endpointOf,
-    probe: (question) => probeSessions({ transport, clock }, question),
-    warn,
-  });
   return {
-    clock,
-    inventory,
-    power,
-    mayStart: request.mayStart,
-    survey: asked,
-    resolver: resolver({
-      clock,
-      inventory,
-      survey: asked,
-      endpointOfVm: (vm, identifierUser) => endpointOfVm(vm, { ...choice, identifierUser }),
-      endpointOfAddress: (address, identifierUser) => endpointOfAddress(address, { ...choice, identifierUser }),
-      defaultSession: config.defaultSession,
-      deadline: config.resolveDeadline,
-      sessionsTtl: config.sessionsTtl,
-      trace,
-      warn,
-    }),
-    transport,
-    endpointOf,
-    isKnownHost: async ({ hostKeyAlias }) => (await known.knownTypes(hostKeyAlias)).length > 0,
-    commandDeadline: config.commandDeadline,
-    startDeadline: config.startDeadline,
-    progress: request.progress,
-    warn,
-    trace,
+    start: (named, signal) => change('start', named, signal),
+    stop: (named, signal) => change('stop', named, signal),
+    look: async (named, signal) => (await power('look at', named)).look(named, signal),
   };
+}
+
+async function azurePowerOf(request: AccessRequest, world: World): Promise<VmPower> {
+  const { azurePower } = await import('./inventory/azure/azure-power.ts');
+  // What is being waited for is said by whoever wants the VM.
+  const settings = { ...(await azureSettingsOf(request, world)), progress: () => {} };
+  return azurePower(settings, request.config.powerDeadline);
 }

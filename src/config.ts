@@ -38,6 +38,16 @@ const duration: Read<number> = (value) => {
   if (ms !== undefined) return ms;
   throw new Error('expected a duration: 30, "30s", "5m", "1h"');
 };
+/** A time to wait: none at all would be no chance. */
+const limit: Read<number> = (value) => {
+  const ms = duration(value);
+  if (ms > 0) return ms;
+  throw new Error('expected more than nothing');
+};
+const groupName: Read<string | undefined> = (value) => {
+  if (/^[\p{L}\p{N}_().-]{1,90}$/u.test(text(value)) && !text(value).endsWith('.')) return text(value);
+  throw new Error('expected the name of a resource group');
+};
 const port: Read<number | undefined> = (value) => {
   const number = Number(value);
   if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
@@ -71,7 +81,7 @@ export const FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
 /** Every setting: where it can be set, how it is read, what it is by default. Durations are milliseconds. */
 const SETTINGS = {
   subscriptions: setting('azure.subscriptions AZURE_SUBSCRIPTION_ID', list, []),
-  resourceGroup: setting('azure.resource_group AZLIN_RESOURCE_GROUP', optionalText, undefined),
+  resourceGroup: setting('azure.resource_group AZLIN_RESOURCE_GROUP', groupName, undefined),
   cloud: setting('azure.cloud', cloud, undefined),
   resourceManager: setting('azure.resource_manager AZLIN_ARM_ENDPOINT', optionalUrl, undefined),
   credential: setting(
@@ -85,23 +95,23 @@ const SETTINGS = {
     ),
     'any',
   ),
-  azureDeadline: setting('azure.deadline', duration, 30_000),
-  powerDeadline: setting('azure.power_deadline', duration, 600_000),
+  azureDeadline: setting('azure.deadline', limit, 30_000),
+  powerDeadline: setting('azure.power_deadline', limit, 600_000),
   inventory: setting('inventory.source AZLIN_INVENTORY', text, 'azure'),
   inventoryTtl: setting('cache.inventory_ttl', duration, 300_000),
   sessionsTtl: setting('cache.sessions_ttl', duration, 30_000),
-  resolveDeadline: setting('resolve.deadline', duration, 3_000),
+  resolveDeadline: setting('resolve.deadline', limit, 3_000),
   defaultSession: setting('session.default', sessionName, 'azlin'),
   sshUser: setting('ssh.user AZLIN_SSH_USER', optionalText, undefined),
   sshPort: setting('ssh.port AZLIN_SSH_PORT', port, undefined),
   identities: setting('ssh.identity AZLIN_IDENTITY', paths, []),
   hostKeys: setting('ssh.host_keys', choice<'accept-new' | 'strict'>('accept-new', 'strict'), 'accept-new'),
   keepalive: setting('ssh.keepalive AZLIN_KEEPALIVE', duration, 15_000),
-  startDeadline: setting('ssh.start_deadline', duration, 300_000),
-  connectTimeout: setting('ssh.connect_timeout', duration, 10_000),
-  commandDeadline: setting('ssh.command_deadline', duration, 15_000),
-  listDeadline: setting('list.deadline', duration, 5_000),
-  listWholeDeadline: setting('list.whole_deadline', duration, 60_000),
+  startDeadline: setting('ssh.start_deadline', limit, 300_000),
+  connectTimeout: setting('ssh.connect_timeout', limit, 10_000),
+  commandDeadline: setting('ssh.command_deadline', limit, 15_000),
+  listDeadline: setting('list.deadline', limit, 5_000),
+  listWholeDeadline: setting('list.whole_deadline', limit, 60_000),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;
 

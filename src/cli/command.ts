@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Config, Overrides, SettingName } from '../config.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { AppError } from '../domain/errors.ts';
-import type { FleetAccess } from '../operations/fleet-access.ts';
+import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
 import type { TerminalStreams } from '../terminal/terminal.ts';
 import type { Style } from './style.ts';
 
@@ -86,9 +86,10 @@ export interface AccessRequest {
   readonly config: Config;
   readonly user: string | undefined;
   readonly port: number | undefined;
-  /** Whether a stopped VM that the user wants may be started. */
-  readonly mayStart: (question: string) => Promise<boolean>;
+  readonly start: StartPolicy;
   readonly progress: (text: string | undefined) => void;
+  /** What holds it up; undefined when that is over. */
+  readonly aside: (text: string | undefined) => void;
   readonly warn: (line: string) => void;
   readonly trace: (line: string) => void;
 }

@@ -6,6 +6,8 @@ import { printable, shorten } from '../domain/text.ts';
 export interface ProgressLine {
   /** What is being waited for; undefined when the wait is over. */
   readonly show: (text: string | undefined) => void;
+  /** What holds it up, after the text; undefined when that is over. */
+  readonly aside: (text: string | undefined) => void;
   /** Takes the line off the screen, for something else to be written there. It comes back while the wait goes on. */
   readonly clear: () => void;
 }
@@ -23,8 +25,9 @@ export interface ProgressSettings {
 
 /** One line on a terminal that says what is being waited for and for how long, and is gone afterwards. */
 export function progressLine({ clock, terminal, dim }: ProgressSettings): ProgressLine {
-  if (!terminal) return { show: () => {}, clear: () => {} };
+  if (!terminal) return { show: () => {}, aside: () => {}, clear: () => {} };
   let text: string | undefined;
+  let hindrance: string | undefined;
   let since = 0;
   let isDrawn = false;
   let cancel = () => {};
@@ -33,7 +36,8 @@ export function progressLine({ clock, terminal, dim }: ProgressSettings): Progre
     isDrawn = false;
   };
   const draw = () => {
-    const line = `${printable(text ?? '')} (${formatAge(clock.now() - since)})`;
+    const what = hindrance === undefined ? text : `${text}: ${hindrance}`;
+    const line = `${printable(what ?? '')} (${formatAge(clock.now() - since)})`;
     terminal.write(`\r\u001b[K${dim(shorten(line, (terminal.columns ?? 80) - 1))}`);
     isDrawn = true;
     cancel = clock.schedule(TICK, draw);
@@ -49,6 +53,9 @@ export function progressLine({ clock, terminal, dim }: ProgressSettings): Progre
         since = clock.now();
         cancel = clock.schedule(PATIENCE, draw);
       }
+    },
+    aside(next) {
+      hindrance = next;
     },
     clear,
   };

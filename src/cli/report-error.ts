@@ -2,8 +2,21 @@ import type { AppError } from '../domain/errors.ts';
 import { printable } from '../domain/text.ts';
 import type { Style } from './style.ts';
 
-/** The error as the lines of stderr. */
-export function errorText(error: AppError, style: Style, verbose: boolean): string {
+/** A hint that is a command of azlin, with the options that say which VMs are meant: typed as it stands, it must mean the same ones. */
+export function hintInScope(hint: string, scope: readonly string[]): string {
+  if (scope.length === 0) return hint;
+  return hint.replace(/\bazlin (\w+)(?! --help)(?= |$)/g, (command, verb: string) =>
+    verb === 'demo' ? command : `${command} ${scope.join(' ')}`,
+  );
+}
+
+export interface ErrorStyle {
+  readonly style: Style;
+  readonly verbose: boolean;
+}
+
+/** The error as the lines of stderr. `hint`: what to say instead of the error's own. */
+export function errorText(error: AppError, hint: string | undefined, { style, verbose }: ErrorStyle): string {
   const lines = [`${style.red('error:')} ${printableLines(error.message)}`];
   if (error.candidates) {
     lines.push(`${error.candidates.title}:`);
@@ -12,14 +25,14 @@ export function errorText(error: AppError, style: Style, verbose: boolean): stri
   }
   if (error.code === 'bug')
     lines.push('hint: this is a bug of azlin; run it again with --verbose and report what it prints');
-  if (error.hint) lines.push(`${style.cyan('hint:')} ${printableLines(error.hint)}`);
+  if (hint) lines.push(`${style.cyan('hint:')} ${printableLines(hint)}`);
   if (verbose && error.cause instanceof Error)
     lines.push(`cause: ${printableLines(error.cause.stack ?? error.cause.message)}`);
   return `${lines.join('\n')}\n`;
 }
 
 /** The error as one JSON object, for programs. */
-export function errorJson({ code, message, hint, candidates }: AppError): string {
+export function errorJson({ code, message, candidates }: AppError, hint: string | undefined): string {
   const error = { code, message, hint: hint ?? null, candidates: candidates?.items ?? [] };
   return `${JSON.stringify({ error })}\n`;
 }

@@ -1,13 +1,14 @@
 import type { SettingName } from '../config.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
-import type { FleetAccess } from '../operations/fleet-access.ts';
+import { shellWord } from '../domain/text.ts';
+import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
 import type { App, Call, Command, Interrupts, IoStreams, Option } from './command.ts';
 import { COMMANDS, EPILOGUE, SHORTHANDS } from './commands/index.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { GLOBAL_OPTIONS } from './options.ts';
+import { GLOBAL_OPTIONS, SCOPE_OPTIONS } from './options.ts';
 import { parseLine } from './program.ts';
 import { type ProgressLine, progressLine } from './progress.ts';
-import { errorJson, errorText, printableLines } from './report-error.ts';
+import { errorJson, errorText, hintInScope, printableLines } from './report-error.ts';
 import { type SplitArgv, splitArgv } from './split-argv.ts';
 import { type ColorChoice, type Style, styleFor, wantsColor } from './style.ts';
 import { type Format, ndjson, render } from './views/print.ts';
@@ -36,9 +37,9 @@ export async function runProgram(run: Run): Promise<number> {
     await write(io, line.text);
     return 0;
   } catch (thrown) {
+    known.progress?.show(undefined);
     return reportError(run, toAppError(thrown), { ...split, ...known });
   } finally {
-    known.progress?.show(undefined);
     app.close();
   }
 }
@@ -46,6 +47,8 @@ export async function runProgram(run: Run): Promise<number> {
 /** What is settled by the time something goes wrong. */
 interface Known {
   format?: Format;
+  /** The options that say which VMs are meant, as they were given. */
+  scope?: readonly string[];
   progress?: ProgressLine;
 }
 
@@ -62,6 +65,7 @@ async function callCommand(
   command: Command,
   { args, positionals, several, remote, known }: Line,
 ): Promise<{ readonly exitCode: number; readonly failure: AppError | undefined }> {
+  known.scope = scopeWords(args);
   const config = await app.config(overridesOf(command, args));
   const format: Format = config.format;
   known.format = format;
@@ -75,9 +79,11 @@ async function callCommand(
   });
   known.progress = progress;
   const notes = diagnostics({ io, args, style: errorStyle, before: progress.clear });
-  const mayStart = async (question: string) =>
-    args['start'] === true ||
-    (command.offersStart === true && (await app.confirm(question, interrupts.signal)) === true);
+  const start: StartPolicy = {
+    always: args['start'] === true,
+    isOption: 'start' in command.options,
+    ask: async (question) => command.offersStart === true && (await app.confirm(question, interrupts.signal)) === true,
+  };
   let access: Promise<FleetAccess> | undefined;
   const call: Call = {
     args: args as Call['args'],
@@ -93,8 +99,9 @@ async function callCommand(
         config,
         user: args['user'] as string | undefined,
         port: portOf(args['port']),
-        mayStart,
+        start,
         progress: progress.show,
+        aside: progress.aside,
         ...notes,
       });
       return access;
@@ -122,6 +129,15 @@ function overridesOf(command: Command, args: Readonly<Record<string, unknown>>):
     if (other) throw new AppError('usage', `Give --${name} or --${other.name}, not both`);
   }
   return Object.fromEntries(set.map(({ setting, given }) => [setting, given]));
+}
+
+/** Whoever types a hint means the same VMs. */
+function scopeWords(args: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.keys(SCOPE_OPTIONS).flatMap((name) => {
+    const value = args[name];
+    if (value === true) return [`--${name}`];
+    return typeof value === 'string' ? [`--${name}`, shellWord(value)] : [];
+  });
 }
 
 function portOf(text: unknown): number | undefined {
@@ -161,14 +177,19 @@ function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | und
 }
 
 /** The error may come before the options are parsed, or from parsing them: what it needs of them is read from the words. */
-function reportError({ app, io }: Run, error: AppError, { own, remote, command, format }: SplitArgv & Known): number {
+function reportError(
+  { app, io }: Run,
+  error: AppError,
+  { own, remote, command, format, scope = [] }: SplitArgv & Known,
+): number {
   const optionText = (name: string) =>
     own.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ??
     (own.includes(`--${name}`) ? own[own.indexOf(`--${name}`) + 1] : undefined);
   const asJson = /json$/.test(format ?? optionText('format') ?? app.environment['AZLIN_FORMAT'] ?? '');
   const style = styleOn(io.stderr, optionText('color') as ColorChoice | undefined, app);
   const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
-  io.stderr.write(asJson ? errorJson(error) : errorText(error, style, verbose));
+  const hint = error.hint && hintInScope(error.hint, scope);
+  io.stderr.write(asJson ? errorJson(error, hint) : errorText(error, hint, { style, verbose }));
   const asSsh = command?.failsWith255 || remote.length > 0;
   return asSsh && error.code !== 'interrupted' ? 255 : exitCodeOf(error.code);
 }

@@ -34,6 +34,10 @@ export function graphReply({ subscriptions: all, body }: GraphQuestion): Reply {
 }
 
 function rowsOf(query: string, subscriptions: readonly DemoSubscription[]): readonly (() => Resource)[] | undefined {
+  const container = /^resourcecontainers[\s\S]*resourcegroups'\n\| where name =~ '([^']*)'$/m
+    .exec(query)?.[1]
+    ?.toLowerCase();
+  if (container !== undefined) return groupsOf(subscriptions, container);
   if (/^resourcecontainers\b[\s\S]*'microsoft\.resources\/subscriptions'/i.test(query))
     return subscriptions.map(({ id }) => () => ({ id: `/subscriptions/${id}`, subscriptionId: id }));
   if (!/^resources\b[\s\S]*'microsoft\.compute\/virtualmachines'/i.test(query)) return undefined;
@@ -46,8 +50,14 @@ function rowsOf(query: string, subscriptions: readonly DemoSubscription[]): read
   return subscriptions.flatMap(({ id, vms }) =>
     vms
       .filter(({ resourceGroup }) => group === undefined || resourceGroup.toLowerCase() === group)
-      .map((vm) => () => rowOf(id, vm)),
+      .map((vm) => () => rowsOfVm(id, vm)[0] ?? {}),
   );
+}
+
+function groupsOf(subscriptions: readonly DemoSubscription[], name: string): readonly (() => Resource)[] {
+  const groups = subscriptions.flatMap(({ id, vms }) => vms.map(({ resourceGroup }) => ({ id, resourceGroup })));
+  const found = groups.filter(({ resourceGroup }) => resourceGroup.toLowerCase() === name);
+  return found.map(({ id, resourceGroup }) => () => ({ id: `/subscriptions/${id}/resourceGroups/${resourceGroup}` }));
 }
 
 /** Only the columns of the last `project`. */
@@ -61,12 +71,12 @@ function projected(row: Resource, query: string): Resource {
   return Object.fromEntries(Object.entries(row).filter(([name]) => columns.includes(name)));
 }
 
-function rowOf(subscription: string, vm: DemoVm): Resource {
-  const of = (type: string) => resourcesOf(type, subscription, [vm])?.[0] as Resource | undefined;
-  const nic = of('Microsoft.Network/networkInterfaces') as { id: string; properties: { ipConfigurations: unknown[] } };
+function rowsOfVm(subscription: string, vm: DemoVm): readonly Resource[] {
+  const of = (type: string) => resourcesOf(type, subscription, [vm])?.[0];
+  const nic = of('Microsoft.Network/networkInterfaces') as { id: string; properties: { ipConfigurations: Resource[] } };
   const ip = of('Microsoft.Network/publicIPAddresses') as { properties: { ipAddress?: string } } | undefined;
   const machine = of('Microsoft.Compute/virtualMachines') as { properties: { networkProfile: unknown } };
-  return {
+  return nic.properties.ipConfigurations.map((configuration) => ({
     id: vmIdOf(subscription, vm),
     name: vm.name,
     location: 'westeurope',
@@ -77,11 +87,10 @@ function rowOf(subscription: string, vm: DemoVm): Resource {
     adminUsername: vm.adminUser,
     power: `PowerState/${vm.powerState}`,
     networkProfile: machine.properties.networkProfile,
-    nics: nic.properties.ipConfigurations.map((configuration) => ({
-      id: nic.id,
-      primary: true,
-      configuration,
-      ipAddress: ip?.properties.ipAddress ?? '',
-    })),
-  };
+    nicId: nic.id,
+    nicPrimary: true,
+    configuration,
+    configurationName: configuration['name'],
+    ipAddress: ip?.properties.ipAddress ?? '',
+  }));
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { formatAge } from '../domain/duration.ts';
 import { count } from '../domain/text.ts';
 import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from './cache-file.ts';
-import type { Fleet, Inventory } from './inventory.ts';
+import type { Fleet, Inventory, VmQuery } from './inventory.ts';
 
 export interface CacheSettings {
   readonly clock: Clock;
@@ -30,10 +30,10 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
   return {
     async listVms(query, signal) {
       const now = clock.now();
-      const kept = query.fresh ? undefined : await readCache(path, isFleet, warn);
+      const kept = query.fresh ? undefined : await keptAnswer();
       // A clock that went back makes an answer look as if it came from the future; that is no youth.
       const age = kept === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - kept.fetchedAt);
-      if (kept && age < ttl) {
+      if (kept && isGood(kept, age, query)) {
         trace(`inventory: ${count(kept.vms.length, 'VM')}, ${formatAge(age)} old, from the cache`);
         return kept;
       }
@@ -43,15 +43,29 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
       }
       const fleet = await source.listVms(query, signal);
       trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked afresh in ${clock.now() - now} ms`);
-      // An answer that is incomplete for now must not hide VMs from the next run.
-      if (!fleet.provisional) await writeCache(path, fleet, warn);
+      await writeCache(path, fleet, warn);
       await rm(`${path}.renewing`, { force: true }).catch(() => {});
       return fleet;
     },
   };
+
+  /** What was asked before VMs were started or stopped is no answer any more, even if it came afterwards. */
+  async function keptAnswer(): Promise<Fleet | undefined> {
+    const fleet = await readCache(path, isFleet, warn);
+    return fleet && fleet.fetchedAt > (await changedAt(directory)) ? fleet : undefined;
+  }
+
+  function isGood({ provisional }: Fleet, age: number, { whole, stale }: VmQuery): boolean {
+    if (!provisional) return age < ttl;
+    // What is missing may be back any minute; but not every command should wait for it anew.
+    return !whole && !stale && age < Math.min(ttl, PROVISIONAL);
+  }
 }
 
 const PREFIX = 'inventory-';
+const CHANGED = 'power-changed';
+/** Milliseconds that an answer with something missing may be used. */
+const PROVISIONAL = 60_000;
 /** Milliseconds that a renewal is given; a shell completes at every key. */
 const RENEWAL = 30_000;
 
@@ -61,20 +75,27 @@ async function claim(marker: string, clock: Clock): Promise<boolean> {
     await mkdir(dirname(marker), { recursive: true, mode: 0o700 });
     const age = clock.now() - Number(await readFile(marker, 'utf8'));
     if (age >= 0 && age < RENEWAL) return false;
+    await rm(marker, { force: true });
   } catch {
     // There is no marker, or none that can be read.
   }
-  return writeFile(marker, String(clock.now()), { mode: 0o600 }).then(
+  // Of several that come this far at once, one makes it.
+  return writeFile(marker, String(clock.now()), { mode: 0o600, flag: 'wx' }).then(
     () => true,
     () => false,
   );
 }
 
-/** Drops what is kept of every scope: VMs have just been started or stopped. */
-export async function forgetInventories(directory: string): Promise<void> {
-  const names = await readdir(directory).catch(() => []);
-  const kept = names.filter((name) => name.startsWith(PREFIX));
-  await Promise.all(kept.map((name) => rm(join(directory, name), { force: true }).catch(() => {})));
+/** When VMs were last started or stopped from here, in milliseconds since 1970. */
+async function changedAt(directory: string): Promise<number> {
+  const text = await readFile(join(directory, CHANGED), 'utf8').catch(() => '');
+  return Number(text) || 0;
+}
+
+/** VMs have just been started or stopped: what is kept of any scope no longer holds. */
+export async function forgetInventories(directory: string, clock: Clock): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch(() => {});
+  await writeFile(join(directory, CHANGED), String(clock.now()), { mode: 0o600 }).catch(() => {});
 }
 
 function isFleet(value: unknown): value is Fleet {

@@ -5,15 +5,17 @@ export interface Fleet {
   readonly vms: readonly Vm[];
   /** What the source could not see. */
   readonly warnings: readonly string[];
-  /** Whether what is missing may be there when asked again soon: such an answer is not kept. */
+  /** Whether what is missing may be there when asked again soon: such an answer is kept for a short time only. */
   readonly provisional: boolean;
-  /** Milliseconds since 1970. */
+  /** When it was asked, in milliseconds since 1970. */
   readonly fetchedAt: number;
 }
 
 export interface VmQuery {
   /** Skip any cache. */
   readonly fresh: boolean;
+  /** An answer that was kept must have nothing missing that could be there by now. */
+  readonly whole?: boolean;
   /** An old answer will do, however old; it is renewed behind. For completion, which must not wait. */
   readonly stale?: boolean;
 }

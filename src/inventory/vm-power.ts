@@ -1,9 +1,18 @@
 import type { Vm } from '../domain/vm.ts';
 
+/** A VM and what the user calls it. */
+export interface NamedVm {
+  readonly vm: Vm;
+  /** Its name, or `rg/name` where that is not unique. */
+  readonly hostname: string;
+}
+
 /** Starts and stops VMs. Every method rejects with an AppError. */
 export interface VmPower {
   /** Settles when the VM runs; it may get another address by that. */
-  start(vm: Vm, signal: AbortSignal): Promise<void>;
+  start(named: NamedVm, signal: AbortSignal): Promise<void>;
   /** Settles when the VM is stopped and no longer billed for (Azure: deallocated). */
-  stop(vm: Vm, signal: AbortSignal): Promise<void>;
+  stop(named: NamedVm, signal: AbortSignal): Promise<void>;
+  /** The VM as it is now, from the one who knows best. */
+  look(named: NamedVm, signal: AbortSignal): Promise<Vm>;
 }

@@ -7,18 +7,29 @@ import type { Survey } from '../targets/survey.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { Transport } from '../transport/transport.ts';
 
+export interface StartPolicy {
+  /** `--start` was given. */
+  readonly always: boolean;
+  /** The command knows `--start`. */
+  readonly isOption: boolean;
+  /** Whether a person wants it; false where nobody can be asked. */
+  readonly ask: (question: string) => Promise<boolean>;
+}
+
 /** Everything that the operations reach the fleet with. */
 export interface FleetAccess {
   readonly clock: Clock;
   readonly inventory: Inventory;
   readonly power: VmPower;
-  /** Whether a stopped VM that the user wants may be started; `question` is for a person. */
-  readonly mayStart: (question: string) => Promise<boolean>;
+  /** What to do about a stopped VM that the user wants. */
+  readonly start: StartPolicy;
   readonly survey: Survey;
   readonly resolver: Resolver;
   readonly transport: Transport;
   /** Throws an AppError for a VM that cannot be addressed. */
-  readonly endpointOf: (vm: Vm) => Endpoint;
+  readonly endpointOf: (vm: Vm, user?: string) => Endpoint;
+  /** Whether the inventory may tell of a VM what no longer holds, even when it is asked afresh. */
+  readonly lags: boolean;
   /** Whether a host key is pinned for the endpoint. */
   readonly isKnownHost: (endpoint: Endpoint) => Promise<boolean>;
   /** Milliseconds for one short command on a VM. */

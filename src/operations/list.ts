@@ -78,7 +78,7 @@ export async function listSessions(
   request: ListRequest,
   signal: AbortSignal,
 ): Promise<ListResult> {
-  const fleet = await access.inventory.listVms({ fresh: request.refresh }, signal);
+  const fleet = await access.inventory.listVms({ fresh: request.refresh, whole: true }, signal);
   for (const warning of fleet.warnings) access.warn(warning);
   const matching = fleet.vms.filter(await filterOf(request)).sort(compareVms);
   const shown = request.all ? matching : matching.filter(isUp);

@@ -2,6 +2,7 @@ import { atMost } from '../domain/at-most.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { count } from '../domain/text.ts';
 import { addressOf, mayAnswer, type Vm } from '../domain/vm.ts';
+import type { NamedVm } from '../inventory/vm-power.ts';
 import { findVm, vmRefOf } from '../targets/find-vm.ts';
 import { qualifiedName } from '../targets/match.ts';
 import type { FleetAccess } from './fleet-access.ts';
@@ -21,12 +22,6 @@ export interface PowerResult {
   readonly failure: AppError | undefined;
 }
 
-/** A VM that the user named, and how. */
-export interface NamedVm {
-  readonly hostname: string;
-  readonly vm: Vm;
-}
-
 export interface Work {
   readonly access: FleetAccess;
   readonly signal: AbortSignal;
@@ -34,8 +29,12 @@ export interface Work {
 
 const CONCURRENCY = 16;
 
-/** The VMs that the user names, each once; an AppError for the first that cannot be found, before anything is done. */
-export async function namedVms({ access, signal }: Work, names: readonly string[]): Promise<readonly NamedVm[]> {
+/** The VMs that the user names, each once. Rejects for the first that cannot be found: nothing has been done then. */
+export async function namedVms(
+  { access, signal }: Work,
+  names: readonly string[],
+  isFresh: boolean,
+): Promise<readonly NamedVm[]> {
   const refs = names.map(vmRefOf);
   const find = async (fresh: boolean) => {
     const started = access.clock.now();
@@ -48,7 +47,7 @@ export async function namedVms({ access, signal }: Work, names: readonly string[
     const vms = new Set(found.flatMap((one) => (one instanceof AppError ? [] : [one])));
     return [...vms].map((vm) => ({ vm, hostname: qualifiedName(vm, fleet.vms) }));
   };
-  return find(false);
+  return find(isFresh);
 }
 
 /** What would end with these VMs: `myvm: 2 sessions, 1 client attached`. VMs that cannot be asked are said to be unknown. */
@@ -81,49 +80,51 @@ export async function changePower(work: Work, verb: 'start' | 'stop', named: rea
     else access.progress(`${verbing} ${count(named.length, 'VM')}, ${done} done`);
   };
   tell();
-  const failures = await atMost(CONCURRENCY, named, async ({ vm }) => {
-    const failure = await changeOne(work, verb, vm);
-    done++;
-    tell();
-    return failure;
-  });
-  access.progress(undefined);
-  const changed = named.filter((_, index) => !failures[index]);
-  const failed = failures.filter((one) => one !== undefined);
-  return {
-    rows: changed.length > 0 ? await rowsAfter(work, changed) : [],
-    failure: failed.length > 1 ? joined(failed, named.length, verb) : failed[0],
-  };
-}
-
-async function changeOne({ access, signal }: Work, verb: 'start' | 'stop', vm: Vm): Promise<AppError | undefined> {
   try {
-    await access.power[verb](vm, signal);
-    return undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    return toAppError(error);
+    const outcomes = await atMost(CONCURRENCY, named, async (one) => {
+      const outcome = await changeOne(work, verb, one);
+      done++;
+      tell();
+      return outcome;
+    });
+    const failed = outcomes.filter((one) => one instanceof AppError);
+    return {
+      rows: outcomes.flatMap((one) => (one instanceof AppError ? [] : [one])),
+      failure: failed.length > 1 ? joined(failed, named.length, verb) : failed[0],
+    };
+  } finally {
+    access.progress(undefined);
   }
 }
 
-/** A VM that was started may have another address: Azure is asked again. */
-async function rowsAfter({ access, signal }: Work, changed: readonly NamedVm[]): Promise<readonly PowerRow[]> {
-  const fleet = await access.inventory.listVms({ fresh: true }, signal).catch((error: unknown) => {
-    signal.throwIfAborted();
-    access.warn(`what became of the VMs could not be asked: ${toAppError(error).message}`);
-    return { vms: [] };
-  });
-  const byId = new Map(fleet.vms.map((vm) => [vm.id.toLowerCase(), vm]));
-  return changed.map(({ hostname, vm: before }) => {
-    const vm = byId.get(before.id.toLowerCase());
-    return {
-      hostname,
-      status: vm?.powerState ?? 'Unknown',
-      ip: vm ? addressOf(vm) : null,
-      resourceGroup: before.resourceGroup,
-      subscriptionId: before.subscriptionId,
-    };
-  });
+/** Rejects only when it is interrupted. */
+async function changeOne(
+  { access, signal }: Work,
+  verb: 'start' | 'stop',
+  named: NamedVm,
+): Promise<PowerRow | AppError> {
+  try {
+    await access.power[verb](named, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return toAppError(error);
+  }
+  const { hostname, vm: before } = named;
+  const vm = await lookAgain({ access, signal }, named);
+  const row = { hostname, resourceGroup: before.resourceGroup, subscriptionId: before.subscriptionId };
+  if (!vm) return { ...row, status: verb === 'start' ? 'Running' : 'Deallocated', ip: null };
+  return { ...row, status: vm.powerState, ip: addressOf(vm) };
+}
+
+/** A VM that was started may have another address. */
+async function lookAgain({ access, signal }: Work, named: NamedVm): Promise<Vm | undefined> {
+  try {
+    return await access.power.look(named, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    access.warn(`the address of "${named.hostname}" could not be asked: ${toAppError(error).message}`);
+    return undefined;
+  }
 }
 
 function joined(failures: readonly AppError[], all: number, verb: string): AppError {

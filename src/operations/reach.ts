@@ -1,12 +1,13 @@
-import { pause } from '../domain/clock.ts';
-import { AppError, type ErrorCode } from '../domain/errors.ts';
+import { AppError, type ErrorCode, messageOf } from '../domain/errors.ts';
 import { type Session, sessionsNamed } from '../domain/session.ts';
 import { shellWord } from '../domain/text.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
-import { describeTarget, type Target } from '../targets/target.ts';
+import { describeTarget, type Target, targetOf } from '../targets/target.ts';
 import { statusError, type TmuxServer, tmuxServer } from '../tmux/server.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import type { Connection } from '../transport/transport.ts';
+import { connectWhenUp } from './booting.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
 /** What the user named, and how to get there. */
@@ -29,16 +30,16 @@ export interface Reached {
  * nothing has happened yet.
  */
 export async function withTarget<T>(wanted: Wanted, use: (reached: Reached) => Promise<T>): Promise<T> {
-  const { access, identifier, signal } = wanted;
+  const { access, signal } = wanted;
   const target = await firstTarget(wanted);
-  if (!target.cached) return use(await reachOrStart(wanted, target));
+  if (!mayBeOld(access, target)) return use(await reachOrStart(wanted, target));
   try {
     return await use(await reach(access, target, signal));
   } catch (error) {
-    if (!(error instanceof AppError) || !mayBeStale(target, error)) throw error;
+    if (!(error instanceof AppError) || !isExplained(target, error)) throw error;
     access.trace(`${describeTarget(target)}: ${error.message}; looking it up afresh`);
-    const again = await access.resolver.resolve(identifier, { fresh: true }, signal);
-    if (error.code !== 'vm-not-running' && isSame(target, again)) throw error;
+    const again = await latestTarget(wanted);
+    if (error.code !== 'vm-not-running' && !access.start.always && isSame(target, again)) throw error;
     return use(await reachOrStart(wanted, again));
   }
 }
@@ -46,15 +47,34 @@ export async function withTarget<T>(wanted: Wanted, use: (reached: Reached) => P
 /** What the user named. A key is pinned on first sight: not to whoever has the VM's old address by now. */
 export async function firstTarget({ access, identifier, signal }: Wanted): Promise<Target> {
   const target = await access.resolver.resolve(identifier, { fresh: false }, signal);
-  if (!target.cached || !target.vm || !mayAnswer(target.vm) || (await access.isKnownHost(target.endpoint)))
-    return target;
+  if (!target.cached || !target.vm || !mayAnswer(target.vm) || (await isKnown(access, target))) return target;
   access.trace(`${target.hostname}: its host key is not known yet; looking up its address afresh`);
   return access.resolver.resolve(identifier, { fresh: true }, signal);
 }
 
+/** What the user named, by what is known best: an inventory that lags behind is not taken at its word. */
+export async function latestTarget({ access, identifier, signal }: Wanted): Promise<Target> {
+  const target = await access.resolver.resolve(identifier, { fresh: true }, signal);
+  const { vm, hostname } = target;
+  if (!vm || !access.lags) return target;
+  return targetNow(access, target, await access.power.look({ vm, hostname }, signal));
+}
+
+function targetNow(access: FleetAccess, target: Target, vm: Vm): Target {
+  const { hostname, user, session, origin } = target;
+  const fields = { hostname, vm, user, session, origin, cached: false, fetchedAt: access.clock.now() };
+  return targetOf(fields, () => access.endpointOf(vm, user));
+}
+
+/** A VM that cannot be addressed is not known, either. */
+async function isKnown(access: FleetAccess, target: Target): Promise<boolean> {
+  const endpoint = endpointOrReason(target);
+  return typeof endpoint !== 'string' && access.isKnownHost(endpoint);
+}
+
 async function reach(access: FleetAccess, target: Target, signal: AbortSignal): Promise<Reached> {
   const { vm } = target;
-  if (vm && !mayAnswer(vm)) throw notRunning(vm, target);
+  if (vm && !mayAnswer(vm)) throw notRunning(vm, target, access);
   return connected(access, target, await access.transport.connect(target.endpoint, signal));
 }
 
@@ -66,43 +86,29 @@ function connected(access: FleetAccess, target: Target, connection: Connection):
 
 /** As `reach`, for a target that is known to be fresh: if its VM is stopped, the user may want it started. */
 async function reachOrStart(wanted: Wanted, target: Target): Promise<Reached> {
-  const { access, identifier, signal } = wanted;
+  const { access, signal } = wanted;
   const { vm, hostname } = target;
-  if (!vm || mayAnswer(vm) || !isStartable(vm)) return reach(access, target, signal);
-  const refusal = notRunning(vm, target);
-  if (!(await access.mayStart(`"${hostname}" is ${vm.powerState.toLowerCase()}. Start it?`))) throw refusal;
-  access.progress(`Starting ${hostname}`);
+  if (!vm || !isStartable(vm)) return reach(access, target, signal);
   try {
-    await access.power.start(vm, signal);
-    access.progress(`${hostname} runs; waiting for its SSH server`);
-    const started = await access.resolver.resolve(identifier, { fresh: true }, signal);
+    if (mayAnswer(vm)) {
+      // It may have been started a moment ago, by whomever.
+      if (access.start.always) return connected(access, target, await connectWhenUp(access, target, signal));
+      return await reach(access, target, signal);
+    }
+    if (!access.start.always && !(await access.start.ask(questionAbout(vm, hostname))))
+      throw notRunning(vm, target, access);
+    access.progress(`Starting ${hostname}`);
+    await access.power.start({ vm, hostname }, signal);
+    const started = targetNow(access, target, await access.power.look({ vm, hostname }, signal));
     return connected(access, started, await connectWhenUp(access, started, signal));
   } finally {
     access.progress(undefined);
   }
 }
 
-/** What a VM that is still booting looks like: nobody listens, the server hangs up, or lets nobody in yet. */
-const BOOTING: readonly ErrorCode[] = ['unreachable', 'timed-out', 'connection-lost', 'ssh-denied'];
-const BOOT_RETRY = 1_000;
-/** Milliseconds after the first refusal of a key for which it may be due to booting. */
-const BOOT_REFUSALS = 30_000;
-
-async function connectWhenUp(access: FleetAccess, target: Target, signal: AbortSignal): Promise<Connection> {
-  const { clock, transport, startDeadline } = access;
-  const until = clock.now() + startDeadline;
-  let refusedUntil = until;
-  for (;;) {
-    try {
-      return await transport.connect(target.endpoint, signal);
-    } catch (error) {
-      if (!(error instanceof AppError) || !BOOTING.includes(error.code)) throw error;
-      if (error.code === 'ssh-denied') refusedUntil = Math.min(refusedUntil, clock.now() + BOOT_REFUSALS);
-      if (clock.now() + BOOT_RETRY > Math.min(until, refusedUntil)) throw error;
-      access.trace(`${target.hostname}: ${error.message}; it may still be booting`);
-    }
-    await pause(clock, BOOT_RETRY, signal);
-  }
+function questionAbout({ powerState }: Vm, hostname: string): string {
+  if (powerState === 'Starting') return `"${hostname}" is starting. Wait for it?`;
+  return `"${hostname}" is ${powerState.toLowerCase()}. Start it?`;
 }
 
 /** The session that the target means among those of its VM. Throws `session-not-found` or `ambiguous`. */
@@ -113,39 +119,50 @@ export function sessionOf(sessions: readonly Session[], { hostname, session }: T
   throw statusError({ kind: only ? 'ambiguous' : 'missing', sessions }, hostname, session);
 }
 
-/** What another machine at the VM's old address, or nothing there, looks like. */
-const STALE_ADDRESS: readonly ErrorCode[] = [
+/** What another machine at the VM's old address, or nothing there, looks like; or an address that makes no sense. */
+const OLD_ADDRESS: readonly ErrorCode[] = [
   'vm-not-running',
   'unreachable',
   'timed-out',
   'ssh-denied',
   'host-key-changed',
   'host-key-unknown',
+  'config',
 ];
 
-function mayBeStale({ cached, origin }: Target, { code }: AppError): boolean {
-  if (!cached) return false;
-  if (code === 'session-not-found') return origin === 'found';
-  return STALE_ADDRESS.includes(code);
+const mayBeOld = ({ lags }: FleetAccess, { cached, vm }: Target) => cached || (lags && vm !== null);
+
+function isExplained({ origin, cached }: Target, { code }: AppError): boolean {
+  if (code === 'session-not-found') return cached && origin === 'found';
+  return OLD_ADDRESS.includes(code);
 }
 
 /** Whether a fresh look found nothing new. */
 export function isSame(a: Target, b: Target): boolean {
-  return (
-    a.vm?.powerState === b.vm?.powerState &&
-    a.endpoint.address === b.endpoint.address &&
-    a.endpoint.port === b.endpoint.port &&
-    a.endpoint.user === b.endpoint.user &&
-    a.endpoint.hostKeyAlias === b.endpoint.hostKeyAlias &&
-    a.session === b.session
-  );
+  return a.vm?.powerState === b.vm?.powerState && a.session === b.session && placeOf(a) === placeOf(b);
 }
 
-function notRunning(vm: Vm, { hostname }: Target): AppError {
+function placeOf(target: Target): string {
+  const endpoint = endpointOrReason(target);
+  if (typeof endpoint === 'string') return endpoint;
+  return `${endpoint.user}@${endpoint.address}:${endpoint.port} ${endpoint.hostKeyAlias}`;
+}
+
+function endpointOrReason(target: Target): Endpoint | string {
+  try {
+    return target.endpoint;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function notRunning(vm: Vm, { hostname }: Target, { start }: FleetAccess): AppError {
   if (vm.os === 'windows')
     return new AppError('vm-not-running', `Cannot connect to "${hostname}": it runs Windows, and azlin needs tmux`);
+  const verb = vm.powerState === 'Starting' ? 'waits for it' : 'starts it';
+  const more = start.isOption ? '; --start does that and then connects' : '';
   const hint = isStartable(vm)
-    ? `azlin start ${shellWord(hostname)}   starts it; --start does that and then connects`
+    ? `azlin start ${shellWord(hostname)}   ${verb}${more}`
     : 'its status stands in the inventory file';
   return new AppError('vm-not-running', `Cannot connect to "${hostname}": the VM is ${vm.powerState.toLowerCase()}`, {
     hint,

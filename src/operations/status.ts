@@ -1,13 +1,15 @@
 import { atMost } from '../domain/at-most.ts';
+import { formatDuration } from '../domain/duration.ts';
 import { isoTime } from '../domain/iso-time.ts';
-import type { Client, Session } from '../domain/session.ts';
+import { type Client, type Session, sessionsNamed } from '../domain/session.ts';
+import { count } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import { qualifiedNames } from '../targets/match.ts';
 import { type Probe, type Probed, probeVm } from '../targets/probe.ts';
 import type { Target } from '../targets/target.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
-import { firstTarget, isSame, sessionOf } from './reach.ts';
+import { firstTarget, isSame, latestTarget, sessionOf } from './reach.ts';
 
 /** A VM and what runs on it. Fields are only ever added: this is what `--format json` prints. */
 export interface VmStatus {
@@ -53,66 +55,93 @@ export interface ClientStatus {
   readonly readOnly: boolean;
 }
 
-export interface StatusRequest {
-  /** Undefined for every VM in scope. */
-  readonly identifier: string | undefined;
+export interface TargetStatusRequest {
+  readonly identifier: string;
   readonly refresh: boolean;
   /** Milliseconds for each VM. */
   readonly deadline: number;
 }
 
+export interface FleetStatusRequest extends Omit<TargetStatusRequest, 'identifier'> {
+  /** Milliseconds for all of them. */
+  readonly wholeDeadline: number;
+}
+
 const CONCURRENCY = 32;
 
-/** The state of one VM, or of one session on it, or of every VM in scope. Rejects when what is named does not exist. */
-export function fleetStatus(
+/** The state of one VM, or of one session on it. Rejects when what is named does not exist. */
+export async function targetStatus(
   access: FleetAccess,
-  request: StatusRequest,
-  signal: AbortSignal,
-): Promise<readonly VmStatus[]> {
-  const { identifier } = request;
-  return identifier === undefined
-    ? everyStatus(access, request, signal)
-    : targetStatus(access, { ...request, identifier }, signal).then((status) => [status]);
-}
-
-async function everyStatus(
-  access: FleetAccess,
-  { refresh, deadline }: StatusRequest,
-  signal: AbortSignal,
-): Promise<readonly VmStatus[]> {
-  const fleet = await access.inventory.listVms({ fresh: refresh }, signal);
-  for (const warning of fleet.warnings) access.warn(warning);
-  const vms = [...fleet.vms].sort(compareVms);
-  const names = qualifiedNames(vms);
-  return atMost(CONCURRENCY, vms, async (vm) => {
-    const place = { hostname: names.get(vm) ?? vm.name, vm, fetchedAt: fleet.fetchedAt };
-    const asked = await ask(access, { vm, endpoint: () => access.endpointOf(vm), deadline }, signal);
-    if (asked.probe !== 'ok' && asked.probe !== 'skipped') access.warn(`${place.hostname}: ${asked.reason}`);
-    return statusOf(access, place, asked);
-  });
-}
-
-async function targetStatus(
-  access: FleetAccess,
-  { identifier, refresh, deadline }: StatusRequest & { readonly identifier: string },
+  { identifier, refresh, deadline }: TargetStatusRequest,
   signal: AbortSignal,
 ): Promise<VmStatus> {
+  const wanted = { access, identifier, signal };
   const askAbout = async (target: Target) => {
     const asked = await ask(access, { vm: target.vm, endpoint: () => target.endpoint, deadline }, signal);
     return { target, asked };
   };
-  const again = async (before: Awaited<ReturnType<typeof askAbout>>, resolve: () => Promise<Target>) => {
-    const target = await resolve();
-    const isExplained = !isSame(before.target, target) || before.asked.probe === 'skipped';
-    return isExplained ? askAbout(target) : { ...before, target };
-  };
-  const fresh = () => access.resolver.resolve(identifier, { fresh: true }, signal);
-  const first = await askAbout(refresh ? await fresh() : await firstTarget({ access, identifier, signal }));
+  const first = await askAbout(refresh ? await latestTarget(wanted) : await firstTarget(wanted));
   // What old data could explain is asked once more with new data.
-  const { target, asked } = first.target.cached && first.asked.probe !== 'ok' ? await again(first, fresh) : first;
-  if (asked.probe !== 'ok' || target.origin === 'default') return statusOf(access, target, asked);
+  const isOld = first.target.cached || (access.lags && first.target.vm !== null && !refresh);
+  if (!isOld || hasSession(first)) return oneStatus(access, first);
+  const target = await latestTarget(wanted);
+  const isNews = first.asked.probe === 'ok' || first.asked.probe === 'skipped' || !isSame(first.target, target);
+  return oneStatus(access, isNews ? await askAbout(target) : { ...first, target });
+}
+
+interface Asked {
+  readonly target: Target;
+  readonly asked: Probed<Attached>;
+}
+
+/** Whether there is what the user named. */
+function hasSession({ target, asked }: Asked): boolean {
+  if (asked.probe !== 'ok') return false;
+  return target.origin !== 'found' || sessionsNamed(asked.value.sessions, target.session).length > 0;
+}
+
+function oneStatus(access: FleetAccess, { target, asked }: Asked): VmStatus {
+  // One by one: the endpoint of a VM without an address must not be read.
+  const { hostname, vm, fetchedAt } = target;
+  const place = { hostname, vm, fetchedAt, address: vm ? null : target.endpoint.address };
+  if (asked.probe !== 'ok' || target.origin === 'default') return statusOf(access, place, asked);
   const session = sessionOf(asked.value.sessions, target);
-  return statusOf(access, target, { ...asked, value: { ...asked.value, sessions: [session] } });
+  return statusOf(access, place, { ...asked, value: { ...asked.value, sessions: [session] } });
+}
+
+/** Every VM in scope; those that could not be asked in time say so. */
+export async function fleetStatus(
+  access: FleetAccess,
+  { refresh, deadline, wholeDeadline }: FleetStatusRequest,
+  signal: AbortSignal,
+): Promise<readonly VmStatus[]> {
+  const fleet = await access.inventory.listVms({ fresh: refresh, whole: true }, signal);
+  for (const warning of fleet.warnings) access.warn(warning);
+  const vms = [...fleet.vms].sort(compareVms);
+  const names = qualifiedNames(vms);
+  const until = access.clock.now() + wholeDeadline;
+  const toAsk = vms.filter(mayAnswer).length;
+  let answered = 0;
+  const tell = () => access.progress(`Asking ${count(toAsk, 'VM')}: ${answered} answered`);
+  tell();
+  try {
+    return await atMost(CONCURRENCY, vms, async (vm) => {
+      const left = Math.min(deadline, until - access.clock.now());
+      const question = { vm, endpoint: () => access.endpointOf(vm), deadline: left };
+      const asked = left > 0 || !mayAnswer(vm) ? await ask(access, question, signal) : notAsked(wholeDeadline);
+      if (mayAnswer(vm)) answered++;
+      tell();
+      const hostname = names.get(vm) ?? vm.name;
+      if (asked.probe !== 'ok' && asked.probe !== 'skipped') access.warn(`${hostname}: ${asked.reason}`);
+      return statusOf(access, { hostname, vm, fetchedAt: fleet.fetchedAt, address: null }, asked);
+    });
+  } finally {
+    access.progress(undefined);
+  }
+}
+
+function notAsked(ms: number): Probed<Attached> {
+  return { probe: 'timed-out', reason: `not asked within ${formatDuration(ms)}` };
 }
 
 interface Attached {
@@ -140,7 +169,7 @@ async function ask(
 
 function statusOf(
   { clock }: FleetAccess,
-  place: Pick<Target, 'hostname' | 'vm' | 'fetchedAt'> & { readonly endpoint?: Endpoint },
+  place: Pick<Target, 'hostname' | 'vm' | 'fetchedAt'> & { readonly address: string | null },
   asked: Probed<Attached>,
 ): VmStatus {
   const { hostname, vm, fetchedAt } = place;
@@ -153,7 +182,7 @@ function statusOf(
     resourceGroup: vm?.resourceGroup ?? null,
     subscriptionId: vm?.subscriptionId ?? null,
     vmId: vm?.vmId ?? null,
-    ip: vm ? addressOf(vm) : (place.endpoint?.address ?? null),
+    ip: vm ? addressOf(vm) : place.address,
     publicIp: vm?.publicIp ?? null,
     privateIp: vm?.privateIp ?? null,
     fetchedAt: isoTime(fetchedAt / 1_000) ?? '',

@@ -52,7 +52,7 @@ export function ambiguousVm(ref: VmRef, found: readonly Vm[], session: string | 
     candidates: { title, items },
     hint: isGroups
       ? `azlin connect ${shellWord(items[0]?.identifier ?? '')}`
-      : 'name one subscription with --subscription',
+      : `one of them alone: ${found.map(({ subscriptionId }) => `--subscription ${subscriptionId}`).join('   or ')}`,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.ts';
-import { AppError } from '../domain/errors.ts';
+import { AppError, messageOf } from '../domain/errors.ts';
 import { type Session, sessionsNamed } from '../domain/session.ts';
 import { count, shellWord } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
@@ -9,7 +9,7 @@ import { findVm, type VmRef } from './find-vm.ts';
 import { type HostRef, type Identifier, parseIdentifier } from './identifier.ts';
 import { nearestNames, nothingNamed, qualifiedName } from './match.ts';
 import type { Survey, SurveyResult } from './survey.ts';
-import type { Target } from './target.ts';
+import { type Target, targetOf } from './target.ts';
 
 export interface ResolverSettings {
   readonly clock: Clock;
@@ -77,15 +77,16 @@ function addressTarget(
   host: HostRef & { kind: 'address' },
   session: string | undefined,
 ): Target {
-  return {
+  const fields = {
     hostname: host.address.includes(':') ? `[${host.address}]` : host.address,
-    endpoint: settings.endpointOfAddress(host.address, host.user),
     vm: null,
+    user: host.user,
     session: session ?? settings.defaultSession,
     origin: session === undefined ? 'default' : 'named',
     cached: false,
     fetchedAt: settings.clock.now(),
-  };
+  } as const;
+  return targetOf(fields, () => settings.endpointOfAddress(host.address, host.user));
 }
 
 function compoundTarget({ settings, identifier }: Attempt, fleet: Fleet, cached: boolean): Found {
@@ -141,18 +142,8 @@ interface VmTarget {
 
 function vmTarget({ settings, fleet, vm, user, session, origin, cached }: VmTarget): Target {
   const hostname = qualifiedName(vm, fleet.vms);
-  // A VM that is stopped may have no address, and needs none to be started.
-  return {
-    hostname,
-    get endpoint() {
-      return settings.endpointOfVm(vm, user);
-    },
-    vm,
-    session,
-    origin,
-    cached,
-    fetchedAt: fleet.fetchedAt,
-  };
+  const { fetchedAt } = fleet;
+  return targetOf({ hostname, vm, user, session, origin, cached, fetchedAt }, () => settings.endpointOfVm(vm, user));
 }
 
 function askFleet({ settings, fresh, signal }: Attempt, fleet: Fleet): Promise<SurveyResult> {
@@ -204,9 +195,18 @@ function warnUnproven({ warn }: ResolverSettings, { answers }: SurveyResult, nam
 }
 
 function traced({ trace }: ResolverSettings, text: string, target: Target): Target {
-  const { origin, vm, hostname, session } = target;
-  const at = () => `at ${target.endpoint.user}@${target.endpoint.address} port ${target.endpoint.port}`;
-  const where = vm && !mayAnswer(vm) ? vm.powerState.toLowerCase() : at();
-  trace(`resolve: "${text}" is ${hostname}:${session} (${origin} session), ${where}`);
+  const { origin, hostname, session } = target;
+  trace(`resolve: "${text}" is ${hostname}:${session} (${origin} session), ${placeOf(target)}`);
   return target;
+}
+
+/** Where it is, as far as that is known. */
+function placeOf(target: Target): string {
+  if (target.vm && !mayAnswer(target.vm)) return target.vm.powerState.toLowerCase();
+  try {
+    const { user, address, port } = target.endpoint;
+    return `at ${user}@${address} port ${port}`;
+  } catch (error) {
+    return messageOf(error);
+  }
 }

@@ -9,6 +9,8 @@ export interface Target {
   readonly endpoint: Endpoint;
   /** Null for a bare address. */
   readonly vm: Vm | null;
+  /** The user before the `@`. */
+  readonly user: string | undefined;
   readonly session: string;
   /** `named` by the user, `found` on the VM by its name, or the `default` session of a host. */
   readonly origin: 'named' | 'found' | 'default';
@@ -16,6 +18,16 @@ export interface Target {
   readonly cached: boolean;
   /** When its VM was looked up, in milliseconds since 1970. */
   readonly fetchedAt: number;
+}
+
+/** A target whose endpoint is settled when it is asked for: a VM that is stopped may have none, and needs none to be started. */
+export function targetOf(fields: Omit<Target, 'endpoint'>, endpoint: () => Endpoint): Target {
+  return {
+    ...fields,
+    get endpoint() {
+      return endpoint();
+    },
+  };
 }
 
 /** `myvm:dev`. */

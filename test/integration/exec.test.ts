@@ -297,8 +297,9 @@ describe('many at once in one process', () => {
         config: await app.config({}),
         user: undefined,
         port: undefined,
-        mayStart: async () => false,
+        start: { always: false, isOption: false, ask: async () => false },
         progress: () => {},
+        aside: () => {},
         warn: (line) => expect(line).toBe(''),
         trace: () => {},
       });

@@ -16,7 +16,7 @@ export const start = defineCommand({
   options: SCOPE_OPTIONS,
   async run({ several, access, interrupts: { signal } }) {
     const work = { access: await access(), signal };
-    const { rows, failure } = await changePower(work, 'start', await namedVms(work, several));
+    const { rows, failure } = await changePower(work, 'start', await namedVms(work, several, false));
     return { data: rows, failure };
   },
   view: powerView,

@@ -1,4 +1,5 @@
-import { fleetStatus } from '../../operations/status.ts';
+import { formatAge } from '../../domain/duration.ts';
+import { fleetStatus, targetStatus } from '../../operations/status.ts';
 import { defineCommand } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { statusView } from '../views/status.ts';
@@ -21,9 +22,19 @@ export const status = defineCommand({
   },
   async run({ args, positionals, access, config, interrupts }) {
     const identifier = positionals['identifier'];
-    const request = { identifier, refresh: args.refresh, deadline: config.listDeadline };
-    const vms = await fleetStatus(await access(), request, interrupts.signal);
-    return { data: { vms, one: identifier !== undefined } };
+    const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
+    const request = { refresh: args.refresh, deadline };
+    if (identifier !== undefined) {
+      const vm = await targetStatus(await access(), { ...request, identifier }, interrupts.signal);
+      return { data: { vms: [vm], one: true } };
+    }
+    const vms = await fleetStatus(await access(), { ...request, wholeDeadline }, interrupts.signal);
+    const age = vms[0]?.ageSeconds ?? 0;
+    const old = `what Azure says is ${formatAge(age * 1_000)} old; azlin status --refresh asks it`;
+    return {
+      data: { vms, one: false },
+      notes: vms.length === 0 ? ['there are no VMs in scope'] : age < 2 ? [] : [old],
+    };
   },
   view: statusView,
 });

@@ -22,16 +22,17 @@ export const stop = defineCommand({
   },
   async run({ args, several, access, app, config, note, interrupts: { signal } }) {
     const work = { access: await access(), signal };
-    const vms = await namedVms(work, several);
+    // What somebody is asked about must be so.
+    const vms = await namedVms(work, several, !args.yes);
     if (!args.yes) {
-      const question = `Stop and deallocate ${vms.length === 1 ? `"${vms[0]?.hostname}"` : count(vms.length, 'VM')}?`;
-      if (app.canAsk()) for (const line of await whatRunsOn(work, vms, config.listDeadline)) note(line);
-      const answer = await app.confirm(question, signal);
-      if (answer === undefined)
+      if (!app.canAsk())
         throw new AppError('usage', 'Stopping VMs must be confirmed, and there is no terminal to ask on', {
           hint: `azlin stop ${several.map(shellWord).join(' ')} --yes`,
         });
-      if (!answer) throw new AppError('usage', 'Nothing was stopped');
+      for (const line of await whatRunsOn(work, vms, config.listDeadline)) note(line);
+      const names = vms.map(({ hostname }) => hostname).join(', ');
+      const question = `Stop and deallocate ${vms.length === 1 ? names : `${count(vms.length, 'VM')} (${names})`}?`;
+      if (!(await app.confirm(question, signal))) throw new AppError('usage', 'Nothing was stopped');
     }
     const { rows, failure } = await changePower(work, 'stop', vms);
     return { data: rows, failure };

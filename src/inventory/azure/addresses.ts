@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type Json, jsonReader } from './json.ts';
+import { type Json, type JsonReader, jsonReader, type Reading } from './json.ts';
 
 /** What azlin needs of a network interface. */
 export interface NetworkInterface {
@@ -26,47 +26,56 @@ export interface PublicIpAddress {
   readonly address: string | null;
 }
 
-/** A network interface as Resource Manager sends it; undefined for what cannot be one. */
-export function readInterface(raw: unknown): NetworkInterface | undefined {
-  const { record, text, list } = jsonReader();
-  const { id, properties } = record(raw, 'networkInterface');
-  const key = text(id, 'id');
-  if (key === undefined) return undefined;
-  const { primary, ipConfigurations } = record(properties, 'properties');
-  const configurations = list(ipConfigurations, 'ipConfigurations').map((one) =>
-    readConfiguration(record(record(one, 'ipConfiguration')['properties'], 'properties')),
-  );
-  return {
-    key: key.toLowerCase(),
+/** A network interface as Resource Manager sends it. */
+export function readInterface(raw: unknown): Reading<NetworkInterface> {
+  const reader = jsonReader();
+  const { id: rawId, properties } = reader.record(raw, 'network interface');
+  const id = reader.text(rawId, 'id');
+  if (id === undefined) return { found: undefined, problem: 'Azure sent a network interface without an id' };
+  const { primary, ipConfigurations } = reader.record(properties, 'properties');
+  const configurations = reader
+    .list(ipConfigurations, 'ipConfigurations')
+    .map((one) => readConfiguration(reader, reader.record(one, 'ipConfigurations')));
+  const found = {
+    key: id.toLowerCase(),
     primary: primary === true,
-    resourceGroup: segmentAfter(key, 'resourceGroups'),
+    resourceGroup: segmentAfter(id, 'resourceGroups'),
     configurations,
   };
+  return { found, problem: unreadable('network interface', id, reader) };
 }
 
-function readConfiguration(properties: Json): IpConfiguration {
-  const { record, text } = jsonReader();
+function readConfiguration(reader: JsonReader, configuration: Json): IpConfiguration {
+  const properties = reader.record(configuration['properties'], 'ipConfigurations');
+  const publicIp = reader.record(properties['publicIPAddress'], 'publicIPAddress');
   return {
     primary: properties['primary'] === true,
     version: properties['privateIPAddressVersion'] === 'IPv6' ? 6 : 4,
-    privateIp: addressOrNull(properties['privateIPAddress']),
-    publicIpKey: text(record(properties['publicIPAddress'], 'publicIPAddress')['id'], 'id')?.toLowerCase() ?? null,
+    privateIp: addressOrNull(reader, properties['privateIPAddress'], 'privateIPAddress'),
+    publicIpKey: reader.text(publicIp['id'], 'publicIPAddress')?.toLowerCase() ?? null,
   };
 }
 
-/** A public IP address as Resource Manager sends it; undefined for what cannot be one. */
-export function readPublicIp(raw: unknown): PublicIpAddress | undefined {
-  const { record, text } = jsonReader();
-  const { id, properties } = record(raw, 'publicIPAddress');
-  const key = text(id, 'id');
-  if (key === undefined) return undefined;
-  const address = addressOrNull(record(properties, 'properties')['ipAddress']);
-  return { key: key.toLowerCase(), resourceGroup: segmentAfter(key, 'resourceGroups'), address };
+/** A public IP address as Resource Manager sends it. */
+export function readPublicIp(raw: unknown): Reading<PublicIpAddress> {
+  const reader = jsonReader();
+  const { id: rawId, properties } = reader.record(raw, 'public IP address');
+  const id = reader.text(rawId, 'id');
+  if (id === undefined) return { found: undefined, problem: 'Azure sent a public IP address without an id' };
+  const address = addressOrNull(reader, reader.record(properties, 'properties')['ipAddress'], 'ipAddress');
+  const found = { key: id.toLowerCase(), resourceGroup: segmentAfter(id, 'resourceGroups'), address };
+  return { found, problem: unreadable('public IP address', id, reader) };
+}
+
+function unreadable(kind: string, id: string, { malformed }: JsonReader): string | undefined {
+  if (malformed.length === 0) return undefined;
+  return `Azure sent a ${kind} "${id.split('/').at(-1)}" whose ${malformed.join(', ')} azlin cannot read`;
 }
 
 /** An address that will be connected to, or null for anything else. */
-function addressOrNull(value: unknown): string | null {
-  return typeof value === 'string' && isIP(value) !== 0 ? value : null;
+function addressOrNull(reader: JsonReader, value: unknown, name: string): string | null {
+  const text = reader.text(value, name) || null;
+  return text !== null && isIP(text) === 0 ? reader.refuse(name) : text;
 }
 
 /** A VM's word on one of its interfaces. */

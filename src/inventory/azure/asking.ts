@@ -1,7 +1,7 @@
 import type { Client } from '@azure-rest/core-client';
 import type { Clock } from '../../domain/clock.ts';
 import { type AzureAccess, azureClient } from './azure-client.ts';
-import { azureCredential, type CredentialSettings } from './credential.ts';
+import { azureCredential, type CredentialSettings, type PatientCredential } from './credential.ts';
 import type { AzureScope } from './scope.ts';
 
 /** Where Azure is and how to sign in there. */
@@ -17,6 +17,8 @@ export interface AzureSettings extends Pick<AzureScope, 'subscriptions'> {
   readonly deadline: number;
   /** What is being waited for, for people. */
   readonly progress: (text: string) => void;
+  /** What holds it up; undefined when that is over. */
+  readonly aside: (text: string | undefined) => void;
   readonly trace: (line: string) => void;
 }
 
@@ -24,26 +26,44 @@ export interface AzureSettings extends Pick<AzureScope, 'subscriptions'> {
 export interface Asking {
   readonly access: AzureAccess;
   readonly client: Client;
+  /** Names for messages: of subscriptions and of VMs, by id in lower case. */
+  readonly names: Map<string, string>;
   /** Ctrl-C and the like. */
   readonly signal: AbortSignal;
   readonly trace: (line: string) => void;
+  /** The same work with a sign-in for another tenant; undefined for the one that is active. */
+  in(tenant: string | undefined): Asking;
 }
 
-/** `names`: of subscriptions by id in lower case; what is put there appears in messages. */
+/** Sign-ins by tenant, each made once. */
+export type Credentials = (tenant: string | undefined) => PatientCredential;
+
+export function credentialsOf({ credential, deadline, clock, trace }: AzureSettings): Credentials {
+  const made = new Map<string | undefined, PatientCredential>();
+  return (tenant) => {
+    const known = made.get(tenant) ?? azureCredential({ ...credential, tenant, deadline, clock, trace });
+    made.set(tenant, known);
+    return known;
+  };
+}
+
+/** The deadline starts now. */
 export function askAzure(
   settings: AzureSettings,
   signal: AbortSignal,
-): { readonly asking: Asking; readonly names: Map<string, string> } {
+  credentials: Credentials = credentialsOf(settings),
+): Asking {
+  const { clock, endpoint, scope, trace, aside } = settings;
   const names = new Map<string, string>();
-  const { clock, endpoint, scope, trace } = settings;
-  const access: AzureAccess = {
-    credential: azureCredential(settings.credential),
-    endpoint,
-    scope,
-    clock,
-    until: clock.now() + settings.deadline,
-    names,
-    say: settings.progress,
+  const until = clock.now() + settings.deadline;
+  const made = new Map<string | undefined, Asking>();
+  const askIn = (tenant: string | undefined): Asking => {
+    const known = made.get(tenant);
+    if (known) return known;
+    const access: AzureAccess = { credential: credentials(tenant), endpoint, scope, clock, until, names, aside };
+    const asking = { access, client: azureClient(access), names, signal, trace, in: askIn };
+    made.set(tenant, asking);
+    return asking;
   };
-  return { asking: { access, client: azureClient(access), signal, trace }, names };
+  return askIn(undefined);
 }

@@ -1,13 +1,13 @@
-import type { TokenCredential } from '@azure/identity';
 import { type Client, type ClientOptions, getClient } from '@azure-rest/core-client';
 import type { Clock } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
 import { describeRequest, refusalError } from './azure-errors.ts';
+import type { PatientCredential } from './credential.ts';
 import { type Policy, retries, retryAfterOf } from './retries.ts';
 
 /** How to talk to one Resource Manager, for one piece of work. */
 export interface AzureAccess {
-  readonly credential: TokenCredential;
+  readonly credential: PatientCredential;
   /** The URL of Resource Manager. */
   readonly endpoint: string;
   /** What its tokens are asked for. */
@@ -15,10 +15,10 @@ export interface AzureAccess {
   readonly clock: Clock;
   /** Milliseconds since 1970 by which all of it must be answered. */
   readonly until: number;
-  /** Names of subscriptions by id, for messages. */
+  /** Names of subscriptions and VMs by id in lower case, for messages. */
   readonly names: ReadonlyMap<string, string>;
-  /** What is being waited for, for people. */
-  readonly say: (text: string) => void;
+  /** What holds it up, for people; undefined when that is over. */
+  readonly aside: (text: string | undefined) => void;
 }
 
 /** One client for everything of a run: one connection pool, one token. */
@@ -27,7 +27,7 @@ export function azureClient(access: AzureAccess): Client {
 }
 
 /** The same behaviour for every client of the SDK. */
-export function azureClientOptions({ endpoint, scope, clock, until, names, say }: AzureAccess): ClientOptions {
+export function azureClientOptions({ endpoint, scope, clock, until, names, aside }: AzureAccess): ClientOptions {
   return {
     credentials: { scopes: [scope] },
     userAgentOptions: { userAgentPrefix: 'azlin' },
@@ -36,7 +36,7 @@ export function azureClientOptions({ endpoint, scope, clock, until, names, say }
     additionalPolicies: [
       { position: 'perCall', policy: sameOrigin(endpoint) },
       { position: 'perCall', policy: refusals(names) },
-      { position: 'perCall', policy: retries({ clock, until, say }) },
+      { position: 'perCall', policy: retries({ clock, until, aside }) },
     ],
   };
 }

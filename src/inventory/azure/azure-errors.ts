@@ -25,15 +25,18 @@ export function refusalError({ status, body, doing, retryAfter = 0 }: RefusedRep
   const text = `Cannot ${doing}: ${reason}`;
   if (status === 404 && code === 'ResourceGroupNotFound')
     return new AppError('usage', text, { cause, hint: 'az group list --output table' });
+  if (status === 404 && code === 'ResourceNotFound' && isAboutVm(doing))
+    return new AppError('vm-not-found', text, { cause, hint: 'azlin list --all --refresh   shows what there is' });
   if (status === 403 || status === 404) return new AppError('azure-denied', text, { cause, hint: roleHint(doing) });
   const wait = retryAfter > 0 ? `; it asks to be left alone for ${formatDuration(retryAfter)}` : '';
-  return new AppError('azure-failed', `${text}${wait}`, {
-    cause,
-    hint:
-      status === 429
-        ? 'Azure limits how often it may be asked; try again later, or allow more time with azure.deadline'
-        : 'try again in a minute',
-  });
+  return new AppError('azure-failed', `${text}${wait}`, { cause, hint: laterHint(status, doing) });
+}
+
+function laterHint(status: number, doing: string): string {
+  if (status === 429)
+    return 'Azure limits how often it may be asked; try again later, or allow more time with azure.deadline';
+  if (status === 400 && /Resource Graph/.test(doing)) return 'inventory.source = "azure" asks Resource Manager instead';
+  return status === 400 ? 'Azure does not take it as it is; its message says why' : 'try again in a minute';
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -48,7 +51,8 @@ export function describeRequest(url: string, names: ReadonlyMap<string, string>)
   const [, id = '', rest = ''] = /^\/subscriptions\/([^/]+)(.*)/i.exec(path) ?? [];
   const name = names.get(id.toLowerCase());
   const subscription = `subscription ${name === undefined ? id : `"${name}" (${id})`}`;
-  const [, vm, verb] = /\/virtualMachines\/([^/]+)(?:\/(\w+))?$/i.exec(rest) ?? [];
+  const [, of = '', plain, verb] = /^(.*\/virtualMachines\/([^/]+))(?:\/(\w+))?$/i.exec(path) ?? [];
+  const vm = plain && (names.get(of.toLowerCase()) ?? plain);
   if (vm && verb === 'start') return `start the VM "${vm}"`;
   if (vm && verb === 'deallocate') return `stop the VM "${vm}"`;
   if (vm) return `read the state of the VM "${vm}"`;
@@ -58,25 +62,26 @@ export function describeRequest(url: string, names: ReadonlyMap<string, string>)
   return id === '' ? 'list the subscriptions' : `follow an operation in ${subscription}`;
 }
 
+const isAboutVm = (doing: string) => /^(start|stop|read the state of) the VM/.test(doing);
+
 function roleHint(doing: string): string {
-  if (/^(start|stop) /.test(doing)) return 'starting and stopping VMs needs the role Virtual Machine Contributor';
+  if (isAboutVm(doing)) return 'starting and stopping VMs needs the role Virtual Machine Contributor';
   return 'az account list --output table   shows your subscriptions; reading VMs and addresses needs the role Reader';
 }
 
-/** Anything that the SDK throws, as an AppError. */
-export function azureError(thrown: unknown, endpoint: string): AppError {
+/** Anything that the SDK throws, as an AppError. `doing`: what was being done. */
+export function azureError(thrown: unknown, doing: string, endpoint: string): AppError {
   if (thrown instanceof AppError) return thrown;
   const { code = '' } = thrown as { code?: string };
-  if (code === 'REQUEST_SEND_ERROR' || /^E[A-Z_]+$/.test(code) || /certificate/i.test(messageOf(thrown)))
-    return unreachableError(thrown, endpoint);
-  return new AppError(
-    'azure-failed',
-    `Azure Resource Manager at ${endpoint} sent what azlin cannot read: ${shorten(printable(messageOf(thrown)), 300)}`,
-    {
-      cause: thrown,
-      hint: 'try again; if it stays so, check azure.resource_manager, then report this with --verbose',
-    },
-  );
+  const reason = messageOf(thrown);
+  if (code === 'REQUEST_SEND_ERROR' || /^E[A-Z_]+$/.test(code) || /certificate/i.test(reason))
+    return unreachableError(thrown, doing, endpoint);
+  // The SDK puts the whole reply into this one.
+  const what = code === 'PARSE_ERROR' ? 'a reply that is cut short or no JSON' : shorten(printable(reason), 300);
+  return new AppError('azure-failed', `Cannot ${doing}: ${endpoint} sent what azlin cannot read: ${what}`, {
+    cause: thrown,
+    hint: 'try again; if it stays so, check azure.resource_manager, then report this with --verbose',
+  });
 }
 
 function armError(body: string): { readonly code: string; readonly message: string } {
@@ -97,13 +102,17 @@ export function loginHint(message: string): string {
   return tenant ? `az login --tenant ${tenant[1]}` : 'az login';
 }
 
-function unreachableError(thrown: unknown, endpoint: string): AppError {
+function unreachableError(thrown: unknown, doing: string, endpoint: string): AppError {
   const reason = messageOf(thrown);
   const hint = /certificate/i.test(reason)
     ? 'if its certificate comes from your own authority, name that in NODE_EXTRA_CA_CERTS'
     : 'check the network, the proxy and azure.resource_manager';
-  return new AppError('azure-failed', `Cannot reach Azure Resource Manager at ${endpoint}: ${reason}`, {
-    cause: thrown,
-    hint,
-  });
+  return new AppError(
+    'azure-failed',
+    `Cannot ${doing}: Azure Resource Manager at ${endpoint} cannot be reached: ${reason}`,
+    {
+      cause: thrown,
+      hint,
+    },
+  );
 }

@@ -2,13 +2,13 @@ import { AppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Inventory } from '../inventory.ts';
-import { joinAddresses } from './addresses.ts';
 import { type Asking, type AzureSettings, askAzure } from './asking.ts';
-import { graphQuery, readGraphVm, VISIBLE_SUBSCRIPTIONS } from './graph-query.ts';
-import { isRecord } from './json.ts';
+import { graphQuery, groupQuery, readGraphRow, VISIBLE_SUBSCRIPTIONS, vmsOf } from './graph-query.ts';
+import { isRecord, type Reading } from './json.ts';
 import { collect, type Listed, type Page, whole } from './lists.ts';
-import { fleetOf, gapOf, type Part } from './parts.ts';
+import { fleetOf, type Gap, gapOf, type Part } from './parts.ts';
 import type { Subscription } from './scope.ts';
+import { subscriptionsOf } from './subscriptions.ts';
 
 const RESOURCES = '/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01';
 /** Rows a page, the most that Resource Graph gives. */
@@ -20,20 +20,25 @@ const SUBSCRIPTIONS = 1_000;
 export function azureGraphInventory(settings: AzureSettings): Inventory {
   return {
     async listVms(_query, signal) {
-      const { asking } = askAzure(settings, signal);
-      const { subscriptions, resourceGroup, progress } = settings;
-      const query = graphQuery(resourceGroup);
-      let vms = 0;
+      const { resourceGroup, progress, clock } = settings;
+      const startedAt = clock.now();
+      const asking = askAzure(settings, signal);
       progress('Querying Azure Resource Graph');
-      const chunks = subscriptions === 'all' ? ['all' as const] : chunksOf(subscriptions, SUBSCRIPTIONS);
+      const subscriptions = await subscriptionsOf(settings, asking);
+      let vms = 0;
+      const found = () => progress(`Querying Azure Resource Graph: ${++vms} VMs so far`);
       const parts = await Promise.all(
-        chunks.map((chunk) =>
-          partOf({ asking, query, subscriptions: chunk }, () =>
-            progress(`Querying Azure Resource Graph: ${++vms} VMs so far`),
+        batchesOf(subscriptions).map((batch) =>
+          partOf(
+            { asking: asking.in(batch[0]?.tenant), subscriptions: batch, query: graphQuery(resourceGroup) },
+            found,
           ),
         ),
       );
-      return fleetOf(parts, settings.clock.now());
+      const fleet = fleetOf(parts, startedAt);
+      if (fleet.vms.length === 0 && resourceGroup !== undefined)
+        await requireGroup({ asking, subscriptions, query: groupQuery(resourceGroup) }, resourceGroup);
+      return fleet;
     },
   };
 }
@@ -41,86 +46,106 @@ export function azureGraphInventory(settings: AzureSettings): Inventory {
 interface GraphRequest {
   readonly asking: Asking;
   readonly query: string;
-  readonly subscriptions: readonly Subscription[] | 'all';
+  readonly subscriptions: readonly Subscription[];
 }
 
 async function partOf(request: GraphRequest, found: () => void): Promise<Part> {
-  const warnings: string[] = [];
-  const [rows, hidden] = await Promise.all([
+  const [rows, visible] = await Promise.all([
     rowsOf(request, (raw) => {
-      const { vm, problem } = readGraphVm(raw);
-      if (problem !== undefined) warnings.push(problem);
-      if (vm) found();
-      return vm;
+      const reading = readGraphRow(raw);
+      if (reading.found) found();
+      return reading;
     }),
-    hiddenSubscriptions(request),
+    rowsOf({ ...request, query: VISIBLE_SUBSCRIPTIONS }, readVisible),
   ]);
-  if (rows.failure && rows.items.length === 0) return { vms: [], warnings, failure: rows.failure, gaps: [] };
-  if (hidden.items.length === subscriptionCount(request))
-    return { vms: [], warnings, failure: hidden.items[0]?.cause, gaps: [] };
+  const { problems } = rows;
+  if (rows.failure && rows.items.length === 0) return { vms: [], problems, failure: rows.failure, gaps: [] };
+  const vms = vmsOf(rows.items);
+  const hidden = visible.failure ? [] : hiddenSubscriptions(request, vms, visible.items);
+  if (hidden[0] && hidden.length === request.subscriptions.length)
+    return { vms, problems, failure: hidden[0].cause, gaps: [] };
   return {
-    vms: rows.items.map(({ vm, powerState, interfaces, known, publicIps }): Vm => {
-      const addresses = joinAddresses(known, publicIps);
-      return { ...vm, resourceGroup: addresses.spellingOf(vm.resourceGroup), powerState, ...addresses.of(interfaces) };
-    }),
-    warnings,
+    vms,
+    problems,
     failure: undefined,
     gaps: [
-      ...hidden.items,
-      ...gapOf(rows, `only the first ${count(rows.items.length, 'VM')} are known`),
-      ...gapOf(hidden, 'VMs may be missing'),
+      ...hidden,
+      ...gapOf(rows, `only ${count(vms.length, 'VM')} of the answer are known`),
+      ...gapOf(visible, 'VMs may be missing'),
     ],
   };
 }
 
-const subscriptionCount = ({ subscriptions }: GraphRequest) => (subscriptions === 'all' ? -1 : subscriptions.length);
+function readVisible(raw: unknown): Reading<string> {
+  const id = isRecord(raw) ? raw['subscriptionId'] : undefined;
+  return { found: typeof id === 'string' ? id.toLowerCase() : undefined };
+}
 
-/** Resource Graph passes over what the sign-in may not read, without a word: what it does see is therefore asked as well. */
-async function hiddenSubscriptions(request: GraphRequest): Promise<Listed<Part['gaps'][number]>> {
-  const { subscriptions } = request;
-  if (subscriptions === 'all') return { items: [], failure: undefined };
-  const { items, failure } = await rowsOf({ ...request, query: VISIBLE_SUBSCRIPTIONS }, (raw) =>
-    isRecord(raw) && typeof raw['subscriptionId'] === 'string' ? raw['subscriptionId'].toLowerCase() : undefined,
-  );
-  if (failure) return { items: [], failure };
-  const hidden = subscriptions.filter(({ id }) => !items.includes(id.toLowerCase()));
-  return {
-    items: hidden.map(({ id, name }) => ({
+/**
+ * Resource Graph passes over what the sign-in may not read, without a word: what it does see is therefore asked as well. Who may only see a
+ * resource group sees its VMs, but not the subscription.
+ */
+function hiddenSubscriptions(
+  { subscriptions }: GraphRequest,
+  vms: readonly Vm[],
+  visible: readonly string[],
+): readonly Gap[] {
+  const seen = new Set([...visible, ...vms.map(({ subscriptionId }) => subscriptionId.toLowerCase())]);
+  return subscriptions
+    .filter(({ id }) => !seen.has(id.toLowerCase()))
+    .map(({ id, name }) => ({
       consequence: 'VMs are missing',
       cause: new AppError(
         'azure-denied',
         `Azure Resource Graph shows nothing of subscription ${name === undefined ? id : `"${name}" (${id})`}: it does not exist, or this sign-in may not read it`,
         { hint: 'az account list --output table   shows your subscriptions; reading them needs the role Reader' },
       ),
-    })),
-    failure: undefined,
-  };
+    }));
+}
+
+/** A group that does not exist has no VMs, either; but that is a mistake. */
+async function requireGroup(request: GraphRequest, name: string): Promise<void> {
+  const { items, failure } = await rowsOf(request, (raw) => ({ found: raw }));
+  if (items.length === 0 && !failure)
+    throw new AppError('usage', `Resource group "${name}" could not be found`, {
+      hint: 'az group list --output table',
+    });
 }
 
 /** Every row of a query, page after page. */
-function rowsOf<T>({ asking, query, subscriptions }: GraphRequest, read: (raw: unknown) => T | undefined) {
-  const scope = subscriptions === 'all' ? {} : { subscriptions: subscriptions.map(({ id }) => id) };
+async function rowsOf<T>(
+  { asking, query, subscriptions }: GraphRequest,
+  read: (raw: unknown) => Reading<T>,
+): Promise<Listed<T>> {
+  let seen = 0;
+  let promised = 0;
   const pageOf = async (at: string, signal: AbortSignal): Promise<Page> => {
     const options = { resultFormat: 'objectArray', $top: PAGE, ...(at === RESOURCES ? {} : { $skipToken: at }) };
-    const body = { ...scope, query, options };
+    const body = { subscriptions: subscriptions.map(({ id }) => id), query, options };
     const reply = await whole(async () => {
-      const { body: answer } = await asking.client.pathUnchecked(RESOURCES).post({ body, abortSignal: signal });
-      return answer as { data?: unknown; $skipToken?: unknown; resultTruncated?: unknown };
+      const answer = await asking.client.pathUnchecked(RESOURCES).post({ body, abortSignal: signal });
+      return (answer.body ?? {}) as { data?: unknown; $skipToken?: unknown; totalRecords?: unknown };
     });
-    if (!Array.isArray(reply.data))
-      throw new AppError('azure-failed', 'Azure Resource Graph sent a page without rows', { hint: 'try again' });
+    if (!Array.isArray(reply.data)) throw new Error('a page without rows');
+    seen += reply.data.length;
+    promised = Number(reply.totalRecords) || 0;
     const next = typeof reply.$skipToken === 'string' && reply.$skipToken !== '' ? reply.$skipToken : undefined;
-    if (next === undefined && reply.resultTruncated === 'true')
-      throw new AppError('azure-failed', 'Azure Resource Graph cut its answer short', {
-        hint: 'inventory.source = "azure" asks Resource Manager instead',
-      });
     return { raw: reply.data, next };
   };
-  return collect({ asking, first: RESOURCES, pageOf, read });
+  const listed = await collect({ asking, first: RESOURCES, pageOf, read });
+  if (listed.failure || seen >= promised) return listed;
+  const failure = new AppError('azure-failed', `Azure Resource Graph gave ${seen} of ${promised} rows and no more`, {
+    hint: 'inventory.source = "azure" asks Resource Manager instead',
+  });
+  return { ...listed, failure };
 }
 
-function chunksOf<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
+/** What one query may name: subscriptions of one tenant, and not too many. */
+function batchesOf(subscriptions: readonly Subscription[]): readonly (readonly Subscription[])[] {
+  const tenants = [...new Set(subscriptions.map(({ tenant }) => tenant))];
+  return tenants.flatMap((tenant) => {
+    const own = subscriptions.filter((one) => one.tenant === tenant);
+    const count = Math.ceil(own.length / SUBSCRIPTIONS);
+    return Array.from({ length: count }, (_, at) => own.slice(at * SUBSCRIPTIONS, (at + 1) * SUBSCRIPTIONS));
+  });
 }

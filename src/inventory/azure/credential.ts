@@ -1,11 +1,14 @@
 import {
+  type AccessToken,
   AzureCliCredential,
   EnvironmentCredential,
+  type GetTokenOptions,
   ManagedIdentityCredential,
   type ManagedIdentityCredentialClientIdOptions,
   type TokenCredential,
   WorkloadIdentityCredential,
 } from '@azure/identity';
+import type { Clock } from '../../domain/clock.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable, shorten } from '../../domain/text.ts';
 import { loginHint } from './azure-errors.ts';
@@ -17,10 +20,27 @@ export interface CredentialSettings {
   readonly only: CredentialKind | undefined;
   /** URL of where to sign in; undefined leaves it to the SDK, which reads AZURE_AUTHORITY_HOST. */
   readonly authority: string | undefined;
-  /** Where to sign in anew, for the hint. */
-  readonly tenant: string | undefined;
+  /** The tenant of what is asked, as az knows it: where to sign in anew. */
+  readonly homeTenant: string | undefined;
+  /** Whether somebody has signed in with `az`: then that is who azlin is, or nobody. */
+  readonly isCliSignedIn: boolean;
   /** Which of several managed identities. */
   readonly clientId: string | undefined;
+}
+
+export interface CredentialRequest extends CredentialSettings {
+  /** Another tenant than the one that is active in az. */
+  readonly tenant: string | undefined;
+  readonly clock: Clock;
+  /** Milliseconds that the work with it has. */
+  readonly deadline: number;
+  readonly trace: (line: string) => void;
+}
+
+/** A credential that tells what is being waited for. */
+export interface PatientCredential extends TokenCredential {
+  /** The kind that has been asked and has not answered yet. */
+  waitingFor(): CredentialKind | undefined;
 }
 
 interface Attempt {
@@ -30,44 +50,76 @@ interface Attempt {
 
 // In the order in which they are tried. Managed identity comes last: off Azure it can only wait for an answer.
 const KINDS: readonly CredentialKind[] = ['environment', 'workload-identity', 'cli', 'managed-identity'];
+/** The part of the time that `az` may take. */
+const CLI_SHARE = 0.8;
+/** Milliseconds that a token must still be good for. */
+const MARGIN = 120_000;
 
 /**
  * The credentials of @azure/identity, one after the other, or the one named; the first that gives a token is kept. `getToken` rejects with
- * `not-signed-in`, naming each that was tried. azlin itself stores none.
+ * `not-signed-in`, naming each that was tried. Tokens are kept for this run only: each may cost a process of a second.
  */
-export function azureCredential(settings: CredentialSettings): TokenCredential {
-  let working: TokenCredential | undefined;
-  return {
-    async getToken(scopes, options) {
-      const tried: Attempt[] = [];
-      for (const kind of settings.only ? [settings.only] : KINDS) {
-        try {
-          // Some constructors throw when their environment is not there.
-          const credential: TokenCredential = working ?? credentialOf(kind, settings);
-          const token = await credential.getToken(scopes, options);
-          working = credential;
-          if (token) return token;
-        } catch (error) {
-          if (options?.abortSignal?.aborted) throw error;
-          tried.push({ kind, reason: messageOf(error) });
-          // One that is set up and refused must not be passed over for somebody else's identity.
-          if (working || (error as Error).name !== 'CredentialUnavailableError') break;
-        }
+export function azureCredential(request: CredentialRequest): PatientCredential {
+  let working: { readonly kind: CredentialKind; readonly credential: TokenCredential } | undefined;
+  let waitingFor: CredentialKind | undefined;
+  const kept = new Map<string, Promise<AccessToken>>();
+
+  const fetchToken = async (scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> => {
+    const tried: Attempt[] = [];
+    const kinds = working ? [working.kind] : request.only ? [request.only] : KINDS;
+    for (const kind of kinds) {
+      waitingFor = kind;
+      try {
+        // Some constructors throw when their environment is not there.
+        const credential = working?.credential ?? credentialOf(kind, request);
+        const token = await credential.getToken(scopes, options);
+        if (!working) request.trace(`azure: signed in by ${kind}`);
+        working = { kind, credential };
+        if (token) return token;
+      } catch (error) {
+        if (options?.abortSignal?.aborted) throw error;
+        tried.push({ kind, reason: messageOf(error) });
+        if (isFinal(kind, error, request)) break;
+      } finally {
+        waitingFor = undefined;
       }
-      throw signInError(tried, settings.tenant);
+    }
+    throw signInError(tried, request);
+  };
+
+  return {
+    waitingFor: () => waitingFor,
+    async getToken(scopes, options) {
+      // A challenge wants another token than the one that there is.
+      if (options?.claims) return fetchToken(scopes, options);
+      const key = [scopes].flat().join(' ');
+      const known = await kept.get(key)?.catch(() => undefined);
+      if (known && known.expiresOnTimestamp - request.clock.now() > MARGIN) return known;
+      const token = fetchToken(scopes, options);
+      kept.set(key, token);
+      return token;
     },
   };
 }
 
-function credentialOf(kind: CredentialKind, { only, authority, clientId }: CredentialSettings): TokenCredential {
+/** One that is set up and refused must not be passed over for somebody else's identity. The SDK tells for all but `az`. */
+function isFinal(kind: CredentialKind, error: unknown, { isCliSignedIn }: CredentialSettings): boolean {
+  return kind === 'cli' ? isCliSignedIn : (error as Error).name !== 'CredentialUnavailableError';
+}
+
+function credentialOf(kind: CredentialKind, request: CredentialRequest): TokenCredential {
+  const { only, authority, clientId, tenant, deadline } = request;
   const authorityHost = authority === undefined ? {} : { authorityHost: authority };
   switch (kind) {
     case 'environment':
       return new EnvironmentCredential(authorityHost);
     case 'workload-identity':
       return new WorkloadIdentityCredential(authorityHost);
-    case 'cli':
-      return new AzureCliCredential();
+    case 'cli': {
+      // Ended before azlin gives up: a child that hangs must not outlive it.
+      const processTimeoutInMs = Math.ceil(deadline * CLI_SHARE);
+      return new AzureCliCredential({ processTimeoutInMs, ...(tenant === undefined ? {} : { tenantId: tenant }) });
+    }
     case 'managed-identity': {
       // Within the chain one short question finds out whether there is any; asked for by name, it is waited for.
       // The SDK does the same in its own default chain; its types keep the option to themselves.
@@ -77,10 +129,10 @@ function credentialOf(kind: CredentialKind, { only, authority, clientId }: Crede
   }
 }
 
-function signInError(tried: readonly Attempt[], tenant: string | undefined): AppError {
+function signInError(tried: readonly Attempt[], request: CredentialRequest): AppError {
   const lines = tried.map(({ kind, reason }) => `\n  ${kind}: ${shorten(plainReason(reason), 240)}`);
   return new AppError('not-signed-in', `Not signed in to Azure. What was tried:${lines.join('')}`, {
-    hint: hintFor(tried, tenant),
+    hint: hintFor(tried, request),
   });
 }
 
@@ -92,10 +144,10 @@ function plainReason(reason: string): string {
     .trim();
 }
 
-function hintFor(tried: readonly Attempt[], tenant: string | undefined): string {
+function hintFor(tried: readonly Attempt[], { tenant, homeTenant = tenant }: CredentialRequest): string {
   const cli = tried.find(({ kind }) => kind === 'cli');
   // The SDK keeps what az said about the tenant to itself.
-  if (cli) return tenant === undefined ? loginHint(cli.reason) : `az login --tenant ${tenant}`;
+  if (cli) return homeTenant === undefined ? loginHint(cli.reason) : `az login --tenant ${homeTenant}`;
   switch (tried.at(-1)?.kind) {
     case 'environment':
       return 'check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or unset them';

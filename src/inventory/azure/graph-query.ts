@@ -1,13 +1,13 @@
 import type { PowerState, Vm } from '../../domain/vm.ts';
 import {
-  type InterfaceRef,
+  joinAddresses,
   type NetworkInterface,
   type PublicIpAddress,
   readInterface,
   readPublicIp,
 } from './addresses.ts';
-import { jsonReader } from './json.ts';
-import { interfacesOf, powerStateOf, readVm } from './vm-from-azure.ts';
+import { jsonReader, type Reading } from './json.ts';
+import { type ComputeVm, joinVm, malformedText, powerStateOf, readVm } from './vm-from-azure.ts';
 
 /*
  * The query language is Kusto's, as far as Resource Graph knows it. Rows keep the shape that Resource Manager gives things, so that both
@@ -20,7 +20,19 @@ export const VISIBLE_SUBSCRIPTIONS = `resourcecontainers
 | project id, subscriptionId
 | order by id asc`;
 
-/** A row for each VM; `nics` holds one entry for each IP configuration of its interfaces. */
+/** The resource groups of that name. */
+export function groupQuery(resourceGroup: string): string {
+  return `resourcecontainers
+| where type =~ 'microsoft.resources/subscriptions/resourcegroups'
+| where name =~ ${kustoText(resourceGroup)}
+| project id
+| order by id asc`;
+}
+
+/**
+ * A row for each IP configuration of each VM, and one for a VM without any. Not one row a VM: that would need `summarize`, of which Resource Graph
+ * gives the first page only.
+ */
 export function graphQuery(resourceGroup: string | undefined): string {
   const group = resourceGroup === undefined ? '' : `\n| where resourceGroup =~ ${kustoText(resourceGroup)}`;
   return `resources
@@ -28,21 +40,22 @@ export function graphQuery(resourceGroup: string | undefined): string {
 | extend vmKey = tolower(id)
 | join kind=leftouter (
     resources
-    | where type =~ 'microsoft.network/networkinterfaces' and isnotempty(properties.virtualMachine.id)
+    | where type =~ 'microsoft.network/networkinterfaces'
     | mv-expand configuration = properties.ipConfigurations
-    | extend ipKey = tolower(tostring(configuration.properties.publicIPAddress.id))
-    | join kind=leftouter (
-        resources
-        | where type =~ 'microsoft.network/publicipaddresses'
-        | project ipKey = tolower(id), ipAddress = tostring(properties.ipAddress)
-    ) on ipKey
-    | summarize nics = make_list(pack('id', id, 'primary', properties.primary, 'configuration', configuration, 'ipAddress', ipAddress))
-        by vmKey = tolower(tostring(properties.virtualMachine.id))
+    | project vmKey = tolower(tostring(properties.virtualMachine.id)), nicId = id, nicPrimary = tobool(properties.primary),
+        configuration, configurationName = tostring(configuration.name),
+        ipKey = tolower(tostring(configuration.properties.publicIPAddress.id))
 ) on vmKey
+| join kind=leftouter (
+    resources
+    | where type =~ 'microsoft.network/publicipaddresses'
+    | project ipKey = tolower(id), ipAddress = tostring(properties.ipAddress)
+) on ipKey
 | project id, name, location, tags, vmId = tostring(properties.vmId), vmSize = tostring(properties.hardwareProfile.vmSize),
     osType = tostring(properties.storageProfile.osDisk.osType), adminUsername = tostring(properties.osProfile.adminUsername),
-    power = tostring(properties.extended.instanceView.powerState.code), networkProfile = properties.networkProfile, nics
-| order by id asc`;
+    power = tostring(properties.extended.instanceView.powerState.code), networkProfile = properties.networkProfile,
+    nicId, nicPrimary, configuration, configurationName, ipAddress
+| order by id asc, nicId asc, configurationName asc`;
 }
 
 /** A text between quotes; what it holds cannot end it. */
@@ -50,57 +63,82 @@ function kustoText(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
-export interface GraphVm {
-  readonly vm: Omit<Vm, 'powerState' | 'publicIp' | 'privateIp'>;
+/** A VM and one of its IP configurations. */
+export interface GraphRow {
+  readonly compute: ComputeVm;
   readonly powerState: PowerState;
-  readonly interfaces: readonly InterfaceRef[];
-  readonly known: readonly NetworkInterface[];
+  readonly interfaces: readonly NetworkInterface[];
   readonly publicIps: readonly PublicIpAddress[];
 }
 
-/** A row of the query. `problem` as in `readVm`. */
-export function readGraphVm(raw: unknown): { readonly vm: GraphVm | undefined; readonly problem: string | undefined } {
+/** A row of the query. */
+export function readGraphRow(raw: unknown): Reading<GraphRow> {
   const reader = jsonReader();
   const row = reader.record(raw, 'row');
-  const { vmId, vmSize, osType, adminUsername, networkProfile } = row;
-  // Kusto has no missing texts, only empty ones.
-  const orNone = (value: unknown) => (value === '' ? undefined : value);
-  const { found, problem } = readVm({
+  const { vmId, vmSize, osType, adminUsername, networkProfile, nicId, nicPrimary, configuration, ipAddress } = row;
+  const vm = readVm({
     ...row,
     properties: {
       vmId: orNone(vmId),
-      hardwareProfile: { vmSize },
+      hardwareProfile: { vmSize: orNone(vmSize) },
       storageProfile: { osDisk: { osType: orNone(osType) } },
       osProfile: { adminUsername: orNone(adminUsername) },
       networkProfile,
     },
   });
-  if (!found) return { vm: undefined, problem };
-  const configurations = reader.list(row['nics'], 'nics').map((one) => reader.record(one, 'nics'));
-  return {
-    vm: {
-      vm: found.vm,
-      powerState: powerStateOf(reader.text(row['power'], 'power') ?? ''),
-      interfaces: interfacesOf(reader, networkProfile),
-      known: nicsOf(configurations),
-      publicIps: configurations.flatMap(({ configuration, ipAddress }) => publicIpOf(configuration, ipAddress) ?? []),
-    },
-    problem,
+  if (!vm.found) return { found: undefined, problem: vm.problem };
+  const one =
+    orNone(nicId) === undefined
+      ? undefined
+      : readInterface({ id: nicId, properties: nicOf(nicPrimary, configuration) });
+  const ipId = one?.found?.configurations[0]?.publicIpKey;
+  const ip = ipId ? readPublicIp({ id: ipId, properties: { ipAddress: orNone(ipAddress) } }) : undefined;
+  const found = {
+    compute: vm.found,
+    powerState: powerStateOf(reader.text(row['power'], 'power') ?? ''),
+    interfaces: one?.found ? [one.found] : [],
+    publicIps: ip?.found ? [ip.found] : [],
   };
+  const own = reader.malformed.length === 0 ? undefined : malformedText(vm.found.vm.name, reader.malformed);
+  return { found, problem: vm.problem ?? own ?? one?.problem ?? ip?.problem };
 }
 
-/** One interface for each id, with all its configurations. */
-function nicsOf(rows: readonly Readonly<Record<string, unknown>>[]): readonly NetworkInterface[] {
-  const byId = new Map<unknown, unknown[]>();
-  for (const { id, configuration } of rows) byId.set(id, [...(byId.get(id) ?? []), configuration]);
-  return [...byId].flatMap(([id, ipConfigurations]) => {
-    const primary = rows.find((row) => row['id'] === id)?.['primary'];
-    return readInterface({ id, properties: { primary, ipConfigurations } }) ?? [];
+/** Kusto has no missing texts, only empty ones. */
+function orNone(value: unknown): unknown {
+  return value === '' || value === null ? undefined : value;
+}
+
+function nicOf(primary: unknown, configuration: unknown): object {
+  // Booleans may come as numbers.
+  return { primary: primary === true || primary === 1, ipConfigurations: [configuration] };
+}
+
+/** The VMs of these rows, each once. */
+export function vmsOf(rows: readonly GraphRow[]): readonly Vm[] {
+  const byKey = new Map<string, GraphRow[]>();
+  for (const row of rows) {
+    const same = byKey.get(row.compute.key);
+    if (same) same.push(row);
+    else byKey.set(row.compute.key, [row]);
+  }
+  return [...byKey.values()].flatMap((same) => {
+    const [first] = same;
+    if (!first) return [];
+    const interfaces = merged(same.flatMap((row) => row.interfaces));
+    const addresses = joinAddresses(
+      interfaces,
+      same.flatMap(({ publicIps }) => publicIps),
+    );
+    return [joinVm(first.compute, first.powerState, addresses)];
   });
 }
 
-function publicIpOf(configuration: unknown, ipAddress: unknown): PublicIpAddress | undefined {
-  const { record } = jsonReader();
-  const { publicIPAddress } = record(record(configuration, 'configuration')['properties'], 'properties');
-  return readPublicIp({ id: record(publicIPAddress, 'publicIPAddress')['id'], properties: { ipAddress } });
+/** One interface for each id, with all its configurations. */
+function merged(interfaces: readonly NetworkInterface[]): readonly NetworkInterface[] {
+  const byKey = new Map<string, NetworkInterface>();
+  for (const one of interfaces) {
+    const configurations = [...(byKey.get(one.key)?.configurations ?? []), ...one.configurations];
+    byKey.set(one.key, { ...one, configurations });
+  }
+  return [...byKey.values()];
 }

@@ -4,26 +4,41 @@
 
 export type Json = Readonly<Record<string, unknown>>;
 
+/** What was read, and what could not be. */
+export interface Reading<T> {
+  /** Undefined when it cannot even be named. */
+  readonly found: T | undefined;
+  /** Undefined when everything made sense. */
+  readonly problem?: string | undefined;
+}
+
 export interface JsonReader {
   /** Names of the fields that were there, but of another type. */
   readonly malformed: readonly string[];
   record(value: unknown, name: string): Json;
   text(value: unknown, name: string): string | undefined;
   list(value: unknown, name: string): readonly unknown[];
+  /** Remembers a field whose value makes no sense; null stands for it. */
+  refuse(name: string): null;
   /** Only the texts among the values. */
   texts(value: unknown, name: string): Readonly<Record<string, string>>;
 }
 
 export function jsonReader(): JsonReader {
   const malformed: string[] = [];
+  const refuse = (name: string) => {
+    if (!malformed.includes(name)) malformed.push(name);
+    return null;
+  };
   const read = <T>(value: unknown, is: (value: unknown) => value is T, name: string): T | undefined => {
     if (value === undefined || value === null) return undefined;
     if (is(value)) return value;
-    if (!malformed.includes(name)) malformed.push(name);
+    refuse(name);
     return undefined;
   };
   return {
     malformed,
+    refuse,
     record: (value, name) => read(value, isRecord, name) ?? {},
     text: (value, name) => read(value, isText, name),
     list: (value, name) => read(value, isList, name) ?? [],

@@ -3,11 +3,14 @@ import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Asking } from './asking.ts';
-import { azureError } from './azure-errors.ts';
+import { azureError, describeRequest } from './azure-errors.ts';
+import type { Reading } from './json.ts';
 
 /** What was found before the end of the list, or before it broke off. */
 export interface Listed<T> {
   readonly items: readonly T[];
+  /** What Azure sent and azlin could not read. */
+  readonly problems: readonly string[];
   readonly failure: AppError | undefined;
 }
 
@@ -18,7 +21,7 @@ export interface Page {
 }
 
 /** Every page of a list, one after the other. Rejects only when the work is interrupted. */
-export function listPages<T>(asking: Asking, first: string, read: (raw: unknown) => T | undefined): Promise<Listed<T>> {
+export function listPages<T>(asking: Asking, first: string, read: (raw: unknown) => Reading<T>): Promise<Listed<T>> {
   return collect({ asking, first, pageOf: (at, signal) => pageAt(asking.client, at, signal), read });
 }
 
@@ -27,49 +30,64 @@ export interface Collecting<T> {
   /** What `pageOf` is given first. */
   readonly first: string;
   readonly pageOf: (at: string, signal: AbortSignal) => Promise<Page>;
-  /** Undefined leaves a thing out. */
-  readonly read: (raw: unknown) => T | undefined;
+  readonly read: (raw: unknown) => Reading<T>;
 }
 
 /** As `listPages`, for pages that come in another way. */
 export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>): Promise<Listed<T>> {
   const { access, signal } = asking;
   const items: T[] = [];
-  const { clock, until, endpoint } = access;
-  const ms = Math.max(0, until - clock.now());
-  const started = clock.now();
-  const expired = () =>
-    new AppError('timed-out', `Azure Resource Manager at ${endpoint} did not answer in ${formatDuration(ms)}`, {
-      hint: 'check the network and the proxy, or try again; azure.deadline allows more time',
-    });
+  const problems: string[] = [];
+  const { clock, until, endpoint, names } = access;
+  const startedAt = clock.now();
+  const ms = until - startedAt;
+  const doing = describeRequest(new URL(first, endpoint).href, names);
+  const expired = () => tooLate(asking, doing, ms);
+  // Its turn came too late.
+  if (ms <= 0) return { items, problems, failure: expired() };
   try {
     await withDeadline({ clock, ms, signal, expired }, async (limited) => {
       const seen = new Set<string>();
       for (let at: string | undefined = first; at !== undefined; ) {
-        if (seen.has(at)) throw new AppError('azure-failed', `A list of ${endpoint} leads back to itself: ${at}`);
+        if (seen.has(at)) throw new AppError('azure-failed', `Cannot ${doing}: the list leads back to itself at ${at}`);
         seen.add(at);
         const { raw, next }: Page = await pageOf(at, limited);
         for (const one of raw) {
-          const item = read(one);
-          if (item !== undefined) items.push(item);
+          const { found, problem } = read(one);
+          if (found !== undefined) items.push(found);
+          if (problem !== undefined) problems.push(problem);
         }
         at = next;
       }
     });
-    return { items, failure: undefined };
+    return { items, problems, failure: undefined };
   } catch (error) {
     signal.throwIfAborted();
     // What is still on its way when the deadline has passed comes too late.
-    return { items: [...items], failure: azureError(error, endpoint) };
+    return { items: [...items], problems: [...problems], failure: azureError(error, doing, endpoint) };
   } finally {
-    asking.trace(`azure: ${items.length} from ${first.replace(/\?.*/, '')} in ${clock.now() - started} ms`);
+    asking.trace(`azure: ${items.length} from ${first.replace(/\?.*/, '')} in ${clock.now() - startedAt} ms`);
   }
+}
+
+const MORE_TIME = 'azure.deadline allows more time';
+
+/** Nobody answered: Azure, or whoever should have given a token for it. */
+function tooLate({ access: { credential, endpoint } }: Asking, doing: string, ms: number): AppError {
+  if (ms <= 0) return new AppError('timed-out', `Cannot ${doing}: there was no time left to ask`, { hint: MORE_TIME });
+  const waiting = credential.waitingFor();
+  if (waiting !== undefined)
+    return new AppError('not-signed-in', `Cannot ${doing}: ${waiting} gave no token in ${formatDuration(ms)}`, {
+      hint: `azure.credential narrows what is tried; ${MORE_TIME}`,
+    });
+  return new AppError('timed-out', `Cannot ${doing}: ${endpoint} did not answer in ${formatDuration(ms)}`, {
+    hint: `check the network and the proxy, or try again; ${MORE_TIME}`,
+  });
 }
 
 async function pageAt(client: Client, at: string, signal: AbortSignal): Promise<Page> {
   const { value, nextLink } = ((await bodyAt(client, at, signal)) ?? {}) as { value?: unknown; nextLink?: unknown };
-  if (!Array.isArray(value))
-    throw new AppError('azure-failed', 'Azure sent a page of a list without values', { hint: 'try again' });
+  if (!Array.isArray(value)) throw new Error('a page of a list without values');
   return { raw: value, next: typeof nextLink === 'string' && nextLink !== '' ? nextLink : undefined };
 }
 

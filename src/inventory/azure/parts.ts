@@ -8,7 +8,7 @@ import type { Listed } from './lists.ts';
 export interface Part {
   readonly vms: readonly Vm[];
   /** What Azure sent and azlin could not read. */
-  readonly warnings: readonly string[];
+  readonly problems: readonly string[];
   /** Why nothing of it is known. */
   readonly failure: AppError | undefined;
   readonly gaps: readonly Gap[];
@@ -32,17 +32,20 @@ const LASTING: readonly ErrorCode[] = ['azure-denied', 'usage'];
  * that the others do not have it is no news.
  */
 export function fleetOf(parts: readonly Part[], fetchedAt: number): Fleet {
-  const isSilent = ({ failure }: Part) => failure?.code === 'usage' && parts.some((part) => !part.failure);
+  const isSilent = ({ failure }: Part) =>
+    failure?.code === 'usage' && parts.some((part) => part.failure?.code !== 'usage');
   const failures = parts.filter((part) => !isSilent(part)).flatMap(({ failure }) => failure ?? []);
   const [first] = failures;
-  if (first && failures.length === parts.length) throw allFailed(failures, first);
+  if (first && parts.every(({ failure }) => failure)) throw allFailed(failures, first);
   const gaps = parts.flatMap((part) => part.gaps);
+  // A list that changes while it is read can name a VM on two pages.
+  const byId = new Map(parts.flatMap((part) => part.vms.map((vm) => [vm.id.toLowerCase(), vm])));
   return {
-    vms: parts.flatMap((part) => part.vms),
+    vms: [...byId.values()],
     warnings: [
-      ...failures.map(({ message, hint, code }) => (code === 'not-signed-in' ? `${message} (${hint})` : message)),
+      ...failures.map(failureText),
       ...new Set(gaps.map(({ consequence, cause }) => `${consequence}: ${cause.message}`)),
-      ...firstOf(parts.flatMap((part) => part.warnings)),
+      ...firstOf([...new Set(parts.flatMap((part) => part.problems))]),
     ],
     provisional: [...failures, ...gaps.map(({ cause }) => cause)].some(({ code }) => !LASTING.includes(code)),
     fetchedAt,
@@ -54,7 +57,11 @@ const MOST_WARNINGS = 10;
 /** Enough of them to see what is wrong. */
 function firstOf(warnings: readonly string[]): readonly string[] {
   const more = warnings.length - MOST_WARNINGS;
-  return more > 0 ? [...warnings.slice(0, MOST_WARNINGS), `and ${count(more, 'VM')} more like that`] : warnings;
+  return more > 0 ? [...warnings.slice(0, MOST_WARNINGS), `and ${more} more like that`] : warnings;
+}
+
+function failureText({ message, hint, code }: AppError): string {
+  return `${message}; its VMs are missing${code === 'not-signed-in' ? ` (${hint})` : ''}`;
 }
 
 function allFailed(failures: readonly AppError[], first: AppError): AppError {
@@ -62,7 +69,9 @@ function allFailed(failures: readonly AppError[], first: AppError): AppError {
   if (messages.length === 1) return first;
   return new AppError(
     first.code,
-    `Azure listed none of ${count(failures.length, 'subscription')}:${messages.map((one) => `\n  ${one}`).join('')}`,
+    `Azure listed none of ${count(failures.length, 'subscription')}:${firstOf(messages)
+      .map((one) => `\n  ${one}`)
+      .join('')}`,
     { cause: first, hint: first.hint },
   );
 }

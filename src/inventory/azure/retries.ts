@@ -9,7 +9,7 @@ export interface Patience {
   readonly clock: Clock;
   /** Milliseconds since 1970 after which nothing is worth waiting for. */
   readonly until: number;
-  readonly say: (text: string) => void;
+  readonly aside: (text: string | undefined) => void;
 }
 
 type Response = Awaited<ReturnType<Policy['sendRequest']>>;
@@ -27,7 +27,7 @@ const FIRST_WAIT = 300;
  * Asks again after 429, 5xx and broken connections: after the time that the server asks for, else after a growing one. A wait that
  * would not end before the deadline is not begun: the refusal is the answer, at once.
  */
-export function retries({ clock, until, say }: Patience): Policy {
+export function retries({ clock, until, aside }: Patience): Policy {
   return {
     name: 'azlinRetries',
     async sendRequest(request, next) {
@@ -36,17 +36,22 @@ export function retries({ clock, until, say }: Patience): Policy {
           (response): Attempt => ({ response }),
           (error: unknown): Attempt => ({ error }),
         );
-        const wait = number < ATTEMPTS ? waitAfter(attempt, number) : undefined;
+        const wait = waitAfter(attempt, number);
         if (wait === undefined || clock.now() + wait >= until) {
           if (attempt.response) return attempt.response;
           throw attempt.error;
         }
+        const status = attempt.response?.status;
         if (wait >= 1_000)
-          say(
-            `Azure ${attempt.response?.status === 429 ? 'limits requests' : 'failed'}; again in ${formatDuration(wait)}`,
+          aside(
+            `Azure ${status === 429 ? 'limits requests' : 'failed'}, again in ${formatDuration(Math.round(wait / 1_000) * 1_000)}`,
           );
-        // What comes with the request is the signal that we gave to it.
-        await pause(clock, wait, (request.abortSignal ?? new AbortController().signal) as AbortSignal);
+        try {
+          // What comes with the request is the signal that we gave to it.
+          await pause(clock, wait, (request.abortSignal ?? new AbortController().signal) as AbortSignal);
+        } finally {
+          aside(undefined);
+        }
       }
     },
   };
@@ -58,15 +63,23 @@ function waitAfter({ response, error }: Attempt, number: number): number | undef
     ? RETRIED_STATUSES.includes(response.status)
     : RETRIED_CODES.includes((error as { code?: string }).code ?? '');
   if (!isWorthIt) return undefined;
-  return (response && retryAfterOf(response)) ?? FIRST_WAIT * 2 ** (number - 1) * (0.75 + Math.random() / 2);
+  const wanted = response && retryAfterOf(response);
+  // Who asks for time gets it as long as there is any; who does not is asked a few times.
+  // Not all at the same moment: what was refused together would be refused together again.
+  if (wanted !== undefined && wanted >= 1_000) return wanted * (1 + Math.random() / 20);
+  if (number >= ATTEMPTS) return undefined;
+  return wanted ?? FIRST_WAIT * 2 ** (number - 1) * (0.75 + Math.random() / 2);
 }
+
+/** A wish for more than this is as good as for ever. */
+const LONGEST = 7 * 86_400_000;
 
 /** Milliseconds that a server wants to be left alone; undefined when it does not say. */
 export function retryAfterOf({ headers, status }: Pick<Response, 'headers' | 'status'>): number | undefined {
   const ms = Number(headers.get('retry-after-ms') ?? headers.get('x-ms-retry-after-ms') ?? Number.NaN);
   if (ms >= 0) return ms;
   const text = headers.get('retry-after');
-  if (text !== undefined && /^\d+$/.test(text.trim())) return Number(text) * 1_000;
+  if (text !== undefined && /^\d+$/.test(text.trim())) return Math.min(LONGEST, Number(text) * 1_000);
   // A date says nothing without the server's own clock; the two come together.
   const [at, now] = [Date.parse(text ?? ''), Date.parse(headers.get('date') ?? '')];
   if (at >= now) return at - now;

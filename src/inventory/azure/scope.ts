@@ -7,6 +7,8 @@ export interface Subscription {
   readonly id: string;
   /** Undefined where nobody has told it. */
   readonly name: string | undefined;
+  /** Its tenant, where az is signed in to several and this is not the one that is active. */
+  readonly tenant: string | undefined;
 }
 
 export interface AzureScope {
@@ -19,7 +21,7 @@ export interface AzureScope {
 }
 
 /** A subscription as `az login` remembers it. */
-export interface ProfileEntry extends Subscription {
+export interface ProfileEntry extends Pick<Subscription, 'id' | 'name'> {
   readonly isDefault: boolean;
   readonly environmentName: string | undefined;
   readonly tenantId: string | undefined;
@@ -55,12 +57,17 @@ export function azureScope(wanted: readonly string[], profile: readonly ProfileE
     throw new AppError('not-signed-in', 'No Azure subscription is in scope', {
       hint: 'az login   or set AZURE_SUBSCRIPTION_ID, or azure.subscriptions in config.toml; azlin demo needs no Azure',
     });
-  const byId = new Map(found.map(({ id, name }) => [id.toLowerCase(), { id, name }]));
+  const byId = new Map(
+    found.map(({ id, name, tenantId }) => {
+      const tenant = tenantId === active?.tenantId ? undefined : tenantId;
+      return [id.toLowerCase(), { id, name, tenant }];
+    }),
+  );
   return { subscriptions: [...byId.values()], cloud: cloudOf(first), tenant: first.tenantId };
 }
 
 /** Of a subscription that az does not know there is but the id. */
-type Known = Subscription & Partial<ProfileEntry>;
+type Known = Pick<Subscription, 'id' | 'name'> & Partial<ProfileEntry>;
 
 function subscriptionNamed(text: string, profile: readonly ProfileEntry[]): Known {
   const same = (one: string | undefined) => one?.toLowerCase() === text.toLowerCase();

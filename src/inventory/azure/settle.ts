@@ -19,7 +19,7 @@ export async function settleAzure(
   wishes: AzureWishes,
   environment: Readonly<Record<string, string | undefined>>,
   home: string,
-): Promise<Omit<AzureSettings, 'clock' | 'progress' | 'trace'>> {
+): Promise<Omit<AzureSettings, 'clock' | 'progress' | 'aside' | 'trace'>> {
   const { cloud: named, resourceManager, resourceGroup, credential, azureDeadline: deadline } = wishes;
   const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
   const { subscriptions, cloud: active, tenant } = azureScope(wishes.subscriptions, profile);
@@ -33,7 +33,8 @@ export async function settleAzure(
       only: credential === 'any' ? undefined : credential,
       // The SDK knows the public one itself, unless AZURE_AUTHORITY_HOST names another.
       authority: place.name === 'AzureCloud' ? undefined : place.authority,
-      tenant,
+      homeTenant: tenant,
+      isCliSignedIn: profile.length > 0,
       clientId: environment['AZURE_CLIENT_ID'] || undefined,
     },
     deadline,

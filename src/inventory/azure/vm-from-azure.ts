@@ -1,20 +1,20 @@
 import type { PowerState, Vm } from '../../domain/vm.ts';
 import { type Addresses, type InterfaceRef, segmentAfter } from './addresses.ts';
-import { isRecord, type JsonReader, jsonReader } from './json.ts';
+import { isRecord, type JsonReader, jsonReader, type Reading } from './json.ts';
 
-const POWER_STATES: Readonly<Record<string, PowerState>> = {
-  running: 'Running',
-  stopped: 'Stopped',
-  deallocated: 'Deallocated',
-  starting: 'Starting',
-  stopping: 'Stopping',
-  deallocating: 'Stopping',
-};
+const POWER_STATES: ReadonlyMap<string, PowerState> = new Map([
+  ['running', 'Running'],
+  ['stopped', 'Stopped'],
+  ['deallocated', 'Deallocated'],
+  ['starting', 'Starting'],
+  ['stopping', 'Stopping'],
+  ['deallocating', 'Stopping'],
+]);
 
 /** `PowerState/running` and the like. */
 export function powerStateOf(code: string): PowerState {
   const [kind, state = ''] = code.toLowerCase().split('/');
-  return (kind === 'powerstate' ? POWER_STATES[state] : undefined) ?? 'Unknown';
+  return (kind === 'powerstate' ? POWER_STATES.get(state) : undefined) ?? 'Unknown';
 }
 
 /** A VM of Compute, before its addresses and its power state are joined to it. */
@@ -25,20 +25,14 @@ export interface ComputeVm {
   readonly interfaces: readonly InterfaceRef[];
 }
 
-export interface ReadVm {
-  /** Undefined when it cannot even be named. */
-  readonly found: ComputeVm | undefined;
-  /** What could not be read; undefined when everything made sense. */
-  readonly problem: string | undefined;
-}
-
 /** A VM as Resource Manager sends it. Azure promises a location and little else: what is missing becomes null, empty or `unknown`. */
-export function readVm(raw: unknown): ReadVm {
+export function readVm(raw: unknown): Reading<ComputeVm> {
   const reader = jsonReader();
   const { id: rawId, name: rawName, location, tags, properties: rawProperties } = reader.record(raw, 'VM');
   const id = reader.text(rawId, 'id') ?? '';
   const name = (reader.text(rawName, 'name') ?? '') || segmentAfter(id, 'virtualMachines');
   if (name === '') return { found: undefined, problem: 'Azure sent a VM without a name; it is left out' };
+  if (id === '') return { found: undefined, problem: `Azure sent a VM "${name}" without an id; it is left out` };
   const properties = reader.record(rawProperties, 'properties');
   const vm = {
     id,
@@ -63,11 +57,11 @@ export function malformedText(name: string, fields: readonly string[]): string {
 }
 
 /** It becomes a word in known_hosts, where these characters mean something. */
-export function hostKeyName(vmId: string): string {
+function hostKeyName(vmId: string): string {
   return vmId.replace(/[\s,*?!|@#]/g, '_');
 }
 
-export function interfacesOf(reader: JsonReader, networkProfile: unknown): readonly InterfaceRef[] {
+function interfacesOf(reader: JsonReader, networkProfile: unknown): readonly InterfaceRef[] {
   return reader
     .list(reader.record(networkProfile, 'networkProfile')['networkInterfaces'], 'networkInterfaces')
     .flatMap((raw) => {
@@ -86,27 +80,31 @@ function osOf(reader: JsonReader, properties: Readonly<Record<string, unknown>>)
   return isRecord(windowsConfiguration) ? 'windows' : isRecord(linuxConfiguration) ? 'linux' : 'unknown';
 }
 
-export function osNamed(osType: string | undefined): Vm['os'] {
+function osNamed(osType: string | undefined): Vm['os'] {
   const name = osType?.toLowerCase();
   return name === 'windows' || name === 'linux' ? name : 'unknown';
 }
 
 /** The power state among the statuses of an instance view. */
-export function readInstanceView(raw: unknown): PowerState {
-  const reader = jsonReader();
+export function readInstanceView(raw: unknown, reader = jsonReader()): PowerState {
   const codes = reader
     .list(reader.record(raw, 'instanceView')['statuses'], 'statuses')
-    .map((status) => reader.text(reader.record(status, 'status')['code'], 'code') ?? '');
+    .map((status) => reader.text(reader.record(status, 'statuses')['code'], 'statuses') ?? '');
   return powerStateOf(codes.find((code) => /^PowerState\//i.test(code)) ?? '');
 }
 
+export type VmState = readonly [key: string, state: PowerState];
+
 /** From the list that holds instance views: a VM's id in lower case and its power state. */
-export function readState(raw: unknown): readonly [key: string, state: PowerState] | undefined {
-  const { record, text } = jsonReader();
-  const { id, properties } = record(raw, 'VM');
-  const key = text(id, 'id');
-  if (key === undefined) return undefined;
-  return [key.toLowerCase(), readInstanceView(record(properties, 'properties')['instanceView'])];
+export function readState(raw: unknown): Reading<VmState> {
+  const reader = jsonReader();
+  const { id: rawId, properties } = reader.record(raw, 'VM');
+  const id = reader.text(rawId, 'id');
+  if (id === undefined) return { found: undefined, problem: 'Azure sent a power state without the id of its VM' };
+  const state = readInstanceView(reader.record(properties, 'properties')['instanceView'], reader);
+  const { malformed } = reader;
+  const problem = malformed.length === 0 ? undefined : malformedText(segmentAfter(id, 'virtualMachines'), malformed);
+  return { found: [id.toLowerCase(), state], problem };
 }
 
 export function joinVm({ vm, interfaces }: ComputeVm, powerState: PowerState, addresses: Addresses): Vm {

@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { cachedInventory, forgetInventories } from '../../../src/inventory/cached-inventory.ts';
-import type { Fleet } from '../../../src/inventory/inventory.ts';
+import type { Fleet, VmQuery } from '../../../src/inventory/inventory.ts';
 import { manualClock } from '../../support/clock.ts';
 import { aVm } from '../../support/vm.ts';
 
@@ -30,7 +30,7 @@ function cached(fleet: Partial<Fleet> = {}, scope: readonly string[] = ['a']) {
   };
   const quiet = () => {};
   const inventory = cachedInventory(source, { clock, directory, scope, ttl: TTL, renew, warn: quiet, trace: quiet });
-  const list = async (query: { fresh?: boolean; stale?: boolean } = {}) =>
+  const list = async (query: Partial<VmQuery> = {}) =>
     (await inventory.listVms({ fresh: false, ...query }, signal)).vms.length;
   return { clock, counts, list };
 }
@@ -57,16 +57,23 @@ describe('cachedInventory', () => {
     expect(counts.asked).toBe(2);
   });
 
-  test('what is incomplete for now is not kept, what stays incomplete is', async () => {
-    for (const [provisional, asked] of [
-      [true, 2],
-      [false, 1],
-    ] as const) {
-      const { counts, list } = cached({ provisional, warnings: ['something is missing'] }, [String(provisional)]);
-      await list();
-      await list();
-      expect(counts.asked).toBe(asked);
-    }
+  test('what is incomplete for now is good for a minute, and never for who wants it whole', async () => {
+    const { clock, counts, list } = cached({ provisional: true });
+    await list();
+    await list();
+    expect(counts.asked).toBe(1);
+    await list({ whole: true });
+    expect(counts.asked).toBe(2);
+    clock.advance(60_000);
+    await list();
+    expect(counts.asked).toBe(3);
+  });
+
+  test('what stays incomplete is kept, and whole enough', async () => {
+    const { counts, list } = cached({ warnings: ['something is closed'] });
+    await list();
+    await list({ whole: true });
+    expect(counts.asked).toBe(1);
   });
 
   test('stale: any answer at once, renewed behind, by one of many', async () => {
@@ -92,14 +99,34 @@ describe('cachedInventory', () => {
     expect(counts.renewed).toBe(2);
   });
 
-  test('each scope has its own; a change of power drops all', async () => {
+  test('of many at once one renews', async () => {
+    const { counts, list } = cached();
+    await Promise.all(Array.from({ length: 10 }, () => list({ stale: true })));
+    expect(counts.renewed).toBe(1);
+  });
+
+  test('each scope has its own', async () => {
     const [a, b] = [cached({}, ['a']), cached({ vms: [] }, ['b'])];
     expect([await a.list(), await b.list(), await a.list(), await b.list()]).toEqual([1, 0, 1, 0]);
-    await forgetInventories(directory);
-    expect(readdirSync(directory)).toEqual([]);
-    await a.list();
-    expect(a.counts.asked).toBe(2);
-    await forgetInventories(join(directory, 'none'));
-    expect(existsSync(join(directory, 'none'))).toBe(false);
+  });
+
+  test('a change of power drops what was asked before it, also what comes afterwards', async () => {
+    const { clock, counts, list } = cached();
+    await list();
+    clock.advance(1);
+    await forgetInventories(directory, clock);
+    await list();
+    expect(counts.asked).toBe(2);
+    clock.advance(1);
+    await list();
+    expect(counts.asked).toBe(3);
+    await list();
+    expect(counts.asked).toBe(3);
+    const late = cached({ fetchedAt: clock.now() });
+    late.clock.advance(10);
+    await forgetInventories(directory, late.clock);
+    await late.list({ fresh: true });
+    await late.list();
+    expect(late.counts.asked).toBe(2);
   });
 });

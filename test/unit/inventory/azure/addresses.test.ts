@@ -12,8 +12,8 @@ const ref = (key: string, primary = false) => ({ key: key.toLowerCase(), primary
 /** Joins things as Resource Manager sends them. */
 function addresses(interfaces: readonly unknown[], publicIps: readonly unknown[]) {
   return joinAddresses(
-    interfaces.flatMap((raw) => readInterface(raw) ?? []),
-    publicIps.flatMap((raw) => readPublicIp(raw) ?? []),
+    interfaces.flatMap((raw) => readInterface(raw).found ?? []),
+    publicIps.flatMap((raw) => readPublicIp(raw).found ?? []),
   );
 }
 
@@ -50,7 +50,7 @@ describe('addresses', () => {
 
   test('all public addresses of a recording', () => {
     const { value } = recorded('network-2024-01-01-PublicIpAddressListAll').body as { value: unknown[] };
-    expect(value.map((raw) => readPublicIp(raw)?.address)).toEqual([null, '40.85.154.247', '40.85.154.248']);
+    expect(value.map((raw) => readPublicIp(raw).found?.address)).toEqual([null, '40.85.154.247', '40.85.154.248']);
   });
 
   const four = { privateIPAddress: '10.0.0.5', privateIPAddressVersion: 'IPv4' };
@@ -82,21 +82,31 @@ describe('addresses', () => {
     expect(joined.spellingOf('OTHER')).toBe('OTHER');
   });
 
-  test('every recorded interface and address can be read', () => {
-    for (const { raw } of recordedResources(/networkInterfaces$/))
-      expect(readInterface(raw)?.configurations).not.toEqual([]);
-    for (const { raw } of recordedResources(/publicIPAddresses$/)) expect(readPublicIp(raw)?.key).toMatch(/^\//);
+  test('every recorded interface and address can be read, and makes sense', () => {
+    for (const { raw } of recordedResources(/networkInterfaces$/)) {
+      const { found, problem } = readInterface(raw);
+      expect(found?.configurations).not.toEqual([]);
+      expect(problem).toBeUndefined();
+    }
+    for (const { raw } of recordedResources(/publicIPAddresses$/))
+      expect(readPublicIp(raw)).toMatchObject({ found: { key: expect.stringMatching(/^\//) }, problem: undefined });
   });
 
-  test('what makes no sense is nothing, and throws nothing', () => {
+  test('what makes no sense is nothing, is said, and throws nothing', () => {
     for (const raw of [null, 5, [], {}, { id: 5 }])
-      expect([readInterface(raw), readPublicIp(raw)]).toEqual([undefined, undefined]);
-    expect(readInterface({ id: 'a', properties: { ipConfigurations: 'x' } })?.configurations).toEqual([]);
-    const odd = nic('a', [{ privateIPAddress: '-oProxyCommand=x', publicIPAddress: 'x' }]);
-    expect(addresses([odd], [{ id: 'i', properties: { ipAddress: 'evil.example' } }]).of([ref('a')])).toEqual({
-      publicIp: null,
-      privateIp: null,
+      for (const read of [readInterface, readPublicIp])
+        expect(read(raw)).toEqual({ found: undefined, problem: expect.stringContaining('without an id') });
+    expect(readInterface({ id: '/x/a', properties: { ipConfigurations: 'x' } })).toMatchObject({
+      found: { configurations: [] },
+      problem: 'Azure sent a network interface "a" whose ipConfigurations azlin cannot read',
     });
+    const odd = nic('/x/a', [{ privateIPAddress: '-oProxyCommand=x', publicIPAddress: 'x' }]);
+    expect(readInterface(odd).problem).toMatch(/"a" whose publicIPAddress, privateIPAddress azlin cannot read/);
+    expect(readPublicIp({ id: '/x/i', properties: { ipAddress: 'evil.example' } })).toMatchObject({
+      found: { address: null },
+      problem: 'Azure sent a public IP address "i" whose ipAddress azlin cannot read',
+    });
+    expect(addresses([odd], []).of([ref('/x/a')])).toEqual({ publicIp: null, privateIp: null });
     for (const { body } of RECORDED) {
       readInterface(body);
       readPublicIp(body);

@@ -71,13 +71,28 @@ describe('errors', () => {
     expect(describeRequest(`https://arm${path}?api-version=1`, new Map([['s', 'Team']]))).toBe(doing);
   });
 
-  test('what the SDK throws is sorted', () => {
-    const named = (name: string, message: string, extra = {}) => Object.assign(new Error(message), { name, ...extra });
-    expect(
-      azureError(named('RestError', 'connect ECONNREFUSED', { code: 'ECONNREFUSED' }), 'https://arm').message,
-    ).toContain('Cannot reach');
-    expect(azureError(new TypeError("Cannot read properties of undefined (reading 'map')"), 'https://arm').code).toBe(
-      'azure-failed',
+  test('a VM that is gone is not a matter of rights', () => {
+    const body = JSON.stringify({ error: { code: 'ResourceNotFound', message: 'gone' } });
+    expect(refusalError({ status: 404, body, doing: 'start the VM "v"' }).code).toBe('vm-not-found');
+    expect(refusalError({ status: 404, body, doing: 'list the subscriptions' }).code).toBe('azure-denied');
+  });
+
+  test('a query that Azure does not take: the way around it', () => {
+    expect(refusalError({ status: 400, body: '', doing: 'query Azure Resource Graph' }).hint).toMatch(
+      /inventory.source = "azure"/,
     );
+    expect(refusalError({ status: 400, body: '', doing: 'x' }).hint).not.toMatch(/try again/);
+  });
+
+  test('what the SDK throws is sorted', () => {
+    const thrown = (message: string, code?: string) =>
+      azureError(Object.assign(new Error(message), { code }), 'do it', 'https://arm');
+    expect(thrown('connect ECONNREFUSED', 'ECONNREFUSED').message).toMatch(
+      /^Cannot do it: Azure Resource Manager at https:\/\/arm cannot be reached/,
+    );
+    expect(thrown('self-signed certificate').hint).toContain('NODE_EXTRA_CA_CERTS');
+    const cut = thrown('Error "x" occurred while parsing the response body - {"secret":', 'PARSE_ERROR').message;
+    expect(cut).toBe('Cannot do it: https://arm sent what azlin cannot read: a reply that is cut short or no JSON');
+    expect(thrown('odd').code).toBe('azure-failed');
   });
 });

@@ -61,7 +61,7 @@ describe('VMs as Azure sends them', () => {
   });
 
   test('the system is told by the configuration when the disk does not say', () => {
-    const of = (osProfile: object) => readVm({ name: 'x', properties: { osProfile } }).found?.vm.os;
+    const of = (osProfile: object) => readVm({ id: '/x', name: 'x', properties: { osProfile } }).found?.vm.os;
     expect([of({ linuxConfiguration: {} }), of({ windowsConfiguration: {} }), of({})]).toEqual([
       'linux',
       'windows',
@@ -90,8 +90,15 @@ describe('a VM that makes no sense', () => {
     expect(problem).toBe(`Azure sent a VM "odd" whose ${field} azlin cannot read; what depends on it is unknown`);
   });
 
+  test('without an id it cannot be told from others', () => {
+    expect(readVm({ name: 'odd' })).toEqual({
+      found: undefined,
+      problem: 'Azure sent a VM "odd" without an id; it is left out',
+    });
+  });
+
   test('its id may become a word in known_hosts', () => {
-    const { found } = readVm({ name: 'x', properties: { vmId: 'a b,*!?|@#c' } });
+    const { found } = readVm({ id: '/x', name: 'x', properties: { vmId: 'a b,*!?|@#c' } });
     expect(found?.vm.vmId).toBe('a_b_______c');
   });
 });
@@ -104,6 +111,8 @@ describe('power state', () => {
     ['PowerState/hibernated', 'Unknown'],
     ['ProvisioningState/succeeded', 'Unknown'],
     ['', 'Unknown'],
+    ['PowerState/constructor', 'Unknown'],
+    ['PowerState/__proto__', 'Unknown'],
   ])('%j is %s', (code, expected) => {
     expect(powerStateOf(code)).toBe(expected);
   });
@@ -117,7 +126,15 @@ describe('power state', () => {
 
   test('with the VM around it', () => {
     const { body } = recorded('vm-expand-deallocated');
-    expect(readState(body)).toEqual([(body as { id: string }).id.toLowerCase(), 'Deallocated']);
+    expect(readState(body)).toEqual({
+      found: [(body as { id: string }).id.toLowerCase(), 'Deallocated'],
+      problem: undefined,
+    });
+    expect(readState({ id: '/x/virtualMachines/v', properties: { instanceView: 5 } })).toEqual({
+      found: ['/x/virtualmachines/v', 'Unknown'],
+      problem: expect.stringContaining('"v" whose instanceView'),
+    });
+    expect(readState({})).toMatchObject({ found: undefined, problem: expect.stringContaining('without the id') });
   });
 
   test.each([null, 3, {}, { statuses: 5 }, { statuses: [null, { code: 5 }] }])('%j is unknown', (raw) => {

@@ -1,0 +1,34 @@
+import { AppError } from '../../domain/errors.ts';
+import type { Asking, AzureSettings } from './asking.ts';
+import type { Reading } from './json.ts';
+import { listPages } from './lists.ts';
+import type { Subscription } from './scope.ts';
+
+const PATH = '/subscriptions?api-version=2022-12-01';
+
+/** The subscriptions in scope; `all` is looked up. Their names go into messages from now on. */
+export async function subscriptionsOf(
+  { subscriptions: wanted }: AzureSettings,
+  asking: Asking,
+): Promise<readonly Subscription[]> {
+  const subscriptions = wanted === 'all' ? await allSubscriptions(asking) : wanted;
+  for (const { id, name } of subscriptions) if (name !== undefined) asking.names.set(id.toLowerCase(), name);
+  return subscriptions;
+}
+
+async function allSubscriptions(asking: Asking): Promise<readonly Subscription[]> {
+  const { items, failure } = await listPages(asking, PATH, readSubscription);
+  // A list that broke off would leave subscriptions out in silence.
+  if (failure) throw failure;
+  if (items.length > 0) return items;
+  throw new AppError('azure-denied', 'This sign-in sees no Azure subscription', {
+    hint: 'az account list --output table; az login --tenant … signs in to another tenant',
+  });
+}
+
+function readSubscription(raw: unknown): Reading<Subscription> {
+  const { subscriptionId, displayName, state } = (raw ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof subscriptionId !== 'string' || state === 'Deleted') return { found: undefined };
+  const name = typeof displayName === 'string' ? displayName : undefined;
+  return { found: { id: subscriptionId, name, tenant: undefined } };
+}
