@@ -9,6 +9,8 @@ export interface Reply {
 export interface Fault {
   /** Tried on `GET /subscriptions/…`, the query included. */
   readonly match: RegExp;
+  /** Tried on the body. */
+  readonly body?: RegExp;
   /** How many requests it spoils; all of them where nothing is said. */
   readonly times?: number;
   /** The answer instead of the right one. */
@@ -50,7 +52,7 @@ export interface Faults {
   add(fault: Fault): void;
   clear(): void;
   /** The fault for a request, which is one of its times. */
-  take(request: string): Fault | undefined;
+  take(request: string, body: string): Fault | undefined;
 }
 
 export function faultList(): Faults {
@@ -58,9 +60,9 @@ export function faultList(): Faults {
   return {
     add: (fault) => void left.set(fault, fault.times ?? Number.POSITIVE_INFINITY),
     clear: () => left.clear(),
-    take(request) {
+    take(request, body) {
       for (const [fault, times] of left) {
-        if (times <= 0 || !fault.match.test(request)) continue;
+        if (times <= 0 || !fault.match.test(request) || fault.body?.test(body) === false) continue;
         left.set(fault, times - 1);
         return fault;
       }

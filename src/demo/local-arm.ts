@@ -50,9 +50,8 @@ export function startResourceManager(request: ResourceManagerRequest): Promise<L
   const server = createServer({ key, cert: certificate }, (incoming, response) => {
     const line = `${incoming.method} ${incoming.url}`;
     requests.push(line);
-    answer(running, incoming, { response, fault: faults.take(line), signal: closing.signal }).catch(() =>
-      response.destroy(),
-    );
+    const faultFor = (body: string) => faults.take(line, body);
+    answer(running, incoming, { response, faultFor, signal: closing.signal }).catch(() => response.destroy());
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -70,12 +69,13 @@ export function startResourceManager(request: ResourceManagerRequest): Promise<L
 
 interface Answering {
   readonly response: ServerResponse;
-  readonly fault: Fault | undefined;
+  readonly faultFor: (body: string) => Fault | undefined;
   readonly signal: AbortSignal;
 }
 
-async function answer(running: Running, incoming: IncomingMessage, { response, fault, signal }: Answering) {
+async function answer(running: Running, incoming: IncomingMessage, { response, faultFor, signal }: Answering) {
   const body = await bodyOf(incoming);
+  const fault = faultFor(body);
   if (fault?.delay) await pause(running.request.clock, fault.delay, signal);
   const right = fault?.reply ?? replyTo(running, incoming, body);
   const reply = fault?.edit && right.body ? { ...right, body: fault.edit(right.body as never) } : right;

@@ -89,7 +89,7 @@ async function claim(marker: string, clock: Clock): Promise<boolean> {
 /** When VMs were last started or stopped from here, in milliseconds since 1970. */
 async function changedAt(directory: string): Promise<number> {
   const text = await readFile(join(directory, CHANGED), 'utf8').catch(() => '');
-  return Number(text) || 0;
+  return text === '' ? Number.NEGATIVE_INFINITY : Number(text);
 }
 
 /** VMs have just been started or stopped: what is kept of any scope no longer holds. */

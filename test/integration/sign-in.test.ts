@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generate } from 'selfsigned';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
+import { realClock } from '../support/clock.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
 import { freshHome, withAz } from '../support/fresh-home.ts';
 
@@ -51,7 +52,9 @@ interface SignIn {
 
 function list({ environment, only = 'any', az = NO_AZ }: SignIn, ...args: string[]) {
   const home = freshHome(fleet, `[azure]\ncredential = "${only}"\n`);
-  const all = { AZURE_SUBSCRIPTION_ID: DEMO_SUBSCRIPTION, ...home, ...withAz(fleet, az), ...environment };
+  // Nobody has ever signed in with az here.
+  const nobody = { AZURE_CONFIG_DIR: join(fleet.directory, 'nobody') };
+  const all = { AZURE_SUBSCRIPTION_ID: DEMO_SUBSCRIPTION, ...nobody, ...home, ...withAz(fleet, az), ...environment };
   return azlin(fleet, ['list', '--all', '--no-sessions', ...args], { environment: all });
 }
 
@@ -87,6 +90,27 @@ describe('not signed in', () => {
     expect(stderr).toMatch(
       /^error: Not signed in to Azure\. What was tried:\n {2}environment: .+\n {2}workload-identity: .+\n {2}cli: .*az login.*\n {2}managed-identity: .+\nhint: az login\n$/,
     );
+  });
+
+  test('an az that somebody has signed in with and that has expired is not passed over for another identity', async () => {
+    const environment = { ...identityOf('right'), AZURE_CONFIG_DIR: fleet.environment['AZURE_CONFIG_DIR'] ?? '' };
+    const { exitCode, stderr } = await list({ environment });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 5, stderr: expect.not.stringContaining('managed-identity') });
+    expect(await list({ environment: identityOf('right') }, '--verbose')).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringMatching(/^azure: signed in by managed-identity$/m),
+    });
+  });
+
+  test('an az that hangs is named, and not waited for beyond the deadline', async () => {
+    const home = freshHome(fleet, '[azure]\ncredential = "cli"\ndeadline = "2s"\n');
+    const started = realClock.now();
+    const { exitCode, stderr } = await list({ environment: home, only: 'cli', az: 'exec sleep 20' });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 5,
+      stderr: expect.stringMatching(/cli: az gave no token in 1\.6 s[\s\S]*^hint: az account get-access-token/m),
+    });
+    expect(realClock.now() - started).toBeLessThan(10_000);
   });
 
   test('a credential that is set up and refused is not passed over for another identity', async () => {

@@ -9,6 +9,7 @@ import {
   WorkloadIdentityCredential,
 } from '@azure/identity';
 import type { Clock } from '../../domain/clock.ts';
+import { formatDuration } from '../../domain/duration.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable, shorten } from '../../domain/text.ts';
 import { loginHint } from './azure-errors.ts';
@@ -69,6 +70,7 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
     const kinds = working ? [working.kind] : request.only ? [request.only] : KINDS;
     for (const kind of kinds) {
       waitingFor = kind;
+      const startedAt = request.clock.now();
       try {
         // Some constructors throw when their environment is not there.
         const credential = working?.credential ?? credentialOf(kind, request);
@@ -78,7 +80,8 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
         if (token) return token;
       } catch (error) {
         if (options?.abortSignal?.aborted) throw error;
-        tried.push({ kind, reason: messageOf(error) });
+        const limit = kind === 'cli' ? request.deadline * CLI_SHARE : Number.POSITIVE_INFINITY;
+        tried.push({ kind, reason: reasonOf(error, request.clock.now() - startedAt, limit) });
         if (isFinal(kind, error, request)) break;
       } finally {
         waitingFor = undefined;
@@ -101,6 +104,13 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
     },
   };
 }
+
+/** The SDK ends an `az` that takes too long, and then complains that its answer is no JSON. */
+function reasonOf(error: unknown, took: number, limit: number): string {
+  return took < limit ? messageOf(error) : `${HUNG} in ${formatDuration(limit)}`;
+}
+
+const HUNG = 'az gave no token';
 
 /** One that is set up and refused must not be passed over for somebody else's identity. The SDK tells for all but `az`. */
 function isFinal(kind: CredentialKind, error: unknown, { isCliSignedIn }: CredentialSettings): boolean {
@@ -146,6 +156,8 @@ function plainReason(reason: string): string {
 
 function hintFor(tried: readonly Attempt[], { tenant, homeTenant = tenant }: CredentialRequest): string {
   const cli = tried.find(({ kind }) => kind === 'cli');
+  if (cli?.reason.startsWith(HUNG))
+    return 'az account get-access-token   shows what holds it up; azure.deadline allows more time';
   // The SDK keeps what az said about the tenant to itself.
   if (cli) return homeTenant === undefined ? loginHint(cli.reason) : `az login --tenant ${homeTenant}`;
   switch (tried.at(-1)?.kind) {

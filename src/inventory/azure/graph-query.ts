@@ -91,8 +91,8 @@ export function readGraphRow(raw: unknown): Reading<GraphRow> {
     orNone(nicId) === undefined
       ? undefined
       : readInterface({ id: nicId, properties: nicOf(nicPrimary, configuration) });
-  const ipId = one?.found?.configurations[0]?.publicIpKey;
-  const ip = ipId ? readPublicIp({ id: ipId, properties: { ipAddress: orNone(ipAddress) } }) : undefined;
+  const ipId = publicIpIdOf(configuration);
+  const ip = ipId === undefined ? undefined : readPublicIp({ id: ipId, properties: { ipAddress: orNone(ipAddress) } });
   const found = {
     compute: vm.found,
     powerState: powerStateOf(reader.text(row['power'], 'power') ?? ''),
@@ -106,6 +106,13 @@ export function readGraphRow(raw: unknown): Reading<GraphRow> {
 /** Kusto has no missing texts, only empty ones. */
 function orNone(value: unknown): unknown {
   return value === '' || value === null ? undefined : value;
+}
+
+/** As Network spells it. What makes no sense is told by whoever reads the interface. */
+function publicIpIdOf(configuration: unknown): string | undefined {
+  const { record, text } = jsonReader();
+  const { publicIPAddress } = record(record(configuration, '')['properties'], '');
+  return text(record(publicIPAddress, '')['id'], '');
 }
 
 function nicOf(primary: unknown, configuration: unknown): object {
