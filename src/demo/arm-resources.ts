@@ -11,6 +11,8 @@ export interface DemoVm {
   /** Null: it has none; `unassigned`: it has one that holds no address while the VM is deallocated. */
   readonly publicIp: string | 'unassigned' | null;
   readonly privateIp: string;
+  /** The group of its interface and its public address; its own where nothing is said. */
+  readonly networkGroup?: string;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -31,10 +33,10 @@ const providers = (subscription: string, group: string) =>
 // Compute writes the resource group in capitals, Network as it was created: ids must be compared without case.
 export const vmIdOf = (subscription: string, { name, resourceGroup }: DemoVm) =>
   `${providers(subscription, resourceGroup.toUpperCase())}/Microsoft.Compute/virtualMachines/${name}`;
-const nicIdOf = (subscription: string, { name, resourceGroup }: DemoVm) =>
-  `${providers(subscription, resourceGroup)}/Microsoft.Network/networkInterfaces/${name}-nic`;
-const ipIdOf = (subscription: string, { name, resourceGroup }: DemoVm) =>
-  `${providers(subscription, resourceGroup)}/Microsoft.Network/publicIPAddresses/${name}-ip`;
+const nicIdOf = (subscription: string, { name, resourceGroup, networkGroup = resourceGroup }: DemoVm) =>
+  `${providers(subscription, networkGroup)}/Microsoft.Network/networkInterfaces/${name}-nic`;
+const ipIdOf = (subscription: string, { name, resourceGroup, networkGroup = resourceGroup }: DemoVm) =>
+  `${providers(subscription, networkGroup)}/Microsoft.Network/publicIPAddresses/${name}-ip`;
 
 /** The things of one type, or undefined for a type that this server does not know. */
 export function resourcesOf(

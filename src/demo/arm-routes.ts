@@ -56,10 +56,15 @@ const TYPED = /^(?:\/resourceGroups\/([^/]+))?\/providers\/(Microsoft\.\w+\/\w+)
 
 function resourceReply(question: ArmQuestion, subscription: DemoSubscription, rest: string): Reply {
   const [, group, type = '', name, verb] = TYPED.exec(rest) ?? [];
-  const vms = subscription.vms.filter(
-    (vm) => group === undefined || vm.resourceGroup.toLowerCase() === group.toLowerCase(),
+  const isNetwork = /^Microsoft\.Network\//i.test(type);
+  const groupOf = ({ resourceGroup, networkGroup = resourceGroup }: DemoVm) =>
+    isNetwork ? networkGroup : resourceGroup;
+  const isIn = (name: string) => name.toLowerCase() === group?.toLowerCase();
+  const vms = subscription.vms.filter((vm) => group === undefined || isIn(groupOf(vm)));
+  const isKnown = subscription.vms.some(
+    ({ resourceGroup, networkGroup = '' }) => isIn(resourceGroup) || isIn(networkGroup),
   );
-  if (group !== undefined && vms.length === 0)
+  if (group !== undefined && !isKnown)
     return refusal(404, 'ResourceGroupNotFound', `Resource group '${group}' could not be found.`);
   if (name !== undefined && /^Microsoft\.Compute\/virtualMachines$/i.test(type)) {
     const vm = vms.find((one) => one.name.toLowerCase() === name.toLowerCase());

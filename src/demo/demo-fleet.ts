@@ -43,6 +43,8 @@ export interface DemoMachine
   /** The id of its subscription; the one that `az` has set where nothing is said. */
   readonly subscription?: string;
   readonly resourceGroup?: string;
+  /** The group of its interface and its public address. */
+  readonly networkGroup?: string;
   readonly stopped?: boolean;
   readonly privateOnly?: boolean;
   readonly tags?: Readonly<Record<string, string>>;
@@ -171,13 +173,14 @@ function subscriptionsOf(
 }
 
 function vmOf(
-  { name, resourceGroup = 'rg-demo', privateOnly, tags }: DemoMachine,
+  { name, resourceGroup = 'rg-demo', networkGroup, privateOnly, tags }: DemoMachine,
   index: number,
   machine: Machine | undefined,
 ): DemoVm {
   return {
     name,
     resourceGroup,
+    ...(networkGroup === undefined ? {} : { networkGroup }),
     vmId: vmIdOf(index),
     size: 'Standard_D2s_v5',
     powerState: machine ? 'running' : 'deallocated',

@@ -13,7 +13,7 @@ let fleet: DemoFleet;
 beforeAll(async () => {
   fleet = await startFleet([
     { name: 'one', sessions: ['dev'] },
-    { name: 'two', sessions: [], resourceGroup: 'rg-two' },
+    { name: 'two', sessions: [], resourceGroup: 'rg-two', networkGroup: 'rg-net' },
     { name: 'three', sessions: [], stopped: true, resourceGroup: 'rg-two' },
     { name: 'far', sessions: [], stopped: true, subscription: SECOND_SUBSCRIPTION, resourceGroup: 'rg-far' },
   ]);
@@ -118,7 +118,7 @@ describe.each(['azure', 'resource-graph'])('scope, source %s', (source) => {
     expect(await rowsOf(home())).toMatchObject([
       { hostname: 'one', status: 'Running', resourceGroup: 'rg-demo', publicIp: expect.stringMatching(/^127\./) },
       { hostname: 'three', status: 'Deallocated', resourceGroup: 'rg-two', publicIp: null, privateIp: '127.20.0.6' },
-      { hostname: 'two', status: 'Running', resourceGroup: 'rg-two', publicIp: expect.stringMatching(/^127\./) },
+      { hostname: 'two', status: 'Running', publicIp: expect.stringMatching(/^127\./) },
     ]);
   });
 
@@ -150,6 +150,18 @@ describe.each(['azure', 'resource-graph'])('scope, source %s', (source) => {
     );
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^far +- +Deallocated/m) });
     expect(stderr).toMatch(/^warning: .*subscription "azlin demo closed" \(99999999-/m);
+  });
+
+  test('a resource group whose VMs have their interfaces in another one', async () => {
+    expect(await rowsOf(home(), '-g', 'rg-two')).toMatchObject([
+      { hostname: 'three', resourceGroup: 'rg-two', privateIp: '127.20.0.6' },
+      {
+        hostname: 'two',
+        resourceGroup: expect.stringMatching(/^rg-two$/i),
+        ip: expect.stringMatching(/^127/),
+        publicIp: expect.any(String),
+      },
+    ]);
   });
 
   test('a resource group: without case, and in one subscription of many', async () => {
@@ -194,10 +206,10 @@ describe('scope', () => {
 
   test('a resource group: asked for alone, states included', async () => {
     const before = fleet.resourceManager.requests.length;
-    const { stdout } = await list(freshHome(), '--all', '-g', 'RG-Two');
-    expect(stdout).toMatch(/^three +- +Deallocated .*\ntwo +- +Running /m);
+    const { stdout } = await list(freshHome(), '--all', '-g', 'RG-Demo');
+    expect(stdout).toMatch(/^one +- +Running /m);
     const requests = fleet.resourceManager.requests.slice(before);
-    expect(requests.every((request) => request.toLowerCase().includes('/resourcegroups/rg-two/'))).toBe(true);
+    expect(requests.every((request) => request.toLowerCase().includes('/resourcegroups/rg-demo/'))).toBe(true);
   });
 
   test('requests are pages: none for each VM', async () => {

@@ -70,10 +70,14 @@ async function pickSession({ app, access, config, interrupts }: Call): Promise<s
     interrupts.signal,
   );
   // Where nobody could be asked there may be sessions: those VMs are named in warnings, not offered.
+  // Where a name stands in several resource groups, the group tells.
+  const groups = new Map<string, Set<string>>();
+  for (const { hostname, resourceGroup } of rows)
+    groups.set(hostname, (groups.get(hostname) ?? new Set()).add(resourceGroup));
   const choices = rows
     .filter(({ probe }) => probe === 'ok')
     .map(({ hostname, resourceGroup, session, sessionName, attached }) => {
-      const several = rows.some((other) => other.hostname === hostname && other.resourceGroup !== resourceGroup);
+      const several = (groups.get(hostname)?.size ?? 0) > 1;
       const value = `${several ? `${resourceGroup}/` : ''}${hostname}:${session ?? config.defaultSession}`;
       const notes = [
         sessionName,
