@@ -5,6 +5,7 @@ import { AppError } from '../../domain/errors.ts';
 import type { Asking } from './asking.ts';
 import { azureError, describeRequest } from './azure-errors.ts';
 import type { Reading } from './json.ts';
+import { letGo } from './page-memory.ts';
 
 /** What was found before the end of the list, or before it broke off. */
 export interface Listed<T> {
@@ -57,6 +58,7 @@ export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>)
           if (found !== undefined) items.push(found);
           if (problem !== undefined) problems.push(problem);
         }
+        letGo(raw.length);
         at = next;
       }
     });
