@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { refusal, throttled } from '../../src/demo/arm-faults.ts';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
-import { freshHome } from '../support/fresh-home.ts';
+import { freshHome, GIVES_TOKEN, withAz } from '../support/fresh-home.ts';
 import { machineRun } from '../support/machine.ts';
 import { openTerminal, type RealTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -92,6 +94,82 @@ describe('start and stop', () => {
     await run('stop', 'down', '--yes');
   });
 
+  test('who may start VMs but not follow operations: the VM itself is looked at', async () => {
+    fleet.resourceManager.faults.add({
+      match: /GET .*\/operations\//,
+      reply: refusal(403, 'AuthorizationFailed', 'no'),
+    });
+    expect(await run('start', 'down')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^down: Running/),
+      stderr: '',
+    });
+    fleet.resourceManager.faults.clear();
+    fleet.resourceManager.faults.add({ match: /GET .*\/operations\//, reply: throttled(DEMO_SUBSCRIPTION, '1200') });
+    const { exitCode, stderr } = await run('stop', 'down', '--yes');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 7,
+      stderr: expect.stringMatching(
+        /^error: Azure took the order to stop the VM "down", but: Cannot follow .*\nhint: Azure may still stop it: azlin status down --refresh/,
+      ),
+    });
+    fleet.resourceManager.faults.clear();
+    await until('it to be stopped', async () => (await statusOf('down')) === 'Deallocated');
+  });
+
+  test.each([
+    [{ status: 'Canceled' }, 'the operation was canceled'],
+    [{ status: 'Failed' }, 'it does not say why'],
+  ])('an operation that ends as %j', async (body, why) => {
+    fleet.resourceManager.faults.add({ match: /GET .*\/operations\//, reply: { status: 200, body } });
+    expect(await run('start', 'other')).toMatchObject({
+      exitCode: 7,
+      stderr: expect.stringContaining(`Azure could not start the VM "other": ${why}`),
+    });
+    fleet.resourceManager.faults.clear();
+    await until('it to run', async () => (await statusOf('other')) === 'Running');
+    await run('stop', 'other', '--yes');
+  });
+
+  test('a VM that is gone', async () => {
+    fleet.resourceManager.faults.add({
+      match: /POST/,
+      reply: refusal(404, 'ResourceNotFound', 'The Resource was not found.'),
+    });
+    expect(await run('start', 'down')).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringMatching(
+        /^error: Cannot start the VM "down": ResourceNotFound.*\nhint: azlin list --all --refresh/,
+      ),
+    });
+  });
+
+  test('one sign-in serves them all', async () => {
+    const log = join(fleet.directory, 'az.log');
+    const az = withAz(fleet, `echo "$*" >> '${log}'\n${GIVES_TOKEN}`);
+    await azlin(fleet, ['start', 'up', 'rg-a/twin', 'rg-b/twin'], { environment: { ...freshHome(fleet), ...az } });
+    // One for the list, one for the power: they are loaded apart.
+    expect(readFileSync(log, 'utf8').trim().split('\n')).toHaveLength(2);
+    await run('stop', 'rg-a/twin', 'rg-b/twin', '--yes');
+  });
+
+  test('messages call a VM what the user would', async () => {
+    fleet.resourceManager.faults.add({ match: /POST/, reply: refusal(409, 'Conflict', 'busy') });
+    const { stderr } = await run('start', 'rg-a/twin', 'rg-b/twin');
+    expect(stderr).toMatch(
+      /^error: Cannot start 2 of 2 VMs:\n {2}Cannot start the VM "rg-a\/twin": .*\n {2}Cannot start the VM "rg-b\/twin"/,
+    );
+  });
+
+  test('a hint means the VMs that were meant', async () => {
+    const scope = ['--subscription', 'azlin demo', '-g', 'rg-demo'];
+    expect((await run('stop', 'up', ...scope)).stderr).toMatch(
+      /^hint: azlin stop --subscription 'azlin demo' --resource-group rg-demo up --yes$/m,
+    );
+    const { error } = JSON.parse((await run('connect', 'down', ...scope, '--format', 'json')).stderr);
+    expect(error.hint).toMatch(/^azlin start --subscription 'azlin demo' --resource-group rg-demo down {3}starts it/);
+  });
+
   test('not allowed: the role that it needs', async () => {
     fleet.resourceManager.faults.add({ match: /POST/, reply: refusal(403, 'AuthorizationFailed', 'no') });
     expect(await run('stop', 'up', '--yes')).toMatchObject({
@@ -149,6 +227,44 @@ describe('start and stop', () => {
     });
   });
 
+  test('what somebody is asked about is so, whatever is cached; yes stops it', async () => {
+    const old = freshHome(fleet);
+    await azlin(fleet, ['list', '--no-sessions'], { environment: old });
+    await run('start', 'other');
+    await run('ssh', 'other', '-s', 'work', '--detach');
+    const terminal = await openTerminal({ ...fleet.environment, ...old }, 90, 24);
+    try {
+      await terminal.type('azlin stop --quiet other up; echo "code $?"\n');
+      await terminal.shows(/Stop and deallocate 2 VMs \(other, up\)\?/);
+      await terminal.press('Enter');
+      await terminal.shows(/code 2/);
+      await terminal.type('clear; azlin stop other; echo "code $?"\n');
+      await terminal.shows(/^other: 1 session$[\s\S]*Stop and deallocate other\?/m);
+      await terminal.type('y');
+      await terminal.press('Enter');
+      await terminal.shows(/^other: Deallocated$[\s\S]*code 0/m);
+    } finally {
+      await terminal.close();
+    }
+  });
+
+  test('Ctrl-C while it starts: the line is gone, and what Azure may still do is said', async () => {
+    fleet.resourceManager.faults.add({ match: /operations/, reply: { status: 200, body: { status: 'InProgress' } } });
+    await terminalOn(async (terminal) => {
+      await terminal.type('clear; azlin start other; echo "code $?"\n');
+      await terminal.shows(/^Starting other \(\d s\)/m);
+      await terminal.press('C-c');
+      const screen = await terminal.shows(/code 130/);
+      expect(screen).not.toContain('Starting');
+      expect(screen).toMatch(
+        /^(\^C)?error: Interrupted while the VM "other" was changing\nhint: Azure may still start it: azlin status other --refresh/m,
+      );
+    });
+    fleet.resourceManager.faults.clear();
+    await until('it to run', async () => (await statusOf('other')) === 'Running');
+    await run('stop', 'other', '--yes');
+  });
+
   test('progress on a terminal, gone afterwards', async () => {
     await terminalOn(async (terminal) => {
       fleet.resourceManager.faults.add({ match: /operations/, times: 2, delay: 1_000 });
@@ -171,6 +287,33 @@ describe('a VM that is stopped and wanted', () => {
       expect((await run(...line)).stderr).toMatch(
         /^error: Cannot connect to "down": the VM is deallocated\nhint: azlin start down +starts it; --start does that/,
       );
+  });
+
+  test('a command that cannot start VMs does not say that it can', async () => {
+    for (const line of [
+      ['session', 'down:x'],
+      ['disconnect', 'down'],
+    ])
+      expect((await run(...line)).stderr).toMatch(/^hint: azlin start down {3}starts it$/m);
+  });
+
+  test('an inventory that lags behind is not taken at its word', async () => {
+    const graph = freshHome(fleet, '[inventory]\nsource = "resource-graph"\n');
+    const go = (...args: string[]) => azlin(fleet, args, { environment: graph });
+    const stale = (page: { data: object[] }) => ({
+      ...page,
+      data: page.data.map((row) => ({ ...row, power: 'PowerState/deallocated' })),
+    });
+    fleet.resourceManager.faults.add({ match: /ResourceGraph/, body: /virtualmachines/, edit: stale });
+    expect(await go('start', 'down')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^down: Running \(127/),
+    });
+    expect(await go('exec', 'down', 'echo up')).toMatchObject({ exitCode: 0, stdout: 'up\n' });
+    expect((await go('status', 'down')).stdout).toMatch(/^ {2}status +Running$/m);
+    expect((await go('stop', 'down', '--yes')).stdout).toBe('down: Deallocated\n');
+    expect(await go('exec', '--start', 'down', 'echo again')).toMatchObject({ exitCode: 0, stdout: 'again\n' });
+    await run('stop', 'down', '--yes');
   });
 
   test('--start starts it, waits for SSH and goes on', async () => {
@@ -274,6 +417,40 @@ describe('status', () => {
     expect(stdout).toMatch(/^HOSTNAME +STATUS +SIZE +REGION +IP +SESSIONS +CLIENTS$/m);
     expect(stdout).toMatch(/^up +Running +Standard_D2s_v5 +westeurope +127[\d.]+ +2 +0$/m);
     expect(stdout).toMatch(/^rg-a\/twin +Deallocated .* - +-$/m);
+  });
+
+  test('a session that has moved to another VM', async () => {
+    await run('start', 'other');
+    await run('ssh', 'other', '-s', 'solo', '--detach');
+    expect((await run('status', 'solo')).stdout).toMatch(/^other\n/);
+    await machineRun(fleet, 'other', ['tmux', 'kill-session', '-t', '=solo']);
+    await machineRun(fleet, 'up', ['tmux', 'new-session', '-d', '-s', 'solo']);
+    expect((await run('status', 'solo')).stdout).toMatch(/^up\n/);
+    await machineRun(fleet, 'up', ['tmux', 'kill-session', '-t', '=solo']);
+    await run('stop', 'other', '--yes');
+  });
+
+  test('a VM without an address: said, and looked up afresh when that is old news', async () => {
+    const environment = freshHome(fleet);
+    fleet.resourceManager.faults.add({ match: /Microsoft\.Network/, reply: refusal(403, 'AuthorizationFailed', 'no') });
+    const status = () => azlin(fleet, ['status', 'up'], { environment });
+    for (const round of [1, 2])
+      expect({ round, ...(await status()) }).toMatchObject({
+        round,
+        exitCode: 0,
+        stdout: expect.stringMatching(/sessions +unknown: .*no IP address/),
+      });
+    for (const round of [1, 2])
+      expect({ round, ...(await azlin(fleet, ['status', 'down'], { environment })) }).toMatchObject({
+        round,
+        exitCode: 0,
+        stdout: expect.stringMatching(/the VM is deallocated/),
+      });
+    fleet.resourceManager.faults.clear();
+    expect(await azlin(fleet, ['exec', 'up:dev', 'echo hi'], { environment })).toMatchObject({
+      exitCode: 0,
+      stdout: 'hi\n',
+    });
   });
 
   test('old data is as old as it says, and is not believed when it explains a failure', async () => {

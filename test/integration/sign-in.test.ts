@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { generate } from 'selfsigned';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { realClock } from '../support/clock.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
-import { freshHome, withAz } from '../support/fresh-home.ts';
+import { freshHome, GIVES_TOKEN, withAz } from '../support/fresh-home.ts';
 
 const CLIENT = 'aaaaaaaa-0000-4000-8000-000000000001';
 const SECRET = 'a secret that nobody may see';
@@ -62,7 +62,6 @@ const identityOf = (header: string) => ({
   IDENTITY_ENDPOINT: `http://127.0.0.1:${(identity.address() as AddressInfo).port}/msi/token`,
   IDENTITY_HEADER: header,
 });
-const GIVES_TOKEN = `echo '{"accessToken":"demo-token","expiresOn":"2099-01-01 00:00:00.000000","expires_on":4070908800}'`;
 
 describe.each(['any', 'alone'])('signed in, asked for %s', (how) => {
   test.each<[string, () => SignIn]>([
@@ -120,6 +119,25 @@ describe('not signed in', () => {
     expect(stderr).toMatch(/environment: .*AADSTS7000215: Invalid client secret provided\.$/m);
     expect(stderr).toMatch(/^hint: check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET/m);
     expect(stderr).not.toContain('wrong');
+  });
+
+  test('a subscription of another tenant than the one that is active in az', async () => {
+    const other = '22222222-2222-3333-4444-555555555555';
+    const folder = mkdtempSync(join(fleet.directory, 'azure-'));
+    const entry = (id: string, tenantId: string) => ({ id, name: id, isDefault: id === DEMO_SUBSCRIPTION, tenantId });
+    const subscriptions = [entry(DEMO_SUBSCRIPTION, 'tenant-a'), entry(other, 'tenant-b')];
+    writeFileSync(join(folder, 'azureProfile.json'), JSON.stringify({ subscriptions }));
+    const log = join(fleet.directory, 'az.log');
+    const az = `echo "$*" >> '${log}'\n${GIVES_TOKEN}`;
+    await list({
+      environment: { AZURE_CONFIG_DIR: folder, AZURE_SUBSCRIPTION_ID: `${DEMO_SUBSCRIPTION},${other}` },
+      az,
+    });
+    const calls = readFileSync(log, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => /--tenant (\S+)/.exec(line)?.[1]);
+    expect(calls.sort()).toEqual(['tenant-b', undefined]);
   });
 
   test('the tenant of the subscription, as az knows it', async () => {

@@ -96,8 +96,12 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
       // A challenge wants another token than the one that there is.
       if (options?.claims) return fetchToken(scopes, options);
       const key = [scopes].flat().join(' ');
-      const known = await kept.get(key)?.catch(() => undefined);
+      const current = kept.get(key);
+      const known = current && (await current.catch(() => undefined));
       if (known && known.expiresOnTimestamp - request.clock.now() > MARGIN) return known;
+      // Somebody else may have found the same and be fetching a new one already.
+      const renewed = kept.get(key);
+      if (renewed && renewed !== current) return renewed;
       const token = fetchToken(scopes, options);
       kept.set(key, token);
       return token;
