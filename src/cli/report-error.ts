@@ -3,11 +3,18 @@ import { printable } from '../domain/text.ts';
 import type { Style } from './style.ts';
 
 /** A hint that is a command of azlin, with the options that say which VMs are meant: typed as it stands, it must mean the same ones. */
-export function hintInScope(hint: string, scope: readonly string[]): string {
-  if (scope.length === 0) return hint;
+export function hintInScope(hint: string, { verbs, words }: HintScope): string {
+  if (words.length === 0) return hint;
   return hint.replace(/\bazlin (\w+)(?! --help)(?= |$)/g, (command, verb: string) =>
-    verb === 'demo' ? command : `${command} ${scope.join(' ')}`,
+    verbs.includes(verb) ? `${command} ${words.join(' ')}` : command,
   );
+}
+
+export interface HintScope {
+  /** The commands that take such options. */
+  readonly verbs: readonly string[];
+  /** The options as they were given, quoted for a shell. */
+  readonly words: readonly string[];
 }
 
 export interface ErrorStyle {

@@ -131,6 +131,8 @@ function overridesOf(command: Command, args: Readonly<Record<string, unknown>>):
   return Object.fromEntries(set.map(({ setting, given }) => [setting, given]));
 }
 
+const SCOPED = COMMANDS.filter(({ options }) => 'subscription' in options).map(({ name }) => name);
+
 /** Whoever types a hint means the same VMs. */
 function scopeWords(args: Readonly<Record<string, unknown>>): readonly string[] {
   return Object.keys(SCOPE_OPTIONS).flatMap((name) => {
@@ -188,7 +190,7 @@ function reportError(
   const asJson = /json$/.test(format ?? optionText('format') ?? app.environment['AZLIN_FORMAT'] ?? '');
   const style = styleOn(io.stderr, optionText('color') as ColorChoice | undefined, app);
   const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
-  const hint = error.hint && hintInScope(error.hint, scope);
+  const hint = error.hint && hintInScope(error.hint, { verbs: SCOPED, words: scope });
   io.stderr.write(asJson ? errorJson(error, hint) : errorText(error, hint, { style, verbose }));
   const asSsh = command?.failsWith255 || remote.length > 0;
   return asSsh && error.code !== 'interrupted' ? 255 : exitCodeOf(error.code);

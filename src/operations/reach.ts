@@ -57,7 +57,13 @@ export async function latestTarget({ access, identifier, signal }: Wanted): Prom
   const target = await access.resolver.resolve(identifier, { fresh: true }, signal);
   const { vm, hostname } = target;
   if (!vm || !access.lags) return target;
-  return targetNow(access, target, await access.power.look({ vm, hostname }, signal));
+  try {
+    return targetNow(access, target, await access.power.look({ vm, hostname }, signal));
+  } catch (error) {
+    signal.throwIfAborted();
+    access.trace(`${hostname}: what it is now could not be asked: ${messageOf(error)}`);
+    return target;
+  }
 }
 
 function targetNow(access: FleetAccess, target: Target, vm: Vm): Target {
