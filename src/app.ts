@@ -5,6 +5,7 @@ import type { AccessRequest, App } from './cli/command.ts';
 import { loadConfig } from './config.ts';
 import { type Clock, type PausableClock, pausableClock } from './domain/clock.ts';
 import { AppError } from './domain/errors.ts';
+import { isAzureVm } from './domain/vm.ts';
 import type { AzureSettings } from './inventory/azure/asking.ts';
 import { cachedInventory, forgetInventories } from './inventory/cached-inventory.ts';
 import type { Inventory } from './inventory/inventory.ts';
@@ -45,6 +46,7 @@ export function createApp(process: Process): App {
       transports.push(transport);
       return makeAccess({
         clock: world.clock,
+        now: systemClock.now,
         inventory: inventoryOf(request, world),
         power: powerOf(request, world),
         transport,
@@ -145,10 +147,10 @@ function inventoryOf(request: AccessRequest, world: World): Inventory {
   };
 }
 
-async function fileInventoryOf({ config }: AccessRequest, { clock }: World): Promise<Inventory> {
+async function fileInventoryOf({ config }: AccessRequest): Promise<Inventory> {
   const { fileInventory } = await import('./inventory/file-inventory.ts');
   const { resourceGroup, subscriptions } = config;
-  return fileInventory(config.inventory, { clock, resourceGroup, subscriptions });
+  return fileInventory(config.inventory, { clock: systemClock, resourceGroup, subscriptions });
 }
 
 async function azureInventoryOf(request: AccessRequest, world: World): Promise<Inventory> {
@@ -180,7 +182,7 @@ async function azureInventoryOf(request: AccessRequest, world: World): Promise<I
   const cli = [execPath, argv[1] ?? ''];
   const wanted = { subscriptions: config.subscriptions, resourceGroup: config.resourceGroup, source: config.inventory };
   const renew = () => renewBehind({ cli, environment, ...wanted });
-  return cachedInventory(azure, { clock: world.clock, directory, scope, ttl: config.inventoryTtl, renew, warn, trace });
+  return cachedInventory(azure, { clock: systemClock, directory, scope, ttl: config.inventoryTtl, renew, warn, trace });
 }
 
 async function azureSettingsOf(request: AccessRequest, world: World): Promise<AzureSettings> {
@@ -194,7 +196,7 @@ function powerOf(request: AccessRequest, world: World): VmPower {
   const { config } = request;
   let made: Promise<VmPower> | undefined;
   const power = async (verb: string, { vm }: NamedVm) => {
-    if (!vm.id.startsWith('/subscriptions/'))
+    if (!isAzureVm(vm))
       throw new AppError('usage', `"${vm.name}" comes from an inventory file; azlin can ${verb} VMs of Azure only`);
     made ??= azurePowerOf(request, world);
     return made;
@@ -204,7 +206,7 @@ function powerOf(request: AccessRequest, world: World): VmPower {
     try {
       await azure[verb](named, signal);
     } finally {
-      await forgetInventories(join(config.home, 'cache'), world.clock);
+      await forgetInventories(join(config.home, 'cache'), systemClock);
     }
   };
   return {

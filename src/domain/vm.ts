@@ -19,6 +19,11 @@ export interface Vm {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+/** Whether Azure can be asked about it: it is no entry of an inventory file. */
+export function isAzureVm({ id }: Vm): boolean {
+  return id.startsWith('/subscriptions/');
+}
+
 /** Tag names compare without case, as in Azure. */
 export function tagOf(vm: Vm, name: string): string | undefined {
   const wanted = name.toLowerCase();

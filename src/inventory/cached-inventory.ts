@@ -9,6 +9,7 @@ import { readCache, writeCache } from './cache-file.ts';
 import type { Fleet, Inventory, VmQuery } from './inventory.ts';
 
 export interface CacheSettings {
+  /** The time of the day: other processes compare with it. */
   readonly clock: Clock;
   /** Where the file goes. */
   readonly directory: string;
@@ -30,18 +31,19 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
   return {
     async listVms(query, signal) {
       const now = clock.now();
-      const kept = query.fresh ? undefined : await keptAnswer();
+      const kept = query.fresh ? undefined : await readCache(path, isFleet, warn);
       // A clock that went back makes an answer look as if it came from the future; that is no youth.
       const age = kept === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - kept.fetchedAt);
-      if (kept && isGood(kept, age, query)) {
+      if (kept && (await isGood(kept, age, query))) {
         trace(`inventory: ${count(kept.vms.length, 'VM')}, ${formatAge(age)} old, from the cache`);
-        return kept;
+        return { ...kept, isKept: true };
       }
       if (query.stale) {
         if (await claim(`${path}.renewing`, clock)) renew();
-        return kept ?? { vms: [], warnings: [], provisional: true, fetchedAt: 0 };
+        return { ...(kept ?? NOTHING), isKept: true };
       }
-      const fleet = await source.listVms(query, signal);
+      // When it was asked, by a clock that other processes share.
+      const fleet = { ...(await source.listVms(query, signal)), fetchedAt: now };
       trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked afresh in ${clock.now() - now} ms`);
       await writeCache(path, fleet, warn);
       await rm(`${path}.renewing`, { force: true }).catch(() => {});
@@ -49,19 +51,15 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
     },
   };
 
-  /** What was asked before VMs were started or stopped is no answer any more, even if it came afterwards. */
-  async function keptAnswer(): Promise<Fleet | undefined> {
-    const fleet = await readCache(path, isFleet, warn);
-    return fleet && fleet.fetchedAt > (await changedAt(directory)) ? fleet : undefined;
-  }
-
-  function isGood({ provisional }: Fleet, age: number, { whole, stale }: VmQuery): boolean {
-    if (!provisional) return age < ttl;
+  async function isGood({ provisional, fetchedAt }: Fleet, age: number, { whole, stale }: VmQuery): Promise<boolean> {
     // What is missing may be back any minute; but not every command should wait for it anew.
-    return !whole && !stale && age < Math.min(ttl, PROVISIONAL);
+    const isYoung = provisional ? !whole && !stale && age < Math.min(ttl, PROVISIONAL) : age < ttl;
+    // What was asked before VMs were started or stopped is no answer any more, even if it came afterwards.
+    return isYoung && fetchedAt > (await changedAt(directory, clock.now()));
   }
 }
 
+const NOTHING: Omit<Fleet, 'isKept'> = { vms: [], warnings: [], provisional: true, fetchedAt: 0 };
 const PREFIX = 'inventory-';
 const CHANGED = 'power-changed';
 /** Milliseconds that an answer with something missing may be used. */
@@ -87,9 +85,10 @@ async function claim(marker: string, clock: Clock): Promise<boolean> {
 }
 
 /** When VMs were last started or stopped from here, in milliseconds since 1970. */
-async function changedAt(directory: string): Promise<number> {
+async function changedAt(directory: string, now: number): Promise<number> {
   const text = await readFile(join(directory, CHANGED), 'utf8').catch(() => '');
-  return text === '' ? Number.NEGATIVE_INFINITY : Number(text);
+  // A time that is to come is none.
+  return text === '' || Number(text) > now ? Number.NEGATIVE_INFINITY : Number(text);
 }
 
 /** VMs have just been started or stopped: what is kept of any scope no longer holds. */

@@ -9,6 +9,8 @@ export interface Fleet {
   readonly provisional: boolean;
   /** When it was asked, in milliseconds since 1970. */
   readonly fetchedAt: number;
+  /** Whether it was asked for an earlier question, so that asking afresh may give another. */
+  readonly isKept?: boolean;
 }
 
 export interface VmQuery {

@@ -18,7 +18,10 @@ export interface StartPolicy {
 
 /** Everything that the operations reach the fleet with. */
 export interface FleetAccess {
+  /** Stands still while somebody types. */
   readonly clock: Clock;
+  /** The time of the day, in milliseconds since 1970. */
+  readonly now: () => number;
   readonly inventory: Inventory;
   readonly power: VmPower;
   /** What to do about a stopped VM that the user wants. */

@@ -1,6 +1,6 @@
 import { atMost } from '../domain/at-most.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
-import { count } from '../domain/text.ts';
+import { count, shellWord } from '../domain/text.ts';
 import { addressOf, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { NamedVm } from '../inventory/vm-power.ts';
 import { findVm, vmRefOf } from '../targets/find-vm.ts';
@@ -33,15 +33,14 @@ const CONCURRENCY = 16;
 export async function namedVms(
   { access, signal }: Work,
   names: readonly string[],
-  isFresh: boolean,
+  { verb, isFresh }: { readonly verb: string; readonly isFresh: boolean },
 ): Promise<readonly NamedVm[]> {
   const refs = names.map(vmRefOf);
   const find = async (fresh: boolean) => {
-    const started = access.clock.now();
     const fleet = await access.inventory.listVms({ fresh }, signal);
-    const found = refs.map((ref) => findVm(ref, fleet));
+    const found = refs.map((ref) => findVm(ref, fleet, { verb }));
     const error = found.find((one) => one instanceof AppError);
-    if (error && !fresh && fleet.fetchedAt < started) return find(true);
+    if (error && fleet.isKept) return find(true);
     for (const warning of fleet.warnings) access.warn(warning);
     if (error) throw error;
     const vms = new Set(found.flatMap((one) => (one instanceof AppError ? [] : [one])));
@@ -73,6 +72,7 @@ export async function whatRunsOn(
 export async function changePower(work: Work, verb: 'start' | 'stop', named: readonly NamedVm[]): Promise<PowerResult> {
   const { access } = work;
   const verbing = verb === 'start' ? 'Starting' : 'Stopping';
+  const underWay = new Set<string>();
   let done = 0;
   const tell = () => {
     const [only] = named;
@@ -82,7 +82,9 @@ export async function changePower(work: Work, verb: 'start' | 'stop', named: rea
   tell();
   try {
     const outcomes = await atMost(CONCURRENCY, named, async (one) => {
+      underWay.add(one.hostname);
       const outcome = await changeOne(work, verb, one);
+      underWay.delete(one.hostname);
       done++;
       tell();
       return outcome;
@@ -92,9 +94,19 @@ export async function changePower(work: Work, verb: 'start' | 'stop', named: rea
       rows: outcomes.flatMap((one) => (one instanceof AppError ? [] : [one])),
       failure: failed.length > 1 ? joined(failed, named.length, verb) : failed[0],
     };
+  } catch (error) {
+    throw work.signal.aborted ? stillChanging(verb, [...underWay]) : error;
   } finally {
     access.progress(undefined);
   }
+}
+
+/** Ctrl-C ends azlin, not what Azure has begun. */
+export function stillChanging(verb: 'start' | 'stop', hostnames: readonly string[]): AppError {
+  const [first = ''] = hostnames;
+  return new AppError('interrupted', `Interrupted; Azure may still ${verb} ${hostnames.join(', ')}`, {
+    hint: `azlin status ${hostnames.length === 1 ? `${shellWord(first)} ` : ''}--refresh   tells`,
+  });
 }
 
 /** Rejects only when it is interrupted. */
@@ -129,7 +141,9 @@ async function lookAgain({ access, signal }: Work, named: NamedVm): Promise<Vm |
 
 function joined(failures: readonly AppError[], all: number, verb: string): AppError {
   const [first] = failures as readonly [AppError, ...AppError[]];
-  const lines = failures.map(({ message }) => `\n  ${message}`).join('');
+  const messages = [...new Set(failures.map(({ message }) => message))];
+  if (messages.length === 1) return first;
+  const lines = messages.map((message) => `\n  ${message}`).join('');
   return new AppError(first.code, `Cannot ${verb} ${failures.length} of ${count(all, 'VM')}:${lines}`, {
     cause: first,
     hint: first.hint,

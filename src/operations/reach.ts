@@ -1,7 +1,8 @@
 import { AppError, type ErrorCode, messageOf } from '../domain/errors.ts';
 import { type Session, sessionsNamed } from '../domain/session.ts';
 import { shellWord } from '../domain/text.ts';
-import { mayAnswer, type Vm } from '../domain/vm.ts';
+import { isAzureVm, mayAnswer, type Vm } from '../domain/vm.ts';
+import type { NamedVm } from '../inventory/vm-power.ts';
 import { describeTarget, type Target, targetOf } from '../targets/target.ts';
 import { statusError, type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
@@ -9,11 +10,14 @@ import { runOverSsh } from '../transport/run-argv.ts';
 import type { Connection } from '../transport/transport.ts';
 import { connectWhenUp } from './booting.ts';
 import type { FleetAccess } from './fleet-access.ts';
+import { stillChanging } from './power.ts';
 
 /** What the user named, and how to get there. */
 export interface Wanted {
   readonly access: FleetAccess;
   readonly identifier: string;
+  /** Use no earlier answer of the inventory that has something missing. */
+  readonly whole?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -38,29 +42,47 @@ export async function withTarget<T>(wanted: Wanted, use: (reached: Reached) => P
   } catch (error) {
     if (!(error instanceof AppError) || !isExplained(target, error)) throw error;
     access.trace(`${describeTarget(target)}: ${error.message}; looking it up afresh`);
-    const again = await latestTarget(wanted);
+    const again = await againOr(wanted, error);
     if (error.code !== 'vm-not-running' && !access.start.always && isSame(target, again)) throw error;
     return use(await reachOrStart(wanted, again));
   }
 }
 
+/** What a fresh look may find out besides another address. */
+const NEWS: readonly ErrorCode[] = ['vm-not-found', 'session-not-found', 'ambiguous', 'interrupted'];
+
+/** The latest target; what went wrong in the first place counts when it cannot be looked up. */
+async function againOr(wanted: Wanted, first: AppError): Promise<Target> {
+  try {
+    return await latestTarget(wanted);
+  } catch (error) {
+    if (!(error instanceof AppError) || NEWS.includes(error.code)) throw error;
+    wanted.access.warn(`"${wanted.identifier}" could not be looked up afresh: ${error.message}`);
+    throw first;
+  }
+}
+
 /** What the user named. A key is pinned on first sight: not to whoever has the VM's old address by now. */
-export async function firstTarget({ access, identifier, signal }: Wanted): Promise<Target> {
-  const target = await access.resolver.resolve(identifier, { fresh: false }, signal);
-  if (!target.cached || !target.vm || !mayAnswer(target.vm) || (await isKnown(access, target))) return target;
+export async function firstTarget(wanted: Wanted): Promise<Target> {
+  const { access, identifier, whole = false, signal } = wanted;
+  const target = await access.resolver.resolve(identifier, { fresh: false, whole }, signal);
+  if (!mayBeOld(access, target) || !target.vm || !mayAnswer(target.vm) || (await isKnown(access, target)))
+    return target;
   access.trace(`${target.hostname}: its host key is not known yet; looking up its address afresh`);
-  return access.resolver.resolve(identifier, { fresh: true }, signal);
+  return latestTarget(wanted);
 }
 
 /** What the user named, by what is known best: an inventory that lags behind is not taken at its word. */
 export async function latestTarget({ access, identifier, signal }: Wanted): Promise<Target> {
   const target = await access.resolver.resolve(identifier, { fresh: true }, signal);
   const { vm, hostname } = target;
-  if (!vm || !access.lags) return target;
+  if (!vm || !access.lags || !isAzureVm(vm)) return target;
   try {
     return targetNow(access, target, await access.power.look({ vm, hostname }, signal));
   } catch (error) {
-    signal.throwIfAborted();
+    // Its address is not to be trusted with a key, and a VM that is gone is news.
+    const isGone = error instanceof AppError && error.code === 'vm-not-found';
+    if (signal.aborted || isGone || !(await isKnown(access, target))) throw error;
     access.trace(`${hostname}: what it is now could not be asked: ${messageOf(error)}`);
     return target;
   }
@@ -68,7 +90,7 @@ export async function latestTarget({ access, identifier, signal }: Wanted): Prom
 
 function targetNow(access: FleetAccess, target: Target, vm: Vm): Target {
   const { hostname, user, session, origin } = target;
-  const fields = { hostname, vm, user, session, origin, cached: false, fetchedAt: access.clock.now() };
+  const fields = { hostname, vm, user, session, origin, cached: false, fetchedAt: access.now() };
   return targetOf(fields, () => access.endpointOf(vm, user));
 }
 
@@ -97,18 +119,36 @@ async function reachOrStart(wanted: Wanted, target: Target): Promise<Reached> {
   if (!vm || !isStartable(vm)) return reach(access, target, signal);
   try {
     if (mayAnswer(vm)) {
+      if (!access.start.always) return await reach(access, target, signal);
       // It may have been started a moment ago, by whomever.
-      if (access.start.always) return connected(access, target, await connectWhenUp(access, target, signal));
-      return await reach(access, target, signal);
+      const wait = { target, hasJustStarted: false };
+      return connected(access, target, await connectWhenUp(access, wait, signal));
     }
     if (!access.start.always && !(await access.start.ask(questionAbout(vm, hostname))))
       throw notRunning(vm, target, access);
-    access.progress(`Starting ${hostname}`);
-    await access.power.start({ vm, hostname }, signal);
-    const started = targetNow(access, target, await access.power.look({ vm, hostname }, signal));
-    return connected(access, started, await connectWhenUp(access, started, signal));
+    const started = targetNow(access, target, await startedVm(access, { vm, hostname }, signal));
+    const connection = await connectWhenUp(access, { target: started, hasJustStarted: true }, signal);
+    return connected(access, started, connection);
   } finally {
     access.progress(undefined);
+  }
+}
+
+/** Starts it, and gives it as it is then: by that it may have got another address. */
+async function startedVm(access: FleetAccess, named: NamedVm, signal: AbortSignal): Promise<Vm> {
+  const { vm, hostname } = named;
+  access.progress(`Starting ${hostname}`);
+  try {
+    await access.power.start(named, signal);
+  } catch (error) {
+    throw signal.aborted ? stillChanging('start', [hostname]) : error;
+  }
+  try {
+    return await access.power.look(named, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    access.warn(`"${hostname}" was started, but its address could not be asked: ${messageOf(error)}`);
+    return { ...vm, powerState: 'Running' };
   }
 }
 
@@ -176,6 +216,6 @@ function notRunning(vm: Vm, { hostname }: Target, { start }: FleetAccess): AppEr
 }
 
 /** Only Azure can be asked to start something. */
-function isStartable({ id, os }: Vm): boolean {
-  return id.startsWith('/subscriptions/') && os !== 'windows';
+function isStartable(vm: Vm): boolean {
+  return isAzureVm(vm) && vm.os !== 'windows';
 }

@@ -75,7 +75,7 @@ export async function targetStatus(
   { identifier, refresh, deadline }: TargetStatusRequest,
   signal: AbortSignal,
 ): Promise<VmStatus> {
-  const wanted = { access, identifier, signal };
+  const wanted = { access, identifier, whole: true, signal };
   const askAbout = async (target: Target) => {
     const asked = await ask(access, { vm: target.vm, endpoint: () => target.endpoint, deadline }, signal);
     return { target, asked };
@@ -168,7 +168,7 @@ async function ask(
 }
 
 function statusOf(
-  { clock }: FleetAccess,
+  { now }: FleetAccess,
   place: Pick<Target, 'hostname' | 'vm' | 'fetchedAt'> & { readonly address: string | null },
   asked: Probed<Attached>,
 ): VmStatus {
@@ -186,7 +186,7 @@ function statusOf(
     publicIp: vm?.publicIp ?? null,
     privateIp: vm?.privateIp ?? null,
     fetchedAt: isoTime(fetchedAt / 1_000) ?? '',
-    ageSeconds: Math.max(0, Math.floor((clock.now() - fetchedAt) / 1_000)),
+    ageSeconds: Math.max(0, Math.floor((now() - fetchedAt) / 1_000)),
     probe: asked.probe,
     reason: asked.probe === 'ok' ? null : asked.reason,
     sessions: asked.probe === 'ok' ? sessionsOf(asked.value) : [],

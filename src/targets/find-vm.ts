@@ -2,15 +2,15 @@ import { AppError } from '../domain/errors.ts';
 import type { Vm } from '../domain/vm.ts';
 import type { Fleet } from '../inventory/inventory.ts';
 import { type HostRef, parseIdentifier } from './identifier.ts';
-import { ambiguousVm, matchVms, nearestNames, nothingNamed } from './match.ts';
+import { type Asked, ambiguousVm, matchVms, nearestNames, nothingNamed } from './match.ts';
 
 export type VmRef = Extract<HostRef, { kind: 'vm' }>;
 
 /** The VM that a reference names; an AppError, not thrown, when there is none or more than one. */
-export function findVm(ref: VmRef, fleet: Fleet, session?: string): Vm | AppError {
+export function findVm(ref: VmRef, fleet: Fleet, asked: Asked = {}): Vm | AppError {
   const [vm, ...others] = matchVms(fleet.vms, ref);
   if (!vm) return noSuchVm(ref, fleet);
-  return others.length > 0 ? ambiguousVm(ref, [vm, ...others], session) : vm;
+  return others.length > 0 ? ambiguousVm(ref, [vm, ...others], asked) : vm;
 }
 
 function noSuchVm(ref: VmRef, fleet: Fleet): AppError {

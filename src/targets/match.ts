@@ -40,8 +40,16 @@ export function qualifiedNames(vms: readonly Vm[]): ReadonlyMap<Vm, string> {
   );
 }
 
-/** A VM name that stands in several resource groups. `session`: the half after the colon, when there was one. */
-export function ambiguousVm(ref: VmRef, found: readonly Vm[], session: string | undefined): AppError {
+/** What the name was for. */
+export interface Asked {
+  /** The half after the colon, when there was one. */
+  readonly session?: string;
+  /** The command that takes such a name; `connect` where nothing is said. */
+  readonly verb?: string;
+}
+
+/** A VM name that stands in several resource groups. */
+export function ambiguousVm(ref: VmRef, found: readonly Vm[], { session, verb = 'connect' }: Asked): AppError {
   const items = found.map((vm) => ({
     identifier: `${vm.resourceGroup}/${vm.name}${session === undefined ? '' : `:${session}`}`,
     ip: addressOf(vm),
@@ -51,7 +59,7 @@ export function ambiguousVm(ref: VmRef, found: readonly Vm[], session: string | 
   return new AppError('ambiguous', `Ambiguous VM name "${ref.name}"`, {
     candidates: { title, items },
     hint: isGroups
-      ? `azlin connect ${shellWord(items[0]?.identifier ?? '')}`
+      ? `azlin ${verb} ${shellWord(items[0]?.identifier ?? '')}`
       : `one of them alone: ${found.map(({ subscriptionId }) => `--subscription ${subscriptionId}`).join('   or ')}`,
   });
 }

@@ -26,16 +26,22 @@ export interface ResolverSettings {
   readonly warn: (line: string) => void;
 }
 
+export interface ResolveOptions {
+  readonly fresh: boolean;
+  /** Use no earlier answer of the inventory that has something missing. */
+  readonly whole?: boolean;
+}
+
 export interface Resolver {
   /** `fresh` uses no earlier answer. Rejects with `invalid-identifier`, `ambiguous`, `vm-not-found`, `session-not-found`. */
-  resolve(text: string, options: { readonly fresh: boolean }, signal: AbortSignal): Promise<Target>;
+  resolve(text: string, options: ResolveOptions, signal: AbortSignal): Promise<Target>;
 }
 
 export function resolver(settings: ResolverSettings): Resolver {
   return {
-    async resolve(text, { fresh }, signal) {
+    async resolve(text, { fresh, whole = false }, signal) {
       const identifier = parseIdentifier(text);
-      const ask = { settings, text, identifier, signal };
+      const ask = { settings, text, identifier, whole, signal };
       const first = await attempt({ ...ask, fresh });
       if (first.target) return traced(settings, text, first.target);
       if (fresh || !first.cached) throw first.error;
@@ -52,6 +58,7 @@ interface Attempt {
   readonly text: string;
   readonly identifier: Identifier;
   readonly fresh: boolean;
+  readonly whole: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -64,10 +71,9 @@ async function attempt(asked: Attempt): Promise<Found> {
   const { settings, identifier, fresh, signal } = asked;
   const { host } = identifier;
   if (host?.kind === 'address') return { target: addressTarget(settings, host, identifier.session), cached: false };
-  const started = settings.clock.now();
-  const fleet = await settings.inventory.listVms({ fresh }, signal);
+  const fleet = await settings.inventory.listVms({ fresh, whole: asked.whole }, signal);
   for (const warning of fleet.warnings) settings.warn(warning);
-  const cached = fleet.fetchedAt < started;
+  const cached = fleet.isKept === true;
   if (identifier.kind === 'compound') return compoundTarget(asked, fleet, cached);
   return bareTarget(asked, fleet, cached);
 }
@@ -92,7 +98,7 @@ function addressTarget(
 function compoundTarget({ settings, identifier }: Attempt, fleet: Fleet, cached: boolean): Found {
   const { host, session } = identifier as Identifier & { kind: 'compound' };
   const ref = host as VmRef;
-  const vm = findVm(ref, fleet, session);
+  const vm = findVm(ref, fleet, { session });
   if (vm instanceof AppError) return { error: vm, cached };
   return { target: vmTarget({ settings, fleet, vm, user: ref.user, session, origin: 'named', cached }), cached };
 }

@@ -170,6 +170,13 @@ describe.each(['azure', 'resource-graph'])('scope, source %s', (source) => {
     expect(quiet.stderr).not.toContain('warning');
   });
 
+  test('a group that was not found where one could look, and a subscription where one could not', async () => {
+    const args = ['-g', 'rg-secret', '--subscription', `azlin demo,${CLOSED_SUBSCRIPTION}`];
+    const { stderr } = await list(home(), ...args);
+    expect(stderr).toMatch(/azlin demo closed/);
+    expect(stderr).not.toMatch(/rg-secret['"] could not be found/);
+  });
+
   test('--all-subscriptions excludes --subscription', async () => {
     expect(await list(home(), '--all-subscriptions', '--subscription', 'x')).toMatchObject({
       exitCode: 2,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { refusal, throttled } from '../../src/demo/arm-faults.ts';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
+import { realClock } from '../support/clock.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
 import { freshHome, GIVES_TOKEN, withAz } from '../support/fresh-home.ts';
 import { machineRun } from '../support/machine.ts';
@@ -153,6 +154,27 @@ describe('start and stop', () => {
     await run('stop', 'rg-a/twin', 'rg-b/twin', '--yes');
   });
 
+  test('the same reason is said once, and an ambiguous name gets a hint for this command', async () => {
+    const az = withAz(fleet, "echo 'Please run az login' >&2; exit 1");
+    await run('list', '--no-sessions');
+    const { exitCode, stderr } = await azlin(fleet, ['start', 'up', 'down', 'other'], {
+      environment: { ...home, ...az },
+    });
+    expect({ exitCode, count: stderr.match(/Not signed in/g)?.length }).toEqual({ exitCode: 5, count: 1 });
+    expect((await run('start', 'twin')).stderr).toMatch(/^hint: azlin start rg-a\/twin$/m);
+  });
+
+  test('an order that nobody takes has the deadline of a question', async () => {
+    fleet.resourceManager.faults.add({ match: /POST/, delay: 60_000 });
+    const environment = freshHome(fleet, '[azure]\ndeadline = "1s"\n');
+    expect(await azlin(fleet, ['start', 'other'], { environment })).toMatchObject({
+      exitCode: 7,
+      stderr: expect.stringMatching(
+        /^error: Cannot start the VM "other": no answer within 1 s\nhint: .*azure\.deadline/,
+      ),
+    });
+  });
+
   test('messages call a VM what the user would', async () => {
     fleet.resourceManager.faults.add({ match: /POST/, reply: refusal(409, 'Conflict', 'busy') });
     const { stderr } = await run('start', 'rg-a/twin', 'rg-b/twin');
@@ -248,6 +270,24 @@ describe('start and stop', () => {
     }
   });
 
+  test('what was listed while somebody thought about it is not believed afterwards', async () => {
+    await run('start', 'other');
+    await terminalOn(async (terminal) => {
+      await terminal.type('clear; azlin stop other\n');
+      await terminal.shows(/Stop and deallocate other\?/);
+      const since = realClock.now();
+      // Longer than it takes to stop the VM.
+      await until('somebody to have thought', async () => {
+        await run('list', '--refresh', '--no-sessions');
+        return realClock.now() - since > 2_500;
+      });
+      await terminal.type('y');
+      await terminal.press('Enter');
+      await terminal.shows(/^other: Deallocated$/m);
+    });
+    expect((await run('list', '--all', '--no-sessions', '--host', 'other')).stdout).toMatch(/^other +- +Deallocated/m);
+  });
+
   test('Ctrl-C while it starts: the line is gone, and what Azure may still do is said', async () => {
     fleet.resourceManager.faults.add({ match: /operations/, reply: { status: 200, body: { status: 'InProgress' } } });
     await terminalOn(async (terminal) => {
@@ -257,7 +297,7 @@ describe('start and stop', () => {
       const screen = await terminal.shows(/code 130/);
       expect(screen).not.toContain('Starting');
       expect(screen).toMatch(
-        /^(\^C)?error: Interrupted while the VM "other" was changing\nhint: Azure may still start it: azlin status other --refresh/m,
+        /^(\^C)?error: Interrupted; Azure may still start other\nhint: azlin status other --refresh/m,
       );
     });
     fleet.resourceManager.faults.clear();
@@ -314,6 +354,69 @@ describe('a VM that is stopped and wanted', () => {
     expect((await go('stop', 'down', '--yes')).stdout).toBe('down: Deallocated\n');
     expect(await go('exec', '--start', 'down', 'echo again')).toMatchObject({ exitCode: 0, stdout: 'again\n' });
     await run('stop', 'down', '--yes');
+  });
+
+  test('an inventory that lags behind pins no key to whoever has the address by now', async () => {
+    await run('start', 'other');
+    const graph = freshHome(fleet, '[inventory]\nsource = "resource-graph"\n');
+    const other = fleet.machines.get('other');
+    const swap = (page: { data: { name: string; tags: object }[] }) => ({
+      ...page,
+      data: page.data.map((row) =>
+        row.name === 'up'
+          ? { ...row, tags: { 'azlin-ssh-host': other?.address, 'azlin-ssh-port': `${other?.port}` } }
+          : row,
+      ),
+    });
+    fleet.resourceManager.faults.add({ match: /ResourceGraph/, body: /virtualmachines/, edit: swap });
+    const exec = () => azlin(fleet, ['exec', 'up:dev', 'pwd'], { environment: graph });
+    for (const round of [1, 2])
+      expect({ round, ...(await exec()) }).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringMatching(/\/up\/home$/m),
+      });
+    await run('stop', 'other', '--yes');
+  });
+
+  test('a VM that only the lagging inventory still knows', async () => {
+    const environment = freshHome(fleet, '[inventory]\nsource = "resource-graph"\n');
+    fleet.resourceManager.faults.add({
+      match: /GET .*virtualMachines\/down/i,
+      reply: refusal(404, 'ResourceNotFound', 'gone'),
+    });
+    for (const line of [
+      ['exec', 'down', 'true'],
+      ['status', 'down'],
+    ])
+      expect((await azlin(fleet, line, { environment })).stderr).toMatch(
+        /^error: Cannot read the state of the VM "down": ResourceNotFound: gone/m,
+      );
+  });
+
+  test('what went wrong in the first place counts when it cannot be looked up afresh', async () => {
+    const environment = freshHome(fleet);
+    await azlin(fleet, ['exec', 'up:dev', 'true'], { environment });
+    const az = withAz(fleet, "echo 'Please run az login' >&2; exit 1");
+    const { exitCode, stderr } = await azlin(fleet, ['exec', '--port', '1', 'up:dev', 'true'], {
+      environment: { ...environment, ...az },
+    });
+    expect(exitCode).toBe(255);
+    expect(stderr).toMatch(/^warning: "up:dev" could not be looked up afresh: Not signed in/m);
+    expect(stderr).toMatch(/^error: Cannot connect to "up" .*connection refused/m);
+  });
+
+  test('--start and no address: said at once, and that it was started', async () => {
+    fleet.resourceManager.faults.add({ match: /microsoft\.network/i, reply: refusal(403, 'AuthorizationFailed', 'no') });
+    const { exitCode, stderr } = await azlin(fleet, ['exec', '--start', 'other', 'true'], {
+      environment: freshHome(fleet),
+    });
+    expect(exitCode).toBe(255);
+    expect(stderr).toMatch(
+      /^warning: "other" was started, but its address could not be asked: Cannot read the network interface/m,
+    );
+    expect(stderr).toMatch(/^error: Cannot connect to "other": it has no IP address/m);
+    fleet.resourceManager.faults.clear();
+    await run('stop', 'other', '--yes');
   });
 
   test('--start starts it, waits for SSH and goes on', async () => {
@@ -417,6 +520,15 @@ describe('status', () => {
     expect(stdout).toMatch(/^HOSTNAME +STATUS +SIZE +REGION +IP +SESSIONS +CLIENTS$/m);
     expect(stdout).toMatch(/^up +Running +Standard_D2s_v5 +westeurope +127[\d.]+ +2 +0$/m);
     expect(stdout).toMatch(/^rg-a\/twin +Deallocated .* - +-$/m);
+  });
+
+  test('an answer with something missing is not good enough', async () => {
+    const environment = freshHome(fleet);
+    fleet.resourceManager.faults.add({ match: /statusOnly/, times: 5, reply: throttled(DEMO_SUBSCRIPTION, '600') });
+    await azlin(fleet, ['exec', 'up:dev', 'true'], { environment });
+    fleet.resourceManager.faults.clear();
+    const { stdout, stderr } = await azlin(fleet, ['status', 'up:dev'], { environment });
+    expect({ stdout, stderr }).toEqual({ stdout: expect.stringMatching(/status +Running/), stderr: '' });
   });
 
   test('a session that has moved to another VM', async () => {

@@ -138,6 +138,11 @@ describe('not signed in', () => {
       .split('\n')
       .map((line) => /--tenant (\S+)/.exec(line)?.[1]);
     expect(calls.sort()).toEqual(['tenant-b', undefined]);
+    const refused = `case "$*" in *tenant-b*) echo 'Please run az login' >&2; exit 1;; esac; ${GIVES_TOKEN}`;
+    const environment = { AZURE_CONFIG_DIR: folder, AZURE_SUBSCRIPTION_ID: `${DEMO_SUBSCRIPTION},${other}` };
+    expect((await list({ environment, az: refused })).stderr).toMatch(
+      /its VMs are missing \(az login --tenant tenant-b\)/,
+    );
   });
 
   test('the tenant of the subscription, as az knows it', async () => {

@@ -80,6 +80,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
   const endpointOf = (vm: Vm) => endpointOfVm(vm, {});
   return {
     clock,
+    now: clock.now,
     inventory,
     survey,
     resolver: resolver({

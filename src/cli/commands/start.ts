@@ -16,7 +16,11 @@ export const start = defineCommand({
   options: SCOPE_OPTIONS,
   async run({ several, access, interrupts: { signal } }) {
     const work = { access: await access(), signal };
-    const { rows, failure } = await changePower(work, 'start', await namedVms(work, several, false));
+    const { rows, failure } = await changePower(
+      work,
+      'start',
+      await namedVms(work, several, { verb: 'start', isFresh: false }),
+    );
     return { data: rows, failure };
   },
   view: powerView,

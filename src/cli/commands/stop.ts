@@ -23,7 +23,7 @@ export const stop = defineCommand({
   async run({ args, several, access, app, config, note, interrupts: { signal } }) {
     const work = { access: await access(), signal };
     // What somebody is asked about must be so.
-    const vms = await namedVms(work, several, !args.yes);
+    const vms = await namedVms(work, several, { verb: 'stop', isFresh: !args.yes });
     if (!args.yes) {
       if (!app.canAsk())
         throw new AppError('usage', 'Stopping VMs must be confirmed, and there is no terminal to ask on', {

@@ -56,6 +56,8 @@ export function describeRequest(url: string, names: ReadonlyMap<string, string>)
   if (vm && verb === 'start') return `start the VM "${vm}"`;
   if (vm && verb === 'deallocate') return `stop the VM "${vm}"`;
   if (vm) return `read the state of the VM "${vm}"`;
+  const [, single, thing] = /\/(networkInterfaces|publicIPAddresses)\/([^/]+)$/i.exec(rest) ?? [];
+  if (single) return `read the ${/^net/i.test(single) ? 'network interface' : 'public IP address'} "${thing}"`;
   const kind = KINDS[/\/providers\/Microsoft\.\w+\/(\w+)$/i.exec(rest)?.[1]?.toLowerCase() ?? ''];
   if (kind) return `list the ${kind} of ${subscription}`;
   if (/Microsoft\.ResourceGraph/i.test(path)) return 'query Azure Resource Graph';
@@ -88,8 +90,10 @@ function armError(body: string): { readonly code: string; readonly message: stri
   try {
     // Some services write the same in capitals and without the envelope.
     const reply = JSON.parse(body) as { error?: Record<string, unknown> } & Record<string, unknown>;
-    const { code, message, Code, Message } = reply.error ?? reply;
-    return { code: String(code ?? Code ?? ''), message: String(message ?? Message ?? '') };
+    const { code, message, Code, Message, details } = reply.error ?? reply;
+    const [detail] = Array.isArray(details) ? (details as { message?: unknown }[]) : [];
+    const more = typeof detail?.message === 'string' ? ` (${detail.message})` : '';
+    return { code: String(code ?? Code ?? ''), message: `${message ?? Message ?? ''}${more}` };
   } catch {
     return { code: '', message: '' };
   }

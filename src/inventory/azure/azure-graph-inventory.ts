@@ -27,20 +27,26 @@ export function azureGraphInventory(settings: AzureSettings): Inventory {
       const subscriptions = await subscriptionsOf(settings, asking);
       let vms = 0;
       const found = () => progress(`Querying Azure Resource Graph: ${++vms} VMs so far`);
-      const parts = await Promise.all(
-        batchesOf(subscriptions).map((batch) =>
-          partOf(
-            { asking: asking.in(batch[0]?.tenant), subscriptions: batch, query: graphQuery(resourceGroup) },
-            found,
-          ),
-        ),
-      );
-      const fleet = fleetOf(parts, startedAt);
-      if (fleet.vms.length === 0 && resourceGroup !== undefined)
-        await requireGroup({ asking, subscriptions, query: groupQuery(resourceGroup) }, resourceGroup);
+      const batches = batchesOf(subscriptions).map((batch) => ({
+        asking: asking.in(batch[0]?.tenant),
+        subscriptions: batch,
+      }));
+      const query = graphQuery(resourceGroup);
+      const fleet = fleetOf(await Promise.all(batches.map((batch) => partOf({ ...batch, query }, found))), startedAt);
+      // A group that does not exist has no VMs, either; but that is a mistake.
+      if (resourceGroup !== undefined && fleet.vms.length === 0 && fleet.warnings.length === 0) {
+        const groups = await Promise.all(
+          batches.map((batch) => rowsOf({ ...batch, query: groupQuery(resourceGroup) }, (raw) => ({ found: raw }))),
+        );
+        if (groups.every(({ items, failure }) => items.length === 0 && !failure)) throw noSuchGroup(resourceGroup);
+      }
       return fleet;
     },
   };
+}
+
+function noSuchGroup(name: string): AppError {
+  return new AppError('usage', `Resource group "${name}" could not be found`, { hint: 'az group list --output table' });
 }
 
 interface GraphRequest {
@@ -101,15 +107,6 @@ function hiddenSubscriptions(
         { hint: 'az account list --output table   shows your subscriptions; reading them needs the role Reader' },
       ),
     }));
-}
-
-/** A group that does not exist has no VMs, either; but that is a mistake. */
-async function requireGroup(request: GraphRequest, name: string): Promise<void> {
-  const { items, failure } = await rowsOf(request, (raw) => ({ found: raw }));
-  if (items.length === 0 && !failure)
-    throw new AppError('usage', `Resource group "${name}" could not be found`, {
-      hint: 'az group list --output table',
-    });
 }
 
 /** Every row of a query, page after page. */

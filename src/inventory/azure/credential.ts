@@ -158,12 +158,13 @@ function plainReason(reason: string): string {
     .trim();
 }
 
-function hintFor(tried: readonly Attempt[], { tenant, homeTenant = tenant }: CredentialRequest): string {
+function hintFor(tried: readonly Attempt[], { tenant, homeTenant }: CredentialRequest): string {
+  const home = tenant ?? homeTenant;
   const cli = tried.find(({ kind }) => kind === 'cli');
   if (cli?.reason.startsWith(HUNG))
     return 'az account get-access-token   shows what holds it up; azure.deadline allows more time';
   // The SDK keeps what az said about the tenant to itself.
-  if (cli) return homeTenant === undefined ? loginHint(cli.reason) : `az login --tenant ${homeTenant}`;
+  if (cli) return home === undefined ? loginHint(cli.reason) : `az login --tenant ${home}`;
   switch (tried.at(-1)?.kind) {
     case 'environment':
       return 'check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or unset them';

@@ -13,7 +13,7 @@ import { bodyAt, collect, type Listed, listPages } from './lists.ts';
 import { type Gap, gapOf, type Part } from './parts.ts';
 import { type ComputeVm, joinVm, readInstanceView, readState, readVm, type VmState } from './vm-from-azure.ts';
 
-const API_VERSIONS = { 'Microsoft.Compute': '2024-07-01', 'Microsoft.Network': '2024-05-01' } as const;
+export const API_VERSIONS = { 'Microsoft.Compute': '2024-07-01', 'Microsoft.Network': '2024-05-01' } as const;
 /** Azure gives the states of a whole subscription as a list, those of a resource group only one by one: so many are worth it. */
 const ONE_BY_ONE = 32;
 const CONCURRENCY = 8;

@@ -16,12 +16,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function cached(fleet: Partial<Fleet> = {}, scope: readonly string[] = ['a']) {
+function cached(
+  fleet: Partial<Fleet> = {},
+  scope: readonly string[] = ['a'],
+  meanwhile: () => Promise<void> = async () => {},
+) {
   const clock = manualClock(Date.now());
   const counts = { asked: 0, renewed: 0 };
   const source = {
     listVms: async () => {
       counts.asked++;
+      await meanwhile();
       return { vms: [aVm('vm')], warnings: [], provisional: false, fetchedAt: clock.now(), ...fleet };
     },
   };
@@ -122,11 +127,27 @@ describe('cachedInventory', () => {
     expect(counts.asked).toBe(3);
     await list();
     expect(counts.asked).toBe(3);
-    const late = cached({ fetchedAt: clock.now() });
-    late.clock.advance(10);
-    await forgetInventories(directory, late.clock);
-    await late.list({ fresh: true });
-    await late.list();
-    expect(late.counts.asked).toBe(2);
+  });
+
+  test('what was asked before the change and comes after it, and a change that is to come', async () => {
+    const { clock, counts, list } = cached({}, ['a'], async () => {
+      clock.advance(10);
+      if (counts.asked === 1) await forgetInventories(directory, clock);
+    });
+    await list();
+    await list();
+    expect(counts.asked).toBe(2);
+    await forgetInventories(directory, { ...clock, now: () => clock.now() + 3_600_000 });
+    await list();
+    expect(counts.asked).toBe(2);
+  });
+
+  test('a change does not take from completion what it knows', async () => {
+    const { clock, counts, list } = cached();
+    await list();
+    clock.advance(1);
+    await forgetInventories(directory, clock);
+    expect(await list({ stale: true })).toBe(1);
+    expect(counts).toEqual({ asked: 1, renewed: 1 });
   });
 });

@@ -8,13 +8,25 @@ import { manualClock } from '../../support/clock.ts';
 import { aVm } from '../../support/vm.ts';
 
 const CONNECTION = {} as Connection;
-const target = targetOf(
-  { hostname: 'vm', vm: aVm('vm'), user: undefined, session: 's', origin: 'named', cached: false, fetchedAt: 0 },
-  () => ({ label: 'vm', address: '127.0.0.1', port: 22, user: 'u', hostKeyAlias: 'vm' }),
-);
+const targetAt = (address: string | null) =>
+  targetOf(
+    { hostname: 'vm', vm: aVm('vm'), user: undefined, session: 's', origin: 'named', cached: false, fetchedAt: 0 },
+    () => {
+      if (address === null) throw new AppError('unreachable', 'it has no IP address');
+      return { label: 'vm', address, port: 22, user: 'u', hostKeyAlias: 'vm' };
+    },
+  );
 
 /** A VM that answers in this way, the last one for ever; time passes as fast as it is waited for. */
-async function connect(answers: readonly (ErrorCode | 'up')[], signal = new AbortController().signal) {
+async function connect(
+  answers: readonly (ErrorCode | 'up')[],
+  {
+    hasJustStarted = true,
+    address = '127.0.0.1' as string | null,
+    signal = new AbortController().signal,
+    onRetry = () => {},
+  } = {},
+) {
   const clock = manualClock(0);
   const left = [...answers];
   let attempts = 0;
@@ -24,13 +36,17 @@ async function connect(answers: readonly (ErrorCode | 'up')[], signal = new Abor
       now: clock.now,
       schedule: (ms: number, run: () => void) => {
         const cancel = clock.schedule(ms, run);
-        queueMicrotask(() => clock.advance(ms));
-        return cancel;
+        // Nothing else happens: the time passes.
+        const pass = setImmediate(() => clock.advance(ms));
+        return () => {
+          clearImmediate(pass);
+          cancel();
+        };
       },
     },
     startDeadline: 60_000,
     progress: (text: string | undefined) => said.push(text),
-    trace: () => {},
+    trace: () => onRetry(),
     transport: {
       async connect() {
         attempts++;
@@ -41,7 +57,7 @@ async function connect(answers: readonly (ErrorCode | 'up')[], signal = new Abor
       close: () => {},
     },
   } as unknown as FleetAccess;
-  const result = await connectWhenUp(access, target, signal).then(
+  const result = await connectWhenUp(access, { target: targetAt(address), hasJustStarted }, signal).then(
     (connection) => (connection === CONNECTION ? 'connected' : 'something else'),
     (error: AppError) => error,
   );
@@ -53,7 +69,8 @@ describe('a VM that is booting', () => {
     expect(await connect(['unreachable', 'timed-out', 'connection-lost', 'ssh-denied', 'up'])).toEqual({
       result: 'connected',
       attempts: 5,
-      waited: 4_000,
+      // After a refusal it is left alone for longer.
+      waited: 8_000,
       said: ['vm runs; waiting for its SSH server'],
     });
   });
@@ -74,14 +91,26 @@ describe('a VM that is booting', () => {
     expect(waited).toBe(31_000);
   });
 
+  test('a key that a VM refuses which has run for long is refused for good', async () => {
+    expect(await connect(['ssh-denied'], { hasJustStarted: false })).toMatchObject({
+      result: { code: 'ssh-denied' },
+      attempts: 1,
+      waited: 0,
+    });
+  });
+
+  test('an address that is missing is no matter of time', async () => {
+    expect(await connect(['up'], { address: null })).toMatchObject({ result: { code: 'unreachable' }, attempts: 0 });
+  });
+
   test.each<ErrorCode>(['host-key-changed', 'config', 'bug'])('%s is no matter of time', async (code) => {
     expect(await connect([code])).toMatchObject({ result: { code }, attempts: 1, waited: 0 });
   });
 
   test('an interrupt ends the wait', async () => {
     const controller = new AbortController();
-    controller.abort(new AppError('interrupted', 'Interrupted'));
-    expect(await connect(['unreachable'], controller.signal)).toMatchObject({
+    const onRetry = () => controller.abort(new AppError('interrupted', 'Interrupted'));
+    expect(await connect(['unreachable'], { signal: controller.signal, onRetry })).toMatchObject({
       result: { code: 'interrupted' },
       attempts: 1,
     });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import type { FleetAccess } from '../../../src/operations/fleet-access.ts';
 import { fleetStatus } from '../../../src/operations/status.ts';
@@ -22,6 +23,7 @@ describe('the status of a fleet', () => {
           return cancel;
         },
       },
+      now: clock.now,
       inventory: {
         listVms: async () => ({ vms: [...vms, off], warnings: [], provisional: false, fetchedAt: clock.now() }),
       },
@@ -37,7 +39,9 @@ describe('the status of a fleet', () => {
       warn: (line) => warnings.push(line),
     } as Partial<FleetAccess> as FleetAccess;
     const request = { refresh: false, deadline: 5_000, wholeDeadline: 8_000 };
-    const statuses = await fleetStatus(access, request, new AbortController().signal);
+    const { signal } = new AbortController();
+    setMaxListeners(0, signal);
+    const statuses = await fleetStatus(access, request, signal);
     expect(statuses).toHaveLength(101);
     expect(statuses.find(({ hostname }) => hostname === 'off')).toMatchObject({
       probe: 'skipped',

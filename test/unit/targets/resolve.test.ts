@@ -31,7 +31,8 @@ function resolverOf({ vms, answers = {}, later }: World) {
         vms: fresh ? (later?.vms ?? vms) : vms,
         warnings: [],
         provisional: false,
-        fetchedAt: clock.now() - (fresh ? 0 : 1_000),
+        fetchedAt: clock.now(),
+        isKept: !fresh,
       }),
     },
     survey: {

@@ -1,0 +1,49 @@
+import { AppError } from '../../domain/errors.ts';
+import type { PowerState, Vm } from '../../domain/vm.ts';
+import type { NamedVm } from '../vm-power.ts';
+import { joinAddresses, readInterface, readPublicIp } from './addresses.ts';
+import type { Asking } from './asking.ts';
+import type { Reading } from './json.ts';
+import { bodyAt, collect } from './lists.ts';
+import { API_VERSIONS } from './subscription-vms.ts';
+import { joinVm, readInstanceView, readState, readVm } from './vm-from-azure.ts';
+
+const COMPUTE = `api-version=${API_VERSIONS['Microsoft.Compute']}`;
+const NETWORK = `api-version=${API_VERSIONS['Microsoft.Network']}`;
+
+/** One VM as Resource Manager describes it now, with its own interfaces and public addresses. Rejects when any of it is not told. */
+export async function lookAtVm(asking: Asking, { vm: { id } }: NamedVm): Promise<Vm> {
+  const [compute, state] = await one(asking, `${id}?${COMPUTE}&$expand=instanceView`, (raw) => {
+    const { found: vm, problem } = readVm(raw);
+    const { found: known } = readState(raw);
+    return { found: vm && known ? ([vm, known[1]] as const) : undefined, problem };
+  });
+  const interfaces = await Promise.all(
+    compute.interfaces.map(({ key }) => one(asking, `${key}?${NETWORK}`, readInterface)),
+  );
+  const ips = interfaces.flatMap(({ configurations }) =>
+    configurations.flatMap(({ publicIpKey }) => publicIpKey ?? []),
+  );
+  const publicIps = await Promise.all([...new Set(ips)].map((key) => one(asking, `${key}?${NETWORK}`, readPublicIp)));
+  return joinVm(compute, state, joinAddresses(interfaces, publicIps));
+}
+
+/** Only its power state. */
+export function lookAtState(asking: Asking, { vm: { id } }: NamedVm): Promise<PowerState> {
+  return one(asking, `${id}/instanceView?${COMPUTE}`, (raw) => ({ found: readInstanceView(raw) }));
+}
+
+/** A thing that is no list. */
+async function one<T>(asking: Asking, first: string, read: (raw: unknown) => Reading<T>): Promise<T> {
+  const { items, problems, failure } = await collect({
+    asking,
+    first,
+    pageOf: async (at, signal) => ({ raw: [await bodyAt(asking.client, at, signal)], next: undefined }),
+    read,
+  });
+  const [found] = items;
+  if (failure) throw failure;
+  if (found === undefined)
+    throw new AppError('azure-failed', problems[0] ?? 'Azure sent nothing that azlin can read', { hint: 'try again' });
+  return found;
+}
