@@ -406,7 +406,10 @@ describe('a VM that is stopped and wanted', () => {
   });
 
   test('--start and no address: said at once, and that it was started', async () => {
-    fleet.resourceManager.faults.add({ match: /microsoft\.network/i, reply: refusal(403, 'AuthorizationFailed', 'no') });
+    fleet.resourceManager.faults.add({
+      match: /microsoft\.network/i,
+      reply: refusal(403, 'AuthorizationFailed', 'no'),
+    });
     const { exitCode, stderr } = await azlin(fleet, ['exec', '--start', 'other', 'true'], {
       environment: freshHome(fleet),
     });
