@@ -4,7 +4,7 @@
  * The local Resource Manager answers at once with pages of 200 things, each as large as recorded ones: on a real network each page costs its round trip on top.
  * Usage: npm run bench:inventory
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -13,6 +13,7 @@ import { type DemoFleet, startDemoFleet } from '../src/demo/demo-fleet.ts';
 import { ensureTools } from '../src/demo/tools.ts';
 import { realClock } from '../test/support/clock.ts';
 import { CLI } from '../test/support/fleet.ts';
+import { AZ_PRINCIPAL, installedAz, signInWithAz } from '../test/support/real-az.ts';
 
 const VMS = 10_000;
 const PAGE = 200;
@@ -26,7 +27,6 @@ const SIZES: readonly (readonly [request: RegExp, bytes: number])[] = [
   [/networkInterfaces/, 1_900],
   [/publicIPAddresses/, 800],
 ];
-const CLIENT = 'aaaaaaaa-0000-4000-8000-000000000001';
 const SUBSCRIPTIONS = [1, 2, 3, 4].map((number) => `${number}0000000-0000-4000-8000-000000000000`);
 
 /** Prints, at the end of the process, what it needed at most. */
@@ -66,7 +66,7 @@ async function startFleet(vms: number): Promise<DemoFleet> {
     environment: { ...process.env, NODE_OPTIONS: undefined },
     cli: [process.execPath, CLI],
     machines: [{ name: 'real', sessions: ['dev'], subscription: SUBSCRIPTIONS[0] ?? '' }],
-    principals: [{ clientId: CLIENT, secret: 'pass' }],
+    principals: [AZ_PRINCIPAL],
     phantoms,
     pageSize: PAGE,
   });
@@ -157,40 +157,18 @@ async function large(): Promise<void> {
 
 /** Where the machine has the Azure CLI: the same list by both, on a fleet that az can list while one waits. */
 async function againstAz(): Promise<void> {
-  const az = spawnableAz();
-  if (az === undefined) return console.log('no Azure CLI on this machine: not compared');
+  const program = installedAz();
+  if (program === undefined) return console.log('no Azure CLI on this machine: not compared');
   const fleet = await startFleet(AZ_VMS);
   try {
-    const url = fleet.resourceManager.url;
-    const environment = {
-      ...fleet.environment,
-      AZURE_CONFIG_DIR: mkdtempSync(join(fleet.directory, 'azure-')),
-      AZURE_CORE_COLLECT_TELEMETRY: 'false',
-      REQUESTS_CA_BUNDLE: fleet.environment['NODE_EXTRA_CA_CERTS'] ?? '',
-    };
-    const call = (...args: string[]) =>
-      new Promise<void>((resolve, reject) => {
-        const child = spawn(az, [...args, '--only-show-errors'], {
-          env: environment,
-          stdio: ['ignore', 'ignore', 'inherit'],
-        });
-        child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`az ${args[0]} ended with ${code}`))));
-      });
-    await call(
-      ...['cloud', 'register', '--name', 'bench', '--profile', '2020-09-01-hybrid'],
-      ...['--endpoint-resource-manager', url, '--endpoint-management', url, '--endpoint-gallery', url],
-      ...['--endpoint-active-directory', `${url}/adfs`, '--endpoint-active-directory-graph-resource-id', url],
-      ...['--endpoint-active-directory-resource-id', 'https://management.azure.com'],
-    );
-    await call('cloud', 'set', '--name', 'bench');
-    await call('login', '--service-principal', '-u', CLIENT, '-p', 'pass', '--tenant', 'adfs');
+    const { az } = await signInWithAz(program, fleet);
     const [one = ''] = SUBSCRIPTIONS;
     console.log(`${AZ_VMS / SUBSCRIPTIONS.length} VMs in one subscription:`);
     const before = fleet.resourceManager.requests.length;
     const times: number[] = [];
     for (let round = 0; round < 3; round++) {
       const started = performance.now();
-      await call('vm', 'list', '--show-details', '--subscription', one);
+      await az('vm', 'list', '--show-details', '--subscription', one);
       times.push(performance.now() - started);
     }
     const requests = (fleet.resourceManager.requests.length - before) / times.length;
@@ -203,14 +181,6 @@ async function againstAz(): Promise<void> {
     console.log(`  ratio to az ${(azlin / median(times)).toFixed(3)}`);
   } finally {
     fleet.close();
-  }
-}
-
-function spawnableAz(): string | undefined {
-  try {
-    return execFileSync('/bin/sh', ['-c', 'command -v az'], { encoding: 'utf8' }).trim();
-  } catch {
-    return undefined;
   }
 }
 

@@ -45,11 +45,18 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
       // When it was asked, by a clock that other processes share.
       const fleet = { ...(await source.listVms(query, signal)), fetchedAt: now };
       trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked afresh in ${clock.now() - now} ms`);
-      await writeCache(path, fleet, warn);
+      // An answer with something missing does not take the place of a whole one that is still good.
+      const isLess = fleet.provisional && (await hasWhole());
+      if (!isLess) await writeCache(path, fleet, warn);
       await rm(`${path}.renewing`, { force: true }).catch(() => {});
       return fleet;
     },
   };
+
+  async function hasWhole(): Promise<boolean> {
+    const kept = await readCache(path, isFleet, warn);
+    return kept !== undefined && isGood(kept, Math.abs(clock.now() - kept.fetchedAt), { fresh: false, whole: true });
+  }
 
   async function isGood({ provisional, fetchedAt }: Fleet, age: number, { whole, stale }: VmQuery): Promise<boolean> {
     // What is missing may be back any minute; but not every command should wait for it anew.

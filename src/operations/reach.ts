@@ -42,7 +42,8 @@ export async function withTarget<T>(wanted: Wanted, use: (reached: Reached) => P
   } catch (error) {
     if (!(error instanceof AppError) || !isExplained(target, error)) throw error;
     access.trace(`${describeTarget(target)}: ${error.message}; looking it up afresh`);
-    const again = await againOr(wanted, error);
+    const again = await latestOrWarning(wanted);
+    if (!again) throw error;
     if (error.code !== 'vm-not-running' && !access.start.always && isSame(target, again)) throw error;
     return use(await reachOrStart(wanted, again));
   }
@@ -51,14 +52,14 @@ export async function withTarget<T>(wanted: Wanted, use: (reached: Reached) => P
 /** What a fresh look may find out besides another address. */
 const NEWS: readonly ErrorCode[] = ['vm-not-found', 'session-not-found', 'ambiguous', 'interrupted'];
 
-/** The latest target; what went wrong in the first place counts when it cannot be looked up. */
-async function againOr(wanted: Wanted, first: AppError): Promise<Target> {
+/** The latest target; undefined, and a warning, when it cannot be looked up: then what is known already counts. */
+export async function latestOrWarning(wanted: Wanted): Promise<Target | undefined> {
   try {
     return await latestTarget(wanted);
   } catch (error) {
     if (!(error instanceof AppError) || NEWS.includes(error.code)) throw error;
     wanted.access.warn(`"${wanted.identifier}" could not be looked up afresh: ${error.message}`);
-    throw first;
+    return undefined;
   }
 }
 

@@ -9,7 +9,7 @@ import { type Probe, type Probed, probeVm } from '../targets/probe.ts';
 import type { Target } from '../targets/target.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
-import { firstTarget, isSame, latestTarget, sessionOf } from './reach.ts';
+import { firstTarget, isSame, latestOrWarning, latestTarget, sessionOf } from './reach.ts';
 
 /** A VM and what runs on it. Fields are only ever added: this is what `--format json` prints. */
 export interface VmStatus {
@@ -84,7 +84,8 @@ export async function targetStatus(
   // What old data could explain is asked once more with new data.
   const isOld = first.target.cached || (access.lags && first.target.vm !== null && !refresh);
   if (!isOld || hasSession(first)) return oneStatus(access, first);
-  const target = await latestTarget(wanted);
+  const target = await latestOrWarning(wanted);
+  if (!target) return oneStatus(access, first);
   const isNews = first.asked.probe === 'ok' || first.asked.probe === 'skipped' || !isSame(first.target, target);
   return oneStatus(access, isNews ? await askAbout(target) : { ...first, target });
 }

@@ -1,51 +1,20 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
 import { freshHome } from '../support/fresh-home.ts';
+import { AZ_PRINCIPAL, installedAz, type SignedInAz, signInWithAz } from '../support/real-az.ts';
 
-const run = promisify(execFile);
-const CLIENT = 'aaaaaaaa-0000-4000-8000-000000000001';
+const AZ = installedAz();
 
-/** The Azure CLI of this machine; the tests of this file have nothing to say without one. */
-const AZ = (() => {
-  try {
-    return execFileSync('/bin/sh', ['-c', 'command -v az'], { encoding: 'utf8' }).trim();
-  } catch {
-    return undefined;
-  }
-})();
-
-/** An independent client keeps the local Resource Manager honest. */
+/** An independent client keeps the local Resource Manager honest. Without one there is nothing to say. */
 (AZ ? describe : describe.skip)('the real Azure CLI', () => {
   let fleet: DemoFleet;
-  let environment: Readonly<Record<string, string>>;
-  const az = async (...args: string[]) =>
-    (await run(AZ ?? '', [...args, '--only-show-errors', '--output', 'json'], { env: environment })).stdout;
+  let environment: SignedInAz['environment'];
+  let az: SignedInAz['az'];
 
   beforeAll(async () => {
-    fleet = await startFleet(undefined, { principals: [{ clientId: CLIENT, secret: 'pass' }] });
-    const url = fleet.resourceManager.url;
-    const bin = mkdtempSync(join(fleet.directory, 'bin-'));
-    symlinkSync(AZ ?? '', join(bin, 'az'));
-    environment = {
-      ...fleet.environment,
-      PATH: `${bin}:${fleet.environment['PATH']}`,
-      AZURE_CONFIG_DIR: mkdtempSync(join(fleet.directory, 'azure-')),
-      AZURE_CORE_COLLECT_TELEMETRY: 'false',
-      REQUESTS_CA_BUNDLE: fleet.environment['NODE_EXTRA_CA_CERTS'] ?? '',
-    };
-    await az(
-      ...['cloud', 'register', '--name', 'azlinlocal', '--profile', '2020-09-01-hybrid'],
-      ...['--endpoint-resource-manager', url, '--endpoint-management', url, '--endpoint-gallery', url],
-      ...['--endpoint-active-directory', `${url}/adfs`, '--endpoint-active-directory-graph-resource-id', url],
-      ...['--endpoint-active-directory-resource-id', 'https://management.azure.com'],
-    );
-    await az('cloud', 'set', '--name', 'azlinlocal');
-    await az('login', '--service-principal', '-u', CLIENT, '-p', 'pass', '--tenant', 'adfs');
+    fleet = await startFleet(undefined, { principals: [AZ_PRINCIPAL] });
+    ({ environment, az } = await signInWithAz(AZ ?? '', fleet));
   }, 120_000);
   afterAll(() => fleet?.close());
 

@@ -176,6 +176,37 @@ describe('a list that fails costs its part', () => {
     expect(stderr).toMatch(/^warning: only 2 VMs of a list are known: Cannot list the virtual machines.*Throttled/m);
   });
 
+  test('interfaces that Azure does not show: said, by both sources', async () => {
+    const edit = () => ({ value: [] });
+    const warning = /^warning: Azure shows no network interface of 2 VMs; their addresses are unknown$/m;
+    const manager = await listWith([{ match: /networkInterfaces/, edit }], '--subscription', 'azlin demo');
+    expect(manager).toMatchObject({ exitCode: 0, names: ['one', 'two'], stderr: expect.stringMatching(warning) });
+    fleet.resourceManager.faults.clear();
+    const hide = (page: { data: object[] }) => ({
+      ...page,
+      data: page.data.map((row) => ({ ...row, nicId: '', configuration: null })),
+    });
+    const fault = { match: /ResourceGraph/, body: /virtualmachines/, edit: hide };
+    const graph = await listWith([fault], '--subscription', 'azlin demo', '--inventory', 'resource-graph');
+    expect(graph).toMatchObject({ exitCode: 0, names: ['one', 'two'], stderr: expect.stringMatching(warning) });
+  });
+
+  test('a subscription whose name would forge a line', async () => {
+    const edit = ({ value }: { value: object[] }) => ({
+      value: value.map((one) => ({ ...one, displayName: 'a\nwarning: forged\u001b[2J' })),
+    });
+    const faults = [
+      { match: /^GET \/subscriptions\?/, edit },
+      { match: HERE, reply: refusal(403, 'AuthorizationFailed', 'no') },
+    ];
+    for (const fault of faults) fleet.resourceManager.faults.add(fault);
+    const { stderr } = await azlin(fleet, ['list', '--all', '--no-sessions', '--all-subscriptions'], {
+      environment: home(),
+    });
+    expect(stderr).toContain('"awarning: forged"');
+    expect(stderr).not.toMatch(/^warning: forged/m);
+  });
+
   test('a VM that makes no sense costs that VM a warning, not the list', async () => {
     const spoil = (vm: { name: string }): unknown[] =>
       vm.name === 'one' ? [{ ...vm, properties: { networkProfile: 5 } }, null, { zones: 3 }] : [vm];

@@ -403,6 +403,12 @@ describe('a VM that is stopped and wanted', () => {
     expect(exitCode).toBe(255);
     expect(stderr).toMatch(/^warning: "up:dev" could not be looked up afresh: Not signed in/m);
     expect(stderr).toMatch(/^error: Cannot connect to "up" .*connection refused/m);
+    const status = await azlin(fleet, ['status', '--port', '1', 'up'], { environment: { ...environment, ...az } });
+    expect(status).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/status +Running[\s\S]*connection refused/),
+    });
+    expect(status.stderr).toMatch(/^warning: "up" could not be looked up afresh: Not signed in/m);
   });
 
   test('--start and no address: said at once, and that it was started', async () => {

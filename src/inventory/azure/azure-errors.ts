@@ -67,7 +67,7 @@ export function describeRequest(url: string, names: ReadonlyMap<string, string>)
 const isAboutVm = (doing: string) => /^(start|stop|read the state of) the VM/.test(doing);
 
 function roleHint(doing: string): string {
-  if (isAboutVm(doing)) return 'starting and stopping VMs needs the role Virtual Machine Contributor';
+  if (/^(start|stop) /.test(doing)) return 'starting and stopping VMs needs the role Virtual Machine Contributor';
   return 'az account list --output table   shows your subscriptions; reading VMs and addresses needs the role Reader';
 }
 

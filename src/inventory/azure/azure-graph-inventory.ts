@@ -3,11 +3,19 @@ import { count } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Inventory } from '../inventory.ts';
 import { type Asking, type AzureSettings, askAzure } from './asking.ts';
-import { graphQuery, groupQuery, readGraphRow, VISIBLE_SUBSCRIPTIONS, vmsOf } from './graph-query.ts';
+import {
+  graphQuery,
+  groupQuery,
+  readGraphRow,
+  VISIBLE_SUBSCRIPTIONS,
+  vmsOf,
+  withoutInterfaces,
+} from './graph-query.ts';
 import { isRecord, type Reading } from './json.ts';
 import { collect, type Listed, type Page, whole } from './lists.ts';
 import { fleetOf, type Gap, gapOf, type Part } from './parts.ts';
 import type { Subscription } from './scope.ts';
+import { hiddenText } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';
 
 const RESOURCES = '/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01';
@@ -64,7 +72,7 @@ async function partOf(request: GraphRequest, found: () => void): Promise<Part> {
     }),
     rowsOf({ ...request, query: VISIBLE_SUBSCRIPTIONS }, readVisible),
   ]);
-  const { problems } = rows;
+  const problems = [...rows.problems, ...hiddenText(withoutInterfaces(rows.items))];
   if (rows.failure && rows.items.length === 0) return { vms: [], problems, failure: rows.failure, gaps: [] };
   const vms = vmsOf(rows.items);
   const hidden = visible.failure ? [] : hiddenSubscriptions(request, vms, visible.items);

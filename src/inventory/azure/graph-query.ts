@@ -140,6 +140,12 @@ export function vmsOf(rows: readonly GraphRow[]): readonly Vm[] {
   });
 }
 
+/** How many VMs have interfaces that no row tells of; such a VM has a row all the same. */
+export function withoutInterfaces(rows: readonly GraphRow[]): number {
+  const hidden = rows.filter(({ compute, interfaces }) => compute.interfaces.length > 0 && interfaces.length === 0);
+  return new Set(hidden.map(({ compute }) => compute.key)).size;
+}
+
 /** One interface for each id, with all its configurations. */
 function merged(interfaces: readonly NetworkInterface[]): readonly NetworkInterface[] {
   const byKey = new Map<string, NetworkInterface>();

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '../../domain/errors.ts';
-import { count } from '../../domain/text.ts';
+import { count, printable } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Fleet } from '../inventory.ts';
 import type { Listed } from './lists.ts';
@@ -45,7 +45,7 @@ export function fleetOf(parts: readonly Part[], fetchedAt: number): Fleet {
     warnings: [
       ...failures.map(failureText),
       ...new Set(gaps.map(({ consequence, cause }) => `${consequence}: ${cause.message}`)),
-      ...firstOf([...new Set(parts.flatMap((part) => part.problems))]),
+      ...firstOf([...new Set(parts.flatMap((part) => part.problems.map(printable)))]),
     ],
     provisional: [...failures, ...gaps.map(({ cause }) => cause)].some(({ code }) => !LASTING.includes(code)),
     fetchedAt,

@@ -75,11 +75,16 @@ function waitAfter({ response, error }: Attempt, number: number): number | undef
 const LONGEST = 7 * 86_400_000;
 
 /** Milliseconds that a server wants to be left alone; undefined when it does not say. */
-export function retryAfterOf({ headers, status }: Pick<Response, 'headers' | 'status'>): number | undefined {
+export function retryAfterOf(response: Pick<Response, 'headers' | 'status'>): number | undefined {
+  const wish = wishOf(response);
+  return wish === undefined ? undefined : Math.min(LONGEST, wish);
+}
+
+function wishOf({ headers, status }: Pick<Response, 'headers' | 'status'>): number | undefined {
   const ms = Number(headers.get('retry-after-ms') ?? headers.get('x-ms-retry-after-ms') ?? Number.NaN);
   if (ms >= 0) return ms;
   const text = headers.get('retry-after');
-  if (text !== undefined && /^\d+$/.test(text.trim())) return Math.min(LONGEST, Number(text) * 1_000);
+  if (text !== undefined && /^\d+$/.test(text.trim())) return Number(text) * 1_000;
   // A date says nothing without the server's own clock; the two come together.
   const [at, now] = [Date.parse(text ?? ''), Date.parse(headers.get('date') ?? '')];
   if (at >= now) return at - now;

@@ -54,7 +54,7 @@ export async function subscriptionVms(question: SubscriptionQuestion): Promise<P
     vms: vms.items.map((vm) => joinVm(vm, stateOf.get(vm.key) ?? 'Unknown', addresses)),
     problems: [vms, states, network.interfaces, network.publicIps]
       .flatMap(({ problems }) => problems)
-      .concat(silentStates(vms.items, stateOf, states)),
+      .concat(silentStates(vms.items, stateOf, states), hiddenInterfaces(vms.items, network.interfaces)),
     failure: undefined,
     gaps: [
       ...gapOf(vms, `only ${count(vms.items.length, 'VM')} of a list are known`),
@@ -105,6 +105,17 @@ function stateGap(vms: readonly ComputeVm[], states: States, listed: Listed<VmSt
 function silentStates(vms: readonly ComputeVm[], states: States, { failure }: Listed<VmState>): readonly string[] {
   const unknown = withoutState(vms, states);
   return unknown === 0 || failure ? [] : [`Azure did not tell the power state of ${count(unknown, 'VM')}`];
+}
+
+/** A sign-in may see a VM and not its interfaces, which may be in a group that it cannot read. */
+function hiddenInterfaces(vms: readonly ComputeVm[], { items, failure }: Listed<NetworkInterface>): readonly string[] {
+  const known = new Set(items.map(({ key }) => key));
+  const hidden = vms.filter(({ interfaces }) => interfaces.length > 0 && !interfaces.some(({ key }) => known.has(key)));
+  return failure ? [] : hiddenText(hidden.length);
+}
+
+export function hiddenText(vms: number): readonly string[] {
+  return vms === 0 ? [] : [`Azure shows no network interface of ${count(vms, 'VM')}; their addresses are unknown`];
 }
 
 interface Network {

@@ -1,4 +1,5 @@
 import { AppError } from '../../domain/errors.ts';
+import { printable } from '../../domain/text.ts';
 import type { Asking, AzureSettings } from './asking.ts';
 import type { Reading } from './json.ts';
 import { listPages } from './lists.ts';
@@ -12,7 +13,7 @@ export async function subscriptionsOf(
   asking: Asking,
 ): Promise<readonly Subscription[]> {
   const subscriptions = wanted === 'all' ? await allSubscriptions(asking) : wanted;
-  for (const { id, name } of subscriptions) if (name !== undefined) asking.names.set(id.toLowerCase(), name);
+  for (const { id, name } of subscriptions) if (name !== undefined) asking.names.set(id.toLowerCase(), printable(name));
   return subscriptions;
 }
 

@@ -74,6 +74,17 @@ describe('cachedInventory', () => {
     expect(counts.asked).toBe(3);
   });
 
+  test('what is incomplete for now does not take the place of a whole answer that is still good', async () => {
+    const whole = cached();
+    await whole.list();
+    const less = cached({ provisional: true, vms: [] });
+    expect(await less.list({ fresh: true })).toBe(0);
+    expect(await less.list()).toBe(1);
+    less.clock.advance(TTL);
+    await less.list();
+    expect([await less.list(), less.counts.asked]).toEqual([0, 2]);
+  });
+
   test('what stays incomplete is kept, and whole enough', async () => {
     const { counts, list } = cached({ warnings: ['something is closed'] });
     await list();

@@ -77,6 +77,12 @@ describe('errors', () => {
     expect(refusalError({ status: 404, body, doing: 'list the subscriptions' }).code).toBe('azure-denied');
   });
 
+  test('the role that is missing: to read a VM, or to start it', () => {
+    const hint = (doing: string) => refusalError({ status: 403, body: '', doing }).hint;
+    expect(hint('read the state of the VM "v"')).toMatch(/Reader/);
+    expect(hint('start the VM "v"')).toMatch(/Contributor/);
+  });
+
   test('a query that Azure does not take: the way around it', () => {
     expect(refusalError({ status: 400, body: '', doing: 'query Azure Resource Graph' }).hint).toMatch(
       /inventory.source = "azure"/,

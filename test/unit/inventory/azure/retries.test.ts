@@ -122,6 +122,8 @@ describe('how long a server wants to be left alone', () => {
     [{ 'retry-after': 'soon' }, undefined],
     [{ 'retry-after': '-5' }, undefined],
     [{ 'retry-after': '99999999999999999999' }, 604_800_000],
+    [{ 'retry-after-ms': '1e999' }, 604_800_000],
+    [{ 'retry-after': 'Wed, 21 Oct 2099 07:28:09 GMT', date: 'Wed, 21 Oct 2026 07:28:00 GMT' }, 604_800_000],
     [{}, undefined],
   ])('%j: %s', (headers, expected) => {
     expect(of(headers as Record<string, string>)).toBe(expected);
