@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
+import { sshOf } from './app/ssh.ts';
 import type { AccessRequest, App } from './cli/command.ts';
 import { loadConfig } from './config.ts';
 import { type Clock, type PausableClock, pausableClock } from './domain/clock.ts';
@@ -12,11 +13,9 @@ import type { Inventory } from './inventory/inventory.ts';
 import { renewBehind } from './inventory/renew.ts';
 import type { NamedVm, VmPower } from './inventory/vm-power.ts';
 import { makeAccess } from './operations/make-access.ts';
-import { type KnownHosts, knownHosts } from './transport/known-hosts.ts';
-import { sharedTransport } from './transport/shared-transport.ts';
-import type { Dial, Transport } from './transport/transport.ts';
+import type { Transport } from './transport/transport.ts';
 
-type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'execPath' | 'argv'>;
+type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'execPath' | 'argv' | 'getuid'>;
 
 const systemClock: Clock = {
   now: () => Date.now(),
@@ -40,19 +39,19 @@ export function createApp(process: Process): App {
     version: () => packageJson.version,
     config: (overrides) => loadConfig(environment, home, overrides),
     async access(request) {
-      const { config, user, port, start, progress, warn, trace } = request;
-      const known = knownHosts(join(config.home, 'known_hosts'), config.hostKeys, trace);
-      const transport = transportOf(request, known, world);
+      const { config, start, progress, warn, trace } = request;
+      const inventory = inventoryOf(request, world);
+      const { transport, hostKeys, choice } = await sshOf(request, { ...sshSurroundings(request, world), inventory });
       transports.push(transport);
       return makeAccess({
         clock: world.clock,
         now: systemClock.now,
-        inventory: inventoryOf(request, world),
+        inventory,
         power: powerOf(request, world),
         transport,
-        isKnownHost: async ({ hostKeyAlias }) => (await known.knownTypes(hostKeyAlias)).length > 0,
+        hostKeys,
         lags: config.inventory === 'resource-graph',
-        choice: { flagUser: user, flagPort: port, settingsUser: config.sshUser, settingsPort: config.sshPort },
+        choice,
         settings: config,
         ...{ start, progress, warn, trace },
       });
@@ -83,6 +82,29 @@ export function createApp(process: Process): App {
   };
 }
 
+function sshSurroundings({ progress }: AccessRequest, { process, home, clock }: World) {
+  // One at a time: there is one terminal, and what is typed must not answer another question.
+  let last: Promise<unknown> = Promise.resolve();
+  const asking = <T>(ask: (prompts: typeof import('./terminal/prompts.ts')) => Promise<T>): Promise<T> => {
+    const turn = clock.duringPause(async () => {
+      await last;
+      const prompts = await import('./terminal/prompts.ts');
+      // The question needs the line.
+      progress(undefined);
+      return ask(prompts);
+    });
+    last = turn.catch(() => {});
+    return turn;
+  };
+  const { stderr, env: environment } = process;
+  const questions = {
+    passphrase: (question: string) => asking((prompts) => prompts.askPassphrase(question, stderr)),
+    confirm: (question: string) => asking((prompts) => prompts.confirm(question, stderr)),
+  };
+  const questionsOrNone = canAsk(process) ? questions : undefined;
+  return { environment, home, uid: process.getuid?.(), clock, wallClock: systemClock, questions: questionsOrNone };
+}
+
 interface World {
   readonly process: Process;
   readonly home: string;
@@ -92,45 +114,6 @@ interface World {
 /** Questions go to stderr: stdout is for data. */
 function canAsk({ stdin, stderr }: Process): boolean {
   return stdin.isTTY === true && stderr.isTTY === true;
-}
-
-/** SSH is loaded when the first VM is connected to: not every command needs it. */
-function transportOf(
-  { config, trace, progress }: AccessRequest,
-  known: KnownHosts,
-  { process, home, clock }: World,
-): Transport {
-  if (process.env['AZLIN_PROXYJUMP'])
-    throw new AppError(
-      'config',
-      'AZLIN_PROXYJUMP is set, but this version of azlin cannot connect through a jump host',
-      { hint: 'unset it to connect directly' },
-    );
-  const askPassphrase = async (question: string) => {
-    const prompts = await import('./terminal/prompts.ts');
-    // The question needs the line.
-    progress(undefined);
-    return clock.duringPause(() => prompts.askPassphrase(question, process.stderr));
-  };
-  const load = async (): Promise<Dial> => {
-    const { ssh2Dial } = await import('./transport/ssh2-transport.ts');
-    return ssh2Dial({
-      clock,
-      knownHosts: known,
-      identityFiles: config.identities,
-      agentSocket: process.env['SSH_AUTH_SOCK'] || undefined,
-      home,
-      askPassphrase: canAsk(process) ? askPassphrase : undefined,
-      connectTimeout: config.connectTimeout,
-      keepalive: config.keepalive,
-      trace,
-    });
-  };
-  let dial: Promise<Dial> | undefined;
-  return sharedTransport(async (endpoint, signal) => {
-    dial ??= load();
-    return (await dial)(endpoint, signal);
-  });
 }
 
 /** An adapter and what it needs are loaded when a VM is first asked for: an address needs neither Azure nor a sign-in. */

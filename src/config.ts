@@ -1,14 +1,30 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CLOUDS, type CloudName, cloudNamed } from './domain/cloud.ts';
-import { parseDuration } from './domain/duration.ts';
 import { AppError, messageOf } from './domain/errors.ts';
-import { sessionNameProblem } from './domain/session.ts';
+import {
+  choice,
+  cloud,
+  duration,
+  groupName,
+  jumpHosts,
+  jumpRules,
+  limit,
+  list,
+  optionalChoice,
+  optionalDuration,
+  optionalLimit,
+  optionalText,
+  optionalUrl,
+  paths,
+  port,
+  type Read,
+  rsaSize,
+  sessionName,
+  text,
+} from './domain/setting-values.ts';
+import { CIPHERS, KEX, MACS, WEAKEST } from './domain/ssh-algorithms.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A value from a text (flag, environment) or from TOML. Throws an Error that says what was expected. */
-type Read<T> = (value: unknown) => T;
 
 interface Setting<T> {
   /** Its key in config.toml. */
@@ -23,58 +39,6 @@ const setting = <T>(name: string, read: Read<T>, fallback: T): Setting<T> => {
   const [key = '', variable] = name.split(' ');
   return variable === undefined ? { key, read, fallback } : { key, variable, read, fallback };
 };
-
-const text: Read<string> = (value) => {
-  if (typeof value === 'string' && value !== '') return value;
-  throw new Error('expected a text');
-};
-const optionalText: Read<string | undefined> = text;
-const list: Read<readonly string[]> = (value) =>
-  (Array.isArray(value) ? value : text(value).split(',')).map((one) => text(one).trim());
-/** Paths: a list in TOML, one path elsewhere; a comma is part of a name. */
-const paths: Read<readonly string[]> = (value) => (Array.isArray(value) ? value : [value]).map(text);
-const duration: Read<number> = (value) => {
-  const ms = parseDuration(String(value));
-  if (ms !== undefined) return ms;
-  throw new Error('expected a duration: 30, "30s", "5m", "1h"');
-};
-/** A time to wait: none at all would be no chance. */
-const limit: Read<number> = (value) => {
-  const ms = duration(value);
-  if (ms > 0) return ms;
-  throw new Error('expected more than nothing');
-};
-const groupName: Read<string | undefined> = (value) => {
-  if (/^[\p{L}\p{N}_().-]{1,90}$/u.test(text(value)) && !text(value).endsWith('.')) return text(value);
-  throw new Error('expected the name of a resource group');
-};
-const port: Read<number | undefined> = (value) => {
-  const number = Number(value);
-  if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
-  throw new Error('expected a port number');
-};
-const optionalUrl: Read<string | undefined> = (value) => {
-  const parsed = URL.canParse(text(value)) ? new URL(text(value)) : undefined;
-  if (parsed?.protocol === 'https:') return parsed.href.replace(/\/$/, '');
-  throw new Error('expected an https:// URL');
-};
-const cloud: Read<CloudName | undefined> = (value) => {
-  const name = cloudNamed(text(value));
-  if (name !== undefined) return name;
-  throw new Error(`expected one of ${Object.keys(CLOUDS).join(', ')}`);
-};
-const sessionName: Read<string> = (value) => {
-  const problem = sessionNameProblem(text(value));
-  if (problem === undefined) return text(value);
-  throw new Error(`expected a session name: ${problem}`);
-};
-const choice =
-  <T extends string>(...choices: readonly T[]): Read<T> =>
-  (value) => {
-    const chosen = choices.find((one) => one === value);
-    if (chosen !== undefined) return chosen;
-    throw new Error(`expected one of ${choices.join(', ')}`);
-  };
 
 export const FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
 
@@ -105,10 +69,17 @@ const SETTINGS = {
   sshUser: setting('ssh.user AZLIN_SSH_USER', optionalText, undefined),
   sshPort: setting('ssh.port AZLIN_SSH_PORT', port, undefined),
   identities: setting('ssh.identity AZLIN_IDENTITY', paths, []),
-  hostKeys: setting('ssh.host_keys', choice<'accept-new' | 'strict'>('accept-new', 'strict'), 'accept-new'),
-  keepalive: setting('ssh.keepalive AZLIN_KEEPALIVE', duration, 15_000),
+  sshConfig: setting('ssh.config_file AZLIN_SSH_CONFIG', optionalText, undefined),
+  proxyJump: setting('ssh.proxyjump AZLIN_PROXYJUMP', jumpHosts, undefined),
+  jumps: setting('ssh.jumps', jumpRules, []),
+  hostKeys: setting('ssh.host_keys', optionalChoice('accept-new', 'strict', 'ask'), undefined),
+  weakestKex: setting('ssh.weakest_kex', choice(...KEX), WEAKEST.kex),
+  weakestCipher: setting('ssh.weakest_cipher', choice(...CIPHERS), WEAKEST.cipher),
+  weakestMac: setting('ssh.weakest_mac', choice(...MACS), WEAKEST.mac),
+  weakestRsa: setting('ssh.weakest_rsa', rsaSize, 2048),
+  keepalive: setting('ssh.keepalive AZLIN_KEEPALIVE', optionalDuration, undefined),
   startDeadline: setting('ssh.start_deadline', limit, 300_000),
-  connectTimeout: setting('ssh.connect_timeout', limit, 10_000),
+  connectTimeout: setting('ssh.connect_timeout', optionalLimit, undefined),
   commandDeadline: setting('ssh.command_deadline', limit, 15_000),
   listDeadline: setting('list.deadline', limit, 5_000),
   listWholeDeadline: setting('list.whole_deadline', limit, 60_000),
@@ -118,9 +89,17 @@ const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS;
 type Values = { readonly [Name in SettingName]: ReturnType<(typeof SETTINGS)[Name]['read']> };
 
+/** Where the value of a setting comes from. */
+export type Source = 'flag' | 'environment' | 'file' | 'default';
+
 export interface Config extends Values {
   /** `$AZLIN_HOME`. */
   readonly home: string;
+  readonly sources: Readonly<Record<SettingName, Source>>;
+  /** The environment variables that gave a setting. */
+  readonly variables: readonly string[];
+  /** The settings file. */
+  readonly file: { readonly path: string; readonly exists: boolean };
 }
 
 /** Texts from the command line, by setting. */
@@ -132,16 +111,23 @@ export async function loadConfig(environment: Environment, userHome: string, ove
   const named = environment['AZLIN_CONFIG'];
   const path = named || join(home, 'config.toml');
   const file = await readSettingsFile(path, Boolean(named));
-  const values = Object.entries(SETTINGS).map(([name, one]) => [
-    name,
-    settingOf(name as SettingName, one, { environment, overrides, file, path }),
-  ]);
-  const settled = Object.fromEntries(values) as Values;
+  const found = Object.entries(SETTINGS).map(([name, one]) => {
+    const setting = settingOf(name as SettingName, one, { environment, overrides, file, path });
+    return [name, setting] as const;
+  });
+  const settled = Object.fromEntries(found.map(([name, { value }]) => [name, value])) as Values;
+  const sources = Object.fromEntries(found.map(([name, { source }]) => [name, source])) as Config['sources'];
   const fromHome = (text: string) => text.replace(/^~(?=\/)/, userHome);
   return Object.freeze({
     ...settled,
     home,
+    sources,
+    variables: Object.entries<Setting<unknown>>(SETTINGS).flatMap(([name, { variable }]) =>
+      variable !== undefined && sources[name as SettingName] === 'environment' ? [variable] : [],
+    ),
+    file: { path, exists: file.exists },
     inventory: fromHome(settled.inventory),
+    sshConfig: settled.sshConfig && fromHome(settled.sshConfig),
     identities: settled.identities.map(fromHome),
   });
 }
@@ -153,15 +139,23 @@ interface Sources {
   readonly path: string;
 }
 
-function settingOf(name: SettingName, one: Setting<unknown>, { environment, overrides, file, path }: Sources): unknown {
+interface Found {
+  readonly value: unknown;
+  readonly source: Source;
+}
+
+function settingOf(name: SettingName, one: Setting<unknown>, { environment, overrides, file, path }: Sources): Found {
   const flag = overrides[name];
-  if (flag !== undefined) return readAs(one, flag, { code: 'usage', where: `the flag for ${one.key}` });
+  if (flag !== undefined)
+    return { value: readAs(one, flag, { code: 'usage', where: `the flag for ${one.key}` }), source: 'flag' };
   const variable = one.variable && environment[one.variable];
   // As everywhere in the shell, an empty variable is as good as none.
-  if (variable) return readAs(one, variable, { code: 'config', where: `${one.variable}` });
+  if (variable)
+    return { value: readAs(one, variable, { code: 'config', where: `${one.variable}` }), source: 'environment' };
   const kept = file.values.get(one.key);
-  if (kept === undefined) return one.fallback;
-  return readAs(one, kept, { code: 'config', where: `${path}${file.lineOf(one.key)}: ${one.key}` });
+  if (kept === undefined) return { value: one.fallback, source: 'default' };
+  const where = `${path}${file.lineOf(one.key)}: ${one.key}`;
+  return { value: readAs(one, kept, { code: 'config', where }), source: 'file' };
 }
 
 interface Place {
@@ -180,17 +174,20 @@ function readAs(one: Setting<unknown>, value: unknown, { code, where }: Place): 
 }
 
 interface SettingsFile {
+  readonly exists: boolean;
   readonly values: ReadonlyMap<string, unknown>;
   /** `:12`, or nothing when the line cannot be told. */
   readonly lineOf: (key: string) => string;
 }
+
+const NO_FILE: SettingsFile = { exists: false, values: new Map(), lineOf: () => '' };
 
 async function readSettingsFile(path: string, required: boolean): Promise<SettingsFile> {
   let content: string;
   try {
     content = await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !required) return { values: new Map(), lineOf: () => '' };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !required) return NO_FILE;
     throw new AppError('config', `Cannot read the settings in ${path}: ${messageOf(error)}`, { cause: error });
   }
   const lineOf = (key: string) => lineIn(content, key);
@@ -201,7 +198,7 @@ async function readSettingsFile(path: string, required: boolean): Promise<Settin
       throw new AppError('config', `${path}${lineOf(key)}: unknown setting "${key}"`, {
         hint: `settings: ${[...known].join(', ')}`,
       });
-  return { values, lineOf };
+  return { exists: true, values, lineOf };
 }
 
 async function parseToml(content: string, path: string): Promise<object> {

@@ -14,6 +14,13 @@ const io: IoStreams = {
 };
 
 const interrupts = processInterrupts();
+// Nothing is waited for any more, and yet it is not over: that must not look like success, nor like nothing.
+process.once('beforeExit', () => {
+  process.stderr.write(
+    'error: azlin stopped in the middle: this is a bug; run it again with --verbose and report what it prints\n',
+  );
+  process.exit(1);
+});
 const exitCode = await runProgram({ argv: process.argv.slice(2), app: createApp(process), io, interrupts });
 // What is written may still be on its way to a slow reader; somebody who interrupts does not wait for that.
 await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), aborted(interrupts.signal)]);

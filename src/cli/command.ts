@@ -86,6 +86,8 @@ export interface AccessRequest {
   readonly config: Config;
   readonly user: string | undefined;
   readonly port: number | undefined;
+  /** `--forward-agent`; undefined where it was not given. */
+  readonly forwardAgent: boolean | undefined;
   readonly start: StartPolicy;
   readonly progress: (text: string | undefined) => void;
   /** What holds it up; undefined when that is over. */

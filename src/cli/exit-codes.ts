@@ -14,6 +14,7 @@ const EXIT_CODES = {
   'ssh-denied': 5,
   'host-key-changed': 6,
   'host-key-unknown': 6,
+  'host-key-revoked': 6,
   'vm-not-running': 7,
   unreachable: 7,
   'timed-out': 7,

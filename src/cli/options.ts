@@ -35,6 +35,22 @@ export const SSH_OPTIONS = {
   user: { kind: 'text', short: 'l', describe: 'User name on the VM' },
   port: { kind: 'text', short: 'p', describe: 'Port of the SSH server' },
   identity: { kind: 'text', short: 'i', describe: 'Private key file', setting: 'identities' },
+  jump: {
+    kind: 'text',
+    short: 'J',
+    describe: 'Connect through these hosts: [user@]host[:port], comma-separated; a host may be a VM; "none"',
+    setting: 'proxyJump',
+  },
+  'ssh-config': {
+    kind: 'text',
+    short: 'F',
+    describe: 'SSH settings to read instead of ~/.ssh/config; "none"',
+    setting: 'sshConfig',
+  },
+} as const satisfies Options;
+
+export const FORWARD_OPTION = {
+  'forward-agent': { kind: 'flag', short: 'A', describe: 'Make the SSH agent available on the VM' },
 } as const satisfies Options;
 
 export const CREATE_OPTION = {

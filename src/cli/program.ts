@@ -2,7 +2,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { AppError } from '../domain/errors.ts';
 import type { Command, Options } from './command.ts';
-import { GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
+import { FORWARD_OPTION, GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
 import { type SplitArgv, unknownOption } from './split-argv.ts';
 
 /** Declared by yargs itself. */
@@ -132,7 +132,7 @@ function declare(parser: Argv, options: Options): void {
 function groupOf(name: string): string {
   if (name in GLOBAL_OPTIONS) return 'Output:';
   if (name in SCOPE_OPTIONS) return 'Scope:';
-  if (name in SSH_OPTIONS) return 'SSH:';
+  if (name in SSH_OPTIONS || name in FORWARD_OPTION) return 'SSH:';
   return 'Options:';
 }
 

@@ -5,7 +5,7 @@ import type { Style } from './style.ts';
 /** A hint that is a command of azlin, with the options that say which VMs are meant: typed as it stands, it must mean the same ones. */
 export function hintInScope(hint: string, { verbs, words }: HintScope): string {
   if (words.length === 0) return hint;
-  return hint.replace(/\bazlin (\w+)(?! --help)(?= |$)/g, (command, verb: string) =>
+  return hint.replace(/\bazlin ([\w-]+)(?! --help)(?= |$)/g, (command, verb: string) =>
     verbs.includes(verb) ? `${command} ${words.join(' ')}` : command,
   );
 }

@@ -99,6 +99,7 @@ async function callCommand(
         config,
         user: args['user'] as string | undefined,
         port: portOf(args['port']),
+        forwardAgent: args['forward-agent'] === true ? true : undefined,
         start,
         progress: progress.show,
         aside: progress.aside,

@@ -58,6 +58,8 @@ export async function writeSurroundings({
     AZLIN_HOME: at('azlin'),
     AZLIN_ARM_ENDPOINT: url,
     AZLIN_IDENTITY: identity,
+    // The user's own SSH settings must not reach into it, either.
+    AZLIN_SSH_CONFIG: 'none',
     AZURE_CONFIG_DIR: at('azure'),
     NODE_EXTRA_CA_CERTS: at('ca.pem'),
     NO_PROXY: '127.0.0.1',

@@ -83,6 +83,21 @@ const STEPS: readonly Step[] = [
   },
   { says: 'Stopped, it costs nothing', line: 'azlin stop oldvm --yes', expects: /^oldvm: Deallocated/ },
   {
+    says: 'Through another VM, which is checked as itself',
+    line: "azlin exec --verbose --jump prodvm myvm:dev true 2>&1 | grep -E 'connected|signed in'",
+    expects: /prodvm: signed in with [\s\S]*myvm: connected to \S+ port \d+ through prodvm\nmyvm: signed in with /,
+  },
+  {
+    says: 'What is known about its identity',
+    line: 'azlin host-key show myvm',
+    expects: /^myvm +ssh-ed25519 +SHA256:\S+ +\S+known_hosts:\d+$/m,
+  },
+  {
+    says: 'Everything on the way to a VM, checked',
+    line: 'azlin doctor myvm',
+    expects: /^ok +inventory [\s\S]*^ok +host key +SHA256:[\s\S]*^ok +tmux +tmux \d/m,
+  },
+  {
     says: 'Every subscription; what cannot be seen is said',
     line: 'azlin list --all-subscriptions --no-sessions',
     expects: /warning: Cannot list .*AuthorizationFailed[\s\S]*myvm +- +Running/,

@@ -39,3 +39,13 @@ export function withDeadline<T>(deadline: Deadline, work: (signal: AbortSignal) 
     );
   });
 }
+
+/** `work`, or the reason of `signal` as soon as that aborts: for work that cannot be broken off, and whose end nobody waits for then. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

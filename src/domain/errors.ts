@@ -18,6 +18,7 @@ export type ErrorCode =
   // check the VM's identity
   | 'host-key-changed'
   | 'host-key-unknown'
+  | 'host-key-revoked'
   // start the VM, mend the network, install tmux, try again
   | 'vm-not-running'
   | 'unreachable'

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Clock } from '../domain/clock.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
 import type { PowerState, Vm } from '../domain/vm.ts';
+import { hostKeyName } from './host-key-name.ts';
 import type { Inventory } from './inventory.ts';
 
 const POWER_STATES: readonly PowerState[] = ['Running', 'Stopped', 'Deallocated', 'Starting', 'Stopping', 'Unknown'];
@@ -90,8 +91,7 @@ function vmOf(entry: Readonly<Record<string, unknown>>, where: string): Vm {
   const id = text('id') ?? `file:${resourceGroup}/${name}`.toLowerCase();
   return {
     id,
-    // Part of a line of known_hosts: no white space, no comma.
-    vmId: id.replace(/[\s,]/g, '_'),
+    vmId: hostKeyName(id),
     name,
     resourceGroup,
     subscriptionId: text('subscription') ?? '',

@@ -45,7 +45,9 @@ export function execCommand(access: FleetAccess, request: ExecRequest, signal: A
     const { target } = reached;
     const timeout = request.timeout === undefined ? undefined : { ms: request.timeout, marker: newMarker() };
     const create = request.create || target.origin === 'default';
-    const argv = execArgv({ session: target.session, create, run: runOf(request), stdin: request.stdin, timeout });
+    const agent = target.endpoint.ssh.forwardAgent !== undefined;
+    const { session } = target;
+    const argv = execArgv({ session, create, run: runOf(request), stdin: request.stdin, timeout, agent });
     const { remote, words } = await start({ access, reached, argv, signal });
     const [, place, pid = ''] = words;
     if (place === 'no-cwd')

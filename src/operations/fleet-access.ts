@@ -5,6 +5,8 @@ import type { VmPower } from '../inventory/vm-power.ts';
 import type { Resolver } from '../targets/resolve.ts';
 import type { Survey } from '../targets/survey.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
+import type { KnownHosts } from '../transport/known-hosts.ts';
+import type { SshConfig } from '../transport/ssh-config.ts';
 import type { Transport } from '../transport/transport.ts';
 
 export interface StartPolicy {
@@ -31,10 +33,15 @@ export interface FleetAccess {
   readonly transport: Transport;
   /** Throws an AppError for a VM that cannot be addressed. */
   readonly endpointOf: (vm: Vm, user?: string) => Endpoint;
+  /** As `endpointOf`, for an address or a host name. */
+  readonly endpointAt: (address: string, user?: string) => Endpoint;
+  /** The address that azlin uses for the VM. */
+  readonly addressOf: (vm: Vm) => string | null;
   /** Whether the inventory may tell of a VM what no longer holds, even when it is asked afresh. */
   readonly lags: boolean;
-  /** Whether a host key is pinned for the endpoint. */
-  readonly isKnownHost: (endpoint: Endpoint) => Promise<boolean>;
+  readonly hostKeys: KnownHosts;
+  /** What ssh is told in its own files. */
+  readonly sshConfig: SshConfig;
   /** Milliseconds for one short command on a VM. */
   readonly commandDeadline: number;
   /** Milliseconds until a VM that was started answers over SSH. */

@@ -1,7 +1,7 @@
 import { isoTime } from '../domain/iso-time.ts';
 import type { Session } from '../domain/session.ts';
 import { count } from '../domain/text.ts';
-import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
+import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Answer, Probe } from '../targets/probe.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
@@ -85,14 +85,22 @@ export async function listSessions(
   const asked = request.sessions ? shown.filter(mayAnswer) : [];
   const rows = new Map<Vm, readonly SessionRow[]>();
   const settle = (vm: Vm, answer: Answer) => {
-    rows.set(vm, rowsOf(vm, answer));
+    rows.set(vm, rowsOf(vm, answer, access.addressOf(vm)));
     request.onRows?.(rows.get(vm) ?? []);
   };
   const isAsked = new Set(asked);
   for (const vm of shown) if (!isAsked.has(vm)) settle(vm, SKIPPED);
   const { deadline, wholeDeadline } = request;
   const { answers } = await access.survey.ask(
-    { vms: asked, maxAge: 0, skipSilent: false, deadline, wholeDeadline, onAnswer: settle },
+    {
+      vms: asked,
+      isKept: fleet.isKept === true,
+      maxAge: 0,
+      skipSilent: false,
+      deadline,
+      wholeDeadline,
+      onAnswer: settle,
+    },
     signal,
   );
   for (const [vm, answer] of [...answers].sort(([a], [b]) => compareVms(a, b)))
@@ -131,19 +139,26 @@ async function filterOf({ tags, host }: ListRequest): Promise<(vm: Vm) => boolea
     );
 }
 
-function rowsOf(vm: Vm, answer: Answer): readonly SessionRow[] {
+function rowsOf(vm: Vm, answer: Answer, ip: string | null): readonly SessionRow[] {
   const sessions = answer.probe === 'ok' ? answer.sessions : [];
-  if (sessions.length === 0) return [rowOf(vm, answer.probe, undefined)];
-  return [...sessions].sort((a, b) => (a.name < b.name ? -1 : 1)).map((session) => rowOf(vm, answer.probe, session));
+  if (sessions.length === 0) return [rowOf({ vm, ip }, answer.probe, undefined)];
+  return [...sessions]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((session) => rowOf({ vm, ip }, answer.probe, session));
 }
 
-function rowOf(vm: Vm, probe: Probe, session: Session | undefined): SessionRow {
+interface Place {
+  readonly vm: Vm;
+  readonly ip: string | null;
+}
+
+function rowOf({ vm, ip }: Place, probe: Probe, session: Session | undefined): SessionRow {
   return {
     hostname: vm.name,
     session: session?.name ?? null,
     sessionName: session?.friendlyName ?? null,
     status: vm.powerState,
-    ip: addressOf(vm),
+    ip,
     publicIp: vm.publicIp,
     privateIp: vm.privateIp,
     region: vm.region,

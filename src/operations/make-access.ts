@@ -3,12 +3,28 @@ import type { Vm } from '../domain/vm.ts';
 import { probeSessions } from '../targets/probe.ts';
 import { resolver } from '../targets/resolve.ts';
 import { survey } from '../targets/survey.ts';
-import { endpointOfAddress, endpointOfVm, type LoginChoice } from '../transport/endpoint.ts';
+import {
+  addressOfVm,
+  type Endpoint,
+  endpointOfAddress,
+  endpointOfVm,
+  type LoginChoice,
+} from '../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
 /** Where things come from, and what the user set. Durations are milliseconds. */
 export interface AccessParts
-  extends Omit<FleetAccess, 'survey' | 'resolver' | 'endpointOf' | 'commandDeadline' | 'startDeadline'> {
+  extends Omit<
+    FleetAccess,
+    | 'survey'
+    | 'resolver'
+    | 'endpointOf'
+    | 'endpointAt'
+    | 'addressOf'
+    | 'sshConfig'
+    | 'commandDeadline'
+    | 'startDeadline'
+  > {
   readonly choice: LoginChoice;
   readonly settings: {
     /** `$AZLIN_HOME`. */
@@ -25,11 +41,20 @@ export interface AccessParts
 export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAccess {
   const { clock, inventory, transport, warn, trace } = parts;
   const { defaultSession, sessionsTtl, commandDeadline, startDeadline } = settings;
-  const endpointOf = (vm: Vm, identifierUser?: string) => endpointOfVm(vm, { ...choice, identifierUser });
+  // A survey asks for the same one several times, and SSH settings can be long.
+  const settled = new WeakMap<Vm, Map<string, Endpoint>>();
+  const endpointOf = (vm: Vm, identifierUser?: string) => {
+    const known = settled.get(vm) ?? new Map<string, Endpoint>();
+    settled.set(vm, known);
+    const endpoint = known.get(identifierUser ?? '') ?? endpointOfVm(vm, { ...choice, identifierUser });
+    known.set(identifierUser ?? '', endpoint);
+    return endpoint;
+  };
   const asked = survey({
     clock,
     cacheDirectory: join(settings.home, 'cache'),
     endpointOf,
+    lags: parts.lags,
     probe: (question) => probeSessions({ transport, clock }, question),
     warn,
   });
@@ -49,6 +74,9 @@ export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAc
       warn,
     }),
     endpointOf,
+    sshConfig: choice.sshConfig ?? { entries: [], files: [] },
+    endpointAt: (address, identifierUser) => endpointOfAddress(address, { ...choice, identifierUser }),
+    addressOf: (vm) => addressOfVm(vm, choice),
     commandDeadline,
     startDeadline,
   };

@@ -1,7 +1,7 @@
 import { atMost } from '../domain/at-most.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { count, shellWord } from '../domain/text.ts';
-import { addressOf, mayAnswer, type Vm } from '../domain/vm.ts';
+import { mayAnswer, type Vm } from '../domain/vm.ts';
 import type { NamedVm } from '../inventory/vm-power.ts';
 import { findVm, vmRefOf } from '../targets/find-vm.ts';
 import { qualifiedName } from '../targets/match.ts';
@@ -125,7 +125,7 @@ async function changeOne(
   const vm = await lookAgain({ access, signal }, named);
   const row = { hostname, resourceGroup: before.resourceGroup, subscriptionId: before.subscriptionId };
   if (!vm) return { ...row, status: verb === 'start' ? 'Running' : 'Deallocated', ip: null };
-  return { ...row, status: vm.powerState, ip: addressOf(vm) };
+  return { ...row, status: vm.powerState, ip: access.addressOf(vm) };
 }
 
 /** A VM that was started may have another address. */

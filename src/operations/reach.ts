@@ -5,7 +5,7 @@ import { isAzureVm, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { NamedVm } from '../inventory/vm-power.ts';
 import { describeTarget, type Target, targetOf } from '../targets/target.ts';
 import { statusError, type TmuxServer, tmuxServer } from '../tmux/server.ts';
-import type { Endpoint } from '../transport/endpoint.ts';
+import { type Endpoint, endpointKey } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import type { Connection } from '../transport/transport.ts';
 import { connectWhenUp } from './booting.ts';
@@ -98,7 +98,7 @@ function targetNow(access: FleetAccess, target: Target, vm: Vm): Target {
 /** A VM that cannot be addressed is not known, either. */
 async function isKnown(access: FleetAccess, target: Target): Promise<boolean> {
   const endpoint = endpointOrReason(target);
-  return typeof endpoint !== 'string' && access.isKnownHost(endpoint);
+  return typeof endpoint !== 'string' && access.hostKeys.isPinned(endpoint);
 }
 
 async function reach(access: FleetAccess, target: Target, signal: AbortSignal): Promise<Reached> {
@@ -174,6 +174,7 @@ const OLD_ADDRESS: readonly ErrorCode[] = [
   'ssh-denied',
   'host-key-changed',
   'host-key-unknown',
+  'host-key-revoked',
   'config',
 ];
 
@@ -192,7 +193,7 @@ export function isSame(a: Target, b: Target): boolean {
 function placeOf(target: Target): string {
   const endpoint = endpointOrReason(target);
   if (typeof endpoint === 'string') return endpoint;
-  return `${endpoint.user}@${endpoint.address}:${endpoint.port} ${endpoint.hostKeyAlias}`;
+  return endpointKey(endpoint);
 }
 
 function endpointOrReason(target: Target): Endpoint | string {

@@ -30,7 +30,7 @@ export async function start({ access, reached, argv, terminal, signal }: Startin
   let remote: RemoteProcess | undefined;
   try {
     return await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
-      remote = await connection.spawn(argv, { terminal, signal: limited });
+      remote = await connection.spawn(argv, { terminal, isUsers: true, signal: limited });
       // On a terminal stderr comes with stdout, but the stream must be read all the same.
       if (terminal) remote.stderr.resume();
       const status = await statusOf(remote);

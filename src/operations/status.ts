@@ -3,11 +3,11 @@ import { formatDuration } from '../domain/duration.ts';
 import { isoTime } from '../domain/iso-time.ts';
 import { type Client, type Session, sessionsNamed } from '../domain/session.ts';
 import { count } from '../domain/text.ts';
-import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
+import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import { qualifiedNames } from '../targets/match.ts';
 import { type Probe, type Probed, probeVm } from '../targets/probe.ts';
 import type { Target } from '../targets/target.ts';
-import type { Endpoint } from '../transport/endpoint.ts';
+import { type Endpoint, firstLook } from '../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { firstTarget, isSame, latestOrWarning, latestTarget, sessionOf } from './reach.ts';
 
@@ -119,6 +119,7 @@ export async function fleetStatus(
   const fleet = await access.inventory.listVms({ fresh: refresh, whole: true }, signal);
   for (const warning of fleet.warnings) access.warn(warning);
   const vms = [...fleet.vms].sort(compareVms);
+  const isOld = fleet.isKept === true || access.lags;
   const names = qualifiedNames(vms);
   const until = access.clock.now() + wholeDeadline;
   const toAsk = vms.filter(mayAnswer).length;
@@ -128,7 +129,7 @@ export async function fleetStatus(
   try {
     return await atMost(CONCURRENCY, vms, async (vm) => {
       const left = Math.min(deadline, until - access.clock.now());
-      const question = { vm, endpoint: () => access.endpointOf(vm), deadline: left };
+      const question = { vm, endpoint: () => firstLook(access.endpointOf(vm), isOld), deadline: left };
       const asked = left > 0 || !mayAnswer(vm) ? await ask(access, question, signal) : notAsked(wholeDeadline);
       if (mayAnswer(vm)) answered++;
       tell();
@@ -169,7 +170,7 @@ async function ask(
 }
 
 function statusOf(
-  { now }: FleetAccess,
+  { now, addressOf }: FleetAccess,
   place: Pick<Target, 'hostname' | 'vm' | 'fetchedAt'> & { readonly address: string | null },
   asked: Probed<Attached>,
 ): VmStatus {

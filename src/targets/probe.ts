@@ -24,6 +24,7 @@ const PROBES: Partial<Record<ErrorCode, Exclude<Probe, 'ok' | 'skipped'>>> = {
   'ssh-denied': 'denied',
   'host-key-changed': 'denied',
   'host-key-unknown': 'denied',
+  'host-key-revoked': 'denied',
   'timed-out': 'timed-out',
   unreachable: 'unreachable',
   'connection-lost': 'unreachable',

@@ -157,7 +157,9 @@ function askFleet({ settings, fresh, signal }: Attempt, fleet: Fleet): Promise<S
   settings.trace(`resolve: asking ${count(vms.length, 'running VM')} for their sessions`);
   const { deadline, sessionsTtl } = settings;
   const maxAge = fresh ? 0 : sessionsTtl;
-  return settings.survey.ask({ vms, maxAge, skipSilent: sessionsTtl > 0, deadline, wholeDeadline: deadline }, signal);
+  const isKept = fleet.isKept === true;
+  const request = { vms, isKept, maxAge, skipSilent: sessionsTtl > 0, deadline, wholeDeadline: deadline };
+  return settings.survey.ask(request, signal);
 }
 
 interface Hit {

@@ -4,13 +4,15 @@ import { formatDuration } from '../domain/duration.ts';
 import type { Session } from '../domain/session.ts';
 import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from '../inventory/cache-file.ts';
-import type { Endpoint } from '../transport/endpoint.ts';
+import { type Endpoint, firstLook } from '../transport/endpoint.ts';
 import type { Answer, Probe, Question } from './probe.ts';
 
 export interface SurveySettings {
   readonly clock: Clock;
   readonly cacheDirectory: string;
   readonly endpointOf: (vm: Vm) => Endpoint;
+  /** Whether what the inventory tells of a VM may be old even when it was asked a moment ago. */
+  readonly lags: boolean;
   readonly probe: (question: Question) => Promise<Answer>;
   readonly warn: (line: string) => void;
 }
@@ -19,6 +21,8 @@ export interface SurveyRequest {
   readonly vms: readonly Vm[];
   /** Milliseconds an earlier answer may be old; 0 uses none. */
   readonly maxAge: number;
+  /** Whether the VMs are as an earlier answer of the inventory had them: then no key is pinned. */
+  readonly isKept?: boolean;
   /** Whether a VM that did not answer in the last minute is spared another wait. */
   readonly skipSilent: boolean;
   /** Milliseconds for each VM. */
@@ -102,7 +106,11 @@ export function survey(settings: SurveySettings): Survey {
           } else if (left <= 0) {
             answer = { probe: 'timed-out', reason: `not asked within ${formatDuration(wholeDeadline)}` };
           } else {
-            answer = await probe({ endpoint: () => endpointOf(current), ms: left, signal });
+            answer = await probe({
+              endpoint: () => firstLook(endpointOf(current), settings.lags || request.isKept === true),
+              ms: left,
+              signal,
+            });
             if (REMEMBERED.includes(answer.probe)) fresh[key] = { askedAt: clock.now(), answer };
           }
           answers.set(vm, answer);

@@ -9,8 +9,8 @@ export function askPassphrase(question: string, output: NodeJS.WriteStream): Pro
 }
 
 /** Yes or no; no is what Enter means. */
-export function confirm(question: string, output: NodeJS.WriteStream, signal: AbortSignal): Promise<boolean> {
-  return interruptible(confirmation({ message: question, default: false }, { output, signal }));
+export function confirm(question: string, output: NodeJS.WriteStream, signal?: AbortSignal): Promise<boolean> {
+  return interruptible(confirmation({ message: question, default: false }, { output, ...(signal ? { signal } : {}) }));
 }
 
 export interface Picking {

@@ -4,7 +4,8 @@ import { FIND } from './scripts.ts';
  * `exec`: one tmux call tells where the session is and what its environment holds, then the user's command takes this
  * script's place, so that sshd reports the command's own end. Arguments after the two of FIND: $3 what to run
  * (`command`, `script`, `errexit`), $4 the command, $5 `stdin` when the command reads it, $6 and $7 the whole and the fractional
- * seconds of a timeout (empty without one), $8 the directory whose existence says that the timeout ended the command.
+ * seconds of a timeout (empty without one), $8 the directory whose existence says that the timeout ended the command, $9 `agent`
+ * when the SSH agent is forwarded: the session knows the one of whoever attached last, if any.
  */
 
 // Turns what tmux says into shell statements: first where the session is, then its environment, then its directory, which may hold
@@ -66,7 +67,7 @@ azlin_watch() {
 `;
 
 export const EXEC_SCRIPT = `
-azlin_shell=\${SHELL:-/bin/sh} azlin_created=0
+azlin_shell=\${SHELL:-/bin/sh} azlin_created=0 azlin_agent=\${SSH_AUTH_SOCK:-}
 ${CONTEXT}
 # A name that ends in a semicolon would end the tmux command: it takes the longer way, by id.
 case $1 in *\\;) false ;; *) azlin_context "=$1" ;; esac || {
@@ -76,6 +77,7 @@ case $1 in *\\;) false ;; *) azlin_context "=$1" ;; esac || {
 # A login by ssh has read ~/.bashrc already; at this level the command's own bash leaves it alone, and what it prints.
 SHLVL=1
 export TMUX TMUX_PANE SHLVL
+[ "$9" != agent ] || [ -z "$azlin_agent" ] || export SSH_AUTH_SOCK="$azlin_agent"
 azlin_place=cwd
 cd "$azlin_cwd" 2>/dev/null || azlin_place=no-cwd
 ${WATCHDOG}

@@ -60,17 +60,20 @@ export interface ExecRequest {
   readonly stdin: boolean;
   /** Milliseconds, and the directory that will exist when they ended the command. */
   readonly timeout?: { readonly ms: number; readonly marker: string } | undefined;
+  /** Whether the SSH agent comes along. */
+  readonly agent?: boolean;
 }
 
 /** Runs a command in the session's context. The words of its status: created (0 or 1), `cwd` or `no-cwd`, its process id. */
-export function execArgv({ session, create, run, stdin, timeout }: ExecRequest): readonly string[] {
+export function execArgv({ session, create, run, stdin, timeout, agent = false }: ExecRequest): readonly string[] {
   const limit = timeout
     ? [`${Math.floor(timeout.ms / 1_000)}`, `${(timeout.ms % 1_000) / 1_000}`, timeout.marker]
     : ['', '', ''];
   // A shell takes a command that starts with a dash for one of its own options.
   const command = run.kind === 'command' ? run.command.replace(/^-/, ' -') : '';
   const input = stdin || run.kind !== 'command' ? 'stdin' : '';
-  return shArgv(EXEC_SCRIPT, [session, create ? nameToCreate(session) : '', run.kind, command, input, ...limit]);
+  const name = create ? nameToCreate(session) : '';
+  return shArgv(EXEC_SCRIPT, [session, name, run.kind, command, input, ...limit, agent ? 'agent' : '']);
 }
 
 export type CommandSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';

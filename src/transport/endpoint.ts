@@ -1,8 +1,15 @@
+import { createHash } from 'node:crypto';
 import { AppError } from '../domain/errors.ts';
+import { DIRECT, describeHop, type Hop, type Route } from '../domain/jump.ts';
 import { printable } from '../domain/text.ts';
 import { addressOf, tagOf, type Vm } from '../domain/vm.ts';
+import type { Expansion } from './expand.ts';
+import { type HostOptions, hostOptions, mentions } from './host-options.ts';
+import { expandedRoute, type JumpSettings, routeOf } from './route.ts';
+import type { SshConfig } from './ssh-config.ts';
+import { hostNameOf, type LoginSettings, type SshOptions, settleSshOptions } from './ssh-options.ts';
 
-/** Where and as whom to log in. */
+/** Where and as whom to log in, and how. */
 export interface Endpoint {
   /** What messages call it: the VM's name, or the address. */
   readonly label: string;
@@ -11,56 +18,208 @@ export interface Endpoint {
   readonly user: string;
   /** The name that host keys are kept under: the VM's `vmId`, or the address. */
   readonly hostKeyAlias: string;
+  /** The name that the user's own known_hosts has for it. */
+  readonly knownAs: string;
+  readonly route: Route;
+  /** `look`: what is known of it may be old; a host that is met for the first time is talked to, but its key is not kept. */
+  readonly firstSight?: 'pin' | 'look';
+  readonly ssh: SshOptions;
+  /** What the user may want to know about how it was settled. */
+  readonly notes: readonly string[];
 }
 
-/** The user's wishes, strongest first: flag, identifier, VM tag, settings. */
-export interface LoginChoice {
+/** The user's wishes, strongest first: flag, identifier, VM tag, settings, SSH settings. */
+export interface LoginChoice extends LoginSettings {
   readonly flagUser?: string | undefined;
   readonly flagPort?: number | undefined;
   readonly identifierUser?: string | undefined;
   readonly settingsUser?: string | undefined;
   readonly settingsPort?: number | undefined;
+  readonly jump?: JumpSettings | undefined;
+  readonly sshConfig?: SshConfig | undefined;
+  readonly surroundings?: Surroundings | undefined;
+}
+
+/** Where this runs. */
+export interface Surroundings {
+  readonly home: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly user: string;
+  readonly hostname: string;
+  /** The user's number, where there is one. */
+  readonly uid: number | undefined;
 }
 
 const DEFAULT_USER = 'azureuser';
+const NOWHERE: Surroundings = { home: '/', environment: {}, user: DEFAULT_USER, hostname: 'localhost', uid: undefined };
+const NO_CONFIG: SshConfig = { entries: [], files: [] };
 
-/** The endpoint of a VM. Throws `unreachable` when Azure gave it no address, `config` when a tag makes no sense. */
+/** The endpoint of a VM. Throws `unreachable` when it has no address, `config` when a tag or an SSH setting makes no sense. */
 export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
-  const address = addressOf(vm);
-  if (address === null)
-    throw new AppError('unreachable', `Cannot connect to "${vm.name}": it has no IP address`, {
-      hint: 'give it a public IP address, or set its tag azlin-ssh-host to a name or address that reaches it',
-    });
-  if (!/^[A-Za-z0-9.:_-]+$/.test(address))
-    throw new AppError('config', `The tag azlin-ssh-host of "${vm.name}" is no host name or address`);
-  const user =
-    choice.flagUser ??
-    choice.identifierUser ??
-    tagOf(vm, 'azlin-ssh-user') ??
-    choice.settingsUser ??
-    vm.adminUser ??
-    DEFAULT_USER;
-  if (!/^[^\s\p{Cc}]+$/u.test(user))
-    throw new AppError('config', `The user name for "${vm.name}" is none: ${JSON.stringify(user)}`);
-  return {
-    label: vm.name,
-    address,
-    port: choice.flagPort ?? tagPort(vm) ?? choice.settingsPort ?? 22,
-    user,
+  const { name, resourceGroup } = vm;
+  const known = addressOf(vm);
+  const host = {
+    label: name,
+    names: [name, `${resourceGroup}/${name}`, ...(known === null ? [] : [known])],
+    address: known ?? undefined,
+    isFinal: tagOf(vm, 'azlin-ssh-host') !== undefined,
+    user: choice.flagUser ?? choice.identifierUser ?? tagOf(vm, 'azlin-ssh-user') ?? choice.settingsUser,
+    otherwise: vm.adminUser ?? DEFAULT_USER,
+    port: choice.flagPort ?? tagPort(vm) ?? choice.settingsPort,
     hostKeyAlias: vm.vmId,
   };
+  return endpointOf(host, choice, (options) => routeOf({ vm, settings: choice.jump, options }));
+}
+
+/** The address that `endpointOfVm` settles on, for lists of thousands; what Azure says, where none can be settled. */
+export function addressOfVm(vm: Vm, choice: LoginChoice): string | null {
+  const known = addressOf(vm);
+  const { sshConfig } = choice;
+  // Without a HostName anywhere there is nothing to settle.
+  if (!sshConfig || !mentions(sshConfig, 'hostname')) return known;
+  try {
+    return endpointOfVm(vm, choice).address;
+  } catch {
+    return known;
+  }
 }
 
 /** The endpoint of a bare address: nothing is known but the user's wishes. */
 export function endpointOfAddress(address: string, choice: LoginChoice): Endpoint {
-  const port = choice.flagPort ?? choice.settingsPort ?? 22;
-  return {
+  const host = {
     label: address,
+    names: [address],
+    address,
+    isFinal: false,
+    user: choice.flagUser ?? choice.identifierUser ?? choice.settingsUser,
+    otherwise: DEFAULT_USER,
+    port: choice.flagPort ?? choice.settingsPort,
+    hostKeyAlias: undefined,
+  };
+  return endpointOf(host, choice, (options) => routeOf({ vm: undefined, settings: choice.jump, options }));
+}
+
+/** The endpoint of a jump host that is no VM of the fleet: as with ssh, its user is one's own unless something else is said. */
+export function endpointOfHop({ user, host, port }: Hop, choice: LoginChoice): Endpoint {
+  const login = {
+    label: host,
+    names: [host],
+    address: host,
+    isFinal: false,
+    user,
+    otherwise: (choice.surroundings ?? NOWHERE).user,
+    port,
+    hostKeyAlias: undefined,
+  };
+  // What azlin was told to jump through is meant for VMs.
+  const own = { ...choice, forwardAgent: false };
+  return endpointOf(login, own, (options) => routeOf({ vm: undefined, settings: undefined, options }));
+}
+
+interface Host {
+  readonly label: string;
+  readonly names: readonly string[];
+  readonly address: string | undefined;
+  /** Whether the address counts more than the SSH settings. */
+  readonly isFinal: boolean;
+  readonly user: string | undefined;
+  /** The user where nobody says anything. */
+  readonly otherwise: string;
+  readonly port: number | undefined;
+  readonly hostKeyAlias: string | undefined;
+}
+
+function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOptions) => Route): Endpoint {
+  const { label } = host;
+  const around = choice.surroundings ?? NOWHERE;
+  const query = { names: host.names, address: host.address, user: host.user, localUser: around.user };
+  const options = hostOptions(choice.sshConfig ?? NO_CONFIG, query);
+  const user = host.user ?? options.text('user') ?? host.otherwise;
+  if (!/^[^\s\p{Cc}-][^\s\p{Cc}]*$/u.test(user))
+    throw new AppError('config', `The user name for "${label}" is none: ${JSON.stringify(user)}`);
+  const port = portOf(host.port ?? options.number('port') ?? 22, options);
+  const { home, environment } = around;
+  const named = { n: label, h: label, p: `${port}`, r: user };
+  const address = settledAddress(host, options, { home, environment, tokens: named });
+  const alias = options.text('hostkeyalias');
+  if (alias !== undefined && !/^[\w.:/()[\]%+-]+$/.test(alias)) throw options.wrong('hostkeyalias', 'one plain name');
+  const knownAs = alias ?? (port === 22 ? address : `[${address}]:${port}`).toLowerCase();
+  const hostKeyAlias = host.hostKeyAlias ?? knownAs;
+  const { hostname, uid } = around;
+  const hash = createHash('sha1').update(`${hostname}${address}${port}${user}`).digest('hex');
+  const jump = options.text('proxyjump') ?? '';
+  const local = {
+    C: hash,
+    j: jump,
+    d: home,
+    u: around.user,
+    l: hostname,
+    L: hostname.replace(/\..*/, ''),
+    i: `${uid ?? ''}`,
+  };
+  const expansion = { home, environment, tokens: { ...named, ...local, h: address, k: knownAs } };
+  return {
+    label,
     address,
     port,
-    user: choice.flagUser ?? choice.identifierUser ?? choice.settingsUser ?? DEFAULT_USER,
-    hostKeyAlias: port === 22 ? address : `[${address}]:${port}`,
+    user,
+    hostKeyAlias,
+    knownAs,
+    route: expandedRoute(route(options), expansion),
+    ssh: settleSshOptions(choice, options, expansion),
+    notes: notesOf(options),
   };
+}
+
+function portOf(port: number, options: HostOptions): number {
+  if (port > 0 && port < 65_536) return port;
+  throw options.wrong('port', 'a port number');
+}
+
+function settledAddress({ label, address, isFinal }: Host, options: HostOptions, expansion: Expansion): string {
+  const said = options.text('hostname');
+  const named = said === undefined || isFinal ? undefined : hostNameOf(said, expansion);
+  // "HostName %h" for every host means: as it is.
+  const settled = named === undefined || named === label ? address : named;
+  if (settled === undefined)
+    throw new AppError('unreachable', `Cannot connect to "${label}": it has no IP address`, {
+      hint: 'give it a public IP address, or set its tag azlin-ssh-host to a name or address that reaches it',
+    });
+  if (/^[A-Za-z0-9.:_][A-Za-z0-9.:_-]*$/.test(settled)) return settled;
+  const what = isFinal ? `The tag azlin-ssh-host of "${label}"` : JSON.stringify(settled);
+  throw new AppError('config', `${what} is no host name or address`);
+}
+
+function notesOf(options: HostOptions): readonly string[] {
+  const checking = options.text('stricthostkeychecking')?.toLowerCase();
+  const isOff = checking !== undefined && ['no', 'false', 'off'].includes(checking);
+  return [
+    ...options.unsupported.map((what) => `ssh_config: ${what} is not supported by azlin and has no effect`),
+    ...(isOff ? ['ssh_config: StrictHostKeyChecking no: azlin keeps new keys, and still refuses changed ones'] : []),
+  ];
+}
+
+/** The endpoint, of which no key is kept when it is known by old data only. */
+export function firstLook(endpoint: Endpoint, isOld: boolean): Endpoint {
+  return isOld ? { ...endpoint, firstSight: 'look' } : endpoint;
+}
+
+/** What tells two endpoints apart: who logs in where, and how one gets there. */
+export function endpointKey({ user, address, port, hostKeyAlias, route, firstSight = 'pin' }: Endpoint): string {
+  const via =
+    route.kind === 'jump' ? route.hops.map(describeHop).join(',') : route.kind === 'command' ? route.command : '';
+  return `${user}@${address}:${port} ${hostKeyAlias} ${firstSight} ${via}`;
+}
+
+/** Where it is and how one gets there: `10.0.0.4 port 22 through bastion`. */
+export function describePlace({ address, port, route }: Endpoint): string {
+  const via = route.kind === 'jump' ? ` through ${route.hops.map(describeHop).join(', ')}` : '';
+  return `${address} port ${port}${via}`;
+}
+
+/** The endpoint as it is reached over `hops` instead; over none, directly. */
+export function throughHops(endpoint: Endpoint, hops: readonly Hop[], inFleet: boolean): Endpoint {
+  return { ...endpoint, route: hops.length === 0 ? DIRECT : { kind: 'jump', hops, inFleet } };
 }
 
 function tagPort(vm: Vm): number | undefined {

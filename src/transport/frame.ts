@@ -46,6 +46,7 @@ export function unframe(nonce: string): Unframed {
         return done();
       }
       begun = true;
+      noise = Buffer.concat([noise, held.subarray(0, at)]).subarray(-NOISE_KEPT);
       const rest = held.subarray(end + 1);
       held = Buffer.alloc(0);
       done(null, rest.length > 0 ? rest : undefined);

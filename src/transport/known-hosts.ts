@@ -1,111 +1,224 @@
-import { createHash } from 'node:crypto';
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { AppError, messageOf } from '../domain/errors.ts';
-import { shellWord } from '../domain/text.ts';
+import { changedKey, type HostOfKeys, type KnownKey, revokedKey, unknownKey, weakKey } from './host-keys.ts';
+import { describeLine, isAboutHost, isRevokedFor, knownIn, knownWithoutPort, pinnedIn } from './host-lines.ts';
+import {
+  addKnownHosts,
+  disableKnownHosts,
+  type KnownHost,
+  type NewHost,
+  readKnownHosts,
+  removeKnownHosts,
+} from './known-hosts-file.ts';
+import { fingerprint, rsaBits, typeOfKey } from './public-key.ts';
+import { isRevoked } from './revoked-keys.ts';
+import { describeEndpoint } from './ssh-errors.ts';
 
-/** `accept-new` keeps the key of a host that is met for the first time; `strict` refuses it. */
-export type HostKeyPolicy = 'accept-new' | 'strict';
-
-export interface HostKeyCheck {
-  readonly alias: string;
-  /** What messages call the host. */
-  readonly label: string;
-  /** The public key as the server sent it, in SSH wire format. */
-  readonly key: Buffer;
+export interface Forgotten {
+  readonly removed: readonly KnownKey[];
+  /** What could not be removed, and why. */
+  readonly kept: readonly { readonly key: KnownKey; readonly reason: string }[];
 }
 
 export interface KnownHosts {
-  /** Key types known for the alias, so that the server can be asked for one of them. */
-  knownTypes(alias: string): Promise<readonly string[]>;
-  /** Throws `host-key-changed` or `host-key-unknown`; otherwise the key is the host's own. */
-  check(check: HostKeyCheck): Promise<void>;
+  /** Key types known for the host, so that its server can be asked for one of them. */
+  typesOf(host: HostOfKeys): Promise<readonly string[]>;
+  /** Whether azlin itself has a key for it. */
+  isPinned(host: HostOfKeys): Promise<boolean>;
+  /** Throws `host-key-changed`, `host-key-unknown` or `host-key-revoked`; otherwise the key is the host's own, and is pinned. */
+  check(host: HostOfKeys, key: Buffer): Promise<void>;
+  /** Takes over the keys that a server has proven to hold, over a connection that was secured with `current`. */
+  update(host: HostOfKeys, current: Buffer, proven: readonly Buffer[]): Promise<void>;
+  /** Its keys in all files. */
+  show(host: HostOfKeys): Promise<readonly KnownKey[]>;
+  /** The names under which azlin keeps keys of what was called so when they were kept; the VM may be gone by now. */
+  aliasesOf(label: string): Promise<readonly string[]>;
+  /** Removes its keys from all files. Revoked ones stay revoked. */
+  forget(host: HostOfKeys): Promise<Forgotten>;
 }
 
-/** Host keys in OpenSSH's format, at `path`. */
-export function knownHosts(path: string, policy: HostKeyPolicy, trace: (line: string) => void): KnownHosts {
+export interface KnownHostsSettings {
+  /** azlin's own file, in OpenSSH's format. */
+  readonly path: string;
+  /** RSA keys with fewer bits are refused. */
+  readonly weakestRsa: number;
+  /** Asks whoever sits at the terminal; undefined where nobody does. */
+  readonly ask: ((question: string) => Promise<boolean>) | undefined;
+  readonly trace: (line: string) => void;
+}
+
+/** Host keys: azlin's own file, where they are pinned to the VM, and the files of ssh, where they are known by address. */
+export function knownHosts(settings: KnownHostsSettings): KnownHosts {
+  // One at a time: what one finds new, the next one knows, and nobody is asked twice.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work, work);
+    last = turn.catch(() => {});
+    return turn;
+  };
   return {
-    async knownTypes(alias) {
-      return (await readEntries(path)).filter((entry) => entry.alias === alias).map((entry) => typeOfKey(entry.key));
+    async typesOf(host) {
+      const pinned = pinnedIn(await ownHosts(settings), host);
+      const known = pinned.length > 0 ? pinned : knownIn(await usersHosts(settings, host), host);
+      return known.map(({ key }) => typeOfKey(key));
     },
-    async check({ alias, label, key }) {
-      const known = (await readEntries(path)).filter((entry) => entry.alias === alias);
-      if (known.some((entry) => entry.key.equals(key))) return;
-      if (known[0]) throw changedKey({ alias, label, key }, known[0], path);
-      if (policy === 'strict') throw unknownKey({ alias, label, key }, path);
-      await keep(path, `${alias} ${typeOfKey(key)} ${key.toString('base64')}\n`);
-      trace(`new host key of ${label}: ${fingerprint(key)}, kept in ${path}`);
+    isPinned: async (host) => pinnedIn(await ownHosts(settings), host).length > 0,
+    async check(host, key) {
+      if (await isTrusted(settings, host, key)) return;
+      await inTurn(async () => {
+        if (!(await isTrusted(settings, host, key))) await meet(settings, host, key);
+      });
     },
+    update: (host, current, proven) => inTurn(() => rotate(settings, host, { current, proven })),
+    show: async (host) => (await linesAbout(settings, host)).map(describeLine),
+    async aliasesOf(label) {
+      const lines = (await ownHosts(settings)).filter(({ comment }) => comment.toLowerCase() === label.toLowerCase());
+      return [...new Set(lines.map(({ hosts }) => hosts))];
+    },
+    forget: (host) => inTurn(() => forget(settings, host)),
   };
 }
 
-/** The SHA256 fingerprint as OpenSSH prints it, with the key type. */
-export function fingerprint(key: Buffer): string {
-  const digest = createHash('sha256').update(key).digest('base64').replace(/=+$/, '');
-  return `SHA256:${digest} (${typeOfKey(key).replace(/^ssh-|^ecdsa-sha2-/, '')})`;
+/** Whether the key is pinned. Throws for one that must not be accepted. */
+async function isTrusted(settings: KnownHostsSettings, host: HostOfKeys, key: Buffer): Promise<boolean> {
+  const own = await ownHosts(settings);
+  const theirs = await usersHosts(settings, host);
+  const revoked = [...own, ...theirs].find((line) => line.key.equals(key) && isRevokedFor(line, host));
+  if (revoked) throw revokedKey(host, key, `marked @revoked in ${revoked.path}:${revoked.line}`);
+  const { revokedHostKeys } = host.ssh;
+  if (revokedHostKeys && (await isRevoked(key, revokedHostKeys)))
+    throw revokedKey(host, key, `listed in ${revokedHostKeys}`);
+  const bits = rsaBits(key);
+  if (bits !== undefined && bits < settings.weakestRsa) throw weakKey(host, bits, settings.weakestRsa);
+  const pinned = pinnedIn(own, host);
+  if (pinned.some((line) => line.key.equals(key))) return true;
+  const [other] = pinned;
+  if (other) throw changedKey(host, describeLine(other), key);
+  return false;
 }
 
-async function keep(path: string, line: string): Promise<void> {
+/** A host without a pinned key: what the user's files say about its address counts, else the policy. */
+async function meet(settings: KnownHostsSettings, host: HostOfKeys, key: Buffer): Promise<void> {
+  const theirs = await usersHosts(settings, host);
+  for (const { path, line } of theirs.filter((one) => one.marker === 'other' && isAboutHost(one, host)))
+    settings.trace(`${path}:${line}: host certificates are not supported; this line has no effect`);
+  const known = knownIn(theirs, host);
+  const near = known.length > 0 ? known : knownWithoutPort(theirs, host);
+  const same = near.find((line) => line.key.equals(key));
+  const [other] = known;
+  if (!same && other) throw changedKey(host, describeLine(other), key);
+  const { hostKeys } = host.ssh;
+  const { ask, path, trace } = settings;
+  if (!same && hostKeys === 'strict') throw unknownKey(host, key, 'strict');
+  if (host.firstSight === 'look') {
+    // Whoever has its address by now must not become the VM.
+    if (!same && hostKeys === 'ask') throw unknownKey(host, key, 'ask');
+    return trace(`${host.label} is met for the first time, by what may be old data: its key is not kept`);
+  }
+  if (!same && hostKeys === 'ask') {
+    if (!ask) throw unknownKey(host, key, 'ask');
+    const question = `The host key of ${describeEndpoint(host)} is not known: ${fingerprint(key)}. Trust it?`;
+    if (!(await ask(question))) throw unknownKey(host, key, 'refused');
+  }
+  await keep(path, [{ host: host.hostKeyAlias, key, comment: host.label }]);
+  // What is not found again would be believed again, whatever key it has by then.
+  if (!(await isTrusted(settings, host, key)))
+    throw new AppError('bug', `The host key of "${host.label}" was kept in ${path} and is not found there`);
+  trace(
+    same
+      ? `the host key of ${host.label}, ${fingerprint(key)}, is known from ${same.path}:${same.line}; pinned in ${path}`
+      : `new host key of ${host.label}: ${fingerprint(key)}, kept in ${path}`,
+  );
+}
+
+interface Rotation {
+  readonly current: Buffer;
+  readonly proven: readonly Buffer[];
+}
+
+async function rotate(settings: KnownHostsSettings, host: HostOfKeys, { current, proven }: Rotation): Promise<void> {
+  const { path, trace, weakestRsa } = settings;
+  const pinned = pinnedIn(await ownHosts(settings), host);
+  const has = (keys: readonly Buffer[], key: Buffer) => keys.some((one) => one.equals(key));
+  const pinnedKeys = pinned.map(({ key }) => key);
+  // A server that does not offer the key it has just used is not to be believed.
+  if (!has(proven, current) || !has(pinnedKeys, current)) return;
+  const all = [...(await ownHosts(settings)), ...(await usersHosts(settings, host))];
+  const isGood = (key: Buffer) =>
+    (rsaBits(key) ?? weakestRsa) >= weakestRsa && !all.some((line) => line.key.equals(key) && isRevokedFor(line, host));
+  const strong = proven.filter(isGood);
+  const added = strong.filter((key) => !has(pinnedKeys, key));
+  const { hostKeyAlias, knownAs, label } = host;
+  // Behind an address there may be several machines, each with keys of its own; behind a VM's id there is one.
+  const gone = pinned.filter(
+    ({ key, hosts }) => hostKeyAlias !== knownAs && hosts === hostKeyAlias && !has(proven, key),
+  );
+  if (added.length > 0)
+    await keep(
+      path,
+      added.map((key) => ({ host: hostKeyAlias, key, comment: label })),
+    );
+  if (gone.length > 0) await disableKnownHosts(path, gone, [hostKeyAlias]);
+  for (const key of added) trace(`${label} has proven another host key: ${fingerprint(key)}, kept in ${path}`);
+  for (const { key } of gone) trace(`${label} no longer has the host key ${fingerprint(key)}; removed from ${path}`);
+}
+
+async function forget(settings: KnownHostsSettings, host: HostOfKeys): Promise<Forgotten> {
+  const lines = (await linesAbout(settings, host)).filter(({ marker }) => marker === 'none');
+  const removed: KnownKey[] = [];
+  const kept: { key: KnownKey; reason: string }[] = [];
+  for (const path of new Set(lines.map((line) => line.path))) {
+    const here = lines.filter((line) => line.path === path);
+    const isPattern = ({ hosts }: KnownHost) => /[*?!]/.test(hosts);
+    for (const line of here.filter(isPattern))
+      kept.push({ key: describeLine(line), reason: `it holds for every host that fits ${line.hosts}` });
+    const exact = here.filter((line) => !isPattern(line));
+    try {
+      if (path === settings.path) await disableKnownHosts(path, exact, [host.hostKeyAlias, host.knownAs]);
+      else if (exact.length > 0) await removeKnownHosts(path, exact);
+      removed.push(...exact.map(describeLine));
+    } catch (error) {
+      kept.push(...exact.map((line) => ({ key: describeLine(line), reason: messageOf(error) })));
+    }
+  }
+  return { removed, kept };
+}
+
+async function linesAbout(settings: KnownHostsSettings, host: HostOfKeys): Promise<readonly KnownHost[]> {
+  const all = [...(await ownHosts(settings)), ...(await usersHosts(settings, host))];
+  return all.filter((line) => line.marker !== 'other' && isAboutHost(line, host));
+}
+
+async function ownHosts({ path }: KnownHostsSettings): Promise<readonly KnownHost[]> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // A file edited by hand may lack its last line break.
-    const before = await readFile(path, 'utf8').catch(() => '');
-    const start = before === '' || before.endsWith('\n') ? '' : '\n';
-    // One short append is atomic: runs at the same time lose no entry.
-    await appendFile(path, `${start}${line}`, { mode: 0o600 });
+    return await readKnownHosts(path);
+  } catch (error) {
+    // Going on without the file would accept any key.
+    throw new AppError('host-key-unknown', `Cannot read the known host keys in ${path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** As with ssh, a file that cannot be read says nothing. */
+async function usersHosts({ trace }: KnownHostsSettings, { ssh }: HostOfKeys): Promise<readonly KnownHost[]> {
+  const files = ssh.knownHostsFiles.map(async (path) => {
+    try {
+      return await readKnownHosts(path);
+    } catch (error) {
+      trace(`the host keys in ${path} cannot be read: ${messageOf(error)}`);
+      return [];
+    }
+  });
+  return (await Promise.all(files)).flat();
+}
+
+async function keep(path: string, added: readonly NewHost[]): Promise<void> {
+  try {
+    await addKnownHosts(path, added);
   } catch (error) {
     throw new AppError('config', `Cannot keep the host key in ${path}: ${messageOf(error)}`, {
       cause: error,
       hint: 'AZLIN_HOME must be a folder that you can write to',
     });
   }
-}
-
-interface Entry {
-  readonly alias: string;
-  readonly key: Buffer;
-  /** Line number in the file, from 1. */
-  readonly line: number;
-}
-
-async function readEntries(path: string): Promise<readonly Entry[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    // Going on without the file would accept any key.
-    throw new AppError('host-key-unknown', `Cannot read the known host keys in ${path}`, { cause: error });
-  }
-  return text.split('\n').flatMap((row, index) => {
-    const [aliases = '', , encoded] = row.trim().split(/\s+/);
-    if (aliases.startsWith('#') || encoded === undefined) return [];
-    const key = Buffer.from(encoded, 'base64');
-    return key.length < 4 ? [] : aliases.split(',').map((alias) => ({ alias, key, line: index + 1 }));
-  });
-}
-
-function typeOfKey(key: Buffer): string {
-  const length = key.length >= 4 ? key.readUInt32BE(0) : 0;
-  return key.subarray(4, 4 + length).toString('latin1');
-}
-
-function changedKey(offered: HostKeyCheck, known: Entry, path: string): AppError {
-  return new AppError(
-    'host-key-changed',
-    `The host key of "${offered.label}" has changed: it may be another machine
-  known:   ${fingerprint(known.key)}, ${path}:${known.line}
-  offered: ${fingerprint(offered.key)}`,
-    { hint: `if the VM was rebuilt on purpose: ssh-keygen -f ${shellWord(path)} -R ${shellWord(offered.alias)}` },
-  );
-}
-
-function unknownKey(offered: HostKeyCheck, path: string): AppError {
-  return new AppError(
-    'host-key-unknown',
-    `The host key of "${offered.label}" is not known: ${fingerprint(offered.key)}`,
-    {
-      hint: `compare it with the VM's own, then connect once with ssh.host_keys = "accept-new"; keys are kept in ${path}`,
-    },
-  );
 }

@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts';
-import type { Endpoint } from './endpoint.ts';
+import { type Endpoint, endpointKey } from './endpoint.ts';
 import { describeEndpoint } from './ssh-errors.ts';
-import type { Connection, Dial, Link, RemoteProcess, SpawnOptions, Transport } from './transport.ts';
+import type { Connection, Dial, Dialer, Link, RemoteProcess, SpawnOptions, Transport } from './transport.ts';
 
 /**
  * A default sshd allows 10 channels a connection. Staying below leaves room, and a server that allows fewer says so
@@ -19,11 +19,13 @@ interface Slot {
 }
 
 /** One connection an endpoint, opened when first used, shared by everything in this run. */
-export function sharedTransport(dial: Dial): Transport {
+export function sharedTransport({ dial, identitiesFor, close }: Dialer): Transport {
   const connections = new Map<string, Shared>();
   return {
+    dial,
+    identitiesFor,
     async connect(endpoint, signal) {
-      const key = `${endpoint.user}@${endpoint.address}:${endpoint.port} ${endpoint.hostKeyAlias}`;
+      const key = endpointKey(endpoint);
       const shared = connections.get(key) ?? sharedConnection(endpoint, dial);
       connections.set(key, shared);
       await shared.ready(signal);
@@ -32,6 +34,7 @@ export function sharedTransport(dial: Dial): Transport {
     close() {
       for (const shared of connections.values()) shared.close();
       connections.clear();
+      close();
     },
   };
 }

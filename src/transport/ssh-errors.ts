@@ -1,12 +1,18 @@
-import { AppError, messageOf } from '../domain/errors.ts';
-import { printable, shorten } from '../domain/text.ts';
+import { AppError, type ErrorCode, messageOf } from '../domain/errors.ts';
+import type { Weakest } from '../domain/ssh-algorithms.ts';
+import { count, printable, shorten } from '../domain/text.ts';
+import { disagreement } from './algorithms.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { ServerHello } from './server-hello.ts';
+import type { HostAndPort } from './transport.ts';
 
-/** How far a connection attempt has come. */
-export type Stage = 'connect' | 'handshake' | 'authenticate';
+/** How far a connection attempt has come: the address, the first word of the server, the encryption, the key of the user. */
+export type Stage = 'connect' | 'hello' | 'key-exchange' | 'authenticate';
+
+type Place = Pick<Endpoint, 'label' | 'user' | 'address' | 'port'>;
 
 /** `"myvm" (azureuser@20.1.2.3)`, with the port where it is not 22. */
-export function describeEndpoint({ label, user, address, port }: Endpoint): string {
+export function describeEndpoint({ label, user, address, port }: Place): string {
   const at = `${user}@${address}${port === 22 ? '' : ` port ${port}`}`;
   return label === address ? `"${at}"` : `"${label}" (${at})`;
 }
@@ -23,51 +29,141 @@ const SOCKET_ERRORS: Readonly<Record<string, string>> = {
 
 const REACH_HINT = 'check that the VM runs, that sshd listens there and that the network lets you through';
 
-/** What went wrong while connecting, in the user's words. */
-export function connectError(endpoint: Endpoint, stage: Stage, error: unknown): AppError {
-  const code = (error as { code?: string }).code ?? '';
-  const reason = SOCKET_ERRORS[code] ?? messageOf(error);
-  if (stage === 'connect')
-    return new AppError('unreachable', `Cannot connect to ${describeEndpoint(endpoint)}: ${reason}`, {
-      cause: error,
-      hint: REACH_HINT,
-    });
-  if (/no matching/i.test(reason))
-    return new AppError('unreachable', `Cannot agree on encryption with ${describeEndpoint(endpoint)}: ${reason}`, {
-      cause: error,
-      hint: "azlin uses modern algorithms only; update the VM's SSH server",
-    });
-  return new AppError(
-    'unreachable',
-    `Connected to ${describeEndpoint(endpoint)}, but its SSH server hung up: ${reason}`,
-    { cause: error, hint: 'the server may be overloaded or starting; try again' },
-  );
+/** The reason in the user's words. */
+export function reasonOf(error: unknown): string {
+  return SOCKET_ERRORS[(error as { code?: string }).code ?? ''] ?? messageOf(error);
 }
 
-/** The deadline passed at `stage`. */
+/** The address cannot be reached. */
+export function cannotConnect(endpoint: Endpoint, error: unknown): AppError {
+  return new AppError('unreachable', `Cannot connect to ${describeEndpoint(endpoint)}: ${reasonOf(error)}`, {
+    cause: error,
+    hint: REACH_HINT,
+  });
+}
+
+/** What a jump host may do to a connection; anything else about it is that it does not lead there. */
+const AS_THE_HOP: readonly ErrorCode[] = [
+  'ssh-denied',
+  'host-key-changed',
+  'host-key-unknown',
+  'host-key-revoked',
+  'timed-out',
+];
+
+/** The jump host before it fails, or cannot reach it. */
+export function cannotJump(endpoint: Endpoint, hop: string, error: unknown): AppError {
+  const { code, hint } = error instanceof AppError ? error : { code: 'unreachable' as const, hint: JUMP_HINT };
+  const message = `Cannot connect to ${describeEndpoint(endpoint)} through "${hop}": ${messageOf(error)}`;
+  return new AppError(AS_THE_HOP.includes(code) ? code : 'unreachable', message, { cause: error, hint });
+}
+
+const JUMP_HINT = "check that it may forward (AllowTcpForwarding), and that it can reach the VM's address and port";
+
+/** The connection ended, or what came over it makes no sense, at `stage`. */
+export function hungUp(endpoint: Endpoint, stage: Stage, { hello, error }: Ending): AppError {
+  const { heard, greeting, version } = hello;
+  const said = shorten(printable(greeting.trim().replace(/\s+/g, ' ')), 200);
+  const isOther = heard && version === undefined && said !== '' && !SHEDDING.test(said);
+  const reason = said !== '' && version === undefined ? `"${said}"` : reasonOf(error);
+  const what: Record<Exclude<Stage, 'connect'>, string> = {
+    hello: isOther ? 'what answers there is no SSH server' : 'its SSH server hung up',
+    'key-exchange': 'its SSH server hung up while encryption was agreed on',
+    authenticate: 'its SSH server hung up while signing in',
+  };
+  const message = `Connected to ${describeEndpoint(endpoint)}, but ${what[stage === 'connect' ? 'hello' : stage]}: ${reason}`;
+  return new AppError('unreachable', message, {
+    cause: error,
+    hint: isOther ? 'check the port' : 'the server may be overloaded or starting; try again',
+  });
+}
+
+/** What OpenSSH says to those whom it turns away for now. */
+const SHEDDING = /MaxStartups|Not allowed at this time/i;
+
+/** Whether a server that has hung up may let one in a moment later: it has said so, or nothing. */
+export function mayShed({ heard, greeting, version }: ServerHello): boolean {
+  return version === undefined && (!heard || SHEDDING.test(greeting));
+}
+
+export interface Ending {
+  readonly hello: ServerHello;
+  readonly error: unknown;
+}
+
+/** The two have no algorithm in common. */
+export function noAgreement(endpoint: Endpoint, { hello, error }: Ending, weakest: Weakest): AppError {
+  const odd = hello.offers && disagreement(weakest, hello.offers);
+  const only = odd
+    ? `for ${odd.what} it offers only ${shorten(printable(odd.offered.join(', ')), 200)}`
+    : messageOf(error);
+  return new AppError('unreachable', `Cannot agree on encryption with ${describeEndpoint(endpoint)}: ${only}`, {
+    cause: error,
+    hint: odd?.setting
+      ? `azlin uses modern algorithms only; update the VM's SSH server, or allow this one: ${odd.setting}`
+      : `azlin has none of these; let the VM's SSH server offer one of ${odd?.accepted.slice(0, 3).join(', ') ?? 'its usual ones'}`,
+  });
+}
+
+/** The deadline of `stage` passed. */
 export function connectTimeout(endpoint: Endpoint, stage: Stage, limit: string): AppError {
   const who = describeEndpoint(endpoint);
   const message: Record<Stage, string> = {
     connect: `Cannot connect to ${who}: no answer in ${limit}`,
-    handshake: `Connected to ${who}, but its SSH server did not answer in ${limit}`,
+    hello: `Connected to ${who}, but its SSH server did not answer in ${limit}`,
+    'key-exchange': `Connected to ${who}, but agreeing on encryption took longer than ${limit}`,
     authenticate: `Connected to ${who}, but signing in took longer than ${limit}`,
   };
-  return new AppError('timed-out', message[stage], { hint: REACH_HINT });
+  const hint =
+    stage === 'connect' ? REACH_HINT : 'the VM may be overloaded; ssh.connect_timeout gives each step more time';
+  return new AppError('timed-out', message[stage], { hint });
+}
+
+/** A channel was asked for, and nothing came. */
+export function channelTimeout(endpoint: Endpoint, limit: string): AppError {
+  const message = `Signed in to ${describeEndpoint(endpoint)}, but its SSH server opened no channel in ${limit}`;
+  return new AppError('timed-out', message, { hint: 'the VM may be overloaded; try again' });
+}
+
+/** How signing in was tried. */
+export interface Tried {
+  /** What was offered and refused. */
+  readonly refused: readonly string[];
+  /** What the server wanted a signature of; it did not let us in all the same. */
+  readonly signed: readonly string[];
+  /** What could not be tried, and why. */
+  readonly notes: readonly string[];
+  /** The ways in which the server lets people in; undefined when it did not say. */
+  readonly methods: readonly string[] | undefined;
+  /** How many keys were not offered, because the server hangs up after a few. */
+  readonly left: number;
+}
+
+/** The first of them; an agent may hold dozens. */
+function few(names: readonly string[]): string {
+  const shown = names.slice(0, 4);
+  return names.length > shown.length + 1
+    ? `${shown.join(', ')} and ${names.length - shown.length} more`
+    : names.join(', ');
 }
 
 /** No identity was accepted. */
-export function denied(endpoint: Endpoint, tried: readonly string[], skipped: readonly string[]): AppError {
-  const offered = tried.length === 0 ? 'there was no key to offer' : `it refused ${tried.join(', ')}`;
-  const notes = skipped.map((line) => `\n  not tried: ${line}`).join('');
-  return new AppError('ssh-denied', `Cannot sign in to ${describeEndpoint(endpoint)}: ${offered}${notes}`, {
-    hint: 'name the private key with --identity and the user with --user, or load the key with ssh-add',
+export function denied(endpoint: Endpoint, { refused, signed, notes, methods, left }: Tried): AppError {
+  const all = [...refused, ...signed];
+  const offered = all.length === 0 ? 'there was no key to offer' : `it refused ${few(all)}`;
+  const isMore = methods && !methods.includes('publickey');
+  const others = methods?.map((method) => (method === 'publickey' ? 'another key' : method)) ?? ['another key'];
+  const wants = `${others.join(' or ')}; azlin signs in with keys only`;
+  const said = signed.length > 0 ? `it took ${few(signed)} and wants more: ${wants}` : offered;
+  const lines = notes.map((line) => `\n  not tried: ${line}`).join('');
+  const other = isMore && signed.length === 0 ? `\n  it wants ${wants}` : '';
+  const rest = left === 0 ? '' : `\n  not tried: ${count(left, 'more key')}; the server hangs up after a few`;
+  return new AppError('ssh-denied', `Cannot sign in to ${describeEndpoint(endpoint)}: ${said}${lines}${rest}${other}`, {
+    hint:
+      left === 0
+        ? 'name the private key with --identity and the user with --user, or load the key with ssh-add'
+        : 'name the private key with --identity, and see that the agent holds fewer, or set IdentitiesOnly yes',
   });
-}
-
-/** The server counted more refused keys than it allows; an agent that holds many does that. */
-export function tooManyKeys(endpoint: Endpoint, tried: readonly string[], cause: unknown): AppError {
-  const message = `Cannot sign in to ${describeEndpoint(endpoint)}: too many keys were offered (${tried.join(', ')})`;
-  return new AppError('ssh-denied', message, { cause, hint: 'name the right private key with --identity' });
 }
 
 /** The link broke before the command was heard of. */
@@ -75,6 +171,12 @@ export function lostEarly(endpoint: Endpoint, cause: unknown): AppError {
   const reason = cause === undefined ? '' : `: ${messageOf(cause)}`;
   const message = `The connection to ${describeEndpoint(endpoint)} was lost before anything was started${reason}`;
   return new AppError('connection-lost', message, { cause, hint: 'try again; the log of sshd on the VM may tell why' });
+}
+
+/** The server does not connect to where it was asked to. */
+export function refusedForward({ host, port }: HostAndPort, error: unknown): Error {
+  const why = messageOf(error).replace(/^\(SSH\) Channel open failure: /, '');
+  return new Error(`it does not reach ${host} port ${port}: ${printable(why)}`, { cause: error });
 }
 
 /** The server is there but does not do what was asked. */

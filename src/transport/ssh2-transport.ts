@@ -1,169 +1,125 @@
-import { connect as connectSocket, type Socket } from 'node:net';
-import ssh2, { type Algorithms, type AnyAuthMethod, type ParsedKey } from 'ssh2';
 import { type Clock, pause } from '../domain/clock.ts';
-import { formatDuration } from '../domain/duration.ts';
-import type { AppError } from '../domain/errors.ts';
-import { ALGORITHMS, hostKeyOrder } from './algorithms.ts';
-import type { Endpoint } from './endpoint.ts';
-import { type Identities, identities } from './identities.ts';
+import { orAborted } from '../domain/deadline.ts';
+import type { Weakest } from '../domain/ssh-algorithms.ts';
+import { sshAgent } from './agent.ts';
+import { describePlace, type Endpoint } from './endpoint.ts';
+import { type Identities, identities, type Offers } from './identities.ts';
 import type { KnownHosts } from './known-hosts.ts';
-import { connectError, connectTimeout, denied, type Stage, tooManyKeys } from './ssh-errors.ts';
-import { linkOf } from './ssh2-link.ts';
-import type { Dial, Link } from './transport.ts';
+import { type StreamSettings, streams } from './open-stream.ts';
+import { fingerprint } from './public-key.ts';
+import { denied } from './ssh-errors.ts';
+import type { SignIn, SignInSettings } from './ssh2-auth.ts';
+import type { Dial, Dialer, Link, Step } from './transport.ts';
 
-export interface Ssh2Settings {
-  readonly clock: Clock;
+export interface Ssh2Settings extends StreamSettings {
+  /** One that goes on while `clock` stands still. */
+  readonly wallClock: Clock;
   readonly knownHosts: KnownHosts;
-  readonly identityFiles: readonly string[];
-  readonly agentSocket: string | undefined;
-  readonly home: string;
   readonly askPassphrase: ((question: string) => Promise<string>) | undefined;
-  /** Milliseconds for everything from the first packet to the accepted key. */
-  readonly connectTimeout: number;
-  /** Milliseconds between keepalives; three unanswered ones are a lost link. */
-  readonly keepalive: number;
+  readonly weakest: Weakest;
   readonly trace: (line: string) => void;
 }
 
-const SHED_RETRIES = 8;
-
-/** The server hung up before it said hello: it sheds load (MaxStartups), and asking again is safe. */
-interface Shed {
-  readonly shed: AppError;
-}
+/** Milliseconds after which somebody who waits is told for whom. */
+const PATIENCE = 2_000;
+/** Connections to one server for one sign-in: each gets a few keys further. More, and servers that punish refusals shut everybody out. */
+const CONNECTIONS = 6;
 
 /** Opens SSH connections with ssh2. A server that sheds load is asked again, with jitter, until the deadline. */
-export function ssh2Dial(settings: Ssh2Settings): Dial {
-  const keys = identities<ParsedKey>({
-    files: settings.identityFiles,
-    agentSocket: settings.agentSocket,
-    home: settings.home,
-    parse: parseKey,
-    askPassphrase: settings.askPassphrase,
-  });
-  return async (endpoint, signal) => {
-    const until = settings.clock.now() + settings.connectTimeout;
-    const known = await settings.knownHosts.knownTypes(endpoint.hostKeyAlias);
-    const algorithms = { ...ALGORITHMS, serverHostKey: hostKeyOrder(known) };
-    for (let attempt = 1; ; attempt++) {
-      const link = await dialOnce({ endpoint, settings, keys, signal, until, algorithms });
-      if (!('shed' in link)) return link;
-      const wait = 50 + Math.random() * 100 * 2 ** Math.min(attempt, 4);
-      if (attempt > SHED_RETRIES || settings.clock.now() + wait > until) throw link.shed;
-      settings.trace(`${endpoint.label}: the SSH server hung up before it said hello, trying again`);
-      await pause(settings.clock, wait, signal);
-    }
+export function ssh2Dialer(settings: Ssh2Settings): Dialer {
+  const { wallClock: clock, askPassphrase, warn } = settings;
+  const keys = identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }), askPassphrase, warn });
+  const dial: Dial = (endpoint, signal, onStep = () => {}) =>
+    dialOne({ settings, keys, ways, endpoint, onStep }, signal);
+  const ways = streams(settings, dial);
+  return {
+    dial,
+    close: ways.close,
+    async identitiesFor({ ssh }) {
+      const offers = await keys.offersFor(ssh);
+      return { names: offers.identities.map(({ name }) => name), notes: offers.notes };
+    },
   };
 }
 
-function parseKey(data: Buffer, passphrase?: string): ParsedKey | 'encrypted' | Error {
-  const parsed = ssh2.utils.parseKey(data, passphrase);
-  // A list is what a public key file or a bundle gives; its first entry is the key.
-  const key = Array.isArray(parsed) ? (parsed as ParsedKey[])[0] : parsed;
-  if (key === undefined) return new Error('it holds no key');
-  if (key instanceof Error) return passphrase === undefined && /encrypted/i.test(key.message) ? 'encrypted' : key;
-  return key.isPrivateKey() ? key : new Error('it is a public key; name the private one');
-}
-
-interface Attempt {
-  readonly endpoint: Endpoint;
+interface Dialling {
   readonly settings: Ssh2Settings;
-  readonly keys: Identities<ParsedKey>;
-  readonly signal: AbortSignal;
-  /** By the clock, when to give up. */
-  readonly until: number;
-  readonly algorithms: Algorithms;
+  readonly keys: Identities;
+  readonly ways: ReturnType<typeof streams>;
+  readonly endpoint: Endpoint;
+  readonly onStep: (step: Step) => void;
 }
 
-function dialOnce(attempt: Attempt): Promise<Link | Shed> {
-  const { endpoint, settings, keys, signal } = attempt;
-  const client = new ssh2.Client();
-  const tried: string[] = [];
-  const skipped: string[] = [];
-  let stage: Stage = 'connect';
-  return new Promise<Link | Shed>((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const finish = (settle: () => void) => {
-      cancelTimer();
-      signal.removeEventListener('abort', onAbort);
-      client.off('close', onClose);
-      settle();
-    };
-    const fail = (error: unknown) => {
-      finish(() => reject(error));
-      client.destroy();
-    };
-    const onAbort = () => fail(signal.reason);
-    const cancelTimer = settings.clock.schedule(Math.max(0, attempt.until - settings.clock.now()), () =>
-      fail(connectTimeout(endpoint, stage, formatDuration(settings.connectTimeout))),
-    );
-    const onError = (error: Error & { level?: string }) => {
-      // An agent that fails is skipped by ssh2; the next identity follows.
-      if (error.level === 'agent') return void skipped.push(`${tried.pop() ?? 'the SSH agent'}: ${error.message}`);
-      if (error.level === 'client-authentication')
-        return fail(denied(endpoint, tried, [...skipped, ...keys.skipped()]));
-      if (/too many authentication failures/i.test(error.message)) return fail(tooManyKeys(endpoint, tried, error));
-      const translated = connectError(endpoint, stage, error);
-      const hungUp = error.level === 'client-socket' || /before handshake/.test(error.message);
-      if (stage !== 'handshake' || !hungUp) return fail(translated);
-      finish(() => resolve({ shed: translated }));
-      client.destroy();
-    };
-    const onClose = () => onError(new Error('Connection lost before handshake'));
-    signal.addEventListener('abort', onAbort, { once: true });
-    client.on('error', onError);
-    client.on('close', onClose);
-    client.on('handshake', () => {
-      stage = 'authenticate';
-    });
-    client.on('ready', () => {
-      settings.trace(`${endpoint.label}: signed in to ${endpoint.address} as ${endpoint.user} with ${tried.at(-1)}`);
-      client.off('error', onError);
-      finish(() => resolve(linkOf(client, endpoint)));
-    });
-    const socket = connectSocket({ host: endpoint.address, port: endpoint.port, noDelay: true });
-    socket.once('connect', () => {
-      stage = 'handshake';
-    });
-    startHandshake({ ...attempt, client, socket, tried, fail });
-  });
-}
-
-interface Handshake extends Attempt {
-  readonly client: ssh2.Client;
-  readonly socket: Socket;
-  /** Filled with the names of the identities as they are offered. */
-  readonly tried: string[];
-  readonly fail: (error: unknown) => void;
-}
-
-function startHandshake({ endpoint, settings, keys, algorithms, client, socket, tried, fail }: Handshake): void {
-  const offers = keys.offer();
-  const nextMethod = async (): Promise<AnyAuthMethod | false> => {
-    const { value: identity } = await offers.next();
-    if (!identity) return false;
-    tried.push(identity.name);
-    if (identity.kind === 'agent') return { type: 'agent', username: endpoint.user, agent: identity.socket };
-    return { type: 'publickey', username: endpoint.user, key: identity.key };
+async function dialOne({ settings, keys, ways, endpoint, onStep }: Dialling, signal: AbortSignal): Promise<Link> {
+  const { clock, trace, knownHosts } = settings;
+  const { label, ssh } = endpoint;
+  for (const note of endpoint.notes) trace(note);
+  const offers = await orAborted(keys.offersFor(ssh), signal);
+  const until = clock.now() + ssh.connectTimeout;
+  const step = (one: Step) => {
+    trace(`${label}: ${describeStep(one)}`);
+    onStep(one);
   };
-  client.connect({
-    sock: socket,
-    username: endpoint.user,
-    algorithms,
-    readyTimeout: 0,
-    keepaliveInterval: settings.keepalive,
-    keepaliveCountMax: 3,
-    hostVerifier: (key: Buffer, verify: (valid: boolean) => void) => {
-      const { hostKeyAlias: alias, label } = endpoint;
-      settings.knownHosts
-        .check({ alias, label, key })
-        .then(() => verify(true))
-        .catch(fail);
+  let signing: SignIn | undefined;
+  for (let shed = 0, connections = 1; ; ) {
+    const knownTypes = await knownHosts.typesOf(endpoint);
+    const opening = ways.open(endpoint, signal);
+    // ssh2 takes its time to load: the server can say hello meanwhile.
+    const [stream, adapter] = await Promise.all([opening, adapterLoaded()]);
+    // A command has reached nothing before something comes of it.
+    if (endpoint.route.kind !== 'command') step({ kind: 'reached', detail: describePlace(endpoint) });
+    signing ??= adapter.signIn(signInSettings(settings, endpoint, offers));
+    const request = { ...settings, endpoint, stream, signIn: signing, knownTypes, onStep: step };
+    const result = await adapter.attempt(request, signal);
+    if (!('because' in result)) return result;
+    if (result.because === 'keys') {
+      if (++connections > CONNECTIONS) throw denied(endpoint, signing.tried());
+      trace(`${label}: the server hung up while signing in; going on over another connection`);
+      await orAborted(signing.pending(), signal);
+      continue;
+    }
+    if (result.because === 'answered') {
+      if (++connections > CONNECTIONS) throw result.error;
+      trace(`${label}: the server did not wait for the answer about its host key; connecting again`);
+      continue;
+    }
+    const wait = 50 + Math.random() * 100 * 2 ** Math.min(++shed, 4);
+    if (clock.now() + wait > until) throw result.error;
+    trace(`${label}: the SSH server hung up before it said hello, trying again`);
+    await pause(clock, wait, signal);
+  }
+}
+
+const adapterLoaded = () => import('./ssh2-adapter.ts');
+
+/** Loaded when a private key is first needed in full: most are only looked at. */
+async function loadParse() {
+  return (await adapterLoaded()).parsePrivateKey;
+}
+
+function signInSettings({ wallClock, warn, trace }: Ssh2Settings, { label }: Endpoint, offers: Offers): SignInSettings {
+  return {
+    offers,
+    onOffer: (name, key) => trace(`${label}: offering ${name}, ${fingerprint(key)}`),
+    async whileSigning(name, work) {
+      const cancel = wallClock.schedule(PATIENCE, () =>
+        warn(`waiting for ${name} to sign: the agent may be asking you`),
+      );
+      try {
+        return await work();
+      } finally {
+        cancel();
+      }
     },
-    authHandler: (_left, _partial, next) => {
-      nextMethod()
-        .then((method) => next(method as AnyAuthMethod))
-        .catch(fail);
-    },
-  });
+  };
+}
+
+function describeStep({ kind, detail }: Step): string {
+  const words: Record<Step['kind'], string> = {
+    reached: 'connected to',
+    answered: 'its server is',
+    verified: 'its host key is',
+    'signed-in': 'signed in with',
+  };
+  return `${words[kind]} ${detail}`;
 }

@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { AppError } from '../domain/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -11,6 +11,8 @@ export interface Terminal {
 export interface SpawnOptions {
   /** Ask for a pseudo-terminal of this kind and size; stderr then comes on stdout. */
   readonly terminal?: Terminal | undefined;
+  /** It is the user's own: where the SSH agent is to be forwarded, this command gets it. */
+  readonly isUsers?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -27,6 +29,8 @@ export interface RemoteProcess {
   readonly stderr: Readable;
   /** Never rejects. Settles when the process has ended and all its output has arrived. */
   readonly exit: Promise<ExitStatus>;
+  /** What the login shell printed before the command started. */
+  noise(): string;
   resize(columns: number, rows: number): void;
   /** Ends the channel without waiting for the process, which may go on. */
   close(): void;
@@ -40,6 +44,10 @@ export interface Connection {
 export interface Transport {
   /** A connection to the endpoint, shared within this run. Rejects with an AppError. */
   connect(endpoint: Endpoint, signal: AbortSignal): Promise<Connection>;
+  /** A connection of one's own, which the caller closes. Rejects with an AppError. */
+  readonly dial: Dial;
+  /** What would be offered to the endpoint's server, in order. Rejects with an AppError. */
+  identitiesFor(endpoint: Endpoint): Promise<IdentityList>;
   close(): void;
 }
 
@@ -48,8 +56,35 @@ export interface Link {
   readonly alive: boolean;
   /** `'no-channel'`: the server refuses another channel on this connection. */
   spawn(argv: readonly string[], options: SpawnOptions): Promise<RemoteProcess | 'no-channel'>;
+  /** A stream to an address that the server reaches. Rejects with an Error that says why it does not. */
+  forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
   close(): void;
 }
 
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How far dialling has come; `detail` is for people. */
+export interface Step {
+  readonly kind: 'reached' | 'answered' | 'verified' | 'signed-in';
+  readonly detail: string;
+}
+
 /** Opens one SSH connection: authenticated, host key checked. Rejects with an AppError. */
-export type Dial = (endpoint: Endpoint, signal: AbortSignal) => Promise<Link>;
+export type Dial = (endpoint: Endpoint, signal: AbortSignal, onStep?: (step: Step) => void) => Promise<Link>;
+
+/** Names of identities, and why others cannot be tried. */
+export interface IdentityList {
+  readonly names: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** What an adapter does. */
+export interface Dialer {
+  readonly dial: Dial;
+  identitiesFor(endpoint: Endpoint): Promise<IdentityList>;
+  /** Ends what links run over: connections to jump hosts, local commands. */
+  close(): void;
+}

@@ -5,9 +5,9 @@ import { listSessions } from '../../operations/list.ts';
 import { bridge } from '../bridge.ts';
 import { type Call, defineCommand } from '../command.ts';
 import { runExec } from '../exec-streams.ts';
-import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
+import { CREATE_OPTION, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
 
-const OPTIONS = { ...CREATE_OPTION, ...START_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS };
+const OPTIONS = { ...CREATE_OPTION, ...START_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS, ...FORWARD_OPTION };
 
 export const connect = defineCommand({
   name: 'connect',

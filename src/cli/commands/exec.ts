@@ -2,7 +2,7 @@ import { parseDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Call, defineCommand } from '../command.ts';
 import { prepareResult, readScript, runExec } from '../exec-streams.ts';
-import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
+import { CREATE_OPTION, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
 
 export const exec = defineCommand({
   name: 'exec',
@@ -27,6 +27,7 @@ export const exec = defineCommand({
     result: { kind: 'text', describe: 'Write the outcome to this file as JSON' },
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
+    ...FORWARD_OPTION,
   },
   remote: 'after-identifier',
   failsWith255: true,

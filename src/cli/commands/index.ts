@@ -4,7 +4,9 @@ import { complete } from './complete.ts';
 import { connect } from './connect.ts';
 import { demo } from './demo.ts';
 import { disconnect } from './disconnect.ts';
+import { doctor } from './doctor.ts';
 import { exec } from './exec.ts';
+import { hostKey } from './host-key.ts';
 import { list } from './list.ts';
 import { session } from './session.ts';
 import { ssh } from './ssh.ts';
@@ -23,6 +25,8 @@ export const COMMANDS: readonly Command[] = [
   status,
   start,
   stop,
+  hostKey,
+  doctor,
   demo,
   complete,
 ];

@@ -3,7 +3,7 @@ import { connectSession } from '../../operations/connect.ts';
 import { type EnsuredSession, ensureSession } from '../../operations/ssh.ts';
 import { bridge } from '../bridge.ts';
 import { defineCommand, type View } from '../command.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
+import { FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
 
 const ensuredView: View<EnsuredSession> = {
   text: ({ hostname, session, created }) =>
@@ -29,6 +29,7 @@ export const ssh = defineCommand({
     ...START_OPTION,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
+    ...FORWARD_OPTION,
   },
   offersStart: true,
   async run({ args, positionals, access, app, config, interrupts }) {

@@ -1,4 +1,5 @@
 import type { PowerState, Vm } from '../../domain/vm.ts';
+import { hostKeyName } from '../host-key-name.ts';
 import { type Addresses, type InterfaceRef, segmentAfter } from './addresses.ts';
 import { isRecord, type JsonReader, jsonReader, type Reading } from './json.ts';
 
@@ -54,11 +55,6 @@ export function readVm(raw: unknown): Reading<ComputeVm> {
 
 export function malformedText(name: string, fields: readonly string[]): string {
   return `Azure sent a VM "${name}" whose ${fields.join(', ')} azlin cannot read; what depends on it is unknown`;
-}
-
-/** It becomes a word in known_hosts, where these characters mean something. */
-function hostKeyName(vmId: string): string {
-  return vmId.replace(/[\s,*?!|@#]/g, '_');
 }
 
 function interfacesOf(reader: JsonReader, networkProfile: unknown): readonly InterfaceRef[] {

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { AppError, toAppError } from '../../domain/errors.ts';
+import { diagnose } from '../../operations/doctor.ts';
+import { failedCheck } from '../../operations/findings.ts';
+import { defineCommand } from '../command.ts';
+import { exitCodeOf } from '../exit-codes.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { doctorView } from '../views/doctor.ts';
+
+export const doctor = defineCommand({
+  name: 'doctor',
+  usage: '[host]',
+  positionals: { host: 'A VM or an address; without one, this side only' },
+  summary: 'Check everything from the settings to the shell of a VM',
+  examples: [
+    { line: 'azlin doctor', does: 'settings, sign-in, inventory, keys' },
+    { line: 'azlin doctor myvm', does: 'also the way to the VM, and what azlin needs there' },
+    { line: 'azlin doctor myvm --format json', does: 'for programs' },
+  ],
+  options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
+  async run({ positionals, access, config, interrupts }) {
+    const fleet = await access().catch((error: unknown) => toAppError(error));
+    // What azlin cannot even begin with.
+    if (fleet instanceof AppError) return { data: [failedCheck('settings', fleet)], exitCode: exitCodeOf(fleet.code) };
+    const files = {
+      config: config.file,
+      variables: config.variables,
+      sshConfig: fleet.sshConfig,
+      knownHosts: join(config.home, 'known_hosts'),
+      source: config.inventory,
+    };
+    const request = { host: positionals['host'], files };
+    const { checks, failedWith } = await diagnose(fleet, request, interrupts.signal);
+    return { data: checks, exitCode: failedWith === undefined ? 0 : exitCodeOf(failedWith) };
+  },
+  view: doctorView,
+});

@@ -1,0 +1,38 @@
+import { AppError } from '../../domain/errors.ts';
+import { count } from '../../domain/text.ts';
+import { forgetHostKeys, knownHostKeys } from '../../operations/host-key.ts';
+import { defineCommand } from '../command.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { hostKeysView } from '../views/host-keys.ts';
+
+const { port, 'ssh-config': sshConfig } = SSH_OPTIONS;
+
+export const hostKey = defineCommand({
+  name: 'host-key',
+  usage: '<action> <host>',
+  positionals: { action: 'show or forget', host: 'A VM, an address, or a host name' },
+  summary: 'Show or forget the host keys that are known for a VM',
+  examples: [
+    { line: 'azlin host-key show myvm', does: 'its keys: those pinned to the VM, and those in the known_hosts of ssh' },
+    { line: 'azlin host-key forget myvm', does: 'after it was rebuilt: the next connection pins the new key' },
+    { line: 'azlin host-key forget bastion.example.com', does: 'a host that is no VM' },
+  ],
+  options: { port, 'ssh-config': sshConfig, ...SCOPE_OPTIONS },
+  async run({ positionals, access, interrupts }) {
+    const { action, host = '' } = positionals;
+    if (action === 'show') {
+      const keys = await knownHostKeys(await access(), host, interrupts.signal);
+      return { data: keys, notes: keys.length === 0 ? [`no host key is known for "${host}"`] : [] };
+    }
+    if (action === 'forget') {
+      const { removed, failure } = await forgetHostKeys(await access(), host, interrupts.signal);
+      const done =
+        removed.length === 0
+          ? `no host key was known for "${host}"`
+          : `forgot ${count(removed.length, 'host key')} of "${host}"; the next connection meets it as a new host`;
+      return { data: removed, notes: [done], failure };
+    }
+    throw new AppError('usage', `Unknown action "${action}"`, { hint: 'azlin host-key show HOST, or forget HOST' });
+  },
+  view: hostKeysView,
+});

@@ -1,0 +1,45 @@
+/*
+ * What azlin agrees to, strongest and fastest first; docs/security.md says why. Of each list everything down to the weakest accepted one is offered, which
+ * is a setting. What is not here is refused whatever is set: ssh-rsa signatures (SHA-1), DSA, RC4, 3DES, MD5, short groups. ChaCha20-Poly1305 is
+ * left out because of the Terrapin attack on servers without strict key exchange; AES-GCM is faster where it matters.
+ */
+
+export const KEX = [
+  'curve25519-sha256',
+  'curve25519-sha256@libssh.org',
+  'ecdh-sha2-nistp256',
+  'ecdh-sha2-nistp384',
+  'ecdh-sha2-nistp521',
+  'diffie-hellman-group16-sha512',
+  'diffie-hellman-group14-sha256',
+  'diffie-hellman-group-exchange-sha256',
+  'diffie-hellman-group14-sha1',
+] as const;
+
+export const CIPHERS = [
+  'aes128-gcm@openssh.com',
+  'aes256-gcm@openssh.com',
+  'aes128-ctr',
+  'aes192-ctr',
+  'aes256-ctr',
+  'aes256-cbc',
+  'aes128-cbc',
+] as const;
+
+export const MACS = [
+  'hmac-sha2-256-etm@openssh.com',
+  'hmac-sha2-512-etm@openssh.com',
+  'hmac-sha2-256',
+  'hmac-sha2-512',
+  'hmac-sha1-etm@openssh.com',
+  'hmac-sha1',
+] as const;
+
+/** The last ones that are accepted. */
+export interface Weakest {
+  readonly kex: (typeof KEX)[number];
+  readonly cipher: (typeof CIPHERS)[number];
+  readonly mac: (typeof MACS)[number];
+}
+
+export const WEAKEST: Weakest = { kex: 'diffie-hellman-group14-sha256', cipher: 'aes256-ctr', mac: 'hmac-sha2-512' };

@@ -1,0 +1,124 @@
+import { printable, shorten } from '../domain/text.ts';
+import type { RemoteProcess } from '../transport/transport.ts';
+import type { Check } from './findings.ts';
+
+/** What matters to azlin on a VM. Texts are empty where there is nothing to tell. */
+export interface VmFacts {
+  readonly shell: string;
+  /** As it says itself: `tmux 3.3a`. */
+  readonly tmux: string;
+  readonly locale: string;
+  readonly charmap: string;
+  /** Whether systemd ends a user's processes at logout; undefined where it has no say. */
+  readonly killsProcesses: boolean | undefined;
+  /** Whether the user's processes may stay nevertheless. */
+  readonly lingers: boolean;
+  /** What the login shell printed. */
+  readonly noise: string;
+}
+
+/** A line for each fact, its name first. */
+export const VM_FACTS_SCRIPT = `
+printf 'shell %s\\n' "\${SHELL:-unknown}"
+printf 'tmux %s\\n' "$(tmux -V 2>/dev/null)"
+printf 'locale %s\\n' "\${LC_ALL:-\${LC_CTYPE:-\${LANG:-}}}"
+printf 'charmap %s\\n' "$(locale charmap 2>/dev/null)"
+if [ -d /run/systemd/system ] && command -v loginctl >/dev/null 2>&1; then
+  printf 'linger %s\\n' "$(loginctl show-user "$(id -un)" -p Linger 2>/dev/null)"
+  azlin_kill=$(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager KillUserProcesses 2>/dev/null) ||
+    azlin_kill=$(cat /etc/systemd/logind.conf /etc/systemd/logind.conf.d/*.conf 2>/dev/null | grep -i '^ *KillUserProcesses' | tail -n 1)
+  printf 'kill %s\\n' "\${azlin_kill:-unset}"
+fi
+`;
+
+/** Characters; no VM has so much to tell. */
+const MOST = 64 * 1024;
+
+/** Reads what the script prints. Rejects with an AppError when the connection is lost before it has ended. */
+export async function readVmFacts(remote: RemoteProcess): Promise<VmFacts> {
+  remote.stderr.resume();
+  let text = '';
+  for await (const chunk of remote.stdout) if (text.length < MOST) text += (chunk as Buffer).toString('utf8');
+  const exit = await remote.exit;
+  if (exit.kind === 'lost') throw exit.cause;
+  return { ...vmFactsIn(text), noise: remote.noise() };
+}
+
+/** The facts of the script's lines. */
+export function vmFactsIn(text: string): Omit<VmFacts, 'noise'> {
+  const said = new Map(
+    text.split('\n').map((line) => {
+      const at = line.indexOf(' ');
+      return [line.slice(0, at), line.slice(at + 1).trim()] as const;
+    }),
+  );
+  const kill = said.get('kill');
+  return {
+    shell: said.get('shell') ?? '',
+    tmux: said.get('tmux') ?? '',
+    locale: said.get('locale') ?? '',
+    charmap: said.get('charmap') ?? '',
+    killsProcesses: kill === undefined ? undefined : /true|=\s*(yes|1|on)/i.test(kill),
+    lingers: /=\s*yes/i.test(said.get('linger') ?? ''),
+  };
+}
+
+export interface Seen {
+  readonly label: string;
+  /** For people: how long the answer took. */
+  readonly took: string;
+}
+
+/** What is good about a VM, and what to do about the rest. */
+export function judgeVmFacts(facts: VmFacts, seen: Seen): readonly Check[] {
+  return [judgeShell(facts, seen), judgeTmux(facts, seen), judgeLocale(facts), judgeLingering(facts)];
+}
+
+const good = (check: string, found: string): Check => ({ check, status: 'ok', found, advice: null, code: null });
+const doubtful = (check: string, found: string, advice: string): Check => ({
+  check,
+  status: 'warning',
+  found,
+  advice,
+  code: null,
+});
+
+function judgeShell({ shell, noise }: VmFacts, { took }: Seen): Check {
+  const said = shorten(printable(noise.replace(/\s+/g, ' ')), 120);
+  const found = `${printable(shell)}, answers in ${took}`;
+  if (said === '') return good('shell', found);
+  const advice = 'azlin leaves it out; scp, rsync and others stumble over it: print only when [ -t 1 ]';
+  return doubtful('shell', `${found}, and prints: "${said}"`, advice);
+}
+
+const OLDEST_TMUX = 3;
+
+function judgeTmux({ tmux }: VmFacts, { label }: Seen): Check {
+  const advice = 'sudo apt-get install tmux, or what its system has';
+  if (tmux === '')
+    return {
+      check: 'tmux',
+      status: 'failed',
+      found: `tmux is not installed on "${label}"`,
+      advice,
+      code: 'tmux-missing',
+    };
+  const version = Number(/(\d+\.\d+)/.exec(tmux)?.[1] ?? OLDEST_TMUX);
+  if (version >= OLDEST_TMUX) return good('tmux', printable(tmux));
+  return doubtful('tmux', printable(tmux), 'azlin is tested with tmux 3; update it');
+}
+
+function judgeLocale({ charmap, locale }: VmFacts): Check {
+  const found = printable(`${locale || 'none set'}${charmap ? ` (${charmap})` : ''}`);
+  if (/utf-?8/i.test(charmap || locale)) return good('locale', found);
+  const advice = 'programs may garble anything but ASCII: set LANG=C.UTF-8 in /etc/default/locale there';
+  return doubtful('locale', found, advice);
+}
+
+function judgeLingering({ killsProcesses, lingers }: VmFacts): Check {
+  if (killsProcesses === undefined) return good('lingering', 'no systemd there that would end sessions at logout');
+  if (!killsProcesses) return good('lingering', 'sessions stay at logout (KillUserProcesses=no)');
+  if (lingers) return good('lingering', 'sessions stay: the user lingers, in spite of KillUserProcesses=yes');
+  const found = 'KillUserProcesses=yes: systemd ends all sessions when you log out';
+  return doubtful('lingering', found, 'sudo loginctl enable-linger "$USER"   on the VM');
+}

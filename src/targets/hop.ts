@@ -1,0 +1,64 @@
+import { isIP } from 'node:net';
+import { AppError } from '../domain/errors.ts';
+import type { Hop } from '../domain/jump.ts';
+import { shellWord } from '../domain/text.ts';
+import { mayAnswer, type Vm } from '../domain/vm.ts';
+import type { Fleet, Inventory } from '../inventory/inventory.ts';
+import { type Endpoint, endpointOfHop, endpointOfVm, type LoginChoice } from '../transport/endpoint.ts';
+import { findVm, type VmRef } from './find-vm.ts';
+import { matchVms } from './match.ts';
+
+export interface HopSettings {
+  readonly inventory: Inventory;
+  readonly choice: LoginChoice;
+  /** Whether a host key is pinned for the endpoint. */
+  readonly isKnownHost: (endpoint: Endpoint) => Promise<boolean>;
+}
+
+/**
+ * The endpoint of a jump host: a VM of the fleet where it has that name, reached and checked as itself; else a host as ssh knows it. `inFleet`: the
+ * host to be reached is a VM, so that the fleet is known already. Rejects with an AppError.
+ */
+export function hopEndpoints({ inventory, choice, isKnownHost }: HopSettings) {
+  // What the user wishes for the VM itself is not meant for the hosts before it.
+  const { flagUser: _user, flagPort: _port, identifierUser: _identifier, jump: _jump, ...general } = choice;
+  const own: LoginChoice = { ...general, forwardAgent: false };
+  return async (hop: Hop, inFleet: boolean, signal: AbortSignal): Promise<Endpoint> => {
+    const ref = inFleet ? vmRefOfHop(hop) : undefined;
+    if (!ref) return endpointOfHop(hop, own);
+    const fleet = await inventory.listVms({ fresh: false }, signal);
+    const vm = vmOfHop(ref, fleet);
+    if (!vm) return endpointOfHop(hop, own);
+    const endpoint = endpointOf(vm, hop, own);
+    // A key is pinned on first sight: not to whoever has the VM's old address by now.
+    if (!fleet.isKept || (await isKnownHost(endpoint))) return endpoint;
+    const latest = vmOfHop(ref, await inventory.listVms({ fresh: true }, signal));
+    return latest ? endpointOf(latest, hop, own) : endpoint;
+  };
+}
+
+function vmRefOfHop({ host }: Hop): VmRef | undefined {
+  if (isIP(host)) return undefined;
+  const [first = '', second] = host.split('/');
+  return {
+    kind: 'vm',
+    user: undefined,
+    name: second ?? first,
+    resourceGroup: second === undefined ? undefined : first,
+  };
+}
+
+/** Undefined for a name that no VM has; one that names a resource group must be a VM. */
+function vmOfHop(ref: VmRef, fleet: Fleet): Vm | undefined {
+  if (ref.resourceGroup === undefined && matchVms(fleet.vms, ref).length === 0) return undefined;
+  const vm = findVm(ref, fleet);
+  if (vm instanceof AppError) throw vm;
+  return vm;
+}
+
+function endpointOf(vm: Vm, { user, port }: Hop, choice: LoginChoice): Endpoint {
+  if (mayAnswer(vm)) return endpointOfVm(vm, { ...choice, flagUser: user, flagPort: port });
+  throw new AppError('vm-not-running', `the VM is ${vm.powerState.toLowerCase()}`, {
+    hint: `azlin start ${shellWord(vm.name)}   starts the jump host`,
+  });
+}
