@@ -409,7 +409,7 @@ describe('cache', () => {
       const { address = '', port = 0 } = fleet.machines.get(name) ?? {};
       return { publicIp: address, tags: { 'azlin-ssh-port': String(port) } };
     };
-    await list(environment);
+    await azlin(fleet, ['list', '--no-sessions'], { environment });
     /** The cache says that each of the two is where the other one is. */
     const swap = () =>
       edit(environment, (vm) => {
@@ -417,6 +417,15 @@ describe('cache', () => {
         return vm['name'] === 'two' ? { ...vm, ...place('one') } : vm;
       });
     swap();
+    // Whoever is asked over old data is not met for good.
+    for (const words of [['list'], ['status']]) await azlin(fleet, words, { environment });
+    for (const name of ['one', 'two'])
+      expect((await azlin(fleet, ['host-key', 'show', name], { environment })).stderr).toContain(
+        'no host key is known',
+      );
+    await azlin(fleet, ['exec', 'nowhere', 'true'], { environment });
+    const home = await azlin(fleet, ['exec', 'one:dev', 'echo "$HOME"'], { environment });
+    expect(home.stdout).toContain('/one/');
     expect(await azlin(fleet, ['exec', 'one:dev', 'echo first'], { environment })).toMatchObject({
       exitCode: 0,
       stdout: 'first\n',

@@ -297,6 +297,7 @@ describe('many at once in one process', () => {
         config: await app.config({}),
         user: undefined,
         port: undefined,
+        forwardAgent: undefined,
         start: { always: false, isOption: false, ask: async () => false },
         progress: () => {},
         aside: () => {},

@@ -2,7 +2,7 @@ import { PassThrough, Readable } from 'node:stream';
 import type { AccessRequest, App, Interrupts } from '../../src/cli/command.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
 import { loadConfig } from '../../src/config.ts';
-import type { Vm } from '../../src/domain/vm.ts';
+import { addressOf, type Vm } from '../../src/domain/vm.ts';
 import type { FleetAccess } from '../../src/operations/fleet-access.ts';
 import type { Answer } from '../../src/targets/probe.ts';
 import { resolver } from '../../src/targets/resolve.ts';
@@ -97,10 +97,23 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
     }),
     transport: {
       connect: unreachable,
+      dial: unreachable,
+      identitiesFor: unreachable,
       close: () => {},
     },
     endpointOf,
-    isKnownHost: async () => true,
+    endpointAt: (address) => endpointOfAddress(address, {}),
+    addressOf,
+    sshConfig: { entries: [], files: [] },
+    hostKeys: {
+      typesOf: async () => [],
+      isPinned: async () => true,
+      check: unreachable,
+      update: unreachable,
+      show: unreachable,
+      aliasesOf: unreachable,
+      forget: unreachable,
+    },
     commandDeadline: 1,
     startDeadline: 1,
     power: { start: unreachable, stop: unreachable, look: unreachable },

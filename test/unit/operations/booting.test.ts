@@ -5,6 +5,7 @@ import type { FleetAccess } from '../../../src/operations/fleet-access.ts';
 import { targetOf } from '../../../src/targets/target.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
 import { manualClock } from '../../support/clock.ts';
+import { anEndpoint } from '../../support/endpoint.ts';
 import { aVm } from '../../support/vm.ts';
 
 const CONNECTION = {} as Connection;
@@ -13,7 +14,7 @@ const targetAt = (address: string | null) =>
     { hostname: 'vm', vm: aVm('vm'), user: undefined, session: 's', origin: 'named', cached: false, fetchedAt: 0 },
     () => {
       if (address === null) throw new AppError('unreachable', 'it has no IP address');
-      return { label: 'vm', address, port: 22, user: 'u', hostKeyAlias: 'vm' };
+      return anEndpoint({ label: 'vm', address });
     },
   );
 

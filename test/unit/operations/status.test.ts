@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
+import { addressOf } from '../../../src/domain/vm.ts';
 import type { FleetAccess } from '../../../src/operations/fleet-access.ts';
 import { fleetStatus } from '../../../src/operations/status.ts';
 import { endpointOfVm } from '../../../src/transport/endpoint.ts';
@@ -33,8 +34,11 @@ describe('the status of a fleet', () => {
           dialled++;
           return new Promise(() => {});
         },
+        dial: () => new Promise(() => {}),
+        identitiesFor: () => new Promise(() => {}),
         close: () => {},
       },
+      addressOf,
       progress: () => {},
       warn: (line) => warnings.push(line),
     } as Partial<FleetAccess> as FleetAccess;

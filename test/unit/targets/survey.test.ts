@@ -28,6 +28,7 @@ function surveyOf(answers: Record<string, Answer>) {
   const made = survey({
     clock,
     cacheDirectory: directory,
+    lags: false,
     endpointOf: (vm) => endpointOfVm(vm, {}),
     probe: async ({ endpoint, ms }) => {
       const { label } = endpoint();
@@ -95,6 +96,7 @@ describe('survey', () => {
     const slow = survey({
       clock,
       cacheDirectory: directory,
+      lags: false,
       endpointOf: (vm) => endpointOfVm(vm, {}),
       probe: async () => {
         clock.advance(200);
@@ -114,6 +116,7 @@ describe('survey', () => {
     const failing = survey({
       clock: manualClock(),
       cacheDirectory: directory,
+      lags: false,
       endpointOf: (vm) => endpointOfVm(vm, {}),
       probe: async ({ endpoint }) => {
         try {

@@ -1,17 +1,11 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import type { Endpoint } from '../../../src/transport/endpoint.ts';
 import { sharedTransport } from '../../../src/transport/shared-transport.ts';
 import type { ExitStatus, Link, RemoteProcess } from '../../../src/transport/transport.ts';
+import { anEndpoint } from '../../support/endpoint.ts';
 
 const { signal } = new AbortController();
-const endpoint = (label: string): Endpoint => ({
-  label,
-  address: '127.0.0.1',
-  port: 22,
-  user: 'u',
-  hostKeyAlias: label,
-});
+const endpoint = (label: string) => anEndpoint({ label, hostKeyAlias: label });
 
 /** A server that allows `channels` a connection, and counts what is opened. */
 function serverOf(channels: number) {
@@ -21,6 +15,7 @@ function serverOf(channels: number) {
     const state = { active: 0, closed: false };
     links.push(state);
     return {
+      forward: () => Promise.reject(new Error('not in this test')),
       get alive() {
         return !state.closed;
       },
@@ -39,6 +34,7 @@ function serverOf(channels: number) {
           stdout: stream(),
           stderr: stream(),
           exit,
+          noise: () => '',
           resize() {},
           close() {},
         } satisfies RemoteProcess;
@@ -48,7 +44,11 @@ function serverOf(channels: number) {
       },
     };
   };
-  return { links, ends, transport: sharedTransport(dial) };
+  return {
+    links,
+    ends,
+    transport: sharedTransport({ dial, identitiesFor: async () => ({ names: [], notes: [] }), close: () => {} }),
+  };
 }
 
 describe('sharedTransport', () => {

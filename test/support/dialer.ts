@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { WEAKEST } from '../../src/domain/ssh-algorithms.ts';
+import { type Endpoint, endpointOfAddress, endpointOfHop } from '../../src/transport/endpoint.ts';
+import { knownHosts } from '../../src/transport/known-hosts.ts';
+import { type Ssh2Settings, ssh2Dialer } from '../../src/transport/ssh2-transport.ts';
+import type { Dialer } from '../../src/transport/transport.ts';
+import { realClock } from './clock.ts';
+
+export interface TestDialer extends Dialer {
+  /** Where `user` logs in with the one key. Times are milliseconds. */
+  to(
+    place: { readonly address: string; readonly port: number; readonly user: string },
+    more?: Partial<Endpoint['ssh']>,
+  ): Endpoint;
+}
+
+/** The real adapter in this process, with a known_hosts of its own in `directory`. */
+export function aDialer(directory: string, identity: string, settings: Partial<Ssh2Settings> = {}): TestDialer {
+  const dialer = ssh2Dialer({
+    clock: realClock,
+    wallClock: realClock,
+    shell: '/bin/sh',
+    endpointOfHop: async (hop) => endpointOfHop(hop, { identities: [identity] }),
+    knownHosts: knownHosts({ path: join(directory, 'known_hosts'), weakestRsa: 2048, ask: undefined, trace: () => {} }),
+    askPassphrase: undefined,
+    weakest: WEAKEST,
+    warn: () => {},
+    trace: () => {},
+    ...settings,
+  });
+  return {
+    ...dialer,
+    to({ address, port, user }, more = {}) {
+      const endpoint = endpointOfAddress(address, { flagUser: user, flagPort: port, identities: [identity] });
+      return { ...endpoint, ssh: { ...endpoint.ssh, agent: undefined, knownHostsFiles: [], ...more } };
+    },
+  };
+}

@@ -1,0 +1,6 @@
+import { type Endpoint, endpointOfAddress } from '../../src/transport/endpoint.ts';
+
+/** An endpoint on loopback; name what matters to the test. */
+export function anEndpoint(fields: Partial<Endpoint> = {}): Endpoint {
+  return { ...endpointOfAddress('127.0.0.1', { flagUser: 'u' }), ...fields };
+}
