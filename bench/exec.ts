@@ -81,6 +81,7 @@ async function warm(): Promise<void> {
     config,
     user: undefined,
     port: undefined,
+    forwardAgent: undefined,
     start: { always: false, isOption: false, ask: async () => false },
     progress: quiet,
     aside: quiet,
