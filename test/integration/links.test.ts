@@ -281,6 +281,28 @@ describe('hosts behind one jump host', () => {
   });
 });
 
+describe('a jump host that never answers', () => {
+  test('when it is asked to pass a connection on: a deadline, and both hosts are named', async () => {
+    const server = new ssh2.Server({ hostKeys: [readFileSync(lab.key('ed25519'))] }, (client) => {
+      client.on('error', () => {});
+      client.on('authentication', (context) => context.accept());
+      client.on('tcpip', () => {});
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const own = aDialer(lab.directory, lab.identity);
+    const hops = [{ user: 'u', host: '127.0.0.1', port }];
+    const endpoint = { ...own.to(vm, { connectTimeout: 500 }), route: { kind: 'jump', hops, inFleet: false } as const };
+    await expect(own.dial(endpoint, signal)).rejects.toMatchObject({
+      code: 'timed-out',
+      message: expect.stringMatching(/ through "u@127\.0\.0\.1:\d+": it did not reach 127\.\S+ port \d+ in 500 ms$/),
+    });
+    own.close();
+    server.close();
+  });
+});
+
 describe('each step has a deadline and a message of its own', () => {
   const servers: Server[] = [];
   afterAll(() => {
