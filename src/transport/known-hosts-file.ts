@@ -1,5 +1,16 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { appendFile, chmod, copyFile, mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  copyFile,
+  mkdir,
+  open,
+  readFile,
+  realpath,
+  rename,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { matchesPatterns } from './patterns.ts';
 import { typeOfKey } from './public-key.ts';
@@ -122,6 +133,8 @@ export async function disableKnownHosts(
 
 /** Takes lines away as `ssh-keygen -R` does: writes the file anew and keeps the old one as `PATH.old`. Rejects with what the system says. */
 export async function removeKnownHosts(path: string, entries: readonly KnownHost[]): Promise<void> {
+  // Dotfiles are often links, and stay links.
+  const real = await realpath(path);
   const text = await readFile(path, 'latin1');
   const isMeant = (one: KnownHost) => entries.some(({ hosts, key }) => one.hosts === hosts && one.key.equals(key));
   // The file as it is now: lines may have moved since they were looked up.
@@ -129,9 +142,9 @@ export async function removeKnownHosts(path: string, entries: readonly KnownHost
   const gone = new Set(meant.map(({ line }) => line));
   const rows = text.split('\n');
   const { mode } = await stat(path);
-  const fresh = `${path}.${randomBytes(6).toString('hex')}`;
+  const fresh = `${real}.${randomBytes(6).toString('hex')}`;
   await copyFile(path, `${path}.old`);
   await writeFile(fresh, rows.filter((_, index) => !gone.has(index + 1)).join('\n'), { encoding: 'latin1', mode });
   await chmod(fresh, mode & 0o777);
-  await rename(fresh, path);
+  await rename(fresh, real);
 }

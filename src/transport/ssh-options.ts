@@ -84,7 +84,10 @@ export function settleSshOptions(set: LoginSettings, options: HostOptions, expan
 function identityFilesOf(set: LoginSettings, options: HostOptions, expansion: Expansion): readonly IdentityFile[] {
   const named = (set.identities ?? []).map((path) => ({ path, source: 'azlin' }) as const);
   const configured = filesOf(options.words('identityfile') ?? [], expansion);
-  const files = [...named, ...configured.map((path) => ({ path, source: 'ssh-config' }) as const)];
+  const own = new Set(named.map(({ path }) => path));
+  // A key that is offered twice is refused twice.
+  const others = configured.filter((path) => !own.has(path));
+  const files = [...named, ...others.map((path) => ({ path, source: 'ssh-config' }) as const)];
   if (files.length > 0 || options.words('identityfile')) return files;
   return USUAL_FILES.map((name) => ({ path: `${expansion.home}/.ssh/${name}`, source: 'usual' }));
 }

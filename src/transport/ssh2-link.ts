@@ -168,13 +168,18 @@ function processOf({ channel, endpoint, nonce, running, lossCause }: Spawned): R
   });
   // Servers tell how a command ended before they have sent all that it said.
   let isCut = false;
+  const cut = () => {
+    isCut = (channel as unknown as { incoming: { state: string } }).incoming.state === 'open';
+  };
   const losable: Losable = {
-    cut() {
-      isCut = (channel as unknown as { incoming: { state: string } }).incoming.state === 'open';
-    },
+    cut,
     lose() {
-      isCut = true;
-      channel.emit('close');
+      cut();
+      // What has come is still to be read.
+      if (channel.readableEnded) return void channel.emit('close');
+      channel.once('end', () => channel.emit('close'));
+      channel.push(null);
+      channel.stderr.push(null);
     },
   };
   running.add(losable);
@@ -182,7 +187,6 @@ function processOf({ channel, endpoint, nonce, running, lossCause }: Spawned): R
   const exit = new Promise<ExitStatus>((resolve) => {
     channel.once('close', () => {
       running.delete(losable);
-      if (isCut) for (const { stream } of [output, errors]) stream.end();
       const gone = output.begun() ? lost : lostEarly;
       if (status === undefined || isCut) return resolve({ kind: 'lost', cause: gone(endpoint, lossCause()) });
       if (output.begun()) return resolve(status);

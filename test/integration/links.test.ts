@@ -241,6 +241,26 @@ describe('a link that dies silently', () => {
     expect([link.alive, took > 350, took < 3_000]).toEqual([false, true, true]);
   });
 
+  test('what has come before is still there for a slow reader', async () => {
+    proxy = await startProxy(vm.address, vm.port);
+    const to = dialer.to({ ...vm, address: '127.0.0.1', port: proxy.port }, { keepalive: 200 });
+    const link = await dialer.dial(to, signal);
+    const remote = (await link.spawn(['sh', '-c', 'head -c 300000 /dev/zero; sleep 100'], { signal })) as RemoteProcess;
+    remote.stderr.resume();
+    // It is all here, as far as it fits, and nobody has read it.
+    await until('the output to arrive', () => remote.stdout.readableLength > 10_000);
+    const arrived = Date.now();
+    await until('the rest of it', () => Date.now() - arrived > 300);
+    proxy.inject('stall');
+    await until('the silence to be noticed', () => !link.alive);
+    let length = 0;
+    for await (const chunk of remote.stdout) length += (chunk as Buffer).length;
+    expect({ length, exit: await remote.exit }).toEqual({
+      length: 300_000,
+      exit: expect.objectContaining({ kind: 'lost' }),
+    });
+  });
+
   test('is no link that is merely slow: data counts as a sign of life', async () => {
     proxy = await startProxy(vm.address, vm.port);
     const link = await dialer.dial(

@@ -258,6 +258,11 @@ describe('for VMs', () => {
     },
   );
 
+  test('a key that is named to azlin and in the SSH settings is one key', async () => {
+    const settings = { ...(await choice('IdentityFile /k\nIdentityFile /other\n')), identities: ['/k'] };
+    expect(endpointOfVm(vm, settings).ssh.identityFiles.map(({ path }) => path)).toEqual(['/k', '/other']);
+  });
+
   test('environment: the locale, what SendEnv names and SetEnv sets', async () => {
     expect(endpointOfVm(vm, await choice('')).ssh.environment).toEqual({ LANG: 'de_DE.UTF-8', LC_TIME: 'C' });
     const said = await choice('SendEnv SEC*\nSetEnv A=1 "B=two words" LANG=C\n');

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { HostOfKeys } from '../../../src/transport/host-keys.ts';
@@ -282,6 +282,17 @@ describe('forget', () => {
     // The other host of the same line keeps its key.
     await hosts.check(vm('b', '10.0.0.5'), one);
     await hosts.check(vm('a'), two);
+  });
+
+  test('a link to the file stays a link', async () => {
+    const real = join(directory, 'dotfiles');
+    writeFileSync(real, `${line('10.0.0.4', one)}\n${line('10.0.0.9', two)}\n`);
+    symlinkSync(real, theirs());
+    await open().forget(vm('a'));
+    expect([lstatSync(theirs()).isSymbolicLink(), readFileSync(real, 'utf8')]).toEqual([
+      true,
+      `${line('10.0.0.9', two)}\n`,
+    ]);
   });
 
   test('a file that has changed meanwhile loses the right lines', async () => {
