@@ -15,7 +15,9 @@ import type { NamedVm, VmPower } from './inventory/vm-power.ts';
 import { makeAccess } from './operations/make-access.ts';
 import type { Transport } from './transport/transport.ts';
 
-type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'execPath' | 'argv' | 'getuid'>;
+type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'execPath' | 'argv' | 'getuid'> & {
+  title: string;
+};
 
 const systemClock: Clock = {
   now: () => Date.now(),
@@ -37,6 +39,9 @@ export function createApp(process: Process): App {
     environment,
     clock: world.clock,
     version: () => packageJson.version,
+    hideArguments() {
+      process.title = 'azlin';
+    },
     config: (overrides) => loadConfig(environment, home, overrides),
     async access(request) {
       const { config, start, progress, warn, trace } = request;

@@ -55,6 +55,8 @@ export interface App {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly version: () => string;
+  /** Takes the arguments out of the list of processes. */
+  hideArguments(): void;
   config(overrides: Overrides): Promise<Config>;
   access(request: AccessRequest): Promise<FleetAccess>;
   /** The terminal of this process; undefined when input or output is something else. */
@@ -151,8 +153,8 @@ export interface Command<O extends Options = Options, Data = unknown> {
   readonly options: O;
   /** Where a remote command begins: after the identifier, or only after `--`. */
   readonly remote?: 'after-identifier' | 'after-dashes';
-  /** As with ssh, every failure of ours is 255. */
-  readonly failsWith255?: boolean;
+  /** As with ssh, every failure of ours is 255; for some only with a remote command. */
+  readonly failsWith255?: boolean | 'with-command';
   /** On a terminal, asks whether to start a stopped VM. */
   readonly offersStart?: boolean;
   /** For programs; help does not mention it. */

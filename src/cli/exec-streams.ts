@@ -1,52 +1,69 @@
-import { writeFile } from 'node:fs/promises';
-import { addAbortSignal, Readable, type Writable } from 'node:stream';
+import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import { AppError, messageOf, toAppError } from '../domain/errors.ts';
 import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
 import { shellWord } from '../domain/text.ts';
-import { type CommandSignal, type ExecRequest, execCommand, type RunningCommand } from '../operations/exec.ts';
+import type { DurableRequest } from '../operations/durable.ts';
+import { type CommandSignal, execCommand, type RunningCommand, type RunningJob } from '../operations/exec.ts';
+import type { ExecRequest } from '../operations/exec-request.ts';
+import type { FleetAccess } from '../operations/fleet-access.ts';
 import type { Call, IoStreams } from './command.ts';
+import { prepareResult, writeResult } from './exec-result.ts';
 
 export interface ExecLine {
   readonly identifier: string;
-  readonly command: ExecRequest['command'];
-  /** What the command reads; undefined leaves standard input alone. */
-  readonly stdin: Readable | undefined;
-  readonly create: boolean;
-  readonly timeout: number | undefined;
+  /** Starts it, or finds it. */
+  readonly start: (access: FleetAccess, signal: AbortSignal) => Promise<RunningCommand>;
   /** Where the outcome goes as JSON. */
   readonly result?: string | undefined;
 }
 
 /** Milliseconds a command has to end after a signal of ours before azlin leaves it. */
 const GRACE = 1_000;
+/** Milliseconds that the word to a job may take to arrive. */
+const CANCEL_LIMIT = 7_000;
+
+/** A command as `exec` runs it. `durable`: as a job, and how. */
+export function starter(
+  request: ExecRequest,
+  durable: Pick<DurableRequest, 'job' | 'grace' | 'detach'> | undefined,
+): ExecLine['start'] {
+  return async (access, signal) => {
+    if (!durable) return execCommand(access, request, signal);
+    const { execDurably } = await import('../operations/durable.ts');
+    return execDurably(access, { ...request, ...durable }, signal);
+  };
+}
 
 /** Runs a command with the streams of this process: bytes through, exit code out. */
 export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: number }> {
-  const startedAt = call.app.clock.now();
+  const { app, interrupts } = call;
+  // Found out before anything runs: afterwards the outcome would be lost, and an old one must not pass for the new one.
+  if (line.result !== undefined) await prepareResult(line.result);
+  const startedAt = app.clock.now();
   let command: RunningCommand | undefined;
   let outcome: Outcome;
   try {
-    const { identifier, create, timeout } = line;
-    const request = { identifier, command: line.command, stdin: line.stdin !== undefined, create, timeout };
-    command = await execCommand(await call.access(), request, call.interrupts.signal);
-    outcome = await follow(call, command, line.stdin);
+    command = await line.start(await call.access(), interrupts.signal);
+    const { job } = command;
+    const other = job?.runsOther ? 'with another command' : 'already';
+    if (job?.isFound) call.note(`Job ${job.id} is there ${other}; this is what it does and did`);
+    outcome = await follow(call, command);
   } catch (error) {
     outcome = command ? { kind: 'lost', cause: toAppError(error) } : { kind: 'not-started', cause: toAppError(error) };
   }
-  const durationMs = call.app.clock.now() - startedAt;
-  if (line.result !== undefined)
-    await writeResult(line.result, {
-      outcome,
-      target: command ? command.target : line.identifier,
-      durationMs,
-    });
+  const durationMs = app.clock.now() - startedAt;
+  if (line.result !== undefined) {
+    const target = command ? command.target : line.identifier;
+    await writeResult(line.result, { outcome, target, durationMs, jobId: command?.job?.id ?? null });
+  }
   if (outcome.kind === 'lost' || outcome.kind === 'not-started') throw outcome.cause;
-  if (outcome.kind === 'timed-out') call.note(`${line.identifier}: ended by --timeout`);
+  if (outcome.kind === 'timed-out') call.note(`${line.identifier}: its time was up`);
+  if (outcome.kind === 'cancelled') call.note(`${line.identifier}: cancelled`);
   return { exitCode: exitStatusOf(outcome) };
 }
 
 /** The whole script on standard input: a script that is cut off half-way must not run. */
-export async function readScript(io: IoStreams, identifier: string, signal: AbortSignal): Promise<Readable> {
+export async function readScript(io: IoStreams, identifier: string, signal: AbortSignal): Promise<Buffer> {
   const stdin = io.stdin();
   const word = shellWord(identifier);
   const hint = `azlin exec ${word} COMMAND, or a script on standard input; azlin connect ${word} attaches`;
@@ -61,13 +78,12 @@ export async function readScript(io: IoStreams, identifier: string, signal: Abor
   const script = Buffer.concat(chunks);
   if (script.length === 0)
     throw new AppError('usage', 'There is no command to run, and standard input is empty', { hint });
-  return Readable.from([script]);
+  return script;
 }
 
-async function follow(call: Call, command: RunningCommand, stdin: Readable | undefined): Promise<Outcome> {
+async function follow(call: Call, command: RunningCommand): Promise<Outcome> {
   const { io } = call;
   const early = earlyEnd(call, command);
-  stdin?.pipe(command.stdin);
   const ended = Promise.all([
     command.outcome,
     copy(command.stdout, io.stdout, early.cannotWrite),
@@ -77,7 +93,7 @@ async function follow(call: Call, command: RunningCommand, stdin: Readable | und
     return await Promise.race([ended.then(([outcome]) => early.wanted() ?? outcome), early.outcome]);
   } finally {
     early.release();
-    stdin?.unpipe(command.stdin);
+    command.job?.leave();
   }
 }
 
@@ -89,18 +105,47 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
   });
   let wanted: Outcome | undefined;
   let cancelGrace = () => {};
-  const endWith = (signal: CommandSignal, result: Outcome) => {
+  const endWith = (told: Promise<void>, result: Outcome) => {
     wanted = result;
-    void command.kill(signal);
     cancelGrace();
     cancelGrace = app.clock.schedule(GRACE, () => settle(result));
+    // A job has ended for us when it has been told so.
+    if (command.job) void told.then(() => settle(result));
+  };
+  /** Nobody else would say it: this is waited for. */
+  const cancelJob = async ({ id, cancel }: RunningJob) => {
+    const told = await Promise.race([
+      cancel(),
+      new Promise<false>((resolve) => {
+        cancelGrace = app.clock.schedule(CANCEL_LIMIT, () => resolve(false));
+      }),
+    ]);
+    const where = `job ${id} on ${command.target}`;
+    const message = told ? `Interrupted; ${where} was cancelled` : `Interrupted; ${where} could not be told to end`;
+    const hint = told
+      ? undefined
+      : `azlin cancel ${id}   tells it; it ends by itself when nobody has followed it for a while`;
+    settle({ kind: 'lost', cause: new AppError('interrupted', message, { hint }) });
   };
   const interrupted = (signal: CommandSignal) => {
-    const message = `Interrupted; the command in "${command.target}" was sent SIG${signal}`;
-    endWith(signal, { kind: 'lost', cause: new AppError('interrupted', message) });
+    const { job, target } = command;
+    if (!job) {
+      const message = `Interrupted; the command in "${target}" was sent SIG${signal}`;
+      return endWith(command.kill(signal), { kind: 'lost', cause: new AppError('interrupted', message) });
+    }
+    if (!job.endsWithUs) return settle({ kind: 'lost', cause: detached(job.id, target) });
+    wanted = {
+      kind: 'lost',
+      cause: new AppError('interrupted', `Interrupted; job ${job.id} on ${target} was cancelled`),
+    };
+    void cancelJob(job);
   };
   let presses = 0;
-  const giveBack = interrupts.takeOver(() => (++presses === 1 ? void command.kill('INT') : interrupted('KILL')));
+  const onPress = () => {
+    if (++presses === 1 && !command.job?.isWatched) void command.kill('INT');
+    else interrupted('KILL');
+  };
+  const giveBack = interrupts.takeOver(onPress);
   const onAbort = () => interrupted('TERM');
   interrupts.signal.addEventListener('abort', onAbort, { once: true });
   return {
@@ -110,8 +155,13 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
     wanted: () => wanted,
     /** Nobody reads any more, as with `| head`; or the disk is full, and that must be said. */
     cannotWrite: (error: NodeJS.ErrnoException) => {
-      const cause = new AppError('usage', `Cannot write the output: ${error.message}`, { cause: error });
-      endWith('HUP', error.code === 'EPIPE' ? { kind: 'signaled', signal: 'PIPE' } : { kind: 'lost', cause });
+      const { job } = command;
+      const hint = job && `job ${job.id} goes on; azlin logs ${job.id}   has all of its output`;
+      const cause = new AppError('usage', `Cannot write the output: ${error.message}`, { cause: error, hint });
+      const result: Outcome = error.code === 'EPIPE' ? { kind: 'signaled', signal: 'PIPE' } : { kind: 'lost', cause };
+      // A job of somebody else, or one whose output is safe on its VM, is none the worse for it.
+      if (job && (job.isFound || error.code !== 'EPIPE')) return settle(result);
+      endWith(command.kill('HUP'), result);
     },
     release: () => {
       giveBack();
@@ -119,6 +169,12 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
       interrupts.signal.removeEventListener('abort', onAbort);
     },
   };
+}
+
+function detached(id: string, target: string): AppError {
+  return new AppError('interrupted', `Left job ${id} on ${target}; it goes on`, {
+    hint: `azlin logs --follow ${id}   shows what it does; azlin wait ${id}, azlin cancel ${id}`,
+  });
 }
 
 /** Settles when everything has been handed on, or when it cannot be and the rest has been thrown away. */
@@ -134,26 +190,4 @@ export function copy(from: Readable, to: Writable, cannotWrite: (error: Error) =
     });
     from.pipe(to, { end: false });
   });
-}
-
-interface Finished {
-  readonly outcome: Outcome;
-  readonly target: string;
-  readonly durationMs: number;
-}
-
-async function writeResult(path: string, { outcome, target, durationMs }: Finished): Promise<void> {
-  const cause = 'cause' in outcome ? { error: { code: outcome.cause.code, message: outcome.cause.message } } : {};
-  const signal = outcome.kind === 'signaled' ? outcome.signal : null;
-  const result = { outcome: outcome.kind, exitCode: exitStatusOf(outcome), signal, target, durationMs, ...cause };
-  await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
-}
-
-/** Empties the file that the outcome will go to. Throws `usage` when it cannot be written. */
-export async function prepareResult(path: string): Promise<void> {
-  try {
-    await writeFile(path, '');
-  } catch (error) {
-    throw new AppError('usage', `Cannot write --result ${path}: ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -8,6 +8,7 @@ const EXIT_CODES = {
   config: 2,
   'vm-not-found': 3,
   'session-not-found': 3,
+  'job-not-found': 3,
   ambiguous: 4,
   'not-signed-in': 5,
   'azure-denied': 5,
@@ -21,6 +22,8 @@ const EXIT_CODES = {
   'connection-lost': 7,
   'tmux-missing': 7,
   'tmux-failed': 7,
+  'vm-failed': 7,
+  'pane-busy': 7,
   'azure-failed': 7,
   interrupted: 130,
 } satisfies Record<ErrorCode, number>;

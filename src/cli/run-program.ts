@@ -193,7 +193,8 @@ function reportError(
   const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
   const hint = error.hint && hintInScope(error.hint, { verbs: SCOPED, words: scope });
   io.stderr.write(asJson ? errorJson(error, hint) : errorText(error, hint, { style, verbose }));
-  const asSsh = command?.failsWith255 || remote.length > 0;
+  const { failsWith255 = false } = command ?? {};
+  const asSsh = failsWith255 === 'with-command' ? remote.length > 0 : failsWith255;
   return asSsh && error.code !== 'interrupted' ? 255 : exitCodeOf(error.code);
 }
 

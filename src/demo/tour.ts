@@ -51,6 +51,27 @@ const STEPS: readonly Step[] = [
     expects: /^deployed in \/tmp\n$/,
   },
   {
+    says: 'A job: it outlives the connection, and the same id never runs twice',
+    line: "for i in 1 2; do azlin exec -q --job deploy-42 prodvm:main 'echo ran >>~/deploys; wc -l <~/deploys'; done",
+    expects: /^1\n1\n$/,
+  },
+  {
+    says: 'Start one and leave; follow it, and get its exit code, from anywhere',
+    line: "id=$(azlin exec --detach myvm:dev 'echo begun; sleep 1; echo done; exit 3')\nazlin logs --follow $id\nazlin wait $id",
+    exitCode: 3,
+    expects: /^begun\ndone\n$/,
+  },
+  {
+    says: 'What runs, and what ran',
+    line: 'azlin jobs',
+    expects: /^JOB +HOSTNAME [\s\S]*^\w{10} +myvm +dev +exited +3 [\s\S]*^deploy-42 +prodvm +main +exited +0 /m,
+  },
+  {
+    says: "The session's own shell: what a command changes stays for the next one",
+    line: 'azlin run prodvm:main cd /usr/lib; azlin run prodvm:main pwd',
+    expects: /^\/usr\/lib\n$/,
+  },
+  {
     says: 'A friendly name that the whole team sees',
     line: 'azlin session myvm:dev production-deployment',
     expects: /^production-deployment\n$/,

@@ -65,8 +65,11 @@ export async function startMachine(request: MachineRequest): Promise<Machine> {
   const port = await freePort(address);
   const sshd = await startSshd({ ...request, home, port, environment });
   const stop = () => {
+    // Jobs of azlin outlive connections, and the tmux server too.
+    const { stdout = '' } = spawnSync('pgrep', ['-f', `${home}/.azlin/jobs/`], { encoding: 'utf8' });
+    const supervisors = stdout.split('\n').map(Number);
     spawnSync(tools.tmux, ['kill-server'], { env: environment, stdio: 'ignore' });
-    killTree(sshd);
+    killTree([sshd.pid ?? 0, ...supervisors]);
   };
   try {
     for (const session of sessions)
@@ -175,11 +178,11 @@ function listening(child: ChildProcess, { name, address, port }: Sshd): Promise<
 }
 
 /** Commands have sessions of their own, so they outlive the sshd that started them: they are looked up before it ends. */
-function killTree(root: ChildProcess): void {
+function killTree(roots: readonly number[]): void {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
   const rows = (stdout ?? '').split('\n').map((row) => row.trim().split(/\s+/).map(Number));
-  const doomed = [root.pid];
-  for (const pid of doomed) doomed.push(...rows.filter(([, parent]) => parent === pid).map(([child]) => child));
+  const doomed = roots.filter((pid) => pid > 0);
+  for (const pid of doomed) doomed.push(...rows.filter(([, parent]) => parent === pid).map(([child = 0]) => child));
   for (const pid of doomed) {
     try {
       if (pid) process.kill(pid, 'SIGKILL');

@@ -9,6 +9,7 @@ export type ErrorCode =
   // look what there is
   | 'vm-not-found'
   | 'session-not-found'
+  | 'job-not-found'
   // name one
   | 'ambiguous'
   // sign in, or ask for access
@@ -26,6 +27,8 @@ export type ErrorCode =
   | 'connection-lost'
   | 'tmux-missing'
   | 'tmux-failed'
+  | 'vm-failed'
+  | 'pane-busy'
   | 'azure-failed'
   | 'interrupted';
 

@@ -4,7 +4,7 @@ import type { AppError } from './errors.ts';
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signaled'; readonly signal: string }
-  | { readonly kind: 'timed-out' }
+  | { readonly kind: 'timed-out' | 'cancelled' }
   | { readonly kind: 'lost'; readonly cause: AppError }
   | { readonly kind: 'not-started'; readonly cause: AppError };
 
@@ -30,7 +30,7 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
   SYS: 31,
 };
 
-/** The exit status of `exec`: the command's own, 128 + n for signal n, 124 for a timeout, 255 for any failure of ours. */
+/** The exit status of `exec`: the command's own, 128 + n for signal n, 124 for a timeout, 143 for a job that was cancelled, 255 for any failure of ours. */
 export function exitStatusOf(outcome: Outcome): number {
   switch (outcome.kind) {
     case 'exited':
@@ -39,6 +39,8 @@ export function exitStatusOf(outcome: Outcome): number {
       return 128 + (SIGNAL_NUMBERS[outcome.signal.replace(/^SIG/, '').replace(/@.*/, '')] ?? 127);
     case 'timed-out':
       return 124;
+    case 'cancelled':
+      return 143;
     case 'lost':
     case 'not-started':
       return outcome.cause.code === 'interrupted' ? 130 : 255;

@@ -1,63 +1,69 @@
 import { randomBytes } from 'node:crypto';
-import type { Readable, Writable } from 'node:stream';
-import { messageOf } from '../domain/errors.ts';
+import type { Readable } from 'node:stream';
+import { AppError, messageOf } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
 import { describeTarget } from '../targets/target.ts';
-import { type CommandSignal, execArgv, signalArgv, type ExecRequest as TmuxExec } from '../tmux/server.ts';
+import { type CommandSignal, execArgv, signalArgv } from '../tmux/exec-argv.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
-import { quoteArgv } from '../transport/shell-quote.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
+import { type ExecRequest, prepare } from './exec-request.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { type Reached, withTarget } from './reach.ts';
 import { start } from './started.ts';
 
 export type { CommandSignal };
 
-export interface ExecRequest {
-  readonly identifier: string;
-  /** One word goes to the login shell as it is, several are quoted so that they arrive as they were. */
-  readonly command: readonly string[] | 'script' | 'script-errexit';
-  /** Whether something will be written to the command's standard input. A script comes there. */
-  readonly stdin: boolean;
-  /** Make the session if it is missing. A default session is always made. */
-  readonly create: boolean;
-  /** Milliseconds, enforced on the VM. */
-  readonly timeout: number | undefined;
-}
-
 /** A command that has started. Both outputs must be read. */
 export interface RunningCommand {
   /** `myvm:dev`. */
   readonly target: string;
-  readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** Never rejects. Settles when the command has ended and its output has arrived. */
   readonly outcome: Promise<Outcome>;
   /** Signals the command's whole process group. Never rejects: a command that cannot be reached is one that is lost. */
   kill(signal: CommandSignal): Promise<void>;
+  /** Of a durable command. */
+  readonly job?: RunningJob;
+}
+
+export interface RunningJob {
+  readonly id: string;
+  /** It was there before; nothing was started. */
+  readonly isFound: boolean;
+  /** What is there under that id is another command. */
+  readonly runsOther: boolean;
+  /** Whether it is to end with azlin. */
+  readonly endsWithUs: boolean;
+  /** Whether it is looked at only: Ctrl-C is not for the command. */
+  readonly isWatched: boolean;
+  /** Ends it, and says whether it could be told so. Never rejects. */
+  cancel(): Promise<boolean>;
+  /** Stops following it. */
+  leave(): void;
 }
 
 /** Starts a command in the session's context. Rejects with an AppError when it was not started. */
 export function execCommand(access: FleetAccess, request: ExecRequest, signal: AbortSignal): Promise<RunningCommand> {
   return withTarget({ access, identifier: request.identifier, signal }, async (reached) => {
     const { target } = reached;
-    const timeout = request.timeout === undefined ? undefined : { ms: request.timeout, marker: newMarker() };
-    const create = request.create || target.origin === 'default';
-    const agent = target.endpoint.ssh.forwardAgent !== undefined;
-    const { session } = target;
-    const argv = execArgv({ session, create, run: runOf(request), stdin: request.stdin, timeout, agent });
-    const { remote, words } = await start({ access, reached, argv, signal });
+    const { timeout } = request;
+    const marker = newMarker();
+    const { command, header, script } = prepare(request, target);
+    const { remote, words } = await start({ access, reached, argv: execArgv(command, marker), header, signal });
     const [, place, pid = ''] = words;
     if (place === 'no-cwd')
       access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
+    if (script) remote.stdin.end(script);
+    request.stdin?.pipe(remote.stdin);
+    void remote.exit.then(() => request.stdin?.unpipe(remote.stdin));
+    const limit = timeout === undefined ? undefined : { ms: timeout, marker };
     return {
       target: describeTarget(target),
-      stdin: remote.stdin,
       stdout: remote.stdout,
       stderr: remote.stderr,
-      outcome: outcomeOf({ access, reached, remote, timeout, pid, startedAt: access.clock.now() }),
+      outcome: outcomeOf({ access, reached, remote, timeout: limit, pid, startedAt: access.clock.now() }),
       kill: (name) => sendSignal(access, reached, signalArgv(name, pid)),
     };
   });
@@ -66,13 +72,6 @@ export function execCommand(access: FleetAccess, request: ExecRequest, signal: A
 /** A directory on the VM that nobody can guess. */
 function newMarker(): string {
   return `/tmp/azlin-${randomBytes(16).toString('hex')}`;
-}
-
-function runOf({ command }: ExecRequest): TmuxExec['run'] {
-  if (command === 'script') return { kind: 'script' };
-  if (command === 'script-errexit') return { kind: 'errexit' };
-  const [only = ''] = command;
-  return { kind: 'command', command: command.length === 1 ? only : quoteArgv(command) };
 }
 
 interface Ending {
@@ -86,15 +85,23 @@ interface Ending {
 
 async function outcomeOf(ending: Ending): Promise<Outcome> {
   const { access, reached, remote, timeout, startedAt } = ending;
-  if (!timeout) return remote.exit;
+  if (!timeout) return remote.exit.then(withAdvice);
   const backup = endLeftovers(ending, timeout.ms + LEFTOVER_DELAY);
-  const exit = await remote.exit;
+  const exit = await Promise.race([remote.exit, backup.givenUp]);
   backup.cancel();
-  if (exit.kind === 'lost') return exit;
+  if (exit.kind === 'lost' || exit.kind === 'timed-out') return withAdvice(exit);
   // Only a command that ran for about that long is worth the question whether the timeout ended it.
   if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
   const byWatchdog = await timedOut(access, reached, timeout.marker);
   return byWatchdog || backup.wasNeeded() ? { kind: 'timed-out' } : exit;
+}
+
+/** What was running when the link broke is ended by its watchdog, as soon as the VM notices. */
+function withAdvice(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'lost' || outcome.cause.code !== 'connection-lost') return outcome;
+  const { code, message, cause } = outcome.cause;
+  const hint = 'the command is ended there when the VM notices; --durable lets it go on and connects again';
+  return { kind: 'lost', cause: new AppError(code, message, { hint, cause }) };
 }
 
 async function sendSignal(access: FleetAccess, reached: Reached, argv: readonly string[]): Promise<void> {
@@ -108,19 +115,34 @@ async function sendSignal(access: FleetAccess, reached: Reached, argv: readonly 
 /** Milliseconds after which the watchdog on the VM should have ended everything, and after which nobody asks any more. */
 const LEFTOVER_DELAY = 1_500;
 const KILL_DELAY = 5_000;
+const GIVE_UP_DELAY = 1_000;
 
 /**
  * The watchdog leaves with the command itself, but azlin waits for whatever the command left in the background with its output.
- * That is ended from here.
+ * That is ended from here; what has left the process group, and holds the output open for ever, is not waited for.
  */
-function endLeftovers({ access, reached, pid }: Ending, ms: number) {
+function endLeftovers({ access, reached, remote, pid }: Ending, ms: number) {
+  const { clock } = access;
   let needed = false;
-  let cancel = access.clock.schedule(ms, () => {
-    needed = true;
-    void sendSignal(access, reached, signalArgv('TERM', pid));
-    cancel = access.clock.schedule(KILL_DELAY, () => void sendSignal(access, reached, signalArgv('KILL', pid)));
+  let cancel = () => {};
+  const givenUp = new Promise<{ readonly kind: 'timed-out' }>((resolve) => {
+    const giveUp = () => {
+      remote.stdout.destroy();
+      remote.stderr.destroy();
+      remote.close();
+      resolve({ kind: 'timed-out' });
+    };
+    const kill = () => {
+      void sendSignal(access, reached, signalArgv('KILL', pid));
+      cancel = clock.schedule(GIVE_UP_DELAY, giveUp);
+    };
+    cancel = clock.schedule(ms, () => {
+      needed = true;
+      void sendSignal(access, reached, signalArgv('TERM', pid));
+      cancel = clock.schedule(KILL_DELAY, kill);
+    });
   });
-  return { cancel: () => cancel(), wasNeeded: () => needed };
+  return { givenUp, cancel: () => cancel(), wasNeeded: () => needed };
 }
 
 /** The watchdog on the VM leaves a directory when it ends a command; taking it away answers the question exactly once. */

@@ -8,6 +8,7 @@ import type { Endpoint } from '../transport/endpoint.ts';
 import type { KnownHosts } from '../transport/known-hosts.ts';
 import type { SshConfig } from '../transport/ssh-config.ts';
 import type { Transport } from '../transport/transport.ts';
+import type { JobMemory } from './job-memory.ts';
 
 export interface StartPolicy {
   /** `--start` was given. */
@@ -46,6 +47,10 @@ export interface FleetAccess {
   readonly commandDeadline: number;
   /** Milliseconds until a VM that was started answers over SSH. */
   readonly startDeadline: number;
+  /** Milliseconds that a lost connection to a job is tried to be taken up again. */
+  readonly reconnectDeadline: number;
+  /** Where jobs of this user have been started. */
+  readonly jobMemory: JobMemory;
   /** What is being waited for, shown while it takes long; undefined when the wait is over. */
   readonly progress: (text: string | undefined) => void;
   readonly warn: (line: string) => void;

@@ -11,6 +11,7 @@ import {
   type LoginChoice,
 } from '../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
+import { jobMemory } from './job-memory.ts';
 
 /** Where things come from, and what the user set. Durations are milliseconds. */
 export interface AccessParts
@@ -24,6 +25,8 @@ export interface AccessParts
     | 'sshConfig'
     | 'commandDeadline'
     | 'startDeadline'
+    | 'reconnectDeadline'
+    | 'jobMemory'
   > {
   readonly choice: LoginChoice;
   readonly settings: {
@@ -34,13 +37,15 @@ export interface AccessParts
     readonly sessionsTtl: number;
     readonly commandDeadline: number;
     readonly startDeadline: number;
+    readonly reconnectDeadline: number;
   };
 }
 
 /** Puts together what the operations reach the fleet with. */
 export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAccess {
   const { clock, inventory, transport, warn, trace } = parts;
-  const { defaultSession, sessionsTtl, commandDeadline, startDeadline } = settings;
+  const { defaultSession, sessionsTtl, commandDeadline, startDeadline, reconnectDeadline } = settings;
+  const cacheDirectory = join(settings.home, 'cache');
   // A survey asks for the same one several times, and SSH settings can be long.
   const settled = new WeakMap<Vm, Map<string, Endpoint>>();
   const endpointOf = (vm: Vm, identifierUser?: string) => {
@@ -52,7 +57,7 @@ export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAc
   };
   const asked = survey({
     clock,
-    cacheDirectory: join(settings.home, 'cache'),
+    cacheDirectory,
     endpointOf,
     lags: parts.lags,
     probe: (question) => probeSessions({ transport, clock }, question),
@@ -79,5 +84,7 @@ export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAc
     addressOf: (vm) => addressOfVm(vm, choice),
     commandDeadline,
     startDeadline,
+    reconnectDeadline,
+    jobMemory: jobMemory(cacheDirectory, warn),
   };
 }

@@ -13,6 +13,8 @@ export interface Starting {
   readonly reached: Reached;
   readonly argv: readonly string[];
   readonly terminal?: Terminal;
+  /** What standard input starts with. */
+  readonly header?: string;
   readonly signal: AbortSignal;
 }
 
@@ -23,7 +25,7 @@ export interface Started {
 }
 
 /** Runs a script on the VM and waits until it says that it is in the session. When it rejects, nothing was started. */
-export async function start({ access, reached, argv, terminal, signal }: Starting): Promise<Started> {
+export async function start({ access, reached, argv, terminal, header, signal }: Starting): Promise<Started> {
   const { target, connection } = reached;
   const ms = access.commandDeadline;
   const expired = () => silence(target, ms);
@@ -33,6 +35,7 @@ export async function start({ access, reached, argv, terminal, signal }: Startin
       remote = await connection.spawn(argv, { terminal, isUsers: true, signal: limited });
       // On a terminal stderr comes with stdout, but the stream must be read all the same.
       if (terminal) remote.stderr.resume();
+      if (header) remote.stdin.write(header);
       const status = await statusOf(remote);
       if (status.kind !== 'ok') throw statusError(status, target.hostname, target.session);
       if (status.words[0] === '1') await access.survey.forget(target.endpoint);

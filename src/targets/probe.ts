@@ -2,6 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import { withDeadline } from '../domain/deadline.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
+import type { RunArgv } from '../domain/run-argv.ts';
 import type { Session } from '../domain/session.ts';
 import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
@@ -31,6 +32,7 @@ const PROBES: Partial<Record<ErrorCode, Exclude<Probe, 'ok' | 'skipped'>>> = {
   'tmux-missing': 'no-tmux',
   // There may be sessions that it does not tell.
   'tmux-failed': 'unreachable',
+  'vm-failed': 'unreachable',
 };
 
 export interface Question {
@@ -44,14 +46,20 @@ export type Probed<T> =
   | { readonly probe: 'ok'; readonly value: T }
   | { readonly probe: Exclude<Probe, 'ok'>; readonly reason: string };
 
-/**
- * Asks the tmux server of one VM, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user
- * rejects.
- */
-export async function probeVm<T>(
+/** What a VM is asked with. */
+export interface Asking {
+  readonly run: RunArgv;
+  /** What messages call the VM. */
+  readonly label: string;
+  /** Aborts when the time is up. */
+  readonly limited: AbortSignal;
+}
+
+/** Asks one VM something, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user rejects. */
+export async function askVm<T>(
   { transport, clock }: ProbeSettings,
   { endpoint, ms, signal }: Question,
-  ask: (server: TmuxServer, signal: AbortSignal) => Promise<T>,
+  ask: (asking: Asking) => Promise<T>,
 ): Promise<Probed<T>> {
   const to = endpointOrReason(endpoint);
   if (typeof to === 'string') return { probe: 'unreachable', reason: to };
@@ -60,13 +68,22 @@ export async function probeVm<T>(
     return await withDeadline({ clock, ms, signal, expired }, async (limited) => {
       const connection = await transport.connect(to, limited);
       const run = runOverSsh({ connection, endpoint: to, clock, deadline: ms });
-      return { probe: 'ok', value: await ask(tmuxServer(run, to.label), limited) };
+      return { probe: 'ok', value: await ask({ run, label: to.label, limited }) };
     });
   } catch (error) {
     const probe = error instanceof AppError ? PROBES[error.code] : undefined;
     if (!probe || signal.aborted) throw error;
     return { probe, reason: (error as AppError).message };
   }
+}
+
+/** Asks the tmux server of one VM. */
+export function probeVm<T>(
+  settings: ProbeSettings,
+  question: Question,
+  ask: (server: TmuxServer, signal: AbortSignal) => Promise<T>,
+): Promise<Probed<T>> {
+  return askVm(settings, question, ({ run, label, limited }) => ask(tmuxServer(run, label), limited));
 }
 
 /** Asks one VM for its sessions. */

@@ -34,3 +34,8 @@ export function targetOf(fields: Omit<Target, 'endpoint'>, endpoint: () => Endpo
 export function describeTarget({ hostname, session }: Target): string {
   return `${hostname}:${session}`;
 }
+
+/** An identifier that names the same VM and session from now on. */
+export function identifierOf(target: Target): string {
+  return `${target.user === undefined ? '' : `${target.user}@`}${describeTarget(target)}`;
+}

@@ -113,3 +113,27 @@ export const CLIENTS_SCRIPT = `${ROWS}
 printf 'ok %s\\n%s\\n' "$(date +%s)" "$azlin_rows"
 [ -z "$azlin_rows" ] || tmux -u list-clients -F "$azlin_mark:client:"'${CLIENT_FORMAT}' 2>/dev/null | sed -n "s/^$azlin_mark:client:/client:/p"
 `;
+
+/** $3: how many lines of history above what the pane shows. */
+export const SCREEN_SCRIPT = `${FIND}
+azlin_said=$(tmux -u capture-pane -p -t "$azlin_id:" -S "-$3" 2>&1) || { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
+printf 'ok 0\\n%s\\n' "$azlin_said"
+`;
+
+/** $3: text to type, then keys by tmux's names. Whoever looks at the history of the pane is taken back: else the keys would mean something there. */
+export const SEND_SCRIPT = `${FIND}
+azlin_text=$3
+shift 3
+azlin_send() {
+  tmux copy-mode -q -t "$azlin_id:" 2>/dev/null
+  # A tmux that pastes into a pane whose shell has ended may end itself, and with it every session.
+  [ "$(tmux display-message -p -t "$azlin_id:" '#{pane_dead}')" != 1 ] || { echo 'the shell of its pane has ended'; return 1; }
+  [ -z "$azlin_text" ] || {
+    printf %s "$azlin_text" | tmux -u load-buffer -b azlin-send-$$ - &&
+      tmux -u if-shell -F -t "$azlin_id:" '#{pane_dead}' '' "paste-buffer -d -b azlin-send-$$ -t '$azlin_id:'"
+  } || return
+  [ $# = 0 ] || tmux -u send-keys -t "$azlin_id:" "$@"
+}
+azlin_said=$(azlin_send "$@" 2>&1) || { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
+printf 'ok 0\\n'
+`;

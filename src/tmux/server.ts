@@ -1,11 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { AppError } from '../domain/errors.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
 import type { Client, Session } from '../domain/session.ts';
 import { printable, shellWord, shorten } from '../domain/text.ts';
-import { EXEC_SCRIPT, SIGNAL_SCRIPT } from './exec-script.ts';
 import { parseClients, parseRows } from './rows.ts';
-import { ATTACH_SCRIPT, CLIENTS_SCRIPT, DETACH_SCRIPT, ENSURE_SCRIPT, LIST_SCRIPT, NAME_SCRIPT } from './scripts.ts';
+import {
+  ATTACH_SCRIPT,
+  CLIENTS_SCRIPT,
+  DETACH_SCRIPT,
+  ENSURE_SCRIPT,
+  LIST_SCRIPT,
+  NAME_SCRIPT,
+  SCREEN_SCRIPT,
+  SEND_SCRIPT,
+} from './scripts.ts';
+import { nameToCreate, plainWord, shArgv } from './sh-argv.ts';
 import { parseStatus, type Status } from './status.ts';
 
 /** The tmux server of one user on one VM. Every method rejects with an AppError. A name means a session or its friendly name. */
@@ -18,8 +26,17 @@ export interface TmuxServer {
   ensure(name: string, signal: AbortSignal): Promise<{ readonly created: boolean }>;
   /** Detaches every client and says how many there were; `kill` ends the session as well. */
   detachClients(name: string, kill: boolean, signal: AbortSignal): Promise<number>;
+  /** What the active pane shows, with so many lines of its history above. */
+  screen(name: string, history: number, signal: AbortSignal): Promise<string>;
+  /** Types into the active pane: text, then keys by tmux's names. */
+  send(name: string, typed: Typed, signal: AbortSignal): Promise<void>;
   /** Sets the friendly name; null removes it. */
   setFriendlyName(name: string, friendlyName: string | null, signal: AbortSignal): Promise<void>;
+}
+
+export interface Typed {
+  readonly text: string;
+  readonly keys: readonly string[];
 }
 
 /** `host`: what messages call the machine. */
@@ -42,6 +59,10 @@ export function tmuxServer(run: RunArgv, host: string): TmuxServer {
     detachClients: async (name, kill, signal) =>
       (await ask(DETACH_SCRIPT, [name, '', kill ? 'kill' : ''], signal)).text.split('\n').filter((line) => line !== '')
         .length,
+    screen: async (name, history, signal) =>
+      `${(await ask(SCREEN_SCRIPT, [name, '', `${history}`], signal)).text.trimEnd()}\n`,
+    send: async (name, { text, keys }, signal) =>
+      void (await ask(SEND_SCRIPT, [name, '', text, ...keys.map(plainWord)], signal)),
     setFriendlyName: async (name, friendlyName, signal) =>
       void (await ask(NAME_SCRIPT, [name, '', plainWord(friendlyName ?? '')], signal)),
   };
@@ -50,37 +71,6 @@ export function tmuxServer(run: RunArgv, host: string): TmuxServer {
 /** Attaches to a session on the terminal that it is started on. Its output starts with a status; it goes on after a line break. */
 export function attachArgv(session: string, create: boolean): readonly string[] {
   return shArgv(ATTACH_SCRIPT, [session, create ? nameToCreate(session) : '']);
-}
-
-export interface ExecRequest {
-  readonly session: string;
-  readonly create: boolean;
-  /** `command` is for the login shell; a script comes on standard input. */
-  readonly run: { readonly kind: 'command'; readonly command: string } | { readonly kind: 'script' | 'errexit' };
-  readonly stdin: boolean;
-  /** Milliseconds, and the directory that will exist when they ended the command. */
-  readonly timeout?: { readonly ms: number; readonly marker: string } | undefined;
-  /** Whether the SSH agent comes along. */
-  readonly agent?: boolean;
-}
-
-/** Runs a command in the session's context. The words of its status: created (0 or 1), `cwd` or `no-cwd`, its process id. */
-export function execArgv({ session, create, run, stdin, timeout, agent = false }: ExecRequest): readonly string[] {
-  const limit = timeout
-    ? [`${Math.floor(timeout.ms / 1_000)}`, `${(timeout.ms % 1_000) / 1_000}`, timeout.marker]
-    : ['', '', ''];
-  // A shell takes a command that starts with a dash for one of its own options.
-  const command = run.kind === 'command' ? run.command.replace(/^-/, ' -') : '';
-  const input = stdin || run.kind !== 'command' ? 'stdin' : '';
-  const name = create ? nameToCreate(session) : '';
-  return shArgv(EXEC_SCRIPT, [session, name, run.kind, command, input, ...limit, agent ? 'agent' : '']);
-}
-
-export type CommandSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';
-
-/** Signals the whole process group of a command that `execArgv` started. */
-export function signalArgv(signal: CommandSignal, pid: string): readonly string[] {
-  return shArgv(SIGNAL_SCRIPT, [signal, pid]);
 }
 
 /** What a status other than `ok` means to the user. */
@@ -107,6 +97,10 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
           hint: `install it there: sudo apt-get install tmux`,
         },
       );
+    case 'no-job':
+      return new AppError('job-not-found', `There is no such job on "${host}"`, {
+        hint: `azlin jobs ${shellWord(host)}   lists those there are`,
+      });
     case 'renamed':
       return new AppError(
         'usage',
@@ -115,6 +109,24 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
           hint: 'use letters, digits, "-" and "_"',
         },
       );
+    case 'no-directory':
+      return new AppError('usage', `There is no directory "${printable(status.name)}" on "${host}"`, {
+        hint: 'a relative one starts at the directory of the session',
+      });
+    case 'no-shell':
+      return new AppError('usage', `There is no shell "${printable(status.name)}" on "${host}"`);
+    case 'busy':
+      return new AppError(
+        'pane-busy',
+        `The pane of "${host}:${session}" is busy: ${shorten(printable(status.reason), 200) || 'no shell is at its prompt'}`,
+        {
+          hint: `azlin exec ${shellWord(`${host}:${session}`)} COMMAND   runs beside it; run needs bash or zsh at its prompt`,
+        },
+      );
+    case 'cannot':
+      return new AppError('vm-failed', `"${host}" cannot run this: ${shorten(printable(status.reason), 300)}`, {
+        hint: 'nothing was started',
+      });
     case 'failed':
       return new AppError('tmux-failed', `tmux on "${host}" failed: ${shorten(printable(status.reason), 300)}`, {
         hint: 'if tmux was just upgraded there, its running server is of another version: log in and restart it',
@@ -125,19 +137,4 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
 function candidatesOf(sessions: readonly Session[], host: string) {
   const items = sessions.map(({ name }) => ({ identifier: `${host}:${printable(name)}`, ip: null }));
   return items.length === 0 ? undefined : { title: `Sessions on ${host}`, items };
-}
-
-/** `new-session` expands formats in a name, and with them shell commands. */
-function nameToCreate(name: string): string {
-  return plainWord(name.replaceAll('#', '##'));
-}
-
-/** A word that ends in `;` would end the tmux command. */
-function plainWord(text: string): string {
-  return text.replace(/;$/, '\\;');
-}
-
-function shArgv(script: string, args: readonly string[]): readonly string[] {
-  const mark = randomBytes(12).toString('hex');
-  return ['sh', '-c', `azlin_mark=$1; shift\n${script}`, 'azlin', mark, ...args];
 }

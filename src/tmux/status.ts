@@ -8,8 +8,9 @@ export type Status =
   | { readonly kind: 'ok'; readonly words: readonly string[]; readonly text: string }
   | { readonly kind: 'missing'; readonly sessions: readonly Session[] }
   | { readonly kind: 'ambiguous'; readonly sessions: readonly Session[] }
-  | { readonly kind: 'no-tmux' }
-  | { readonly kind: 'renamed'; readonly name: string }
+  | { readonly kind: 'no-tmux' | 'no-job' }
+  | { readonly kind: 'renamed' | 'no-directory' | 'no-shell'; readonly name: string }
+  | { readonly kind: 'cannot' | 'busy'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** The status in the whole output of a script. */
@@ -25,9 +26,15 @@ export function parseStatus(output: string): Status {
     case 'ambiguous':
       return { kind: word, sessions: parseRows(text) };
     case 'no-tmux':
-      return { kind: 'no-tmux' };
+    case 'no-job':
+      return { kind: word };
     case 'renamed':
-      return { kind: 'renamed', name: text.trim() };
+    case 'no-directory':
+    case 'no-shell':
+      return { kind: word, name: text.replace(/\n$/, '') };
+    case 'cannot':
+    case 'busy':
+      return { kind: word, reason: text.trim() };
     default:
       return { kind: 'failed', reason: (word === 'failed' ? text : output).trim() || 'it said nothing' };
   }

@@ -4,7 +4,8 @@ import { connectSession, requireSession } from '../../operations/connect.ts';
 import { listSessions } from '../../operations/list.ts';
 import { bridge } from '../bridge.ts';
 import { type Call, defineCommand } from '../command.ts';
-import { runExec } from '../exec-streams.ts';
+import { durableOf } from '../exec-options.ts';
+import { runExec, starter } from '../exec-streams.ts';
 import { CREATE_OPTION, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
 
 const OPTIONS = { ...CREATE_OPTION, ...START_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS, ...FORWARD_OPTION };
@@ -24,18 +25,16 @@ export const connect = defineCommand({
   options: OPTIONS,
   offersStart: true,
   remote: 'after-dashes',
+  failsWith255: 'with-command',
   async run(call) {
-    const { args, remote, access, app, interrupts } = call;
+    const { args, remote, access, app, config, interrupts } = call;
     const terminal = app.terminal();
     const identifier = call.positionals['identifier'] ?? (await pickSession(call as Call));
-    if (remote.length > 0)
-      return runExec(call as Call, {
-        identifier,
-        command: remote,
-        stdin: undefined,
-        create: args.create,
-        timeout: undefined,
-      });
+    if (remote.length > 0) {
+      const { create } = args;
+      const request = { identifier, command: remote, stdin: undefined, create, timeout: undefined };
+      return runExec(call as Call, { identifier, start: starter(request, durableOf({}, config, app.environment)) });
+    }
     const fleet = await access();
     if (!terminal) {
       // What is wrong with the identifier is worth more than that there is no terminal.

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import type { Shorthands } from '../split-argv.ts';
+import { cancel } from './cancel.ts';
 import { complete } from './complete.ts';
 import { connect } from './connect.ts';
 import { demo } from './demo.ts';
@@ -7,12 +8,17 @@ import { disconnect } from './disconnect.ts';
 import { doctor } from './doctor.ts';
 import { exec } from './exec.ts';
 import { hostKey } from './host-key.ts';
+import { jobs } from './jobs.ts';
 import { list } from './list.ts';
+import { logs } from './logs.ts';
+import { run } from './run.ts';
+import { send } from './send.ts';
 import { session } from './session.ts';
 import { ssh } from './ssh.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { wait } from './wait.ts';
 
 /** What the product can do. */
 export const COMMANDS: readonly Command[] = [
@@ -20,6 +26,12 @@ export const COMMANDS: readonly Command[] = [
   ssh,
   connect,
   exec,
+  run,
+  send,
+  jobs,
+  logs,
+  wait,
+  cancel,
   disconnect,
   session,
   status,

@@ -1,0 +1,34 @@
+import { printable } from '../../domain/text.ts';
+import type { CancelledJob } from '../../operations/find-job.ts';
+import { defineCommand, type View } from '../command.ts';
+import { findRequest, VM_OPTION } from '../job-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+
+const cancelledView: View<CancelledJob> = {
+  text({ id, hostname, state, hadEnded }) {
+    const which = printable(`Job ${id} on ${hostname}`);
+    if (hadEnded) return `${which} had ended before: ${state}\n`;
+    return state === 'ending' ? `${which} was told to end\n` : `${which}: ${state}\n`;
+  },
+  records: (cancelled) => cancelled,
+};
+
+export const cancel = defineCommand({
+  name: 'cancel',
+  usage: '<job>',
+  positionals: { job: 'The id of a job' },
+  summary: 'End a job: SIGTERM to its process group, SIGKILL after five seconds',
+  examples: [
+    { line: 'azlin cancel deploy-42', does: 'wherever it runs' },
+    { line: 'azlin cancel --vm web-1 deploy-42', does: 'where several VMs have a job of that id' },
+    { line: 'azlin jobs myvm; azlin cancel v42', does: 'look first what runs' },
+  ],
+  options: { ...VM_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS },
+  async run({ args, positionals, access, config, interrupts: { signal } }) {
+    const { cancelJob, findJob } = await import('../../operations/find-job.ts');
+    const fleet = await access();
+    const job = await findJob(fleet, findRequest(positionals['job'] ?? '', args.vm, config), signal);
+    return { data: await cancelJob(fleet, job, signal) };
+  },
+  view: cancelledView,
+});

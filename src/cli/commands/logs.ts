@@ -1,0 +1,72 @@
+import { AppError } from '../../domain/errors.ts';
+import type { FleetAccess } from '../../operations/fleet-access.ts';
+import type { PlacedJob } from '../../operations/jobs.ts';
+import { type Call, defineCommand } from '../command.ts';
+import { findRequest, VM_OPTION } from '../job-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+
+export const logs = defineCommand({
+  name: 'logs',
+  usage: '<job>',
+  positionals: { job: 'The id of a job, or an identifier for the newest job of a session' },
+  summary: 'Show what a job has written, or what a session shows',
+  examples: [
+    { line: 'azlin logs deploy-42', does: 'what it has written to stdout' },
+    { line: 'azlin logs --follow --lines 20 v42', does: 'its last lines, and what comes' },
+    { line: 'azlin logs --stderr myvm:dev', does: 'of the newest job of that session' },
+    { line: 'azlin logs --screen myvm:dev', does: "what the session's pane shows" },
+  ],
+  options: {
+    follow: { kind: 'flag', short: 'f', describe: 'Go on until the job ends' },
+    stderr: { kind: 'flag', describe: 'What it has written to stderr instead' },
+    lines: { kind: 'text', short: 'n', describe: 'Only the last lines; with --screen, lines of history above it' },
+    screen: { kind: 'flag', describe: 'What the active pane of a session shows' },
+    ...VM_OPTION,
+    ...SCOPE_OPTIONS,
+    ...SSH_OPTIONS,
+  },
+  async run(call) {
+    const { args, positionals, access, io, note, interrupts } = call;
+    const { signal } = interrupts;
+    const name = positionals['job'] ?? '';
+    const lines = args.lines === undefined ? undefined : Number(args.lines);
+    if (lines !== undefined && !(Number.isInteger(lines) && lines >= 0 && lines < 1e9))
+      throw new AppError('usage', `Invalid number "${args.lines}" for --lines`);
+    const { showLogs, showScreen } = await import('../../operations/logs.ts');
+    const fleet = await access();
+    if (args.screen) {
+      if (args.follow || args.stderr || args.vm !== undefined)
+        throw new AppError('usage', '--screen shows a session as it is now; it goes with --lines only');
+      io.stdout.write(await showScreen(fleet, { identifier: name, history: lines ?? 0 }, signal));
+      return {};
+    }
+    const job = await jobOf(call as Call, fleet, { name, vm: args.vm });
+    const stream = args.stderr ? 'stderr' : 'stdout';
+    await showLogs(fleet, { job, stream, lines, follow: args.follow, to: io.stdout }, signal);
+    const other = args.stderr ? job.stdoutBytes : job.stderrBytes;
+    if (!args.stderr && other) note(`It has also written ${other} bytes to stderr: azlin logs --stderr ${job.id}`);
+    return {};
+  },
+});
+
+/** A job of that id; where there is none, the newest of the session of that name. */
+async function jobOf(
+  { config, interrupts: { signal } }: Call,
+  fleet: FleetAccess,
+  { name, vm }: { readonly name: string; readonly vm: string | undefined },
+): Promise<PlacedJob> {
+  const { findJob, isIdentifier, newestJob } = await import('../../operations/find-job.ts');
+  if (isIdentifier(name) && vm === undefined) return newestJob(fleet, name, signal);
+  try {
+    return await findJob(fleet, findRequest(name, vm, config), signal);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'job-not-found' || vm !== undefined) throw error;
+    try {
+      return await newestJob(fleet, name, signal);
+    } catch (other) {
+      // What was typed is no identifier, either: then it was meant as a job.
+      if (other instanceof AppError && /^(vm|session)-not-found$/.test(other.code)) throw error;
+      throw other;
+    }
+  }
+}

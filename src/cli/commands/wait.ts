@@ -1,0 +1,36 @@
+import { type Call, defineCommand } from '../command.ts';
+import { runExec } from '../exec-streams.ts';
+import { findRequest, VM_OPTION } from '../job-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+
+export const wait = defineCommand({
+  name: 'wait',
+  usage: '<job>',
+  positionals: { job: 'The id of a job' },
+  summary: 'Wait for a job to end; the exit code is that of its command',
+  examples: [
+    { line: 'azlin wait deploy-42', does: 'wherever it runs' },
+    { line: 'azlin wait --vm web-1 deploy-42', does: 'where several VMs have a job of that id' },
+    { line: 'azlin wait --result out.json v42', does: 'its outcome as JSON, as with exec' },
+  ],
+  options: {
+    ...VM_OPTION,
+    result: { kind: 'text', describe: 'Write the outcome to this file as JSON' },
+    ...SCOPE_OPTIONS,
+    ...SSH_OPTIONS,
+  },
+  failsWith255: true,
+  run(call) {
+    const { args, positionals, config } = call;
+    const name = positionals['job'] ?? '';
+    return runExec(call as Call, {
+      identifier: name,
+      start: async (access, signal) => {
+        const { findJob } = await import('../../operations/find-job.ts');
+        const { watchJob } = await import('../../operations/followed-job.ts');
+        return watchJob(access, await findJob(access, findRequest(name, args.vm, config), signal));
+      },
+      result: args.result,
+    });
+  },
+});

@@ -1,0 +1,33 @@
+import { writeFile } from 'node:fs/promises';
+import { AppError, messageOf } from '../domain/errors.ts';
+import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
+
+export interface Finished {
+  readonly outcome: Outcome;
+  readonly target: string;
+  readonly durationMs: number;
+  /** Null for a command that was no job. */
+  readonly jobId: string | null;
+}
+
+/** Writes what `--result` promises. */
+export async function writeResult(path: string, { outcome, target, durationMs, jobId }: Finished): Promise<void> {
+  const cause = 'cause' in outcome ? { error: { code: outcome.cause.code, message: outcome.cause.message } } : {};
+  const signal = outcome.kind === 'signaled' ? outcome.signal : null;
+  const exitCode = exitStatusOf(outcome);
+  const result = { outcome: outcome.kind, exitCode, signal, target, durationMs, jobId, ...cause };
+  try {
+    await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
+  } catch (error) {
+    throw new AppError('usage', `Cannot write --result ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Empties the file that the outcome will go to. Throws `usage` when it cannot be written. */
+export async function prepareResult(path: string): Promise<void> {
+  try {
+    await writeFile(path, '');
+  } catch (error) {
+    throw new AppError('usage', `Cannot write --result ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,65 @@
+import { formatAge } from '../../domain/duration.ts';
+import { isoTime } from '../../domain/iso-time.ts';
+import type { PlacedJob } from '../../operations/jobs.ts';
+import type { View } from '../command.ts';
+import type { Column } from './table.ts';
+
+const COLUMNS: readonly Column[] = [
+  { title: 'JOB', flexible: true },
+  { title: 'HOSTNAME', flexible: true },
+  { title: 'SESSION', flexible: true },
+  { title: 'STATE' },
+  { title: 'EXIT' },
+  { title: 'AGE' },
+  { title: 'COMMAND', flexible: true },
+];
+
+/** `azlin jobs`. */
+export const jobsView: View<readonly PlacedJob[]> = {
+  async text(jobs, { style, width }) {
+    if (jobs.length === 0) return '';
+    const { table } = await import('./table.ts');
+    const rows = jobs.map((job) => ({
+      cells: [job.id, job.hostname, job.session, job.state, exitCell(job), ageCell(job), job.command],
+      paint: job.state === 'running' ? style.bold : style.dim,
+    }));
+    return table(COLUMNS, rows, width);
+  },
+  records: (jobs) => jobs.map(recordOf),
+  fields: [
+    'id',
+    'hostname',
+    'session',
+    'command',
+    'state',
+    'exitCode',
+    'signal',
+    'startedAt',
+    'endedAt',
+    'ageSeconds',
+    'stdoutBytes',
+    'stderrBytes',
+  ],
+};
+
+/** Fields are only ever added: this is what `--format json` prints. */
+function recordOf(job: PlacedJob): object {
+  const { id, hostname, session, command, state, exitCode, signal, stdoutBytes, stderrBytes } = job;
+  const startedAt = job.startedAt === null ? null : isoTime(job.startedAt);
+  const endedAt = job.endedAt === null ? null : isoTime(job.endedAt);
+  const what = { id, hostname, session, command, state, exitCode, signal };
+  return { ...what, startedAt, endedAt, ageSeconds: ageOf(job), stdoutBytes, stderrBytes };
+}
+
+function ageOf({ startedAt, askedAt }: PlacedJob): number | null {
+  return startedAt === null ? null : Math.max(0, askedAt - startedAt);
+}
+
+function ageCell(job: PlacedJob): string {
+  const age = ageOf(job);
+  return age === null ? '-' : formatAge(age * 1_000);
+}
+
+function exitCell({ exitCode, signal }: PlacedJob): string {
+  return exitCode === null ? (signal ?? '-') : `${exitCode}`;
+}

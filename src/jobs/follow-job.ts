@@ -1,0 +1,208 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '../domain/clock.ts';
+import type { RemoteProcess } from '../transport/transport.ts';
+import { type Entry, type JobEnd, journalFilter, parseEntry } from './journal.ts';
+
+/** A follower of a job that has started on the VM; its output comes from these bytes on. */
+export interface Follower {
+  readonly remote: RemoteProcess;
+  /** What it puts before each line of the journal. */
+  readonly key: string;
+  readonly out: number | 'none';
+  readonly err: number | 'none';
+}
+
+/** Where the output of a job goes. */
+export interface Sinks {
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+}
+
+/** `position`: what has been handed on of each stream. */
+export interface Position {
+  out: number;
+  err: number;
+}
+
+export type Followed =
+  | { readonly kind: 'ended'; readonly end: JobEnd; readonly cut: readonly string[] }
+  /** All there was when following began has been handed on. */
+  | { readonly kind: 'read'; readonly cut: readonly string[] }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'void' }
+  | { readonly kind: 'left' }
+  /** The link is lost, or the follower was ended: go on from the position. */
+  | { readonly kind: 'broken'; readonly cause: unknown };
+
+export interface Following {
+  readonly follower: Follower;
+  readonly sinks: Sinks;
+  readonly position: Position;
+  readonly clock: Clock;
+  /** Milliseconds between signs of life for the VM; undefined for none. */
+  readonly heartbeat: number | undefined;
+  /** Milliseconds that output which must be there may take to come. */
+  readonly patience: number;
+  /** Breaks it off. */
+  readonly signal: AbortSignal;
+}
+
+/** Hands the output of a job on until it has ended, all of it, each byte once; or until the follower ends. Never rejects. */
+export async function followJob(following: Following): Promise<Followed> {
+  const { follower, sinks, position, clock, signal } = following;
+  const { remote } = follower;
+  const wanted = { out: follower.out !== 'none', err: follower.err !== 'none' };
+  if (follower.out !== 'none') position.out = follower.out;
+  if (follower.err !== 'none') position.err = follower.err;
+  let settle = (_followed: Followed) => {};
+  const done = new Promise<Followed>((resolve) => {
+    settle = resolve;
+  });
+  const goal = goalOf(position, wanted, settle);
+  const filter = journalFilter(follower.key, (line) => goal.hear(parseEntry(line)));
+  const watch = watchProgress(following, goal, settle);
+  const heart = beat(following);
+  const passing = (stream: 'out' | 'err', take: Pumping['take']): Pumping => ({
+    take,
+    room: () => goal.room(stream),
+    passed(bytes) {
+      position[stream] += bytes;
+      goal.check();
+    },
+  });
+  const pumps = [
+    pump(remote.stdout, sinks.stdout, passing('out', filter)),
+    pump(
+      remote.stderr,
+      sinks.stderr,
+      passing('err', (chunk) => [chunk]),
+    ),
+  ];
+  // What has come over a link that is lost is handed on before anything else comes.
+  const broken = Promise.all([remote.exit, ...pumps]).then(
+    ([exit]): Followed => ({ kind: 'broken', cause: exit.kind === 'lost' ? exit.cause : undefined }),
+  );
+  const onAbort = () => settle({ kind: 'broken', cause: signal.reason });
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  const followed = await Promise.race([done, broken]);
+  goal.stop();
+  signal.removeEventListener('abort', onAbort);
+  watch();
+  heart();
+  remote.stdin.end();
+  remote.close();
+  return followed;
+
+  /** Output that was promised and does not come may come over another connection. */
+  function watchProgress({ patience }: Following, { isDue }: Goal, give: (followed: Followed) => void) {
+    let last = -1;
+    const look = () => {
+      const now = position.out + position.err + sinks.stdout.writableLength + sinks.stderr.writableLength;
+      if (isDue() && now === last && !sinks.stdout.writableNeedDrain && !sinks.stderr.writableNeedDrain)
+        return give({ kind: 'broken', cause: undefined });
+      last = now;
+      cancel = clock.schedule(patience, look);
+    };
+    let cancel = clock.schedule(patience, look);
+    return () => cancel();
+  }
+}
+
+/** Says to the VM that somebody is there. */
+function beat({ follower, clock, heartbeat }: Following): () => void {
+  if (heartbeat === undefined) return () => {};
+  let cancel = () => {};
+  const again = () => {
+    if (follower.remote.stdin.writable) follower.remote.stdin.write('\n');
+    cancel = clock.schedule(heartbeat, again);
+  };
+  again();
+  return () => cancel();
+}
+
+interface Goal {
+  /** A line of the journal. */
+  hear(entry: Entry | undefined): void;
+  /** Whether everything has come by now. */
+  check(): void;
+  /** Whether the end is known, and something is still to come. */
+  readonly isDue: () => boolean;
+  /** How many more bytes of a stream may be handed on. */
+  room(stream: 'out' | 'err'): number;
+  /** Nothing is handed on from now on: whoever took it may have gone. */
+  stop(): void;
+}
+
+function goalOf(
+  position: Position,
+  wanted: { readonly out: boolean; readonly err: boolean },
+  settle: (followed: Followed) => void,
+): Goal {
+  let size: { readonly out: number; readonly err: number } | undefined;
+  let result: Followed | undefined;
+  const cut: string[] = [];
+  let isOver = false;
+  const check = () => {
+    if (!size || !result) return;
+    if ((wanted.out && position.out < size.out) || (wanted.err && position.err < size.err)) return;
+    settle(result);
+  };
+  return {
+    check,
+    isDue: () => size !== undefined,
+    stop() {
+      isOver = true;
+    },
+    room(stream) {
+      if (isOver) return 0;
+      // What comes after the end of a job is not its output.
+      return result?.kind === 'ended' && size ? size[stream] - position[stream] : Number.POSITIVE_INFINITY;
+    },
+    hear(entry) {
+      if (entry?.kind === 'cut') cut.push(entry.stream);
+      const isGone = entry?.kind === 'gone';
+      if (!entry || entry.kind === 'cut' || (result && !isGone) || result?.kind === 'read') return;
+      if (entry.kind === 'void' || entry.kind === 'left') return settle({ kind: entry.kind });
+      size = entry.kind === 'end' ? entry.end : entry;
+      if (entry.kind === 'end') result = { kind: 'ended', end: entry.end, cut };
+      else result = isGone ? { kind: 'gone' } : { kind: 'read', cut };
+      check();
+    },
+  };
+}
+
+interface Pumping {
+  /** What is to be handed on of a chunk. */
+  readonly take: (chunk: Buffer) => readonly Buffer[];
+  /** How much of it, at most. */
+  readonly room: () => number;
+  readonly passed: (bytes: number) => void;
+}
+
+/** Never rejects: a stream that breaks off has ended. */
+async function pump(from: Readable, to: Writable, { take, room, passed }: Pumping): Promise<void> {
+  try {
+    for await (const chunk of from)
+      for (const whole of take(chunk as Buffer)) {
+        const part = whole.subarray(0, Math.max(0, room()));
+        if (part.length === 0) continue;
+        const isTaken = to.write(part);
+        passed(part.length);
+        if (!isTaken) await drained(to);
+      }
+  } catch {
+    // Its end is told by the exit status.
+  }
+}
+
+function drained(to: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    if (to.destroyed) return resolve();
+    const settle = () => {
+      to.off('drain', settle).off('close', settle).off('error', settle);
+      resolve();
+    };
+    to.once('drain', settle).once('close', settle).once('error', settle);
+  });
+}

@@ -1,0 +1,72 @@
+/** How a job ended, and how much it has written. */
+export interface JobEnd {
+  readonly kind: 'exited' | 'signaled' | 'timed-out' | 'cancelled';
+  /** The exit status of `exited`, the name of the signal of `signaled`. */
+  readonly detail: string;
+  /** Bytes. */
+  readonly out: number;
+  readonly err: number;
+}
+
+/** What a line of the journal says, as far as it matters here. journal-script.ts has all words. */
+export type Entry =
+  | { readonly kind: 'end'; readonly end: JobEnd }
+  /** Not the end, but as far as somebody wants to read who does not follow. */
+  | { readonly kind: 'now'; readonly out: number; readonly err: number }
+  /** A stream could not be kept on the VM: its disk is full. */
+  | { readonly kind: 'cut'; readonly stream: string }
+  /** Nobody is left on the VM who could say how it ends; this much it has written. */
+  | { readonly kind: 'gone'; readonly out: number; readonly err: number }
+  /** The shell that it ran in ended before it did. */
+  | { readonly kind: 'left' }
+  /** Its supervisor could not start the command. */
+  | { readonly kind: 'void' };
+
+/** A line of the journal without its key; undefined for one that says nothing here. */
+export function parseEntry(line: string): Entry | undefined {
+  const [word, ...rest] = line.trim().split(' ');
+  if (word === 'void' || word === 'left') return { kind: word };
+  if (word === 'gone') return { kind: word, out: Number(rest[0] ?? 0), err: Number(rest[1] ?? 0) };
+  if (word === 'cut') return { kind: 'cut', stream: rest[0] ?? '' };
+  if (word === 'now') return { kind: 'now', out: Number(rest[0]), err: Number(rest[1]) };
+  const end = parseEnd(line);
+  return end && { kind: 'end', end };
+}
+
+/** `exited 0 12 34` and its like; undefined for anything else. */
+export function parseEnd(text: string): JobEnd | undefined {
+  const match = /^(exited|signaled) ([\w+-]*) (\d+) (\d+)$|^(timed-out|cancelled) (\d+) (\d+)$/.exec(text.trim());
+  if (!match) return undefined;
+  const kind = (match[1] ?? match[5]) as JobEnd['kind'];
+  return { kind, detail: match[2] ?? '', out: Number(match[3] ?? match[6]), err: Number(match[4] ?? match[7]) };
+}
+
+/** Takes the lines of the journal, which can stand anywhere, out of what a command has written. */
+export function journalFilter(key: string, onLine: (line: string) => void): (chunk: Buffer) => readonly Buffer[] {
+  const mark = Buffer.from(`${key} `);
+  let held: Buffer = Buffer.alloc(0);
+  return (chunk) => {
+    let rest = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    held = Buffer.alloc(0);
+    const parts: Buffer[] = [];
+    for (;;) {
+      const at = rest.indexOf(mark);
+      const until = at < 0 ? rest.length - partialMark(rest, mark) : at;
+      if (until > 0) parts.push(rest.subarray(0, until));
+      rest = rest.subarray(until);
+      const end = at < 0 ? -1 : rest.indexOf('\n');
+      if (end < 0) break;
+      onLine(rest.toString('utf8', mark.length, end));
+      rest = rest.subarray(end + 1);
+    }
+    held = rest;
+    return parts;
+  };
+}
+
+/** How many bytes at the end may be the beginning of the mark. */
+function partialMark(data: Buffer, mark: Buffer): number {
+  for (let length = Math.min(mark.length - 1, data.length); length > 0; length--)
+    if (data.subarray(data.length - length).equals(mark.subarray(0, length))) return length;
+  return 0;
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { pause } from '../domain/clock.ts';
+import { formatDuration } from '../domain/duration.ts';
+import { AppError, type ErrorCode, messageOf, toAppError } from '../domain/errors.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import { type Followed, type Follower, followJob, type Sinks } from '../jobs/follow-job.ts';
+import { type From, followJobArgv } from '../jobs/job-argv.ts';
+import type { FleetAccess } from './fleet-access.ts';
+import { withTarget } from './reach.ts';
+import { type Started, start } from './started.ts';
+
+export interface JobFollowing {
+  readonly access: FleetAccess;
+  readonly id: string;
+  /** An identifier that names its VM exactly. */
+  readonly identifier: string;
+  readonly sinks: Sinks;
+  /** Where to start. */
+  readonly out: From;
+  readonly err: From;
+  /** Do not wait for what is still to come. */
+  readonly now?: boolean;
+  /** Who follows already. */
+  readonly first?: Follower | undefined;
+  /** Milliseconds between signs of life. */
+  readonly heartbeat?: number | undefined;
+  /** It may not have begun, and must not any more then; what to say of it. */
+  readonly doubt?: AppError | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds before each attempt; the last one holds for all others. */
+const DELAYS = [0, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
+
+/** Trying again does not change these. */
+const FINAL: readonly ErrorCode[] = [
+  'bug',
+  'usage',
+  'invalid-identifier',
+  'config',
+  'vm-not-found',
+  'job-not-found',
+  'ambiguous',
+  'host-key-changed',
+  'host-key-revoked',
+  'vm-not-running',
+  'interrupted',
+];
+
+export function isWorthAnotherTry(error: unknown): boolean {
+  return error instanceof AppError && !FINAL.includes(error.code);
+}
+
+/** Hands the output of a job on to its end, over as many connections as it takes. Never rejects. `read`: as far as it has come. */
+export async function followToEnd(following: JobFollowing): Promise<Outcome | 'read'> {
+  const { access, sinks, signal } = following;
+  const { clock } = access;
+  const position = { out: 0, err: 0 };
+  let follower = following.first;
+  let isOpened = follower !== undefined;
+  const retry = retries(following);
+  for (;;) {
+    try {
+      follower ??= await open(following, isOpened ? position : undefined);
+    } catch (error) {
+      if (signal.aborted) return { kind: 'lost', cause: toAppError(signal.reason) };
+      if (!isOpened && following.doubt && toAppError(error).code === 'job-not-found')
+        return { kind: 'not-started', cause: following.doubt };
+      const given = isWorthAnotherTry(error) ? await retry(error) : toAppError(error);
+      if (given) return lost(following, given);
+      continue;
+    }
+    isOpened = true;
+    retry.connected();
+    const before = position.out + position.err;
+    const patience = access.commandDeadline;
+    const { heartbeat } = following;
+    const followed = await followJob({ follower, sinks, position, clock, heartbeat, patience, signal });
+    follower = undefined;
+    if (position.out + position.err > before) retry.reset();
+    if (followed.kind !== 'broken') return conclude(following, followed);
+    if (signal.aborted) return { kind: 'lost', cause: toAppError(signal.reason) };
+    const given = await retry(followed.cause ?? new Error('the connection was lost'));
+    if (given) return lost(following, given);
+  }
+}
+
+/** Waits for the time of the next attempt; gives the error when there is no more time. */
+function retries({ access, id, identifier, signal }: JobFollowing) {
+  const { clock, reconnectDeadline } = access;
+  let attempt = 0;
+  let since: number | undefined;
+  const wait = async (error: unknown): Promise<AppError | undefined> => {
+    since ??= clock.now();
+    if (attempt === 0) access.warn(`${messageOf(error)}; job ${id} goes on there, connecting again`);
+    if (clock.now() - since > reconnectDeadline) {
+      access.progress(undefined);
+      return toAppError(error);
+    }
+    const delay = DELAYS[Math.min(attempt++, DELAYS.length - 1)] ?? 0;
+    access.progress(`Connection to ${identifier} lost, connecting again`);
+    access.trace(`${identifier}: ${messageOf(error)}; trying again in ${formatDuration(delay)}`);
+    try {
+      await pause(clock, delay, signal);
+    } catch {
+      return toAppError(signal.reason);
+    }
+    return undefined;
+  };
+  /** The time begins anew; that it goes on only counts when something has come. */
+  const connected = () => {
+    since = undefined;
+    access.progress(undefined);
+  };
+  const reset = () => {
+    attempt = 0;
+  };
+  return Object.assign(wait, { connected, reset });
+}
+
+/** `position`: what has been handed on already. */
+function open(following: JobFollowing, position: { readonly out: number; readonly err: number } | undefined) {
+  const { access, id, identifier, now = false, signal } = following;
+  const from = (wanted: From, passed: number) => (position && wanted !== 'none' ? passed : wanted);
+  const out = from(following.out, position?.out ?? 0);
+  const err = from(following.err, position?.err ?? 0);
+  return withTarget({ access, identifier, signal }, async (reached) => {
+    const agent = reached.target.endpoint.ssh.forwardAgent !== undefined;
+    const key = newKey();
+    const argv = followJobArgv({ id, out, err, now, agent, settles: following.doubt !== undefined });
+    return followerOf(await start({ access, reached, argv, header: `${key}\n`, signal }), key);
+  });
+}
+
+/** What stands before lines of the journal. It starts with a character that rarely ends what somebody is to read at once. */
+export function newKey(): string {
+  return `@${randomBytes(16).toString('hex')}`;
+}
+
+/** A follower from the status of `startJobArgv` or `followJobArgv`. */
+export function followerOf({ remote, words }: Started, key: string): Follower {
+  const [, , , out = '', err = ''] = words;
+  const byte = (word: string) => (word === 'none' ? ('none' as const) : Number(word));
+  return { remote, key, out: byte(out), err: byte(err) };
+}
+
+function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: 'broken' }>): Outcome | 'read' {
+  const { access, id, identifier } = following;
+  access.progress(undefined);
+  if (followed.kind !== 'read' && followed.kind !== 'ended') return ended(following, followed.kind);
+  if (followed.cut.length === 0)
+    return followed.kind === 'read' ? 'read' : outcomeOfEnd(followed.end.kind, followed.end.detail);
+  const { kind, detail } = followed.kind === 'read' ? { kind: 'not all is there', detail: '' } : followed.end;
+  const how = kind === 'exited' ? `exit code ${detail}` : kind;
+  return lostOutcome(
+    `The output of job ${id} on ${identifier} (${how}) could not be kept there: what is printed is not all`,
+    'its disk may be full; azlin exec --direct keeps nothing there',
+  );
+}
+
+/** Without an end that is recorded. */
+function ended({ id, identifier }: JobFollowing, kind: 'gone' | 'void' | 'left'): Outcome {
+  if (kind === 'left')
+    return lostOutcome(
+      `The shell of ${identifier} ended with the command of job ${id}: its exit code is not known`,
+      'with "exit" or "set -e" the command ends the shell of the session',
+    );
+  if (kind === 'gone')
+    return lostOutcome(
+      `Nobody knows how job ${id} on ${identifier} ended: the VM was restarted, or the job's supervisor or its files are gone`,
+      `its command may still run: azlin cancel ${id}; see what it did before running it again`,
+    );
+  const message = `Job ${id} on ${identifier}: its command could not be started there`;
+  return { kind: 'not-started', cause: new AppError('vm-failed', message) };
+}
+
+export function outcomeOfEnd(kind: 'exited' | 'signaled' | 'timed-out' | 'cancelled', detail: string): Outcome {
+  if (kind === 'exited') return { kind, code: Number(detail) };
+  return kind === 'signaled' ? { kind, signal: detail } : { kind };
+}
+
+function lostOutcome(message: string, hint: string): Outcome {
+  return { kind: 'lost', cause: new AppError('vm-failed', message, { hint }) };
+}
+
+function lost({ id, identifier }: JobFollowing, cause: AppError): Outcome {
+  if (cause.code === 'interrupted') return { kind: 'lost', cause };
+  const message = `Job ${id} was started on ${identifier} and cannot be asked how it goes: ${cause.message}`;
+  return { kind: 'lost', cause: new AppError(cause.code, message, { hint: `azlin wait ${id}   asks again`, cause }) };
+}

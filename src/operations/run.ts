@@ -1,0 +1,66 @@
+import { AppError, toAppError } from '../domain/errors.ts';
+import { liveArgv } from '../jobs/job-argv.ts';
+import { describeTarget, identifierOf } from '../targets/target.ts';
+import { quoteArgv } from '../transport/shell-quote.ts';
+import { newJobId, UNCERTAIN } from './durable.ts';
+import type { RunningCommand } from './exec.ts';
+import type { FleetAccess } from './fleet-access.ts';
+import { followedJob } from './followed-job.ts';
+import { followerOf, newKey } from './job-following.ts';
+import { withTarget } from './reach.ts';
+import { start } from './started.ts';
+
+export interface RunRequest {
+  readonly identifier: string;
+  /** One word is shell text, several are quoted so that they arrive as they were. */
+  readonly command: readonly string[];
+  /** Make the session if it is missing. A default session is always made. */
+  readonly create: boolean;
+  /** Milliseconds, enforced on the VM. */
+  readonly timeout: number;
+}
+
+/** Runs a command in the session's own interactive shell. Rejects with an AppError when it was not started. */
+export function runInShell(access: FleetAccess, request: RunRequest, signal: AbortSignal): Promise<RunningCommand> {
+  const { identifier, timeout } = request;
+  const command = request.command.length === 1 ? (request.command[0] ?? '') : quoteArgv(request.command);
+  const id = newJobId();
+  let failure: unknown;
+  return withTarget({ access, identifier, signal }, async (reached) => {
+    // It is typed once.
+    if (failure !== undefined) throw failure;
+    const { target } = reached;
+    const create = request.create || target.origin === 'default';
+    const argv = liveArgv({ id, session: target.session, create, command, timeout });
+    const exact = identifierOf(target);
+    const unlessBegun = notTaken(describeTarget(target));
+    const job = {
+      id,
+      identifier: exact,
+      target: describeTarget(target),
+      isFound: false,
+      isWatched: false,
+      out: 0,
+      err: 0,
+    };
+    const key = newKey();
+    try {
+      const started = await start({ access, reached, argv, header: `${key}\n`, signal });
+      await access.jobMemory.remember(id, exact);
+      return followedJob(access, { ...job, first: followerOf(started, key) });
+    } catch (error) {
+      failure = error;
+      const { code } = toAppError(error);
+      if (code === 'job-not-found') throw unlessBegun;
+      // It may run all the same; if not, it will not any more.
+      if (UNCERTAIN.includes(code) && !signal.aborted) return followedJob(access, { ...job, unlessBegun });
+      throw error;
+    }
+  });
+}
+
+function notTaken(where: string): AppError {
+  return new AppError('pane-busy', `The shell in ${where} did not take the command; nothing was started`, {
+    hint: `azlin logs --screen ${where}   shows what is there`,
+  });
+}
