@@ -10,9 +10,12 @@ describe('scripts as users write them, each on a fresh fleet', () => {
   let fleet: DemoFleet;
   afterEach(() => fleet.close());
 
-  test.each(readdirSync(FOLDER).filter((file) => file.endsWith('.sh') && file !== 'lib.sh'))('%s', async (file) => {
+  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.sh') && file !== 'lib.sh');
+  // In a pipeline commands are jobs.
+  const lines = files.flatMap((file) => [[file, 'false'] as const, [file, 'true'] as const]);
+  test.each(lines)('%s, CI=%s', async (file, ci) => {
     fleet = await startFleet();
-    const { exitCode, stderr, stdout } = await bash(fleet, `exec ${FOLDER}${file}`);
+    const { exitCode, stderr, stdout } = await bash(fleet, `exec ${FOLDER}${file}`, { environment: { CI: ci } });
     expect({ exitCode, said: exitCode === 0 ? '' : stdout + stderr }).toEqual({ exitCode: 0, said: '' });
   });
 });

@@ -13,7 +13,7 @@ export async function startFleet(
 ): Promise<DemoFleet> {
   const tools = await ensureTools(process.env, () => {});
   const cli = [process.execPath, CLI];
-  const environment = { ...process.env, NODE_OPTIONS: undefined };
+  const environment = { ...process.env, NODE_OPTIONS: undefined, CI: undefined };
   return startDemoFleet({ clock: realClock, tools, environment, cli, ...(machines ? { machines } : {}), ...more });
 }
 

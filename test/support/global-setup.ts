@@ -5,25 +5,30 @@ import { ensureTools } from '../../src/demo/tools.ts';
 async function globalSetup(): Promise<void> {
   const report = (line: string) => void process.stderr.write(`${line}\n`);
   await ensureTools(process.env, report);
-  installDropbear(report);
+  installOthers(report);
 }
 
-const DROPBEAR = `
-command -v dropbear >/dev/null || [ -x /usr/sbin/dropbear ] && exit 0
+const INSTALL = `
+PATH=$PATH:/usr/sbin:/sbin
+missing=
+command -v dropbear >/dev/null || missing=dropbear-bin
+command -v zsh >/dev/null || missing="$missing zsh"
+command -v busybox >/dev/null || missing="$missing busybox"
+[ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit 1
-echo installing
+echo $missing
 export DEBIAN_FRONTEND=noninteractive
-apt-get install -y -qq --no-install-recommends dropbear-bin >/dev/null 2>&1 ||
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends dropbear-bin; } >/dev/null 2>&1
+apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/dev/null 2>&1
 `;
 
-/** The one server that is not OpenSSH. Its tests are skipped where it cannot be had. */
-function installDropbear(report: (line: string) => void): void {
+/** A server that is not OpenSSH, a shell that is not bash, tools that are not GNU's. What cannot be had is not tested. */
+function installOthers(report: (line: string) => void): void {
   try {
-    const said = execFileSync('sh', ['-c', DROPBEAR], { encoding: 'utf8', timeout: 120_000 });
-    if (said.includes('installing')) report('Installed dropbear-bin, once');
+    const said = execFileSync('sh', ['-c', INSTALL], { encoding: 'utf8', timeout: 120_000 }).trim();
+    if (said !== '') report(`Installed ${said}, once`);
   } catch {
-    report('Without dropbear, which only root can install and run here, its tests are skipped');
+    report('Tests with dropbear, zsh and busybox are skipped where they are missing: only root can install them here');
   }
 }
 
