@@ -1,27 +1,38 @@
 /*
- * `azlin exec` against `ssh`, on the same sshd with the same key: cold (a process each, in turns) and warm (one process, one
- * connection). Prints medians and ratios. Usage: npm run bench
+ * `azlin exec`, direct and durable, against `ssh`, with and without ControlMaster, on the same sshd with the same key: cold (a process
+ * each, in turns), warm (one process, one connection), the rate of a long stream, and the first byte of a slow command. Prints medians
+ * and ratios. Usage: npm run bench [-- RUNS]
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createApp } from '../src/app.ts';
-import { execCommand } from '../src/operations/exec.ts';
+import { execDurably } from '../src/operations/durable.ts';
+import { execCommand, type RunningCommand } from '../src/operations/exec.ts';
 import { CLI, startFleet } from '../test/support/fleet.ts';
 
 const COLD_RUNS = Number(process.argv[2] ?? 30);
-const WARM_RUNS = 300;
+const WARM_RUNS = 200;
+const STREAM_RUNS = 5;
+const STREAM_BYTES = 500_000_000;
 
 const fleet = await startFleet([{ name: 'myvm', sessions: ['dev'] }]);
+const ssh = sshTo();
+const azlin = [process.execPath, CLI, 'exec'];
 try {
+  const master = spawn('ssh', [...ssh.master, 'sleep 1000'], { stdio: 'ignore' });
   await cold();
+  await stream();
+  await firstByte();
+  master.kill();
   await warm();
 } finally {
   fleet.close();
 }
 
-async function cold(): Promise<void> {
+/** The words of `ssh`, and of an `ssh` whose connection is there already. */
+function sshTo() {
   const machine = fleet.machines.get('myvm');
   if (!machine) throw new Error('the fleet has no myvm');
   const config = join(fleet.directory, 'ssh_config');
@@ -39,39 +50,92 @@ async function cold(): Promise<void> {
       'LogLevel ERROR',
     ].join('\n'),
   );
+  const socket = join(fleet.directory, 'mux');
+  return {
+    alone: ['ssh', '-F', config, 'myvm'],
+    shared: ['ssh', '-F', config, '-S', socket, 'myvm'],
+    master: ['-F', config, '-M', '-S', socket, 'myvm'],
+  };
+}
+
+async function cold(): Promise<void> {
   const commands: Record<string, readonly string[]> = {
-    'ssh myvm true': ['ssh', '-F', config, 'myvm', 'true'],
-    'ssh myvm tmux in the session': ['ssh', '-F', config, 'myvm', "tmux -u display-message -p -t '=dev:' x"],
-    'azlin exec myvm:dev true': [process.execPath, CLI, 'exec', 'myvm:dev', 'true'],
+    'ssh myvm true': [...ssh.alone, 'true'],
+    'ssh with ControlMaster': [...ssh.shared, 'true'],
+    'ssh, tmux in the session': [...ssh.alone, "tmux -u display-message -p -t '=dev:' x"],
+    'azlin exec --direct': [...azlin, '--direct', 'myvm:dev', 'true'],
+    'azlin exec --durable': [...azlin, '--durable', 'myvm:dev', 'true'],
   };
   const times: Record<string, number[]> = {};
   // The first round fills caches and known_hosts and does not count.
   for (let round = -1; round < COLD_RUNS; round++)
     for (const [name, command] of Object.entries(commands)) {
-      const ms = await timeOf(command);
+      const { ms } = await timeOf(command);
       if (round >= 0) times[name] = [...(times[name] ?? []), ms];
     }
   console.log(`cold, ${COLD_RUNS} runs each, in turns, median and quartiles:`);
   for (const [name, all] of Object.entries(times)) console.log(`  ${name.padEnd(30)} ${describe(all)}`);
-  const [ssh = [], sshTmux = [], azlin = []] = Object.values(times);
-  console.log(`  ratio to ssh                   ${(median(azlin) / median(ssh)).toFixed(2)}`);
-  console.log(`  ratio to ssh with a tmux call  ${(median(azlin) / median(sshTmux)).toFixed(2)}`);
+  const [alone = [], , sshTmux = [], direct = [], durable = []] = Object.values(times);
+  console.log(`  direct, ratio to ssh           ${(median(direct) / median(alone)).toFixed(2)}`);
+  console.log(`  direct, to ssh with a tmux call ${(median(direct) / median(sshTmux)).toFixed(2)}`);
+  console.log(`  durable adds                   ${(median(durable) - median(direct)).toFixed(1)} ms`);
+}
+
+async function stream(): Promise<void> {
+  const line = `head -c ${STREAM_BYTES} /dev/zero`;
+  const rates: Record<string, number[]> = {};
+  for (let round = -1; round < STREAM_RUNS; round++)
+    for (const [name, command] of Object.entries({
+      ssh: [...ssh.alone, line],
+      direct: [...azlin, '--direct', 'myvm:dev', line],
+      durable: [...azlin, '--durable', 'myvm:dev', line],
+    })) {
+      const { ms, bytes } = await timeOf(command);
+      if (bytes !== STREAM_BYTES) throw new Error(`${name} gave ${bytes} bytes`);
+      if (round >= 0) rates[name] = [...(rates[name] ?? []), STREAM_BYTES / 1_000 / ms];
+    }
+  const { ssh: alone = [], direct = [], durable = [] } = rates;
+  console.log(`a stream of ${STREAM_BYTES / 1_000_000} MB, ${STREAM_RUNS} runs each, login included:`);
+  for (const [name, all] of Object.entries(rates)) console.log(`  ${name.padEnd(30)} ${Math.round(median(all))} MB/s`);
+  console.log(`  direct, ratio to ssh           ${(median(direct) / median(alone)).toFixed(2)}`);
+  console.log(`  durable, ratio to ssh          ${(median(durable) / median(alone)).toFixed(2)}`);
+}
+
+/** From the start of the process to the first byte of a command that goes on for a second. */
+async function firstByte(): Promise<void> {
+  const line = 'echo first; sleep 1; echo second';
+  console.log('the first byte of a slow command, 5 runs each:');
+  for (const [name, command] of Object.entries({
+    ssh: [...ssh.alone, line],
+    direct: [...azlin, '--direct', 'myvm:dev', line],
+    durable: [...azlin, '--durable', 'myvm:dev', line],
+  })) {
+    const times: number[] = [];
+    for (let round = 0; round < 5; round++) times.push((await timeOf(command)).first);
+    console.log(`  ${name.padEnd(30)} ${describe(times)}`);
+  }
 }
 
 /** Not spawnSync: the local Resource Manager answers from this process. */
-function timeOf([program = '', ...args]: readonly string[]): Promise<number> {
+function timeOf([program = '', ...args]: readonly string[]): Promise<{ ms: number; first: number; bytes: number }> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const child = spawn(program, args, { env: fleet.environment, stdio: ['ignore', 'ignore', 'inherit'] });
+    let first = Number.NaN;
+    let bytes = 0;
+    const child = spawn(program, args, { env: fleet.environment, stdio: ['ignore', 'pipe', 'inherit'] });
     child.once('error', reject);
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (bytes === 0) first = performance.now() - start;
+      bytes += chunk.length;
+    });
     child.once('close', (code) => {
-      if (code === 0) resolve(performance.now() - start);
+      if (code === 0) resolve({ ms: performance.now() - start, first, bytes });
       else reject(new Error(`${program} ${args.join(' ')} ended with ${code}`));
     });
   });
 }
 
-/** Commands one after the other over one connection: a bare one, and one in the session's context. */
+/** Commands one after the other over one connection: a bare one, and in the session's context, direct and durable. */
 async function warm(): Promise<void> {
   // The certificate of the local Resource Manager is known to processes that start with it; the cache has the answer already.
   const app = createApp({ ...process, env: fleet.environment } as unknown as NodeJS.Process);
@@ -97,16 +161,20 @@ async function warm(): Promise<void> {
     remote.stderr.resume();
     await remote.exit;
   });
-  const inSession = await timesOf(async () => {
-    const request = { identifier: 'myvm:dev', command: ['true'], stdin: false, create: false, timeout: undefined };
-    const command = await execCommand(access, request, signal);
+  const request = { identifier: 'myvm:dev', command: ['true'], stdin: undefined, create: false, timeout: undefined };
+  const ended = async (command: RunningCommand) => {
     command.stdout.resume();
     command.stderr.resume();
     await command.outcome;
-  });
+  };
+  const direct = await timesOf(async () => ended(await execCommand(access, request, signal)));
+  const job = { ...request, job: undefined, grace: undefined, detach: false };
+  const durable = await timesOf(async () => ended(await execDurably(access, job, signal)));
   console.log(`warm, ${WARM_RUNS} runs each, one connection:`);
-  console.log(`  a command                      ${describe(bare)}`);
-  console.log(`  a command in a session         ${describe(inSession)}`);
+  console.log(`  a command                             ${describe(bare)}`);
+  console.log(`  in a session, direct           ${describe(direct)}`);
+  console.log(`  in a session, durable          ${describe(durable)}`);
+  console.log(`  durable adds                   ${(median(durable) - median(direct)).toFixed(1)} ms`);
   app.close();
 }
 
