@@ -49,8 +49,12 @@ azlin_from() {
 azlin_listen() {
   exec 3<&0 </dev/null
   (while IFS= read -r azlin_line; do command : >"$azlin_job/lease"; done; kill $$) <&3 >/dev/null 2>&1 3<&- &
+  azlin_listener=$! azlin_kids=
   exec 3<&-
 }
+# Ends with all that is left here: whoever listens must not outlive the process that it would end.
+azlin_leave() { kill $azlin_kids $azlin_listener 2>/dev/null; exit 0; }
+azlin_no_job() { echo no-job; azlin_leave; }
 # The lines of the journal on standard input, after the number of the process that they come from: told to end, that ends as well.
 azlin_tell_journal() {
   read -r azlin_reader
@@ -59,12 +63,12 @@ azlin_tell_journal() {
 }
 # Waits until the job has begun; the first line says where following starts.
 azlin_await() {
-  cd "$azlin_job" 2>/dev/null || { echo no-job; exit 0; }
+  cd "$azlin_job" 2>/dev/null || azlin_no_job
   azlin_tries=0
   until azlin_read; [ -n "$azlin_pid" ]; do
     # Whoever made it may be at it, or may have been stopped; from then on it will not begin.
-    if [ -n "$azlin_settles" ] && [ "$azlin_tries" -gt 250 ] && mkdir begun 2>/dev/null; then cd ..; rm -rf "$azlin_job"; echo no-job; exit 0; fi
-    [ "$azlin_tries" -lt 400 ] || { echo no-job; exit 0; }
+    if [ -n "$azlin_settles" ] && [ "$azlin_tries" -gt 250 ] && mkdir begun 2>/dev/null; then cd ..; rm -rf "$azlin_job"; azlin_no_job; fi
+    [ "$azlin_tries" -lt 400 ] || azlin_no_job
     sleep 0.02 2>/dev/null || { sleep 1; azlin_tries=$((azlin_tries + 50)); }
     azlin_tries=$((azlin_tries + 1))
   done
@@ -86,7 +90,7 @@ azlin_whole() {
 azlin_follow() {
   azlin_await "$1" "$2" "$3"
   azlin_told=
-  trap 'kill $azlin_kids 2>/dev/null; exit 0' TERM
+  trap azlin_leave TERM
   { read -r azlin_me azlin_rest </proc/self/stat; echo "$azlin_me"; exec $azlin_tail -n +1 -f state 2>/dev/null; } | azlin_tell_journal &
   azlin_kids=$!
   [ "$azlin_out" = none ] || { $azlin_tail -c "+$((azlin_out + 1))" -f out 2>/dev/null & azlin_kids="$azlin_kids $!"; }
@@ -95,7 +99,7 @@ azlin_follow() {
     sleep 2 >/dev/null 2>&1 &
     wait "$!"
     # Without one of its readers azlin would wait for ever: it comes again.
-    for azlin_kid in $azlin_kids; do kill -0 "$azlin_kid" 2>/dev/null || { kill $azlin_kids 2>/dev/null; exit 0; }; done
+    for azlin_kid in $azlin_kids; do kill -0 "$azlin_kid" 2>/dev/null || azlin_leave; done
     [ -z "$azlin_told" ] || continue
     azlin_read
     [ -n "$azlin_how" ] || { azlin_alive && continue; azlin_read; }
@@ -167,7 +171,7 @@ if [ "$azlin_found" != new ]; then
   azlin_listen
   azlin_choose_tail
 fi
-if [ "\${19}" = detach ]; then azlin_await none none; else azlin_follow 0 0; fi
+if [ "\${19}" = detach ]; then azlin_await none none; azlin_leave; else azlin_follow 0 0; fi
 `;
 
 /**
@@ -198,7 +202,7 @@ for azlin_id in \${1:-*}; do
   elif [ -z "$azlin_pid" ]; then azlin_how=starting
   elif azlin_alive; then azlin_how=running
   else azlin_how=lost; fi
- printf '%s:%s:%s:%s:%s\\n%.300s%s\\n' "$azlin_id" "$azlin_at" "$azlin_end" "$azlin_how" "$azlin_session" \\
+  printf '%s:%s:%s:%s:%s\\n%.300s%s\\n' "$azlin_id" "$azlin_at" "$azlin_end" "$azlin_how" "$azlin_session" \\
     "$azlin_command" "\${azlin_more:+ ...}"
   cd ..
 done

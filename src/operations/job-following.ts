@@ -32,6 +32,9 @@ export interface JobFollowing {
 /** Milliseconds before each attempt; the last one holds for all others. */
 const DELAYS = [0, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
+/** Milliseconds after which a connection was none that breaks at once. */
+const STABLE = 30_000;
+
 /** Trying again does not change these. */
 const FINAL: readonly ErrorCode[] = [
   'bug',
@@ -73,11 +76,12 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
     isOpened = true;
     retry.connected();
     const before = position.out + position.err;
+    const openedAt = clock.now();
     const patience = access.commandDeadline;
     const { heartbeat } = following;
     const followed = await followJob({ follower, sinks, position, clock, heartbeat, patience, signal });
     follower = undefined;
-    if (position.out + position.err > before) retry.reset();
+    if (position.out + position.err > before || clock.now() - openedAt > STABLE) retry.reset();
     if (followed.kind !== 'broken') return conclude(following, followed);
     if (signal.aborted) return { kind: 'lost', cause: toAppError(signal.reason) };
     const given = await retry(followed.cause ?? new Error('the connection was lost'));
