@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
-import { sshOf } from './app/ssh.ts';
+import { localUser, sshOf } from './app/ssh.ts';
 import type { AccessRequest, App } from './cli/command.ts';
 import { loadConfig } from './config.ts';
 import { type Clock, type PausableClock, pausableClock } from './domain/clock.ts';
@@ -32,7 +32,7 @@ const systemClock: Clock = {
 export function createApp(process: Process): App {
   const environment = process.env;
   const home = environment['HOME'] || homedir();
-  const world: World = { process, home, clock: pausableClock(systemClock) };
+  const world: World = { process, home, clock: pausableClock(systemClock), inTurn: oneByOne() };
   const transports: Transport[] = [];
   const hasTerminal = () => process.stdin.isTTY === true && process.stdout.isTTY === true;
   return {
@@ -58,6 +58,7 @@ export function createApp(process: Process): App {
         lags: config.inventory === 'resource-graph',
         choice,
         settings: config,
+        label: config.label ?? defaultLabel(environment),
         ...{ start, progress, warn, trace },
       });
     },
@@ -65,15 +66,19 @@ export function createApp(process: Process): App {
       if (!hasTerminal()) return undefined;
       return { input: process.stdin, output: process.stdout, term: environment['TERM'] || 'xterm-256color' };
     },
-    async pick(message, choices, signal) {
+    async pick(picking, signal) {
       const { pickOne } = await import('./terminal/prompts.ts');
-      return pickOne({ message, choices, output: process.stderr }, signal);
+      return world.inTurn(() => pickOne(picking, process.stderr, signal));
+    },
+    async askText(question, signal) {
+      const { askText } = await import('./terminal/prompts.ts');
+      return world.inTurn(() => askText(question, process.stderr, signal));
     },
     canAsk: () => canAsk(process),
     async confirm(question, signal) {
       if (!canAsk(process)) return undefined;
       const prompts = await import('./terminal/prompts.ts');
-      return world.clock.duringPause(() => prompts.confirm(question, process.stderr, signal));
+      return world.clock.duringPause(() => world.inTurn(() => prompts.confirm(question, process.stderr, signal)));
     },
     async demo(request, signal) {
       const { runDemo } = await import('./demo/run-demo.ts');
@@ -87,20 +92,26 @@ export function createApp(process: Process): App {
   };
 }
 
-function sshSurroundings({ progress }: AccessRequest, { process, home, clock }: World) {
-  // One at a time: there is one terminal, and what is typed must not answer another question.
+/** Runs one thing after the other: there is one terminal, and what is typed must not answer another question. */
+function oneByOne(): World['inTurn'] {
   let last: Promise<unknown> = Promise.resolve();
-  const asking = <T>(ask: (prompts: typeof import('./terminal/prompts.ts')) => Promise<T>): Promise<T> => {
-    const turn = clock.duringPause(async () => {
-      await last;
-      const prompts = await import('./terminal/prompts.ts');
-      // The question needs the line.
-      progress(undefined);
-      return ask(prompts);
-    });
+  return (ask) => {
+    const turn = last.then(ask);
     last = turn.catch(() => {});
     return turn;
   };
+}
+
+function sshSurroundings({ progress }: AccessRequest, { process, home, clock, inTurn }: World) {
+  const asking = <T>(ask: (prompts: typeof import('./terminal/prompts.ts')) => Promise<T>): Promise<T> =>
+    clock.duringPause(() =>
+      inTurn(async () => {
+        const prompts = await import('./terminal/prompts.ts');
+        // The question needs the line.
+        progress(undefined);
+        return ask(prompts);
+      }),
+    );
   const { stderr, env: environment } = process;
   const questions = {
     passphrase: (question: string) => asking((prompts) => prompts.askPassphrase(question, stderr)),
@@ -110,10 +121,17 @@ function sshSurroundings({ progress }: AccessRequest, { process, home, clock }: 
   return { environment, home, uid: process.getuid?.(), clock, wallClock: systemClock, questions: questionsOrNone };
 }
 
+/** Who somebody is for those with whom they share a VM. */
+function defaultLabel(environment: NodeJS.ProcessEnv): string {
+  return `${localUser(environment)}@${hostname()}`;
+}
+
 interface World {
   readonly process: Process;
   readonly home: string;
   readonly clock: PausableClock;
+  /** Waits until nobody is being asked anything else. */
+  readonly inTurn: <T>(ask: () => Promise<T>) => Promise<T>;
 }
 
 /** Questions go to stderr: stdout is for data. */

@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, messageOf } from './domain/errors.ts';
 import {
+  attempts,
   choice,
   cloud,
   duration,
   groupName,
   jumpHosts,
   jumpRules,
+  label,
   limit,
   list,
   optionalChoice,
@@ -66,6 +68,8 @@ const SETTINGS = {
   sessionsTtl: setting('cache.sessions_ttl', duration, 30_000),
   resolveDeadline: setting('resolve.deadline', limit, 3_000),
   defaultSession: setting('session.default', sessionName, 'azlin'),
+  label: setting('session.label AZLIN_LABEL', label, undefined),
+  reconnect: setting('session.reconnect AZLIN_RECONNECT', attempts, undefined),
   sshUser: setting('ssh.user AZLIN_SSH_USER', optionalText, undefined),
   sshPort: setting('ssh.port AZLIN_SSH_PORT', port, undefined),
   identities: setting('ssh.identity AZLIN_IDENTITY', paths, []),

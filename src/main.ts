@@ -69,6 +69,7 @@ function processInterrupts(): Interrupts & { exitCode(): number | undefined } {
   process.on('SIGINT', () => (handlers.at(-1) ?? (() => abort(130)))());
   process.on('SIGTERM', () => abort(143));
   process.on('SIGHUP', () => abort(129));
+  process.on('SIGQUIT', () => abort(131));
   process.on('exit', () => {
     for (const restore of restores) restore();
   });
@@ -84,6 +85,10 @@ function processInterrupts(): Interrupts & { exitCode(): number | undefined } {
     onExit(restore) {
       restores.add(restore);
       return () => restores.delete(restore);
+    },
+    onContinue(back) {
+      process.on('SIGCONT', back);
+      return () => process.off('SIGCONT', back);
     },
     exitCode: () => exitCode,
   };

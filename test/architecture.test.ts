@@ -58,7 +58,7 @@ const FENCES: readonly (readonly [vendor: RegExp, place: RegExp])[] = [
   [/^ssh2$/, /^transport\/(ssh2-\w+|algorithms)\.ts$/],
   [/^ssh-config$/, /^transport\/ssh-config\.ts$/],
   [/^@azure/, /^inventory\/azure\//],
-  [/^@inquirer/, /^terminal\/prompts\.ts$/],
+  [/^@inquirer/, /^terminal\/(prompts|picker)\.ts$/],
   [/^selfsigned$/, /^demo\//],
 ];
 

@@ -66,6 +66,7 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   const transport = sharedTransport({
     dial: async (endpoint, signal, onStep) => (await dialer()).dial(endpoint, signal, onStep),
     identitiesFor: async (endpoint) => (await dialer()).identitiesFor(endpoint),
+    knock: async (endpoint, signal) => (await dialer()).knock(endpoint, signal),
     close: () => void loaded?.then(({ close }) => close()),
   });
   return { choice, hostKeys, transport };
@@ -100,7 +101,8 @@ function jumpsOf({ proxyJump, jumps: rules, sources }: Config) {
   return { flag: from('flag'), environment: from('environment'), rules, general: from('file') };
 }
 
-function localUser(environment: Environment): string {
+/** Who runs this, by name. */
+export function localUser(environment: Environment): string {
   try {
     return userInfo().username;
   } catch {

@@ -3,6 +3,8 @@ import type { Config, Overrides, SettingName } from '../config.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { AppError } from '../domain/errors.ts';
 import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
+import type { Picked, Picking } from '../terminal/picker.ts';
+import type { TextQuestion } from '../terminal/prompts.ts';
 import type { TerminalStreams } from '../terminal/terminal.ts';
 import type { Style } from './style.ts';
 
@@ -48,6 +50,8 @@ export interface Interrupts {
   takeOver(handler: () => void): () => void;
   /** Until the returned function is called, `restore` runs when this process ends, however that happens. */
   onExit(restore: () => void): () => void;
+  /** Until the returned function is called, `back` runs when this process was stopped and goes on. */
+  onContinue(back: () => void): () => void;
 }
 
 /** What a run of the program lives in; `app.ts` makes the real one. */
@@ -65,7 +69,8 @@ export interface App {
   canAsk(): boolean;
   /** Undefined where nobody can be asked. */
   confirm(question: string, signal: AbortSignal): Promise<boolean | undefined>;
-  pick(message: string, choices: readonly PickChoice[], signal: AbortSignal): Promise<string>;
+  pick(picking: Picking, signal: AbortSignal): Promise<Picked>;
+  askText(question: TextQuestion, signal: AbortSignal): Promise<string>;
   demo(request: DemoRequest, signal: AbortSignal): Promise<number>;
   /** Ends connections. */
   close(): void;
@@ -77,11 +82,6 @@ export interface DemoRequest {
   readonly stdout: Writable;
   readonly note: (line: string) => void;
   readonly onExit: Interrupts['onExit'];
-}
-
-export interface PickChoice {
-  readonly value: string;
-  readonly label: string;
 }
 
 export interface AccessRequest {
@@ -113,6 +113,9 @@ export interface Call<O extends Options = Options> {
   /** Builds the way to the fleet, on first use. */
   access(): Promise<FleetAccess>;
   readonly note: (line: string) => void;
+  readonly warn: (line: string) => void;
+  /** Until the returned function is called the screen is somebody else's: notes, warnings and progress wait. */
+  readonly holdOutput: () => () => void;
   /** Gives records out as they come, where the format allows it; what went out so is not returned again. */
   readonly emit: ((records: readonly object[]) => void) | undefined;
 }

@@ -57,6 +57,20 @@ export const CREATE_OPTION = {
   create: { kind: 'flag', describe: 'Create the session if it is missing' },
 } as const satisfies Options;
 
+/** How to attach. */
+export const ATTACH_OPTIONS = {
+  'read-only': { kind: 'flag', short: 'r', describe: 'Watch: what you type goes nowhere' },
+  'take-over': { kind: 'flag', describe: 'Detach everybody else; asks first' },
+  independent: { kind: 'flag', describe: 'A view of your own: the same windows, another current one' },
+  reconnect: {
+    kind: 'text',
+    describe: 'How often to try when the connection is lost; without it until you press Ctrl-C; 0 for never',
+    setting: 'reconnect',
+  },
+  'no-tmux': { kind: 'flag', describe: 'A plain login shell on the VM, which ends with the connection' },
+  yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
+} as const satisfies Options;
+
 export const START_OPTION = {
   start: { kind: 'flag', describe: 'Start the VM if it is stopped, and wait for it' },
 } as const satisfies Options;

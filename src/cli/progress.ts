@@ -10,6 +10,8 @@ export interface ProgressLine {
   readonly aside: (text: string | undefined) => void;
   /** Takes the line off the screen, for something else to be written there. It comes back while the wait goes on. */
   readonly clear: () => void;
+  /** While it is held nothing is drawn. */
+  readonly hold: (isHeld: boolean) => void;
 }
 
 /** A wait of less than this is none. */
@@ -25,22 +27,24 @@ export interface ProgressSettings {
 
 /** One line on a terminal that says what is being waited for and for how long, and is gone afterwards. */
 export function progressLine({ clock, terminal, dim }: ProgressSettings): ProgressLine {
-  if (!terminal) return { show: () => {}, aside: () => {}, clear: () => {} };
+  if (!terminal) return { show: () => {}, aside: () => {}, clear: () => {}, hold: () => {} };
   let text: string | undefined;
   let hindrance: string | undefined;
   let since = 0;
   let isDrawn = false;
+  let isHeld = false;
   let cancel = () => {};
   const clear = () => {
     if (isDrawn) terminal.write('\r\u001b[K');
     isDrawn = false;
   };
   const draw = () => {
+    cancel = clock.schedule(TICK, draw);
+    if (isHeld) return;
     const what = hindrance === undefined ? text : `${text}: ${hindrance}`;
     const line = `${printable(what ?? '')} (${formatAge(clock.now() - since)})`;
     terminal.write(`\r\u001b[K${dim(shorten(line, (terminal.columns ?? 80) - 1))}`);
     isDrawn = true;
-    cancel = clock.schedule(TICK, draw);
   };
   return {
     show(next) {
@@ -58,5 +62,9 @@ export function progressLine({ clock, terminal, dim }: ProgressSettings): Progre
       hindrance = next;
     },
     clear,
+    hold(held) {
+      if (held) clear();
+      isHeld = held;
+    },
   };
 }

@@ -78,7 +78,7 @@ async function callCommand(
     dim: errorStyle.dim,
   });
   known.progress = progress;
-  const notes = diagnostics({ io, args, style: errorStyle, before: progress.clear });
+  const { holdOutput, ...notes } = diagnostics({ io, args, style: errorStyle, progress });
   const start: StartPolicy = {
     always: args['start'] === true,
     isOption: 'start' in command.options,
@@ -108,6 +108,8 @@ async function callCommand(
       return access;
     },
     note: notes.note,
+    warn: notes.warn,
+    holdOutput,
     emit: format === 'ndjson' ? (records) => void io.stdout.write(ndjson(records)) : undefined,
   };
   const { data, exitCode = 0, notes: last = [], failure } = await command.run(call);
@@ -154,21 +156,33 @@ interface Diagnostics {
   readonly io: IoStreams;
   readonly args: Readonly<Record<string, unknown>>;
   readonly style: Style;
-  /** Makes room on the screen. */
-  readonly before: () => void;
+  readonly progress: ProgressLine;
 }
 
 /** What goes to stderr besides errors. The same warning twice helps nobody. */
-function diagnostics({ io, args, style, before }: Diagnostics) {
+function diagnostics({ io, args, style, progress }: Diagnostics) {
   const said = new Set<string>();
+  let held: string[] | undefined;
   // Servers and VMs put words into these lines, some before they are trusted: none may move the cursor.
   const say = (line: string, paint = (text: string) => text) => {
     if (said.has(line)) return;
     said.add(line);
-    before();
-    io.stderr.write(`${paint(printableLines(line))}\n`);
+    const text = `${paint(printableLines(line))}\n`;
+    if (held) return void held.push(text);
+    progress.clear();
+    io.stderr.write(text);
   };
   return {
+    holdOutput() {
+      const lines: string[] = [];
+      held = lines;
+      progress.hold(true);
+      return () => {
+        held = undefined;
+        progress.hold(false);
+        io.stderr.write(lines.join(''));
+      };
+    },
     warn: (line: string) => args['quiet'] || say(line, (text) => `${style.yellow('warning:')} ${text}`),
     note: (line: string) => args['quiet'] || say(line),
     trace: (line: string) => args['verbose'] && say(line, style.dim),

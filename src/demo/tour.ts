@@ -44,6 +44,16 @@ const STEPS: readonly Step[] = [
     exitCode: 4,
     expects: /Ambiguous session name "main"\nFound on 2 VMs:\n {2}myvm:main \([\d.]+\)\n {2}prodvm:main/,
   },
+  {
+    says: 'Sessions have names that can change, and a time for which they are needed',
+    line: 'azlin rename shared-vm:alice alice-work\nazlin session shared-vm:alice-work --ttl 8h',
+    expects: /^shared-vm:alice is shared-vm:alice-work now\nshared-vm:alice-work is needed until \d{4}-\S+Z/,
+  },
+  {
+    says: 'What nobody needs any more, and what is in use',
+    line: 'azlin prune --idle 1s --dry-run',
+    expects: /^HOSTNAME +SESSION +IDLE +WHY +OUTCOME\n.*would be closed/s,
+  },
   { says: 'Exit codes come through', line: "azlin exec prodvm:main 'exit 42'", exitCode: 42, expects: /^$/ },
   {
     says: 'A heredoc is the script',
@@ -169,7 +179,7 @@ export async function takeTour(tour: Tour, signal: AbortSignal): Promise<boolean
 async function isRightOnTerminal(tour: Tour, signal: AbortSignal): Promise<boolean> {
   const screen = await attachOnTerminal(tour, signal);
   tour.print(screen);
-  return /hello from a terminal\n.*\[detached \(from session dev\)\].*exit code 0/s.test(screen);
+  return /hello from a terminal\n.*myvm:dev: detached.*exit code 0/s.test(screen);
 }
 
 async function shell(

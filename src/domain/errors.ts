@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'vm-not-found'
   | 'session-not-found'
   | 'job-not-found'
+  | 'client-not-found'
   // name one
   | 'ambiguous'
   // sign in, or ask for access
@@ -25,6 +26,7 @@ export type ErrorCode =
   | 'unreachable'
   | 'timed-out'
   | 'connection-lost'
+  | 'detached'
   | 'tmux-missing'
   | 'tmux-failed'
   | 'vm-failed'

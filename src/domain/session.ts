@@ -9,14 +9,25 @@ export interface Session {
   /** Seconds since 1970, by the VM's clock. */
   readonly createdAt: number;
   readonly activityAt: number;
+  /** What sessions that share their windows have in common: the name of one of them. */
+  readonly group: string;
+  /** What its clients are called, one each: their labels where azlin started them. */
+  readonly clients: readonly string[];
+  /** Seconds since 1970, by the VM's clock: when it is no longer needed; null for one that is to stay. */
+  readonly expiresAt: number | null;
 }
 
 /** A tmux client attached to a session. */
 export interface Client {
   /** What tmux calls it, usually its terminal on the VM. */
   readonly name: string;
-  /** The name of its session. */
+  /** What its user is called, where azlin started it. */
+  readonly label: string | null;
+  /** Tells the clients of one run of azlin from all others; null where azlin did not start it. */
+  readonly token: string | null;
+  /** The name of its session, and what that has in common with others that share its windows. */
   readonly session: string;
+  readonly group: string;
   /** Seconds since 1970, by the VM's clock. */
   readonly attachedAt: number;
   /** Seconds since somebody typed there. */
@@ -24,6 +35,11 @@ export interface Client {
   readonly columns: number;
   readonly rows: number;
   readonly readOnly: boolean;
+}
+
+/** What people call a client: its label, else its terminal. */
+export function clientName({ label, name }: Pick<Client, 'label' | 'name'>): string {
+  return label ?? name;
 }
 
 /** Why `name` cannot name a session, or `undefined` when it can. tmux would silently rename or misread what is refused here. */

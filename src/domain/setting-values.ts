@@ -2,6 +2,7 @@ import { CLOUDS, type CloudName, cloudNamed } from './cloud.ts';
 import { parseDuration } from './duration.ts';
 import { checkHops } from './jump.ts';
 import { sessionNameProblem } from './session.ts';
+import { printable } from './text.ts';
 
 /** A value from a text (flag, environment) or from TOML. Throws an Error that says what was expected. */
 export type Read<T> = (value: unknown) => T;
@@ -52,6 +53,17 @@ export const rsaSize: Read<number> = (value) => {
   const bits = Number(value);
   if (Number.isInteger(bits) && bits >= 1024 && bits <= 16_384) return bits;
   throw new Error('expected a number of bits from 1024 to 16384');
+};
+/** What others see of somebody; it stands among other words on one line. */
+export const label: Read<string | undefined> = (value) => {
+  const said = text(value).trim();
+  if (said !== '' && said.length <= 64 && printable(said) === said) return said;
+  throw new Error('expected 1 to 64 characters on one line');
+};
+export const attempts: Read<number | undefined> = (value) => {
+  const number = Number(value);
+  if (String(value).trim() !== '' && Number.isInteger(number) && number >= 0) return number;
+  throw new Error('expected how often to try: a number, 0 for never');
 };
 export const sessionName: Read<string> = (value) => {
   const problem = sessionNameProblem(text(value));

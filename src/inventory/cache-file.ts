@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { messageOf } from '../domain/errors.ts';
 
 /** Changes with the shape of what is kept; a file of another version is as good as none. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** The value kept at `path`; undefined when there is none. A broken file is dropped with a warning. */
 export async function readCache<T>(

@@ -49,6 +49,8 @@ export interface FleetAccess {
   readonly startDeadline: number;
   /** Milliseconds that a lost connection to a job is tried to be taken up again. */
   readonly reconnectDeadline: number;
+  /** What others see of this user's clients. */
+  readonly label: string;
   /** Where jobs of this user have been started. */
   readonly jobMemory: JobMemory;
   /** What is being waited for, shown while it takes long; undefined when the wait is over. */

@@ -1,17 +1,11 @@
-import { atMost } from '../domain/at-most.ts';
-import { formatDuration } from '../domain/duration.ts';
 import { AppError } from '../domain/errors.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
-import { count } from '../domain/text.ts';
-import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import { type Job, parseJobs } from '../jobs/job.ts';
 import { listJobsArgv } from '../jobs/job-argv.ts';
-import { qualifiedNames } from '../targets/match.ts';
-import { askVm } from '../targets/probe.ts';
 import { identifierOf, type Target } from '../targets/target.ts';
 import { parseStatus } from '../tmux/status.ts';
-import { firstLook } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
+import { askFleet } from './ask-fleet.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { withTarget } from './reach.ts';
 
@@ -33,8 +27,6 @@ export interface JobsRequest {
   readonly deadline: number;
   readonly wholeDeadline: number;
 }
-
-const CONCURRENCY = 32;
 
 /** The jobs of a session, of a VM or of the fleet, the newest first. VMs that could not be asked go to `access.warn`. */
 export async function listJobs(
@@ -87,34 +79,16 @@ async function askForJobs(run: RunArgv, { id, hostname, signal }: JobsQuestion) 
 }
 
 async function fleetJobs(access: FleetAccess, request: JobsRequest, signal: AbortSignal) {
-  const fleet = await access.inventory.listVms({ fresh: false, whole: true }, signal);
-  for (const warning of fleet.warnings) access.warn(warning);
-  const vms = fleet.vms.filter((vm) => mayAnswer(vm) && vm.os !== 'windows').sort(compareVms);
-  const names = qualifiedNames(vms);
-  const isOld = fleet.isKept === true || access.lags;
   const { id, deadline, wholeDeadline } = request;
-  const until = access.clock.now() + wholeDeadline;
-  let answered = 0;
-  const tell = () => access.progress(`Asking ${count(vms.length, 'VM')} for jobs: ${answered} answered`);
-  tell();
-  const ask = async (vm: Vm): Promise<readonly PlacedJob[]> => {
-    const hostname = names.get(vm) ?? vm.name;
-    const ms = Math.min(deadline, until - access.clock.now());
-    const question = { endpoint: () => firstLook(access.endpointOf(vm), isOld), ms, signal };
-    const asked =
-      ms <= 0
-        ? { probe: 'timed-out' as const, reason: `not asked within ${formatDuration(wholeDeadline)}` }
-        : await askVm(access, question, ({ run, limited }) => askForJobs(run, { id, hostname, signal: limited }));
-    answered++;
-    tell();
-    if (asked.probe === 'ok')
-      return asked.value.map((job) => ({ ...job, hostname, identifier: placeOf(hostname, job) }));
-    access.warn(`${hostname}: ${asked.reason}; its jobs are unknown`);
-    return [];
-  };
-  try {
-    return (await atMost(CONCURRENCY, vms, ask)).flat();
-  } finally {
-    access.progress(undefined);
-  }
+  const answers = await askFleet(
+    access,
+    {
+      ...{ about: 'jobs', deadline, wholeDeadline },
+      ask: ({ run, limited }, { hostname }) => askForJobs(run, { id, hostname, signal: limited }),
+    },
+    signal,
+  );
+  return answers.flatMap(({ hostname, value }) =>
+    value.map((job) => ({ ...job, hostname, identifier: placeOf(hostname, job) })),
+  );
 }

@@ -24,6 +24,10 @@ export interface SessionRow {
   /** ISO 8601. */
   readonly createdAt: string | null;
   readonly activityAt: string | null;
+  /** What those who are attached are called. */
+  readonly clients: readonly string[];
+  /** ISO 8601: when `azlin session --ttl` says it is no longer needed. */
+  readonly expiresAt: string | null;
   readonly probe: Probe;
 }
 
@@ -45,6 +49,8 @@ export const SESSION_FIELDS = [
   'windows',
   'createdAt',
   'activityAt',
+  'clients',
+  'expiresAt',
   'probe',
 ] as const satisfies readonly (keyof SessionRow)[];
 
@@ -80,7 +86,7 @@ export async function listSessions(
 ): Promise<ListResult> {
   const fleet = await access.inventory.listVms({ fresh: request.refresh, whole: true }, signal);
   for (const warning of fleet.warnings) access.warn(warning);
-  const matching = fleet.vms.filter(await filterOf(request)).sort(compareVms);
+  const matching = fleet.vms.filter(await vmFilter(request)).sort(compareVms);
   const shown = request.all ? matching : matching.filter(isUp);
   const asked = request.sessions ? shown.filter(mayAnswer) : [];
   const rows = new Map<Vm, readonly SessionRow[]>();
@@ -124,7 +130,8 @@ function isUp(vm: Vm): boolean {
   return vm.powerState === 'Running' || vm.powerState === 'Unknown';
 }
 
-async function filterOf({ tags, host }: ListRequest): Promise<(vm: Vm) => boolean> {
+/** The VMs with these tags and that name. */
+export async function vmFilter({ tags, host }: Pick<ListRequest, 'tags' | 'host'>): Promise<(vm: Vm) => boolean> {
   const wanted = tags.map((tag) => {
     const at = tag.indexOf('=');
     return at < 0 ? { key: tag.toLowerCase() } : { key: tag.slice(0, at).toLowerCase(), value: tag.slice(at + 1) };
@@ -170,6 +177,8 @@ function rowOf({ vm, ip }: Place, probe: Probe, session: Session | undefined): S
     windows: session?.windows ?? null,
     createdAt: session ? isoTime(session.createdAt) : null,
     activityAt: session ? isoTime(session.activityAt) : null,
+    clients: session?.clients ?? [],
+    expiresAt: session?.expiresAt ? isoTime(session.expiresAt) : null,
     probe,
   };
 }

@@ -4,7 +4,8 @@ import { shellWord } from '../domain/text.ts';
 import { isAzureVm, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { NamedVm } from '../inventory/vm-power.ts';
 import { describeTarget, type Target, targetOf } from '../targets/target.ts';
-import { statusError, type TmuxServer, tmuxServer } from '../tmux/server.ts';
+import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
+import { statusError } from '../tmux/status-error.ts';
 import { type Endpoint, endpointKey } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import type { Connection } from '../transport/transport.ts';
@@ -89,7 +90,8 @@ export async function latestTarget({ access, identifier, signal }: Wanted): Prom
   }
 }
 
-function targetNow(access: FleetAccess, target: Target, vm: Vm): Target {
+/** The same target, on its VM as that is now. */
+export function targetNow(access: FleetAccess, target: Target, vm: Vm): Target {
   const { hostname, user, session, origin } = target;
   const fields = { hostname, vm, user, session, origin, cached: false, fetchedAt: access.now() };
   return targetOf(fields, () => access.endpointOf(vm, user));
@@ -107,7 +109,7 @@ async function reach(access: FleetAccess, target: Target, signal: AbortSignal): 
   return connected(access, target, await access.transport.connect(target.endpoint, signal));
 }
 
-function connected(access: FleetAccess, target: Target, connection: Connection): Reached {
+export function connected(access: FleetAccess, target: Target, connection: Connection): Reached {
   const { endpoint, hostname } = target;
   const run = runOverSsh({ connection, endpoint, clock: access.clock, deadline: access.commandDeadline });
   return { target, connection, tmux: tmuxServer(run, hostname) };
@@ -167,7 +169,7 @@ export function sessionOf(sessions: readonly Session[], { hostname, session }: T
 }
 
 /** What another machine at the VM's old address, or nothing there, looks like; or an address that makes no sense. */
-const OLD_ADDRESS: readonly ErrorCode[] = [
+export const OLD_ADDRESS: readonly ErrorCode[] = [
   'vm-not-running',
   'unreachable',
   'timed-out',
@@ -196,7 +198,7 @@ function placeOf(target: Target): string {
   return endpointKey(endpoint);
 }
 
-function endpointOrReason(target: Target): Endpoint | string {
+export function endpointOrReason(target: Target): Endpoint | string {
   try {
     return target.endpoint;
   } catch (error) {

@@ -2,8 +2,8 @@ import { withDeadline } from '../domain/deadline.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError } from '../domain/errors.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
-import { statusError } from '../tmux/server.ts';
 import { type Status, takeStatus } from '../tmux/status.ts';
+import { statusError } from '../tmux/status-error.ts';
 import type { RemoteProcess, Terminal } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import type { Reached } from './reach.ts';
@@ -22,6 +22,8 @@ export interface Started {
   readonly remote: RemoteProcess;
   /** The words of its status. */
   readonly words: readonly string[];
+  /** What belongs to it. */
+  readonly text: string;
 }
 
 /** Runs a script on the VM and waits until it says that it is in the session. When it rejects, nothing was started. */
@@ -39,7 +41,7 @@ export async function start({ access, reached, argv, terminal, header, signal }:
       const status = await statusOf(remote);
       if (status.kind !== 'ok') throw statusError(status, target.hostname, target.session);
       if (status.words[0] === '1') await access.survey.forget(target.endpoint);
-      return { remote, words: status.words };
+      return { remote, words: status.words, text: status.text };
     });
   } catch (error) {
     remote?.stdout.resume();

@@ -42,10 +42,15 @@ export interface SessionStatus {
   readonly windows: number;
   readonly createdAt: string | null;
   readonly activityAt: string | null;
+  /** When `azlin session --ttl` says it is no longer needed. */
+  readonly expiresAt: string | null;
   readonly clients: readonly ClientStatus[];
 }
 
 export interface ClientStatus {
+  /** What its user is called; null where azlin did not start it. */
+  readonly label: string | null;
+  /** What tmux calls it. */
   readonly client: string;
   readonly attachedAt: string | null;
   /** Since somebody typed there. */
@@ -107,7 +112,9 @@ function oneStatus(access: FleetAccess, { target, asked }: Asked): VmStatus {
   const place = { hostname, vm, fetchedAt, address: vm ? null : target.endpoint.address };
   if (asked.probe !== 'ok' || target.origin === 'default') return statusOf(access, place, asked);
   const session = sessionOf(asked.value.sessions, target);
-  return statusOf(access, place, { ...asked, value: { ...asked.value, sessions: [session] } });
+  // With the views that people have of it: they look at its windows.
+  const sessions = [session, ...asked.value.sessions.filter((one) => one !== session && one.group === session.group)];
+  return statusOf(access, place, { ...asked, value: { ...asked.value, sessions } });
 }
 
 /** Every VM in scope; those that could not be asked in time say so. */
@@ -198,15 +205,17 @@ function statusOf(
 function sessionsOf({ sessions, clients }: Attached): readonly SessionStatus[] {
   return [...sessions]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ name, friendlyName, windows, createdAt, activityAt }) => ({
+    .map(({ name, friendlyName, windows, createdAt, activityAt, expiresAt }) => ({
       session: name,
       sessionName: friendlyName,
       windows,
       createdAt: isoTime(createdAt),
       activityAt: isoTime(activityAt),
+      expiresAt: expiresAt === null ? null : isoTime(expiresAt),
       clients: clients
         .filter(({ session }) => session === name)
-        .map(({ name: client, attachedAt, idle, columns, rows, readOnly }) => ({
+        .map(({ label, name: client, attachedAt, idle, columns, rows, readOnly }) => ({
+          label,
           client,
           attachedAt: isoTime(attachedAt),
           idleSeconds: idle,

@@ -3,8 +3,8 @@ import type { Clock } from '../domain/clock.ts';
 import { withDeadline } from '../domain/deadline.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
 import type { Target } from '../targets/target.ts';
-import { statusError } from '../tmux/server.ts';
 import { takeStatus } from '../tmux/status.ts';
+import { statusError } from '../tmux/status-error.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
 
 export interface Sending {

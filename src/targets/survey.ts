@@ -151,6 +151,8 @@ function isRemembered(value: unknown): value is Remembered {
 }
 
 function isSession(value: unknown): value is Session {
-  const { name, friendlyName } = (value ?? {}) as Partial<Session>;
-  return typeof name === 'string' && (friendlyName === null || typeof friendlyName === 'string');
+  const { name, friendlyName, clients } = (value ?? {}) as Partial<Session>;
+  return (
+    typeof name === 'string' && (friendlyName === null || typeof friendlyName === 'string') && Array.isArray(clients)
+  );
 }

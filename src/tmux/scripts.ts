@@ -28,12 +28,45 @@ azlin_list() {
 azlin_list
 `;
 
-export const LIST_SCRIPT = `${ROWS}
-printf 'ok\\n%s\\n' "$azlin_rows"
+/** What sessions that share their windows have in common; tmux gives it the name of one of them. */
+const GROUP_FORMAT = '#{?session_group,#{session_group},#{session_name}}';
+
+/** A row of `tmux list-clients`. The name of the client, usually its terminal, comes last. */
+const CLIENT_FORMAT = `client:#{client_pid}:#{session_id}:${GROUP_FORMAT}:#{client_created}:#{client_activity}:#{client_width}x#{client_height}:#{client_readonly}:#{client_name}`;
+
+/**
+ * Defines azlin_clients, which prints a row for each client and then, for each process that azlin started, who it is. azlin puts that into the environment
+ * of the client: it is there as long as the client is, and nowhere else. azlin_clients_here tells the group of the session as well, azlin_more that of
+ * every session, and until when it is needed.
+ */
+export const CLIENTS = `
+azlin_rows_of() {
+  azlin_seen=$(tmux -u "$@" 2>/dev/null | sed -n "s/^$azlin_mark://p")
+  [ -n "$azlin_seen" ] || return 0
+  printf '%s\\n' "$azlin_seen"
+  case $azlin_seen in *client:*) ;; *) return 0 ;; esac
+  printf '%s\\n' "$azlin_seen" | while IFS=: read -r azlin_word azlin_pid azlin_rest; do
+    [ "$azlin_word" = client ] || continue
+    printf '\\000%s:%s\\000' "$azlin_mark" "$azlin_pid"
+    cat "/proc/$azlin_pid/environ" 2>/dev/null
+  done | tr '\\000\\n' '\\n ' | sed -n -e "s/^$azlin_mark:/pid:/p" -e 's/^AZLIN_CLIENT=/who:/p'
+}
+azlin_clients_here() {
+  azlin_all=$(azlin_rows_of list-clients -F "$azlin_mark:"'${CLIENT_FORMAT}')
+  [ -z "$azlin_all" ] || { printf '%s\\n' "$azlin_all"; tmux -u display-message -p -t "$azlin_id:" 'here:${GROUP_FORMAT}'; }
+}
+azlin_more() {
+  azlin_rows_of list-sessions -F "$azlin_mark:"'more:#{session_id}:${GROUP_FORMAT}:#{@azlin-expires}' \\; list-clients -F "$azlin_mark:"'${CLIENT_FORMAT}'
+}
 `;
 
-// Sets azlin_id; the session's name itself wins over friendly names. tmux would match prefixes and patterns: it is not asked.
-export const FIND = `${ROWS}
+// Times are the VM's own; its clock tells how long ago they were.
+export const LIST_SCRIPT = `${ROWS}${CLIENTS}
+printf 'ok %s\\n%s\\n' "$(date +%s)" "$azlin_rows"
+[ -z "$azlin_rows" ] || azlin_more
+`;
+
+const FINDING = `
 azlin_find() {
   azlin_id= azlin_more=
   IFS='
@@ -50,7 +83,11 @@ azlin_find() {
   unset IFS
   [ -z "$azlin_more" ] || { printf 'ambiguous\\n%s\\n' "$azlin_rows"; exit 0; }
 }
-azlin_name=$1 azlin_created=0
+`;
+
+/** Sets azlin_id to that of the session; its name itself wins over friendly names. tmux would match prefixes and patterns: it is not asked. */
+export const FIND_BY_NAME = `
+azlin_name=$1
 azlin_find
 if [ -z "$azlin_id" ] && [ -n "$2" ]; then
   azlin_make() { azlin_made=$(tmux -u new-session -d -P -F '#{session_id}:#{session_name}' -s "$1" -c "$HOME" 2>&1); }
@@ -59,7 +96,7 @@ if [ -z "$azlin_id" ] && [ -n "$2" ]; then
     azlin_id=\${azlin_made%%:*} azlin_created=1
     if [ "\${azlin_made#*:}" != "$azlin_name" ]; then
       tmux kill-session -t "$azlin_id"
-      printf 'renamed\\n%s\\n' "\${azlin_made#*:}"
+      printf 'renamed\\n%s\\n%s\\n' "\${azlin_made#*:}" "$azlin_name"
       exit 0
     fi
   else
@@ -71,47 +108,49 @@ fi
 [ -n "$azlin_id" ] || { printf 'missing\\n%s\\n' "$azlin_rows"; exit 0; }
 `;
 
+export const START_FINDING = `${ROWS}${FINDING}
+azlin_created=0
+`;
+
+export const FIND = `${START_FINDING}${FIND_BY_NAME}`;
+
 export const ENSURE_SCRIPT = `${FIND}
 printf 'ok %s\\n' "$azlin_created"
 `;
 
-// tmux begins with throwing away what the terminal has not passed on yet: the script waits for a line break, which says that the
-// status has arrived. A terminal that the VM does not know would be refused, even for a list; the one used instead every VM knows,
-// and every terminal is nearly it.
-export const ATTACH_SCRIPT = `
-if command -v infocmp >/dev/null 2>&1 && ! infocmp >/dev/null 2>&1; then TERM=xterm-256color; export TERM; fi
-${FIND}
-printf 'ok %s\\n' "$azlin_created"
-read -r azlin_go || exit 1
-exec tmux -u attach-session -t "$azlin_id"
-`;
-
-/** $3: `kill` to end the session as well. */
-export const DETACH_SCRIPT = `${FIND}
-azlin_clients=$(tmux -u list-clients -t "$azlin_id" -F x 2>/dev/null)
-[ -z "$azlin_clients" ] || tmux detach-client -s "$azlin_id" 2>/dev/null
-if [ "$3" = kill ]; then
-  azlin_said=$(tmux kill-session -t "$azlin_id" 2>&1) || { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
-fi
-printf 'ok 0\\n%s\\n' "$azlin_clients"
+const SET = `
+azlin_set() {
+  if [ -n "$2" ]; then azlin_said=$(tmux -u set-option -t "$azlin_id" "$1" "$2" 2>&1)
+  else azlin_said=$(tmux -u set-option -u -t "$azlin_id" "$1" 2>&1); fi ||
+    { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
+}
 `;
 
 /** $3: the friendly name, empty to remove it. */
-export const NAME_SCRIPT = `${FIND}
-if [ -n "$3" ]; then azlin_said=$(tmux -u set-option -t "$azlin_id" @azlin-name "$3" 2>&1)
-else azlin_said=$(tmux -u set-option -u -t "$azlin_id" @azlin-name 2>&1); fi ||
-  { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
+export const NAME_SCRIPT = `${FIND}${SET}
+azlin_set @azlin-name "$3"
 printf 'ok 0\\n'
 `;
 
-/** A row of `tmux list-clients`. The name of the client, usually its terminal, comes last. */
-export const CLIENT_FORMAT =
-  '#{session_id}:#{client_created}:#{client_activity}:#{client_width}x#{client_height}:#{client_readonly}:#{client_name}';
+/** $3: seconds from now after which the session is no longer needed, empty when it is to stay. Says when that is by the clock of the VM. */
+export const EXPIRE_SCRIPT = `${FIND}${SET}
+azlin_expires=
+[ -z "$3" ] || azlin_expires=$(($(date +%s) + $3))
+azlin_set @azlin-expires "$azlin_expires"
+printf 'ok %s\\n' "\${azlin_expires:-0}"
+`;
 
-// Times are the VM's own; its clock tells how long ago they were.
-export const CLIENTS_SCRIPT = `${ROWS}
-printf 'ok %s\\n%s\\n' "$(date +%s)" "$azlin_rows"
-[ -z "$azlin_rows" ] || tmux -u list-clients -F "$azlin_mark:client:"'${CLIENT_FORMAT}' 2>/dev/null | sed -n "s/^$azlin_mark:client:/client:/p"
+/** $3: the new name, $4: the same for tmux, which expands formats in it. A name that tmux would change is taken back. */
+export const RENAME_SCRIPT = `${FIND}
+azlin_old=$(tmux -u display-message -p -t "$azlin_id:" '#{session_name}')
+azlin_said=$(tmux -u rename-session -t "$azlin_id" "$4" 2>&1) || { printf 'failed\\n%s\\n' "$azlin_said"; exit 0; }
+azlin_now=$(tmux -u display-message -p -t "$azlin_id:" '#{session_name}')
+[ "$azlin_now" = "$3" ] || {
+  tmux -u rename-session -t "$azlin_id" "$(printf %s "$azlin_old" | sed 's/#/##/g')"
+  printf 'renamed\\n%s\\n%s\\n' "$azlin_now" "$3"
+  exit 0
+}
+printf 'ok 0\\n'
 `;
 
 /** $3: how many lines of history above what the pane shows. */

@@ -8,8 +8,9 @@ export type Status =
   | { readonly kind: 'ok'; readonly words: readonly string[]; readonly text: string }
   | { readonly kind: 'missing'; readonly sessions: readonly Session[] }
   | { readonly kind: 'ambiguous'; readonly sessions: readonly Session[] }
-  | { readonly kind: 'no-tmux' | 'no-job' }
-  | { readonly kind: 'renamed' | 'no-directory' | 'no-shell'; readonly name: string }
+  | { readonly kind: 'no-tmux' | 'no-job' | 'gone' }
+  | { readonly kind: 'renamed'; readonly name: string; readonly wanted: string }
+  | { readonly kind: 'no-directory' | 'no-shell' | 'parted'; readonly name: string }
   | { readonly kind: 'cannot' | 'busy'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -27,10 +28,15 @@ export function parseStatus(output: string): Status {
       return { kind: word, sessions: parseRows(text) };
     case 'no-tmux':
     case 'no-job':
+    case 'gone':
       return { kind: word };
-    case 'renamed':
+    case 'renamed': {
+      const [name = '', wanted = ''] = text.split('\n');
+      return { kind: word, name, wanted };
+    }
     case 'no-directory':
     case 'no-shell':
+    case 'parted':
       return { kind: word, name: text.replace(/\n$/, '') };
     case 'cannot':
     case 'busy':
@@ -40,7 +46,10 @@ export function parseStatus(output: string): Status {
   }
 }
 
-/** Takes the status off the front of a stream. What follows an `ok` line stays in the stream; undefined when it ended first. */
+/**
+ * Takes the status off the front of a stream. What follows an `ok` line stays in the stream; when its last word is `+MARK`, what follows the
+ * line MARK. Undefined when it ended first.
+ */
 export async function takeStatus(stream: Readable): Promise<Status | undefined> {
   let seen = Buffer.alloc(0);
   for (;;) {
@@ -52,12 +61,23 @@ export async function takeStatus(stream: Readable): Promise<Status | undefined> 
       continue;
     }
     seen = Buffer.concat([seen, chunk]);
-    const end = seen.indexOf('\n');
-    if (end >= 0 && seen.toString('latin1', 0, 3) === 'ok ') {
-      if (end + 1 < seen.length) stream.unshift(seen.subarray(end + 1));
+    const end = endOfStatus(seen);
+    if (end >= 0) {
+      if (end < seen.length) stream.unshift(seen.subarray(end));
       return parseStatus(seen.toString('utf8', 0, end));
     }
   }
+}
+
+/** The byte after an `ok` and the text that belongs to it; -1 when that has not come yet, or it is another status. */
+function endOfStatus(seen: Buffer): number {
+  const end = seen.indexOf('\n');
+  if (end < 0 || seen.toString('latin1', 0, 3) !== 'ok ') return -1;
+  const mark = / \+(\w+)\r?$/.exec(seen.toString('latin1', 0, end))?.[1];
+  if (mark === undefined) return end + 1;
+  const at = seen.indexOf(`\n${mark}`, end);
+  const last = at < 0 ? -1 : seen.indexOf('\n', at + 1);
+  return last < 0 ? -1 : last + 1;
 }
 
 /** Something to read, or the end. */

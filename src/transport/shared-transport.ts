@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts';
 import { type Endpoint, endpointKey } from './endpoint.ts';
 import { describeEndpoint } from './ssh-errors.ts';
-import type { Connection, Dial, Dialer, Link, RemoteProcess, SpawnOptions, Transport } from './transport.ts';
+import type { Connection, Dial, Dialer, Link, RemoteProcess, SpawnOptions, Step, Transport } from './transport.ts';
 
 /**
  * A default sshd allows 10 channels a connection. Staying below leaves room, and a server that allows fewer says so
@@ -19,16 +19,17 @@ interface Slot {
 }
 
 /** One connection an endpoint, opened when first used, shared by everything in this run. */
-export function sharedTransport({ dial, identitiesFor, close }: Dialer): Transport {
+export function sharedTransport({ dial, identitiesFor, knock, close }: Dialer): Transport {
   const connections = new Map<string, Shared>();
   return {
     dial,
     identitiesFor,
-    async connect(endpoint, signal) {
+    knock,
+    async connect(endpoint, signal, onStep) {
       const key = endpointKey(endpoint);
       const shared = connections.get(key) ?? sharedConnection(endpoint, dial);
       connections.set(key, shared);
-      await shared.ready(signal);
+      await shared.ready(signal, onStep);
       return shared;
     },
     close() {
@@ -41,7 +42,7 @@ export function sharedTransport({ dial, identitiesFor, close }: Dialer): Transpo
 
 interface Shared extends Connection {
   /** A link is open. */
-  ready(signal: AbortSignal): Promise<void>;
+  ready(signal: AbortSignal, onStep?: (step: Step) => void): Promise<void>;
   close(): void;
 }
 
@@ -49,9 +50,9 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   const slots: Slot[] = [];
   let opening: Promise<Slot> | undefined;
 
-  const open = (signal: AbortSignal) => {
+  const open = (signal: AbortSignal, onStep?: (step: Step) => void) => {
     // Those who ask while a link is being opened share it; the next ones find it full and open another.
-    opening ??= dial(endpoint, signal)
+    opening ??= dial(endpoint, signal, onStep)
       .then((link) => {
         const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK, used: false };
         slots.push(slot);
@@ -86,8 +87,8 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   };
 
   return {
-    async ready(signal) {
-      if (!slots.some(({ link }) => link.alive)) await open(signal);
+    async ready(signal, onStep) {
+      if (!slots.some(({ link }) => link.alive)) await open(signal, onStep);
     },
     async spawn(argv, options): Promise<RemoteProcess> {
       for (;;) {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import type { Clock } from '../domain/clock.ts';
@@ -29,15 +30,35 @@ export function linkOf(signedIn: SignedIn): Link {
     cause ??= error;
   });
   const { keepalive, keepaliveMissed } = endpoint.ssh;
-  const stopWatching = watchSilence({ stream, clock, ms: keepalive, times: keepaliveMissed }, () => {
-    cause ??= new Error(`no sign of life for ${formatDuration(keepalive * keepaliveMissed)}`);
+  const running = new Set<Losable>();
+  const lose = (silentFor: number) => {
+    if (!alive) return;
+    cause ??= new Error(`no sign of life for ${formatDuration(silentFor)}`);
     alive = false;
     // What the link runs over may be as dead as it is, and never tell of its end.
-    for (const { lose } of running) lose();
+    for (const one of running) one.lose();
+    // Keys that are still on their way must not arrive when nobody sees any more what they do.
+    if (stream instanceof Socket) stream.resetAndDestroy();
     client.destroy();
     stream.destroy();
-  });
-  const running = new Set<Losable>();
+  };
+  const stopWatching = watchSilence({ stream, clock, ms: keepalive, times: keepaliveMissed }, () =>
+    lose(keepalive * keepaliveMissed),
+  );
+  const check = (ms: number) => {
+    if (!alive) return;
+    const cancel = clock.schedule(ms, () => lose(ms));
+    stream.once('data', cancel);
+    client.once('close', cancel);
+    try {
+      // Every server answers to this, and be it that there is no such forward.
+      client.unforwardIn('127.0.0.1', 1, () => {});
+    } catch {
+      // It cannot even be sent any more.
+      cancel();
+      lose(ms);
+    }
+  };
   client.on('close', () => {
     alive = false;
     stopWatching();
@@ -85,7 +106,7 @@ export function linkOf(signedIn: SignedIn): Link {
     try {
       return await opening({
         ask: (opened) => client.exec(frameArgv(argv, nonce, pty !== undefined), { ...asked, ...agent }, opened),
-        use: (channel) => processOf({ channel, endpoint, nonce, running, lossCause: () => cause }),
+        use: (channel) => processOf({ channel, endpoint, nonce, running, lossCause: () => cause, check }),
         signal,
         ms: endpoint.ssh.connectTimeout,
       });
@@ -154,9 +175,10 @@ interface Spawned {
   /** What runs over the link. */
   readonly running: Set<Losable>;
   readonly lossCause: () => unknown;
+  readonly check: (ms: number) => void;
 }
 
-function processOf({ channel, endpoint, nonce, running, lossCause }: Spawned): RemoteProcess {
+function processOf({ channel, endpoint, nonce, running, lossCause, check }: Spawned): RemoteProcess {
   const output = unframe(nonce);
   const errors = unframe(nonce);
   channel.pipe(output.stream);
@@ -200,6 +222,7 @@ function processOf({ channel, endpoint, nonce, running, lossCause }: Spawned): R
     exit,
     noise: () => `${output.noise()} ${errors.noise()}`.trim(),
     resize: (columns, rows) => channel.setWindow(rows, columns, 0, 0),
+    check,
     close: () => channel.close(),
   };
 }

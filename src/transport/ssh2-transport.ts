@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { type Clock, pause } from '../domain/clock.ts';
 import { orAborted } from '../domain/deadline.ts';
 import type { Weakest } from '../domain/ssh-algorithms.ts';
@@ -7,7 +8,7 @@ import { type Identities, identities, type Offers } from './identities.ts';
 import type { KnownHosts } from './known-hosts.ts';
 import { type StreamSettings, streams } from './open-stream.ts';
 import { fingerprint } from './public-key.ts';
-import { denied } from './ssh-errors.ts';
+import { cannotConnect, denied } from './ssh-errors.ts';
 import type { SignIn, SignInSettings } from './ssh2-auth.ts';
 import type { Dial, Dialer, Link, Step } from './transport.ts';
 
@@ -35,11 +36,27 @@ export function ssh2Dialer(settings: Ssh2Settings): Dialer {
   return {
     dial,
     close: ways.close,
+    async knock(endpoint, signal) {
+      const stream = await ways.open(endpoint, signal);
+      try {
+        await orAborted(firstWords(stream, endpoint), signal);
+      } finally {
+        stream.destroy();
+      }
+    },
     async identitiesFor({ ssh }) {
       const offers = await keys.offersFor(ssh);
       return { names: offers.identities.map(({ name }) => name), notes: offers.notes };
     },
   };
+}
+
+/** Resolves with the first byte; rejects where there is none. */
+function firstWords(stream: Duplex, endpoint: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.once('data', () => resolve());
+    stream.once('close', () => reject(cannotConnect(endpoint, new Error('its SSH server says nothing'))));
+  });
 }
 
 interface Dialling {

@@ -32,6 +32,8 @@ export interface RemoteProcess {
   /** What the login shell printed before the command started. */
   noise(): string;
   resize(columns: number, rows: number): void;
+  /** Gives the link up when nothing at all is heard from the server within `ms`. */
+  check(ms: number): void;
   /** Ends the channel without waiting for the process, which may go on. */
   close(): void;
 }
@@ -42,12 +44,14 @@ export interface Connection {
 }
 
 export interface Transport {
-  /** A connection to the endpoint, shared within this run. Rejects with an AppError. */
-  connect(endpoint: Endpoint, signal: AbortSignal): Promise<Connection>;
+  /** A connection to the endpoint, shared within this run; `onStep` hears of one that is opened for it. Rejects with an AppError. */
+  connect(endpoint: Endpoint, signal: AbortSignal, onStep?: (step: Step) => void): Promise<Connection>;
   /** A connection of one's own, which the caller closes. Rejects with an AppError. */
   readonly dial: Dial;
   /** What would be offered to the endpoint's server, in order. Rejects with an AppError. */
   identitiesFor(endpoint: Endpoint): Promise<IdentityList>;
+  /** Resolves when the server of an endpoint that is reached directly says something to a new connection, which is closed then. Rejects with an AppError. */
+  knock(endpoint: Endpoint, signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
@@ -85,6 +89,7 @@ export interface IdentityList {
 export interface Dialer {
   readonly dial: Dial;
   identitiesFor(endpoint: Endpoint): Promise<IdentityList>;
+  knock(endpoint: Endpoint, signal: AbortSignal): Promise<void>;
   /** Ends what links run over: connections to jump hosts, local commands. */
   close(): void;
 }

@@ -11,6 +11,8 @@ import { hostKey } from './host-key.ts';
 import { jobs } from './jobs.ts';
 import { list } from './list.ts';
 import { logs } from './logs.ts';
+import { prune } from './prune.ts';
+import { rename } from './rename.ts';
 import { run } from './run.ts';
 import { send } from './send.ts';
 import { session } from './session.ts';
@@ -34,6 +36,8 @@ export const COMMANDS: readonly Command[] = [
   cancel,
   disconnect,
   session,
+  rename,
+  prune,
   status,
   start,
   stop,

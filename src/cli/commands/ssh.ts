@@ -1,9 +1,10 @@
+import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
-import { connectSession } from '../../operations/connect.ts';
 import { type EnsuredSession, ensureSession } from '../../operations/ssh.ts';
-import { bridge } from '../bridge.ts';
-import { defineCommand, type View } from '../command.ts';
-import { FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
+import { attach, plainShell, requireTerminal } from '../attach.ts';
+import { refuseAttaching, refuseContradictions } from '../attach-options.ts';
+import { type Call, defineCommand, type View } from '../command.ts';
+import { ATTACH_OPTIONS, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
 
 const ensuredView: View<EnsuredSession> = {
   text: ({ hostname, session, created }) =>
@@ -22,28 +23,36 @@ export const ssh = defineCommand({
     { line: 'azlin ssh myvm', does: 'the default session' },
     { line: 'azlin ssh myvm --tmux-session alice', does: 'a session of your own' },
     { line: 'azlin ssh myvm --tmux-session job --detach', does: 'create it and return' },
+    { line: 'azlin ssh myvm --no-tmux', does: 'a plain login shell' },
   ],
   options: {
     'tmux-session': { kind: 'text', short: 's', describe: 'Session name (default: the default session)' },
     detach: { kind: 'flag', short: 'd', describe: 'Create the session if it is missing, attach to nothing' },
+    ...ATTACH_OPTIONS,
     ...START_OPTION,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
     ...FORWARD_OPTION,
   },
   offersStart: true,
-  async run({ args, positionals, access, app, config, interrupts }) {
+  async run(call) {
+    const { args, positionals, access, app, config, interrupts } = call;
     const host = positionals['host'] ?? '';
     const session = args['tmux-session'];
+    refuseContradictions(args);
+    if (args.detach) refuseAttaching(args, 'With --detach nothing is attached to');
     // A colon of the host itself stands in the brackets of an IPv6 address.
     const isCompound = host.replace(/\[.*\]/, '').includes(':');
+    if (args['no-tmux'] && (session !== undefined || isCompound))
+      throw new AppError('usage', 'With --no-tmux there is no session: name the VM alone');
     const identifier = isCompound && session === undefined ? host : `${host}:${session ?? config.defaultSession}`;
     const terminal = app.terminal();
+    if (args['no-tmux']) {
+      requireTerminal(call, host);
+      return plainShell(call as Call, identifier);
+    }
     if (args.detach || !terminal) return { data: await ensureSession(await access(), identifier, interrupts.signal) };
-    const fleet = await access();
-    return bridge({ terminal, interrupts, clock: app.clock }, (size) =>
-      connectSession(fleet, { identifier, create: true, terminal: size }, interrupts.signal),
-    );
+    return attach({ ...call, args }, { identifier, create: true, terminal });
   },
   view: ensuredView,
 });

@@ -37,12 +37,18 @@ export const sessionsView: View<SessionsData> = {
   fields: SESSION_FIELDS,
 };
 
-const WIDE_COLUMNS: readonly Column[] = ['REGION', 'SIZE', 'RESOURCE GROUP', 'WINDOWS', 'ATTACHED', 'ACTIVITY'].map(
-  (title) => ({ title }),
-);
+const WIDE_COLUMNS: readonly Column[] = [
+  'REGION',
+  'SIZE',
+  'RESOURCE GROUP',
+  'WINDOWS',
+  'ATTACHED',
+  'ACTIVITY',
+  'CLIENTS',
+].map((title) => ({ title }));
 
 function wideCells(row: SessionRow): readonly string[] {
-  const { region, size, resourceGroup, windows, attached, activityAt } = row;
+  const { region, size, resourceGroup, windows, attached, activityAt, clients } = row;
   return [
     region || '-',
     size || '-',
@@ -50,6 +56,7 @@ function wideCells(row: SessionRow): readonly string[] {
     `${windows ?? '-'}`,
     `${attached ?? '-'}`,
     activityAt ?? '-',
+    clients.join(', ') || '-',
   ];
 }
 

@@ -74,16 +74,22 @@ async function sessionTable(sessions: readonly SessionStatus[]): Promise<string>
   if (sessions.length === 0) return '';
   const { table } = await import('./table.ts');
   const named = sessions.some(({ sessionName }) => sessionName !== null);
-  const columns = ['SESSION', ...(named ? ['SESSION NAME'] : []), 'WINDOWS', 'CLIENT', 'IDLE', 'SIZE'].map((title) => ({
-    title,
-  }));
+  const ending = sessions.some(({ expiresAt }) => expiresAt !== null);
+  const titles = ['SESSION', ...(named ? ['SESSION NAME'] : []), 'WINDOWS', ...(ending ? ['NEEDED UNTIL'] : [])];
+  const columns = [...titles, 'CLIENT', 'SINCE', 'IDLE', 'SIZE'].map((title) => ({ title }));
   const rows = sessions.flatMap((one) => {
-    const front = [one.session, ...(named ? [one.sessionName ?? '-'] : []), `${one.windows}`];
-    if (one.clients.length === 0) return [{ cells: [...front, '-', '-', '-'] }];
-    return one.clients.map(({ client, idleSeconds, columns: width, rows: height, readOnly }) => ({
+    const front = [
+      one.session,
+      ...(named ? [one.sessionName ?? '-'] : []),
+      `${one.windows}`,
+      ...(ending ? [one.expiresAt ?? '-'] : []),
+    ];
+    if (one.clients.length === 0) return [{ cells: [...front, '-', '-', '-', '-'] }];
+    return one.clients.map(({ label, client, attachedAt, idleSeconds, columns: width, rows: height, readOnly }) => ({
       cells: [
         ...front,
-        `${client}${readOnly ? ' (read-only)' : ''}`,
+        `${label ?? client}${readOnly ? ' (read-only)' : ''}`,
+        attachedAt ?? '-',
         formatAge(idleSeconds * 1_000),
         `${width}x${height}`,
       ],

@@ -1,0 +1,78 @@
+import { formatAge, formatDuration } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import { count, printable } from '../../domain/text.ts';
+import { findPrunable, type PrunedSession } from '../../operations/prune.ts';
+import { type Call, defineCommand } from '../command.ts';
+import { durationOf } from '../exec-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { prunedView } from '../views/pruned.ts';
+
+export const prune = defineCommand({
+  name: 'prune',
+  usage: '',
+  positionals: {},
+  summary: 'Close sessions that nobody needs any more',
+  examples: [
+    { line: 'azlin prune --idle 1d', does: 'where nothing has happened for a day; lists them and asks' },
+    { line: 'azlin prune', does: 'only those whose --ttl is over' },
+    { line: 'azlin prune --idle 1h --dry-run', does: 'what would be closed, and what is kept and why' },
+    { line: "azlin prune --idle 12h --host 'ci-*' --yes", does: 'for scripts' },
+  ],
+  options: {
+    idle: { kind: 'text', describe: 'Sessions without activity for this long (30m, 1h, 2d)' },
+    force: { kind: 'flag', describe: 'Also those that are attached, or run something else than a shell' },
+    'dry-run': { kind: 'flag', short: 'n', describe: 'Close nothing, show what would be closed' },
+    yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
+    tag: { kind: 'texts', describe: 'Only on VMs with this tag: KEY or KEY=VALUE' },
+    host: { kind: 'text', describe: 'Only on VMs whose name matches this glob' },
+    ...SCOPE_OPTIONS,
+    ...SSH_OPTIONS,
+  },
+  async run(call) {
+    const { args, access, config, interrupts } = call;
+    if (args['dry-run'] && args.yes) throw new AppError('usage', 'Give --dry-run or --yes, not both');
+    const idle = durationOf('idle', args.idle);
+    const { force, tag: tags, host } = args;
+    const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
+    const request = { idle, force, tags, host, deadline, wholeDeadline };
+    const pruning = await findPrunable(await access(), request, interrupts.signal);
+    const closing = pruning.sessions.filter(({ outcome }) => outcome === 'would-close');
+    if (args['dry-run'] || closing.length === 0)
+      return { data: pruning.sessions, notes: closing.length === 0 ? [nothingToDo(idle)] : [] };
+    if (!args.yes) await ask(call as Call, pruning.sessions);
+    const sessions = await pruning.close(interrupts.signal);
+    const failed = sessions.filter(({ outcome }) => outcome === 'failed');
+    const failure =
+      failed.length === 0
+        ? undefined
+        : new AppError('tmux-failed', `${count(failed.length, 'session')} could not be closed`);
+    return { data: sessions, failure };
+  },
+  view: prunedView,
+});
+
+function nothingToDo(idle: number | undefined): string {
+  if (idle !== undefined)
+    return `nothing to close: no session has been idle for ${formatDuration(idle)}, or it is in use`;
+  return 'nothing to close: no session is past its --ttl; --idle 1h closes those without activity';
+}
+
+/** Rejects unless somebody wants it. */
+async function ask({ app, note, interrupts }: Call, sessions: readonly PrunedSession[]): Promise<void> {
+  if (!app.canAsk())
+    throw new AppError('usage', 'Nobody can be asked here whether to close these sessions', {
+      hint: '--yes closes them, --dry-run shows them',
+    });
+  const closing = sessions.filter(({ outcome }) => outcome === 'would-close');
+  const kept = sessions.filter(({ outcome }) => outcome === 'kept');
+  for (const one of closing) note(`  ${described(one)}`);
+  for (const one of kept) note(`  kept: ${described(one)}`);
+  if (await app.confirm(`Close ${count(closing.length, 'session')}?`, interrupts.signal)) return;
+  throw new AppError('interrupted', 'Nothing was closed');
+}
+
+function described({ hostname, session, idleSeconds, why, reason }: PrunedSession): string {
+  const idle = `idle ${formatAge(idleSeconds * 1_000)}`;
+  const facts = [idle, ...(why === 'expired' ? ['past its --ttl'] : []), ...(reason === null ? [] : [reason])];
+  return printable(`${hostname}:${session}  ${facts.join(', ')}`);
+}

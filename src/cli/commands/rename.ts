@@ -1,0 +1,27 @@
+import { printable } from '../../domain/text.ts';
+import { type RenamedSession, renameSession } from '../../operations/rename.ts';
+import { defineCommand, type View } from '../command.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+
+const renamedView: View<RenamedSession> = {
+  text: ({ hostname, before, session }) => `${printable(`${hostname}:${before} is ${hostname}:${session} now`)}\n`,
+  records: (renamed) => renamed,
+};
+
+export const rename = defineCommand({
+  name: 'rename',
+  usage: '<identifier> <name>',
+  positionals: { identifier: 'vm:session, a session, or a VM', name: 'Its new name' },
+  summary: 'Give a session another name; what runs in it and who is attached stay',
+  examples: [
+    { line: 'azlin rename myvm:dev api', does: 'myvm:api from now on' },
+    { line: 'azlin rename myvm work', does: 'the default session' },
+    { line: 'azlin rename dev api --resource-group rg-web', does: 'the only session of that name there' },
+  ],
+  options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
+  async run({ positionals, access, interrupts }) {
+    const { identifier = '', name = '' } = positionals;
+    return { data: await renameSession(await access(), { identifier, name }, interrupts.signal) };
+  },
+  view: renamedView,
+});

@@ -1,0 +1,91 @@
+import type { RunArgv } from '../domain/run-argv.ts';
+import { clientName, type Session } from '../domain/session.ts';
+import { printable, shorten } from '../domain/text.ts';
+import { partingWords } from './attach.ts';
+import { CLOSE_SCRIPT, IDLE_SCRIPT } from './prune-scripts.ts';
+import { parseClients, parseList, sessionIds } from './rows.ts';
+import { shArgv } from './sh-argv.ts';
+import { parseStatus } from './status.ts';
+import { statusError } from './status-error.ts';
+
+/** A session and what it does. */
+export interface IdleSession extends Session {
+  readonly id: string;
+  /** Changes when something happens there. */
+  readonly stamp: string;
+  /** Seconds since somebody typed there, attached, or something was printed in one of its windows. */
+  readonly idle: number;
+  /** What runs in one of its panes besides a shell that waits; null for nothing. */
+  readonly runs: string | null;
+  /** Seconds since `azlin session --ttl` says it is no longer needed; negative before. Null where nothing is said. */
+  readonly overdue: number | null;
+}
+
+const SHELL = /^-?(?:ba|z|fi|k|mk|pdk|da|a|tc|c|r|ya|x|el|o)?sh$|^nu$|^pwsh$/;
+
+/** Every session of a tmux server and what it does. Rejects with an AppError. `host`: what messages call the machine. */
+export async function idleSessions(run: RunArgv, host: string, signal: AbortSignal): Promise<readonly IdleSession[]> {
+  const { stdout, stderr } = await run(shArgv(IDLE_SCRIPT, []), signal);
+  const status = parseStatus(stdout === '' ? stderr : stdout);
+  if (status.kind !== 'ok') throw statusError(status, host, '');
+  const { text, words } = status;
+  const now = Number(words[0]);
+  const idsOf = new Map([...sessionIds(text)].map(([id, name]) => [name, id]));
+  const below = new Map([...text.matchAll(/^below:(\d+):(.*)$/gm)].map(([, pid, comm = '']) => [pid, comm]));
+  const stamps = new Map([...text.matchAll(/^stamp:(\$\d+):(\S+)$/gm)].map(([, id, stamp = '']) => [id, stamp]));
+  const panes = [...text.matchAll(/^pane:(\$\d+):\d+:(\d+):(\d+):(\d+):([01]):[^:]*:([^:]*):([^:]*):/gm)];
+  const watched = parseClients(text, now);
+  return parseList(text, now).sessions.flatMap((session) => {
+    const id = idsOf.get(session.name) ?? '';
+    const its = panes.filter((pane) => pane[1] === id);
+    const stamp = stamps.get(id);
+    // Nothing is known of one that ended while it was asked about.
+    if (stamp === undefined || its.length === 0) return [];
+    const active = Math.max(session.activityAt, ...its.flatMap((pane) => [Number(pane[2]), Number(pane[3])]));
+    const runs = its.map(([, , , , pid, isDead, , command = '']) =>
+      isDead === '1' ? null : SHELL.test(command) ? (below.get(pid ?? '') ?? null) : command,
+    );
+    const overdue = session.expiresAt === null ? null : now - session.expiresAt;
+    // Whoever looks at its windows through a view has it open, too.
+    const clients = watched.filter(({ group }) => group === its[0]?.[6]).map(clientName);
+    return [
+      {
+        ...session,
+        id,
+        stamp,
+        clients,
+        attached: clients.length,
+        idle: Math.max(0, now - active),
+        runs: described(runs),
+        overdue,
+      },
+    ];
+  });
+}
+
+function described(runs: readonly (string | null)[]): string | null {
+  const first = runs.find((one) => one !== null) ?? null;
+  if (first === null) return null;
+  return shorten(printable(first), 40).replace(/^\??$/, 'something that cannot be seen');
+}
+
+export interface Closing {
+  readonly session: Pick<IdleSession, 'id' | 'createdAt' | 'stamp'>;
+  /** Whatever it does by now. */
+  readonly force: boolean;
+  /** What its clients read: who did it. */
+  readonly by: string;
+}
+
+/** Ends a session if it still does nothing; false when something has happened there. Rejects with an AppError. */
+export async function closeSession(
+  { run, host }: { readonly run: RunArgv; readonly host: string },
+  { session, force, by }: Closing,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const args = [session.id, `${session.createdAt}`, force ? '' : session.stamp, partingWords('ended', by)];
+  const { stdout, stderr } = await run(shArgv(CLOSE_SCRIPT, args), signal);
+  const status = parseStatus(stdout === '' ? stderr : stdout);
+  if (status.kind !== 'ok') throw statusError(status, host, '');
+  return status.words[0] === 'closed';
+}
