@@ -342,7 +342,7 @@ describe('cache', () => {
   test.each([
     ['another version', (text: string) => text.replace(/"version":\d+/, '"version":1'), /^(?!.*dropped)/s],
     ['no JSON', (text: string) => text.slice(0, 40), /warning: dropped the broken cache/],
-    ['another shape', () => '{"version":2,"value":{"vms":[5]}}', /warning: dropped the broken cache/],
+    ['another shape', () => '{"version":3,"value":{"vms":[5]}}', /warning: dropped the broken cache/],
   ])('a cache of %s is dropped', async (_what, spoil, stderr) => {
     const home = freshHome();
     await list(home);

@@ -93,6 +93,8 @@ describe('list', () => {
       windows: 1,
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
       activityAt: expect.stringMatching(/^\d{4}-/),
+      clients: [],
+      expiresAt: null,
       probe: 'ok',
     });
     expect(await json('--host', 'empty')).toMatchObject([
@@ -377,8 +379,8 @@ describe('settings', () => {
   });
 
   test.each([
-    ['sessions.json', '{"version":2,"value":{"x":{"askedAt":1,"answer":{"probe":"ok","sessions":[null]}}}}'],
-    ['sessions.json', '{"version":2,"value":{"x":{"askedAt":1,"answer":{"probe":"zzz"}}}}'],
+    ['sessions.json', '{"version":3,"value":{"x":{"askedAt":1,"answer":{"probe":"ok","sessions":[null]}}}}'],
+    ['sessions.json', '{"version":3,"value":{"x":{"askedAt":1,"answer":{"probe":"zzz"}}}}'],
   ])('nonsense in a cache is dropped: %s %s', async (file, content) => {
     const environment = home('');
     mkdirSync(join(environment.AZLIN_HOME, 'cache'));

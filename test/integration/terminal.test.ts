@@ -43,7 +43,7 @@ describe('connect in a real terminal', () => {
       return stdout === '100x30\n';
     });
     await terminal.press('C-b', 'd');
-    await terminal.shows(/\[detached \(from session dev\)\]\ncode 0/);
+    await terminal.shows(/:dev: detached; the session goes on\ncode 0/);
     await isAsItWas();
     expect((await machine('tmux', 'has-session', '-t', '=dev')).code).toBe(0);
   });
@@ -68,7 +68,7 @@ describe('connect in a real terminal', () => {
     await terminal.type(`azlin ssh ${VM} --tmux-session short${THEN_MODES}\n`);
     await terminal.shows(/\[short\]/);
     await terminal.type('exit\n');
-    await terminal.shows(/\[exited\]\ncode 0/);
+    await terminal.shows(/:short: the session has ended\ncode 0/);
     await isAsItWas();
   });
 
@@ -85,7 +85,7 @@ describe('connect in a real terminal', () => {
   });
 
   test('a link that is cut gives the terminal back, with the reason', async () => {
-    await terminal.type(`azlin connect ${VM}:second${THEN_MODES}\n`);
+    await terminal.type(`azlin connect --reconnect 0 ${VM}:second${THEN_MODES}\n`);
     await terminal.shows(/\[second\]/);
     // The sshds of this fleet's VM, but for the one that listens.
     const { stdout } = await machine('ps', '-A', '-o', 'pid=,ppid=');
@@ -149,6 +149,39 @@ describe('connect in a real terminal', () => {
     await terminal.press('C-b', 'd');
     await terminal.shows(/detached/);
     await isAsItWas();
+  });
+
+  test('the list narrows, tells what is attached, and Ctrl-N names a new session', async () => {
+    await terminal.resize(70, 9);
+    await terminal.type('clear; azlin connect\n');
+    await terminal.shows(/❯ other:ops +active \d+ s ago +westeurope\n[\s\S]*Ctrl-N new session/);
+    await terminal.type(VM);
+    await terminal.shows(new RegExp(`❯ ${VM}:dev`));
+    await terminal.press('Down', 'Up', 'C-n');
+    await terminal.shows(new RegExp(`New session on ${VM}:`));
+    await terminal.type('no.good\n');
+    await terminal.shows(/it contains ":" or "."/);
+    await terminal.press('C-u');
+    await terminal.type('dev\n');
+    await terminal.shows(/there is one of that name/);
+    await terminal.press('C-u');
+    await terminal.type('fresh\n');
+    await terminal.shows(/\[fresh\]/);
+    await terminal.type('exit\n');
+    await terminal.shows(/:fresh: the session has ended/);
+  });
+
+  test('a passphrase is asked for before there is anything to choose', async () => {
+    const key = `${fleet.directory}/with-passphrase`;
+    execFileSync('cp', [fleet.identity, key]);
+    execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'secret', '-f', key]);
+    await terminal.type(`clear; SSH_AUTH_SOCK= AZLIN_IDENTITY=${key} azlin connect\n`);
+    expect(await terminal.shows(/Passphrase for/)).not.toContain('Session');
+    await terminal.type('secret\n');
+    const screen = await terminal.shows(/❯ other:ops/);
+    expect(screen).not.toContain('secret');
+    await terminal.press('C-c');
+    await terminal.shows(/error: Interrupted/);
   });
 
   test('list: attached sessions are bold, others dim, and NO_COLOR is obeyed', async () => {

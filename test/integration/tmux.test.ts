@@ -59,6 +59,9 @@ exec ${real.trim()} "$@"
     expect(await server.list(signal)).toEqual([
       {
         name: 'dev',
+        clients: [],
+        group: 'dev',
+        expiresAt: null,
         friendlyName: null,
         windows: 2,
         attached: 0,
@@ -82,7 +85,7 @@ exec ${real.trim()} "$@"
       expect((await server.list(signal)).map((session) => session.name)).toContain(name);
       await server.setFriendlyName(name, `${name}!`, signal);
       expect((await server.list(signal)).find((session) => session.friendlyName === `${name}!`)?.name).toBe(name);
-      await server.detachClients(name, true, signal);
+      await server.detachClients(name, { by: 'me', kill: true }, signal);
       expect((await server.list(signal)).map((session) => session.name).sort()).toEqual(['dev', 'develop']);
       expect((await run(['ls'], signal)).stdout).not.toContain('pwned');
     },
@@ -96,8 +99,8 @@ exec ${real.trim()} "$@"
   test('prefixes are other sessions', async () => {
     await server.ensure('develop', signal);
     for (const act of [
-      server.detachClients('dev', true, signal),
-      server.detachClients('dev', false, signal),
+      server.detachClients('dev', { by: 'me', kill: true }, signal),
+      server.detachClients('dev', { by: 'me', kill: false }, signal),
       server.setFriendlyName('dev', 'x', signal),
     ])
       await expect(act).rejects.toMatchObject({
@@ -109,7 +112,7 @@ exec ${real.trim()} "$@"
 
   test('detaching where nobody is attached is no failure', async () => {
     await server.ensure('dev', signal);
-    expect(await server.detachClients('dev', false, signal)).toBe(0);
+    expect(await server.detachClients('dev', { by: 'me', kill: false }, signal)).toBe(0);
   });
 
   test('a friendly name is removed', async () => {

@@ -33,6 +33,7 @@ const NO_INTERRUPTS: Interrupts = {
   signal: new AbortController().signal,
   takeOver: () => () => {},
   onExit: () => () => {},
+  onContinue: () => () => {},
 };
 
 function collector(columns: number | undefined) {
@@ -59,6 +60,7 @@ function fakeApp(fleet: FakeFleet): App {
     canAsk: () => false,
     confirm: async () => undefined,
     pick: unused,
+    askText: unused,
     demo: unused,
     close: () => {},
   };
@@ -100,6 +102,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
       connect: unreachable,
       dial: unreachable,
       identitiesFor: unreachable,
+      knock: unreachable,
       close: () => {},
     },
     endpointOf,
@@ -118,6 +121,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
     commandDeadline: 1,
     startDeadline: 1,
     reconnectDeadline: 1,
+    label: 'me@here',
     jobMemory: { recall: async () => [], remember: async () => {} },
     power: { start: unreachable, stop: unreachable, look: unreachable },
     start: { always: false, isOption: false, ask: async () => false },

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { until } from './until.ts';
 
@@ -18,6 +18,12 @@ export interface RealTerminal {
   resize(columns: number, rows: number): Promise<void>;
   /** What a program left switched on: alternate screen, hidden cursor, mouse, application keys. All off: `0 1 0 0`. */
   leftOn(): Promise<string>;
+  /** How often it has rung since this was asked. */
+  bells(): Promise<number>;
+  /** Its own tmux, for what nobody can type. */
+  tmux(...args: readonly string[]): Promise<string>;
+  /** The title of its window. */
+  title(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -42,9 +48,13 @@ export async function openTerminal(
     String(rows),
     `exec bash --noprofile --rcfile ${directory}/rc`,
   );
+  const bells = `${directory}/bells`;
+  await tmux('set-hook', '-g', 'alert-bell', `run-shell "printf x >>${bells}"`);
+  await tmux('set-option', '-g', 'bell-action', 'any');
   const screen = () => tmux('capture-pane', '-p', '-t', '=term:');
   const terminal: RealTerminal = {
     screen,
+    tmux,
     async shows(expected) {
       let last = '';
       try {
@@ -70,6 +80,12 @@ export async function openTerminal(
           '#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{keypad_cursor_flag}',
         )
       ).trim(),
+    title: async () => (await tmux('display-message', '-p', '-t', '=term:', '#{pane_title}')).trim(),
+    async bells() {
+      const rung = existsSync(bells) ? readFileSync(bells, 'utf8').length : 0;
+      writeFileSync(bells, '');
+      return rung;
+    },
     async close() {
       await run('tmux', ['kill-server'], { env }).catch(() => {});
       rmSync(directory, { recursive: true, force: true });

@@ -29,6 +29,9 @@ export function aSession(name: string, fields: Partial<Session> = {}): Session {
     attached: 0,
     createdAt: 1_700_000_000,
     activityAt: 1_700_000_100,
+    group: name,
+    clients: [],
+    expiresAt: null,
     ...fields,
   };
 }

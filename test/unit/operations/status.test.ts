@@ -35,6 +35,7 @@ describe('the status of a fleet', () => {
           return new Promise(() => {});
         },
         dial: () => new Promise(() => {}),
+        knock: () => new Promise<void>(() => {}),
         identitiesFor: () => new Promise(() => {}),
         close: () => {},
       },

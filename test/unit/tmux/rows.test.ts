@@ -1,33 +1,97 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseClients } from '../../../src/tmux/rows.ts';
+import { parseClients, parseClientsHere, parseList } from '../../../src/tmux/rows.ts';
 
 const SESSIONS = '$0:1:1:1700000000:1700000000:main:\n$12:2:2:1700000000:1700000000:dev:team a';
+const NOW = 1_700_000_100;
 
-describe('parseClients', () => {
-  test('each with its session, and idle by the clock of the VM', () => {
-    const rows = `${SESSIONS}\nclient:$12:1700000000:1700000090:80x24:0:/dev/pts/3\nclient:$0:1700000001:1700000200:9x9:1:a: b`;
-    expect(parseClients(rows, 1_700_000_100)).toEqual([
+describe('parseList', () => {
+  test('each client with its session, idle by the clock of the VM, and what its process says of itself', () => {
+    const rows = `${SESSIONS}
+client:71:$12:dev:1700000000:1700000090:80x24:0:/dev/pts/3
+client:72:$0:main:1700000001:1700000200:9x9:1:a: b
+pid:71
+who:a1b2 Ann (laptop)
+pid:72`;
+    const { sessions, clients } = parseList(rows, NOW);
+    expect(clients).toEqual([
       {
         name: '/dev/pts/3',
+        label: 'Ann (laptop)',
+        token: 'a1b2',
         session: 'dev',
+        group: 'dev',
         attachedAt: 1_700_000_000,
         idle: 10,
         columns: 80,
         rows: 24,
         readOnly: false,
       },
-      { name: 'a: b', session: 'main', attachedAt: 1_700_000_001, idle: 0, columns: 9, rows: 9, readOnly: true },
+      {
+        name: 'a: b',
+        label: null,
+        token: null,
+        session: 'main',
+        group: 'main',
+        attachedAt: 1_700_000_001,
+        idle: 0,
+        columns: 9,
+        rows: 9,
+        readOnly: true,
+      },
+    ]);
+    expect(sessions).toMatchObject([
+      { name: 'main', clients: ['a: b'], expiresAt: null },
+      { name: 'dev', clients: ['Ann (laptop)'], expiresAt: null },
+    ]);
+  });
+
+  test('when a session is no longer needed; nonsense is nothing', () => {
+    const { sessions } = parseList(`${SESSIONS}\nmore:$0:main:1700000500\nmore:$12:main:soon\nmore:$9:x:1`, NOW);
+    expect(sessions).toMatchObject([
+      { expiresAt: 1_700_000_500, group: 'main' },
+      { expiresAt: null, group: 'main' },
     ]);
   });
 
   test.each([
     '',
     'client:',
-    'client:$9:1:1:1x1:0:x',
-    'client:$0:x:1:1x1:0:x',
-    'client:$0:1:1:1x1:0:',
-    '$0:1:1:1:1:main:client:$0:1:1:1x1:0:x',
+    'client:1:$9:x:1:1:1x1:0:x',
+    'client:1:$0:x:x:1:1x1:0:x',
+    'client:1:$0:x:1:1:1x1:0:',
+    '$0:1:1:1:1:main:client:1:$0:x:1:1:1x1:0:x',
   ])('%j is no client', (row) => {
-    expect(parseClients(`${SESSIONS}\n${row}`, 1)).toEqual([]);
+    expect(parseList(`${SESSIONS}\n${row}`, 1).clients).toEqual([]);
+  });
+});
+
+describe('labels', () => {
+  const client = (who: string) => parseClients(`client:71:$0:g:1:1:1x1:0:x\npid:71\n${who}`, 1)[0];
+
+  test('one line, printable, not endless', () => {
+    expect(client('who:t \u001b[31mred\u0007\u202e ')).toMatchObject({ label: 'red' });
+    expect(client(`who:t ${'x'.repeat(500)}`)?.label).toHaveLength(64);
+    expect(client('who:t \u0007')).toMatchObject({ label: null, token: null });
+  });
+
+  test('what a process says first counts, and only below its own row', () => {
+    expect(client('who:t first\nwho:u second')).toMatchObject({ label: 'first', token: 't' });
+    expect(client('pid:72\nwho:t other')).toMatchObject({ label: null });
+  });
+});
+
+describe('parseClientsHere', () => {
+  const rows = (here: string) =>
+    `client:1:$0:dev:1:1:1x1:0:a\r\nclient:2:$1:dev:1:1:1x1:0:b\r\nclient:3:$2:other:1:1:1x1:0:c\r\n${here}`;
+
+  test('those who look at the same windows, through whichever session', () => {
+    expect(parseClientsHere(rows('here:dev\r'), 5).map(({ name, age }) => [name, age])).toEqual([
+      ['a', 4],
+      ['b', 4],
+    ]);
+  });
+
+  test('nobody where nothing is said of the session', () => {
+    expect(parseClientsHere(rows(''), 5)).toEqual([]);
   });
 });

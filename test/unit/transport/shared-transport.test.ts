@@ -36,6 +36,7 @@ function serverOf(channels: number) {
           exit,
           noise: () => '',
           resize() {},
+          check() {},
           close() {},
         } satisfies RemoteProcess;
       },
@@ -47,7 +48,12 @@ function serverOf(channels: number) {
   return {
     links,
     ends,
-    transport: sharedTransport({ dial, identitiesFor: async () => ({ names: [], notes: [] }), close: () => {} }),
+    transport: sharedTransport({
+      dial,
+      identitiesFor: async () => ({ names: [], notes: [] }),
+      knock: async () => {},
+      close: () => {},
+    }),
   };
 }
 

@@ -1,0 +1,149 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
+import { azlin, startFleet } from '../support/fleet.ts';
+import { machineRun } from '../support/machine.ts';
+import { openTerminal, type RealTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+let fleet: DemoFleet;
+beforeAll(async () => {
+  fleet = await startFleet([{ name: 'shared', sessions: ['dev'] }]);
+}, 60_000);
+afterAll(() => fleet.close());
+
+const tmux = (...args: string[]) => machineRun(fleet, 'shared', ['tmux', '-u', ...args]);
+const run = (...args: string[]) => azlin(fleet, args, { environment: { AZLIN_LABEL: 'carol@desk' } });
+const clients = async (session = 'dev') =>
+  JSON.parse((await run('status', `shared:${session}`, '--format', 'json')).stdout).sessions[0].clients as {
+    label: string | null;
+    client: string;
+    readOnly: boolean;
+  }[];
+const labels = async (session?: string) => (await clients(session)).map(({ label }) => label).sort();
+const attached = (...expected: (string | null)[]) =>
+  until(`${expected} to be attached`, async () => `${await labels()}` === `${expected}`);
+
+/** A terminal of somebody, with azlin in it. */
+async function terminalOf(label: string): Promise<RealTerminal> {
+  return openTerminal({ ...fleet.environment, AZLIN_LABEL: label }, 90, 20);
+}
+
+describe('a session that three clients of two people have open', () => {
+  let laptop: RealTerminal;
+  let desk: RealTerminal;
+  let bob: RealTerminal;
+  beforeEach(async () => {
+    await tmux('new-session', '-d', '-s', 'dev');
+    [laptop, desk, bob] = await Promise.all([
+      terminalOf('alice@laptop'),
+      terminalOf('alice@desk'),
+      terminalOf("Bob's #{box} $(id) é"),
+    ]);
+    await laptop.type('azlin connect shared:dev; echo "code $?"\n');
+    await laptop.shows(/\[dev\]/);
+    await desk.type('azlin connect shared:dev; echo "code $?"\n');
+    await desk.shows(/\[dev\]/);
+    await attached('alice@desk', 'alice@laptop');
+  }, 30_000);
+  afterEach(() => Promise.all([laptop.close(), desk.close(), bob.close()]));
+
+  const connectBob = async (options: string, screen = /\[dev/) => {
+    await bob.type(`azlin connect ${options} shared:dev; echo "code $?"\n`);
+    await bob.shows(screen);
+  };
+
+  test('who attaches reads who is there, and everybody sees them', async () => {
+    await connectBob('');
+    await attached("Bob's #{box} $(id) é", 'alice@desk', 'alice@laptop');
+    const { stdout } = await run('list', '--wide');
+    expect(stdout).toMatch(/^shared +dev .* 3 .* (alice@laptop|alice@desk|Bob's #\{box\} \$\(id\) é)(, .*){2}$/m);
+    const status = (await run('status', 'shared:dev')).stdout;
+    expect(status).toMatch(/^dev +1 +Bob's #\{box\} \$\(id\) é +\d{4}-\S+Z +\d+ s +90x20$/m);
+    await bob.press('C-b', 'd');
+    const screen = await bob.shows(/^code 0$/m);
+    const who = /^shared:dev is open: (.*)\nshared:dev: detached; the session goes on$/ms.exec(screen)?.[1] ?? '';
+    expect(who.replaceAll('\n', '')).toMatch(
+      /^alice@(laptop|desk) \(for \d+ s, idle \d+ s\), alice@(laptop|desk) \(for \d+ s, idle \d+ s\)$/,
+    );
+  });
+
+  test('one who watches changes nothing', async () => {
+    await connectBob('--read-only');
+    await until('bob to watch', async () => (await clients()).some(({ readOnly }) => readOnly));
+    await bob.type('touch watched\n');
+    await laptop.type('echo ty""ped\n');
+    await bob.shows(/^typed$/m);
+    expect((await tmux('capture-pane', '-p', '-t', '=dev:')).stdout).not.toContain('watched');
+    // It has no say in the size, either.
+    expect((await tmux('display-message', '-p', '-t', '=dev:', '#{window_width}')).stdout).toBe('90\n');
+    await bob.press('C-b', 'd');
+    await bob.shows(/shared:dev: detached[\s\S]*^code 0$/m);
+  });
+
+  test('one takes over when they say yes; the others read who it was', async () => {
+    await connectBob('--take-over', /\? Detach alice@(laptop|desk), alice@(laptop|desk) from shared:dev\? \(y\/N\)/);
+    await bob.press('n', 'Enter');
+    await bob.shows(/^error: Nobody was detached from shared:dev, and nothing attached to it\ncode 130$/m);
+    await attached('alice@desk', 'alice@laptop');
+    await bob.type('clear\n');
+    await connectBob('--take-over', /\? Detach/);
+    await bob.press('y', 'Enter');
+    await bob.shows(/\[dev\]/);
+    await attached("Bob's #{box} $(id) é");
+    const gone = /^shared:dev: detached by Bob's #\{box\} \$\(id\) é; the session goes on\ncode 0$/m;
+    await laptop.shows(gone);
+    await desk.shows(gone);
+  });
+
+  test('--take-over --yes asks nobody', async () => {
+    await connectBob('--take-over --yes');
+    await attached("Bob's #{box} $(id) é");
+  });
+
+  test('a view of one’s own: the same windows, another current one; gone when it is left', async () => {
+    await connectBob('--independent', /\[dev-Bob/);
+    await bob.press('C-b', 'c');
+    await bob.shows(/\[dev-Bob\S*0:bash- 1:bash\*/);
+    await laptop.shows(/\[dev\] 0:bash\* 1:bash/);
+    expect((await tmux('display-message', '-p', '-t', '=dev:', '#{window_index}')).stdout).toBe('0\n');
+    expect((await tmux('display-message', '-p', '-t', '=dev-Bob-s-box-id-é:', '#{window_index}')).stdout).toBe('1\n');
+    await bob.press('C-b', 'd');
+    await bob.shows(/^shared:dev: detached; the session goes on\ncode 0$/m);
+    expect((await tmux('list-sessions', '-F', '#{session_name}')).stdout).toBe('dev\n');
+  });
+
+  test('disconnect --client detaches one, who reads by whom', async () => {
+    const { exitCode, stdout } = await run('disconnect', 'shared:dev', '--client', 'alice@desk');
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'shared:dev: 1 client detached\n' });
+    await desk.shows(/^shared:dev: detached by carol@desk; the session goes on\ncode 0$/m);
+    await attached('alice@laptop');
+    const nobody = await run('disconnect', 'shared:dev', '--client', 'dave');
+    expect(nobody).toMatchObject({
+      exitCode: 3,
+      stderr: 'error: Nobody called "dave" is attached to "shared:dev"\nhint: attached: alice@laptop\n',
+    });
+    expect((await run('disconnect', 'shared:dev', '--client', 'x', '--kill')).exitCode).toBe(2);
+  });
+
+  test('disconnect --kill: everybody reads who ended it', async () => {
+    expect((await run('disconnect', 'shared:dev', '--kill')).stdout).toBe('Ended shared:dev (2 clients detached)\n');
+    await laptop.shows(/^shared:dev: the session was ended by carol@desk\ncode 0$/m);
+    await desk.shows(/was ended by carol@desk/);
+  });
+
+  test('a tmux that azlin did not start is there too, and reads who it was', async () => {
+    const { environment } = fleet.machines.get('shared') ?? {};
+    const plain = await openTerminal({ ...environment, VM_TMUX: environment?.['TMUX_TMPDIR'] ?? '' }, 90, 20);
+    try {
+      await plain.type('TMUX= TMUX_TMPDIR=$VM_TMUX tmux attach -t =dev\n');
+      await plain.shows(/\[dev\]/);
+      await until('three clients', async () => (await clients()).length === 3);
+      const name = (await clients()).find(({ label }) => label === null)?.client ?? '';
+      expect(name).toMatch(/^\/dev\//);
+      expect((await run('disconnect', 'shared:dev', '--client', name)).exitCode).toBe(0);
+      await plain.shows(/^\[detached by carol@desk\]$/m);
+    } finally {
+      await plain.close();
+    }
+  });
+});
