@@ -4,13 +4,12 @@
  * and ratios. Usage: npm run bench [-- RUNS]
  */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createApp } from '../src/app.ts';
 import { execDurably } from '../src/operations/durable.ts';
 import { execCommand, type RunningCommand } from '../src/operations/exec.ts';
 import { CLI, startFleet } from '../test/support/fleet.ts';
+import { sshTo } from './ssh-to.ts';
 
 const COLD_RUNS = Number(process.argv[2] ?? 30);
 const WARM_RUNS = 200;
@@ -18,7 +17,7 @@ const STREAM_RUNS = 5;
 const STREAM_BYTES = 500_000_000;
 
 const fleet = await startFleet([{ name: 'myvm', sessions: ['dev'] }]);
-const ssh = sshTo();
+const ssh = sshTo(fleet, 'myvm');
 const azlin = [process.execPath, CLI, 'exec'];
 try {
   const master = spawn('ssh', [...ssh.master, 'sleep 1000'], { stdio: 'ignore' });
@@ -29,33 +28,6 @@ try {
   await warm();
 } finally {
   fleet.close();
-}
-
-/** The words of `ssh`, and of an `ssh` whose connection is there already. */
-function sshTo() {
-  const machine = fleet.machines.get('myvm');
-  if (!machine) throw new Error('the fleet has no myvm');
-  const config = join(fleet.directory, 'ssh_config');
-  writeFileSync(
-    config,
-    [
-      'Host myvm',
-      `HostName ${machine.address}`,
-      `Port ${machine.port}`,
-      `User ${machine.user}`,
-      `IdentityFile ${fleet.identity}`,
-      'IdentitiesOnly yes',
-      'StrictHostKeyChecking accept-new',
-      `UserKnownHostsFile ${join(fleet.directory, 'ssh_known_hosts')}`,
-      'LogLevel ERROR',
-    ].join('\n'),
-  );
-  const socket = join(fleet.directory, 'mux');
-  return {
-    alone: ['ssh', '-F', config, 'myvm'],
-    shared: ['ssh', '-F', config, '-S', socket, 'myvm'],
-    master: ['-F', config, '-M', '-S', socket, 'myvm'],
-  };
 }
 
 async function cold(): Promise<void> {
