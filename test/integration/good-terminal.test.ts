@@ -17,12 +17,14 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => fleet.close());
 beforeEach(async () => {
-  await tmux('new-session', '-d', '-s', 'dev');
+  // The server of the test before may just be ending.
+  await until('a session', async () => (await tmux('new-session', '-d', '-s', 'dev')).code === 0);
   terminal = await openTerminal({ ...fleet.environment, COLORTERM: 'truecolor' });
 });
 afterEach(async () => {
   await terminal.close();
   await tmux('kill-server');
+  await until('the server to end', async () => (await tmux('list-sessions')).code !== 0);
 });
 
 const tmux = (...args: string[]) => machineRun(fleet, 'vm', ['tmux', '-u', ...args]);

@@ -27,6 +27,9 @@ const atPrompt = async (shell: string) => {
     screen = await screenOf(shell);
     return /[#$%] ?$/.test(screen.trimEnd());
   };
+  // On a busy machine what the last command wrote may be shown after the prompt that follows it: a new one is asked for then.
+  const isThereSoon = await until('a prompt', isThere, 3_000).catch(() => false);
+  if (!isThereSoon) await azlin('send', `${shell}:dev`, '--keys', 'C-c');
   await until(`${shell} to be at its prompt`, isThere).catch((error: Error) => {
     throw new Error(`${error.message}; it shows:\n${screen}`);
   });
