@@ -13,9 +13,9 @@ export function refuseContradictions(args: AttachArgs): void {
     new AppError('usage', `Give --${one} or --${other}, not both: ${why}`);
   const useless = args['no-tmux'] ? NEED_TMUX.find((name) => args[name]) : undefined;
   if (useless !== undefined)
-    throw both('no-tmux', useless, 'a plain shell is nobody else’s, and ends with its connection');
+    throw both('no-tmux', useless, 'a plain shell is shared with nobody, and ends with its connection');
   if (args.independent && args['take-over'])
-    throw both('independent', 'take-over', 'a view of your own is in nobody’s way');
+    throw both('independent', 'take-over', 'with a view of your own nobody is in the way');
   if (args.yes && !args['take-over']) throw new AppError('usage', '--yes answers what --take-over asks');
 }
 

@@ -27,6 +27,8 @@ export interface Listening {
   readonly endpoint: Endpoint;
   /** Milliseconds before the first knock. */
   readonly after?: number;
+  /** Since when nobody has answered, by the clock; from now on where nothing is said. */
+  readonly since?: number;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface Listening {
  */
 export function listenFor(
   { transport, clock }: Pick<FleetAccess, 'transport' | 'clock'>,
-  { endpoint, after = 0 }: Listening,
+  { endpoint, after = 0, since = clock.now() }: Listening,
   signal: AbortSignal,
 ): Ear | undefined {
   if (endpoint.route.kind === 'command') return undefined;
@@ -44,7 +46,6 @@ export function listenFor(
   const closing = new AbortController();
   const whole = AbortSignal.any([signal, closing.signal]);
   for (const one of [heard.signal, whole]) setMaxListeners(0, one);
-  const since = clock.now();
   let knocking = 0;
   let reason: AppError | undefined;
   let cancel = () => {};

@@ -61,6 +61,8 @@ const SILENT: readonly ErrorCode[] = ['unreachable', 'timed-out', 'vm-not-runnin
 /** Where the VM is, as far as is known. */
 interface Place {
   target: Target;
+  /** Since when it has been knocked at, by the clock. */
+  since: number;
 }
 
 /**
@@ -69,7 +71,7 @@ interface Place {
  */
 export async function reattach(reattaching: Reattaching): Promise<AttachedSession> {
   const { access, lost, attempts = Number.POSITIVE_INFINITY, tell, signal } = reattaching;
-  const place: Place = { target: lost.target };
+  const place: Place = { target: lost.target, since: access.clock.now() };
   let { cause } = reattaching;
   // A server that answers and then fails is given time: whoever listens to it would not wait at all.
   let isSilent = reattaching.brief === 0;
@@ -80,6 +82,7 @@ export async function reattach(reattaching: Reattaching): Promise<AttachedSessio
       const ms = DELAYS[Math.min(next, DELAYS.length - 1)] ?? 0;
       const isHurried = (await waitFor(reattaching, { ms, ear, cause })) === 'hurried';
       next = isHurried ? 1 : next + 1;
+      if (isHurried) place.since = access.clock.now();
       tell({ reason: reasonOf(cause), seconds: undefined });
       return await attempt(reattaching, place, ear);
     } catch (error) {
@@ -131,9 +134,9 @@ async function waitFor(
 }
 
 /** Undefined where nobody can be heard. */
-function earAt(access: FleetAccess, { target }: Place, signal: AbortSignal): Ear | undefined {
+function earAt(access: FleetAccess, { target, since }: Place, signal: AbortSignal): Ear | undefined {
   const endpoint = endpointOrReason(target);
-  return typeof endpoint === 'string' ? undefined : listenFor(access, { endpoint }, signal);
+  return typeof endpoint === 'string' ? undefined : listenFor(access, { endpoint, since }, signal);
 }
 
 async function attempt(reattaching: Reattaching, place: Place, ear: Ear | undefined): Promise<AttachedSession> {

@@ -129,6 +129,28 @@ describe('reattach', () => {
     await lost.outcome;
   });
 
+  test('after a quarter of an hour knocks become rare; Enter makes them frequent again', async () => {
+    let knocks = 0;
+    const knock = () => {
+      knocks++;
+      return Promise.reject(refused('unreachable'));
+    };
+    const lost = lose({ knock });
+    const during = async (ms: number) => {
+      const before = knocks;
+      await lost.pass(ms);
+      return knocks - before;
+    };
+    expect(await during(60_000)).toBeGreaterThan(120);
+    await lost.pass(15 * 60_000);
+    expect(await during(60_000)).toBeLessThan(40);
+    lost.hurry();
+    await lost.pass(1_000);
+    expect(await during(60_000)).toBeGreaterThan(120);
+    lost.stop();
+    await lost.outcome;
+  }, 30_000);
+
   test('a server that answers and then fails is given time', async () => {
     const lost = lose({ knock: async () => {}, connect: () => Promise.reject(refused('ssh-denied')) });
     await lost.pass(60_000);
