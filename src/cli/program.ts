@@ -58,17 +58,29 @@ export async function parseLine({ own: argv, verb, command }: SplitArgv, product
       throw error && error.name !== 'YError' ? error : usageError(message || error.message, command);
     });
   declare(parser, GLOBAL_OPTIONS);
-  for (const one of product.commands) register(parser, one, (call) => (parsed = call));
+  // The others matter for the help that lists them.
+  for (const one of command ? [command] : product.commands)
+    register(parser, one, (call) => {
+      parsed = call;
+      // yargs would go on and write the help text, in case that somebody wants it.
+      throw DONE;
+    });
   let text = '';
-  await parser.parseAsync(
-    argv.length === 0 ? ['--help'] : [...argv],
-    {},
-    (_error: unknown, _argv: unknown, output: string) => {
-      text = output;
-    },
-  );
+  try {
+    await parser.parseAsync(
+      argv.length === 0 ? ['--help'] : [...argv],
+      {},
+      (_error: unknown, _argv: unknown, output: string) => {
+        text = output;
+      },
+    );
+  } catch (thrown) {
+    if (thrown !== DONE) throw thrown;
+  }
   return parsed ?? { kind: 'text', text: `${text}\n` };
 }
+
+const DONE = new Error('the line is parsed');
 
 /** Before yargs, which would take the word after an unknown option for its value and complain of something else. */
 function refuseUnknownOptions(argv: readonly string[], command: Command | undefined): void {
@@ -100,7 +112,9 @@ function register(parser: Argv, command: Command, chosen: (call: ParsedLine) => 
       const positionals = Object.fromEntries(
         given.filter(([, value]) => !Array.isArray(value)) as [string, string | undefined][],
       );
-      const several = given.flatMap(([, value]) => (Array.isArray(value) ? value : []));
+      const several = given.flatMap(([, value]) =>
+        Array.isArray(value) ? value.filter((one) => one !== undefined) : [],
+      );
       chosen({ kind: 'call', command, args, positionals, several });
     },
   });
@@ -115,10 +129,10 @@ function argument(name: string, kind: Options[string]['kind'], value: unknown): 
 }
 
 function declare(parser: Argv, options: Options): void {
-  for (const [name, { kind, describe, short, choices }] of Object.entries(options)) {
+  for (const [name, { kind, describe, short, choices, heading }] of Object.entries(options)) {
     const declared: YargsOptions = {
       describe,
-      group: groupOf(name),
+      group: heading ?? groupOf(name),
       type: kind === 'flag' ? 'boolean' : kind === 'texts' ? 'array' : 'string',
     };
     if (short) declared.alias = short;

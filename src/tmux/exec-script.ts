@@ -1,4 +1,5 @@
 import { FIND } from './scripts.ts';
+import { compact } from './sh-argv.ts';
 
 /*
  * `exec`: one tmux call tells where the session is and what its environment holds, then the user's command takes this
@@ -36,13 +37,72 @@ open { statement = statement "\\n" $0 }
   open = quotes % 2
   if (!open) { if (good) print statement; quotes = 0 }
 }
-END { print "azlin_id=" quoted(rest ? id : "") " azlin_cwd=" quoted(path) }
+END { sub(/\\nazlin-end$/, "", path); print "azlin_id=" quoted(rest ? id : "") " azlin_cwd=" quoted(path) }
+`;
+
+// The answer ends with a line of ours: what is taken from a command loses the line breaks at its end, and directories may have some.
+// Nearly always each variable is on a line of its own; then the shell reads them itself, and no awk has to start. A line that only looks like
+// one is part of a longer value: what opens that value looks like none, and a quote inside of a value stands after a backslash.
+const PLAIN_CONTEXT = `
+azlin_plain() {
+  azlin_first= azlin_last= azlin_over= azlin_said_so=
+  for azlin_line in $1; do
+    [ -z "$azlin_over" ] || return 1
+    if [ -n "$azlin_last" ]; then
+      [ "$azlin_line" = azlin-end ] || return 1
+      azlin_over=1
+      continue
+    fi
+    if [ -z "$azlin_first" ]; then
+      case $azlin_line in '$'[0-9]*,%[0-9]*,[0-9]*,*) azlin_first=$azlin_line; continue ;; *) return 1 ;; esac
+    fi
+    case $azlin_line in
+    azlin-cwd:*) azlin_last=$azlin_line; continue ;;
+    'unset '*';') azlin_name=\${azlin_line#unset } azlin_name=\${azlin_name%;} ;;
+    *=\\"*)
+      azlin_name=\${azlin_line%%=*}
+      azlin_value=\${azlin_line#*=\\"}
+      case $azlin_value in *"\\"; export $azlin_name;") ;; *) return 1 ;; esac
+      case \${azlin_value%"\\"; export $azlin_name;"} in *\\\\) return 1 ;; esac ;;
+    *) return 1 ;;
+    esac
+    case $azlin_name in
+    '' | [0-9]* | *[!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_]*) return 1 ;;
+    SHLVL | PWD | OLDPWD | _ | IFS | TERM | TMUX | TMUX_PANE | OPTIND | SHELLOPTS | BASHOPTS | UID | EUID | PPID | azlin_* | BASH_*) ;;
+    *) azlin_said_so="$azlin_said_so$azlin_line
+" ;;
+    esac
+  done
+  # Lines without anything in them are none for the loop.
+  case $azlin_over$1 in
+  1*"$azlin_last
+azlin-end") ;;
+  *) return 1 ;;
+  esac
+}
 `;
 
 const CONTEXT = `
+${PLAIN_CONTEXT}
 azlin_context() {
-  eval "$(tmux -u display-message -p -t "$1:" '#{session_id},#{pane_id},#{pid},#{socket_path}' \\; show-environment -g -s \\; \\
-    show-environment -s -t "$1" \\; display-message -p -t "$1:" 'azlin-cwd:#{pane_current_path}' 2>/dev/null | LC_ALL=C awk '${CONTEXT_AWK}')"
+  azlin_id= azlin_cwd=
+  azlin_said=$(tmux -u display-message -p -t "$1:" '#{session_id},#{pane_id},#{pid},#{socket_path}' \\; show-environment -g -s \\; \\
+    show-environment -s -t "$1" \\; display-message -p -t "$1:" 'azlin-cwd:#{pane_current_path}' \\; display-message -p -t "$1:" azlin-end 2>/dev/null)
+  IFS='
+'
+  set -f
+  if azlin_plain "$azlin_said"; then
+    set +f
+    unset IFS
+    azlin_id=\${azlin_first%%,*} azlin_cwd=\${azlin_last#azlin-cwd:} azlin_first=\${azlin_first#*,}
+    TMUX_PANE=\${azlin_first%%,*} azlin_first=\${azlin_first#*,}
+    TMUX=\${azlin_first#*,},\${azlin_first%%,*},\${azlin_id#?}
+    eval "$azlin_said_so"
+  else
+    set +f
+    unset IFS
+    eval "$(printf '%s\\n' "$azlin_said" | LC_ALL=C awk '${CONTEXT_AWK}')"
+  fi
   [ -n "$azlin_id" ]
 }
 `;
@@ -145,7 +205,7 @@ azlin_watch() {
 }
 `;
 
-export const EXEC_SCRIPT = `
+export const EXEC_SCRIPT = compact(`
 ${ENTER}
 ${WATCHDOG}
 ${BEGIN}
@@ -153,7 +213,7 @@ ${BEGIN}
 printf 'ok %s %s %s\\n' "$azlin_created" "$azlin_place" "$$"
 [ "$5" = stdin ] || exec </dev/null
 azlin_begin "$3" "$4" "\${12}" "\${13}"
-`;
+`);
 
 /**
  * $1 signal, $2 process: signals the process group of a command. Not the signal request of the SSH protocol: sshd refuses it to

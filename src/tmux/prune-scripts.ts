@@ -1,4 +1,4 @@
-import { CLIENTS, START_FINDING } from './scripts.ts';
+import { CLIENT_FORMAT, CLIENTS, MORE_FORMAT, START_FINDING } from './scripts.ts';
 
 /*
  * What a session does, as far as its panes tell: rows of $azlin_mark, for each pane what tmux says of it and what runs there. A shell waits for
@@ -39,7 +39,7 @@ azlin_stamp() { printf '%s' "$1" | sed 's/^[^:]*://' | cksum | tr ' ' '-'; }
 export const IDLE_SCRIPT = `${START_FINDING}${CLIENTS}${FACTS}
 printf 'ok %s\\n%s\\n' "$(date +%s)" "$azlin_rows"
 [ -n "$azlin_rows" ] || exit 0
-azlin_more
+azlin_rows_of list-sessions -F "$azlin_mark:"'${MORE_FORMAT}' \\; list-clients -F "$azlin_mark:"'${CLIENT_FORMAT}'
 IFS='
 '
 set -f

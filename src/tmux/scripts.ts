@@ -31,39 +31,70 @@ azlin_list
 /** What sessions that share their windows have in common; tmux gives it the name of one of them. */
 const GROUP_FORMAT = '#{?session_group,#{session_group},#{session_name}}';
 
+/** A second row of `tmux list-sessions`: what it has in common with others, and until when it is needed. */
+export const MORE_FORMAT = `more:#{session_id}:${GROUP_FORMAT}:#{@azlin-expires}`;
+
 /** A row of `tmux list-clients`. The name of the client, usually its terminal, comes last. */
-const CLIENT_FORMAT = `client:#{client_pid}:#{session_id}:${GROUP_FORMAT}:#{client_created}:#{client_activity}:#{client_width}x#{client_height}:#{client_readonly}:#{client_name}`;
+export const CLIENT_FORMAT = `client:#{client_pid}:#{session_id}:${GROUP_FORMAT}:#{client_created}:#{client_activity}:#{client_width}x#{client_height}:#{client_readonly}:#{client_name}`;
 
 /**
  * Defines azlin_clients, which prints a row for each client and then, for each process that azlin started, who it is. azlin puts that into the environment
- * of the client: it is there as long as the client is, and nowhere else. azlin_clients_here tells the group of the session as well, azlin_more that of
- * every session, and until when it is needed.
+ * of the client: it is there as long as the client is, and nowhere else. azlin_clients_here tells the group of the session as well.
  */
 export const CLIENTS = `
-azlin_rows_of() {
-  azlin_seen=$(tmux -u "$@" 2>/dev/null | sed -n "s/^$azlin_mark://p")
-  [ -n "$azlin_seen" ] || return 0
-  printf '%s\\n' "$azlin_seen"
-  case $azlin_seen in *client:*) ;; *) return 0 ;; esac
-  printf '%s\\n' "$azlin_seen" | while IFS=: read -r azlin_word azlin_pid azlin_rest; do
+azlin_who() {
+  case $1 in *client:*) ;; *) return 0 ;; esac
+  printf '%s\\n' "$1" | while IFS=: read -r azlin_word azlin_pid azlin_rest; do
     [ "$azlin_word" = client ] || continue
     printf '\\000%s:%s\\000' "$azlin_mark" "$azlin_pid"
     cat "/proc/$azlin_pid/environ" 2>/dev/null
   done | tr '\\000\\n' '\\n ' | sed -n -e "s/^$azlin_mark:/pid:/p" -e 's/^AZLIN_CLIENT=/who:/p'
 }
+azlin_rows_of() {
+  azlin_seen=$(tmux -u "$@" 2>/dev/null | sed -n "s/^$azlin_mark://p")
+  [ -n "$azlin_seen" ] || return 0
+  printf '%s\\n' "$azlin_seen"
+  azlin_who "$azlin_seen"
+}
 azlin_clients_here() {
   azlin_all=$(azlin_rows_of list-clients -F "$azlin_mark:"'${CLIENT_FORMAT}')
   [ -z "$azlin_all" ] || { printf '%s\\n' "$azlin_all"; tmux -u display-message -p -t "$azlin_id:" 'here:${GROUP_FORMAT}'; }
 }
-azlin_more() {
-  azlin_rows_of list-sessions -F "$azlin_mark:"'more:#{session_id}:${GROUP_FORMAT}:#{@azlin-expires}' \\; list-clients -F "$azlin_mark:"'${CLIENT_FORMAT}'
-}
 `;
 
-// Times are the VM's own; its clock tells how long ago they were.
-export const LIST_SCRIPT = `${ROWS}${CLIENTS}
-printf 'ok %s\\n%s\\n' "$(date +%s)" "$azlin_rows"
-[ -z "$azlin_rows" ] || azlin_more
+// Times are the VM's own; its clock tells how long ago they were. One call of tmux, and the shell alone takes the answer apart: a fleet is asked this
+// all day.
+export const LIST_SCRIPT = `${CLIENTS}
+command -v tmux >/dev/null 2>&1 || { echo no-tmux; exit 0; }
+azlin_again=
+azlin_ask() {
+  azlin_said=$(tmux -u list-sessions -F "$azlin_mark:"'${ROW_FORMAT}' \\; \\
+    list-sessions -F "$azlin_mark:"'${MORE_FORMAT}' \\; \\
+    list-clients -F "$azlin_mark:"'${CLIENT_FORMAT}' \\; display-message -p "$azlin_mark:now:%s" 2>&1)
+  case $azlin_said in
+  *"$azlin_mark:"*) ;;
+  '' | *'no server running'* | *'No such file or directory'* | *'no sessions'* | *'no current '*) azlin_said= ;;
+  *'server exited'*) [ -z "$azlin_again" ] && azlin_again=1 && azlin_ask && return; azlin_said= ;;
+  *) printf 'failed\\n%s\\n' "$azlin_said"; exit 0 ;;
+  esac
+}
+azlin_ask
+azlin_now= azlin_rows=
+IFS='
+'
+set -f
+for azlin_row in $azlin_said; do
+  case $azlin_row in
+  "$azlin_mark:now:"*) azlin_now=\${azlin_row##*:} ;;
+  "$azlin_mark:"*) azlin_rows="$azlin_rows\${azlin_row#"$azlin_mark:"}
+" ;;
+  esac
+done
+set +f
+unset IFS
+case $azlin_now in '' | *[!0-9]*) azlin_now=$(date +%s) ;; esac
+printf 'ok %s\\n%s' "$azlin_now" "$azlin_rows"
+azlin_who "$azlin_rows"
 `;
 
 const FINDING = `

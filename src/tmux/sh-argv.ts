@@ -15,3 +15,12 @@ export function nameToCreate(name: string): string {
 export function plainWord(text: string): string {
   return text.replace(/;$/, '\\;');
 }
+
+/** A script without what is for people: some servers (dropbear) take no line of more than 9,000 bytes, and the user's command needs room, too. */
+export function compact(script: string): string {
+  return script
+    .split('\n')
+    .map((line) => line.trimStart())
+    .filter((line) => line !== '' && !line.startsWith('# '))
+    .join('\n');
+}

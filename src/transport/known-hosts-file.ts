@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
 import {
   appendFile,
   chmod,
@@ -42,7 +43,8 @@ const remembered = new Map<string, Remembered>();
 /** The lines of a file; none where there is no file. Rejects with what the system says about one that cannot be read. */
 export async function readKnownHosts(path: string): Promise<readonly KnownHost[]> {
   try {
-    const found = await stat(path);
+    // Asked again and again for every connection: a thread for each question would cost more than the answer.
+    const found = statSync(path);
     const { mtimeMs, size, ino } = found;
     // Others may never end. /dev/null is one way to say that there is none.
     if (!found.isFile() && !found.isCharacterDevice()) throw new Error('it is no file');

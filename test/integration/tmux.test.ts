@@ -36,6 +36,13 @@ describe('tmuxServer', () => {
     expect(await server.list(signal)).toEqual([]);
   });
 
+  test('a server that stays without sessions has none', async () => {
+    await tmux('start-server', ';', 'set-option', '-s', 'exit-empty', 'off', ';', 'new-session', '-d', '-s', 'a');
+    await tmux('kill-session', '-t', 'a');
+    expect(await tmux('show-options', '-s', 'exit-empty')).toMatch(/off/);
+    expect(await server.list(signal)).toEqual([]);
+  });
+
   test.each(['list-sessions', 'new-session'])(
     'a server that is just ending at %s is asked once more',
     async (command) => {
