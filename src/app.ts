@@ -6,11 +6,13 @@ import type { AccessRequest, App } from './cli/command.ts';
 import { loadConfig } from './config.ts';
 import { type Clock, type PausableClock, pausableClock } from './domain/clock.ts';
 import { AppError } from './domain/errors.ts';
+import { oneByOne } from './domain/in-turn.ts';
 import { isAzureVm } from './domain/vm.ts';
 import type { AzureSettings } from './inventory/azure/asking.ts';
 import { cachedInventory, forgetInventories } from './inventory/cached-inventory.ts';
 import type { Inventory } from './inventory/inventory.ts';
 import { renewBehind } from './inventory/renew.ts';
+import { sharedInventory } from './inventory/shared-inventory.ts';
 import type { NamedVm, VmPower } from './inventory/vm-power.ts';
 import { makeAccess } from './operations/make-access.ts';
 import type { Transport } from './transport/transport.ts';
@@ -92,16 +94,6 @@ export function createApp(process: Process): App {
   };
 }
 
-/** Runs one thing after the other: there is one terminal, and what is typed must not answer another question. */
-function oneByOne(): World['inTurn'] {
-  let last: Promise<unknown> = Promise.resolve();
-  return (ask) => {
-    const turn = last.then(ask);
-    last = turn.catch(() => {});
-    return turn;
-  };
-}
-
 function sshSurroundings({ progress }: AccessRequest, { process, home, clock, inTurn }: World) {
   const asking = <T>(ask: (prompts: typeof import('./terminal/prompts.ts')) => Promise<T>): Promise<T> =>
     clock.duringPause(() =>
@@ -130,7 +122,7 @@ interface World {
   readonly process: Process;
   readonly home: string;
   readonly clock: PausableClock;
-  /** Waits until nobody is being asked anything else. */
+  /** Waits until nobody is being asked anything else: there is one terminal, and what is typed must not answer another question. */
   readonly inTurn: <T>(ask: () => Promise<T>) => Promise<T>;
 }
 
@@ -145,12 +137,13 @@ function inventoryOf(request: AccessRequest, world: World): Inventory {
   const isAzure = config.inventory === 'azure' || config.inventory === 'resource-graph';
   const make = isAzure ? azureInventoryOf : fileInventoryOf;
   let made: Promise<Inventory> | undefined;
-  return {
+  const inventory: Inventory = {
     async listVms(query, signal) {
       made ??= make(request, world);
       return (await made).listVms(query, signal);
     },
   };
+  return sharedInventory(inventory, systemClock);
 }
 
 async function fileInventoryOf({ config }: AccessRequest): Promise<Inventory> {

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Aliases, readAliases } from './domain/aliases.ts';
 import { AppError, messageOf } from './domain/errors.ts';
 import {
   attempts,
@@ -25,6 +25,7 @@ import {
   text,
 } from './domain/setting-values.ts';
 import { CIPHERS, KEX, MACS, WEAKEST } from './domain/ssh-algorithms.ts';
+import { readSettingsFile, type SettingsFile } from './settings-file.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -91,8 +92,12 @@ const SETTINGS = {
   disconnectGrace: setting('exec.disconnect_grace', limit, 90_000),
   listDeadline: setting('list.deadline', limit, 5_000),
   listWholeDeadline: setting('list.whole_deadline', limit, 60_000),
+  aliases: setting('aliases', readAliases, {} as Aliases),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;
+
+/** How they are called in the file. */
+const KEYS = Object.values(SETTINGS).map(({ key }) => key);
 
 export type SettingName = keyof typeof SETTINGS;
 type Values = { readonly [Name in SettingName]: ReturnType<(typeof SETTINGS)[Name]['read']> };
@@ -118,7 +123,7 @@ export async function loadConfig(environment: Environment, userHome: string, ove
   const home = environment['AZLIN_HOME'] || join(userHome, '.azlin');
   const named = environment['AZLIN_CONFIG'];
   const path = named || join(home, 'config.toml');
-  const file = await readSettingsFile(path, Boolean(named));
+  const file = await readSettingsFile(path, { isRequired: Boolean(named), keys: KEYS });
   const found = Object.entries(SETTINGS).map(([name, one]) => {
     const setting = settingOf(name as SettingName, one, { environment, overrides, file, path });
     return [name, setting] as const;
@@ -179,62 +184,4 @@ function readAs(one: Setting<unknown>, value: unknown, { code, where }: Place): 
       cause: error,
     });
   }
-}
-
-interface SettingsFile {
-  readonly exists: boolean;
-  readonly values: ReadonlyMap<string, unknown>;
-  /** `:12`, or nothing when the line cannot be told. */
-  readonly lineOf: (key: string) => string;
-}
-
-const NO_FILE: SettingsFile = { exists: false, values: new Map(), lineOf: () => '' };
-
-async function readSettingsFile(path: string, required: boolean): Promise<SettingsFile> {
-  let content: string;
-  try {
-    content = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !required) return NO_FILE;
-    throw new AppError('config', `Cannot read the settings in ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  const lineOf = (key: string) => lineIn(content, key);
-  const values = new Map(flatten(await parseToml(content, path)));
-  const known = new Set<string>(Object.values(SETTINGS).map(({ key }) => key));
-  for (const key of values.keys())
-    if (!known.has(key))
-      throw new AppError('config', `${path}${lineOf(key)}: unknown setting "${key}"`, {
-        hint: `settings: ${[...known].join(', ')}`,
-      });
-  return { exists: true, values, lineOf };
-}
-
-async function parseToml(content: string, path: string): Promise<object> {
-  const { parse, TomlError } = await import('smol-toml');
-  try {
-    return parse(content);
-  } catch (error) {
-    const line = error instanceof TomlError ? `:${error.line}` : '';
-    const reason = messageOf(error).split('\n')[0];
-    throw new AppError('config', `Cannot read the settings in ${path}${line}: ${reason}`, { cause: error });
-  }
-}
-
-function flatten(table: object, prefix = ''): [string, unknown][] {
-  return Object.entries(table).flatMap(([key, value]) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? flatten(value, `${prefix}${key}.`)
-      : [[`${prefix}${key}`, value]],
-  );
-}
-
-/** `:12` for the line of `[section]` that sets the key; nothing where it cannot be told. */
-function lineIn(content: string, key: string): string {
-  let section = '';
-  for (const [index, line] of content.split('\n').entries()) {
-    section = /^\s*\[([\w.]+)\]/.exec(line)?.[1] ?? section;
-    const name = /^\s*([\w.]+)\s*=/.exec(line)?.[1];
-    if (name !== undefined && (section === '' ? name : `${section}.${name}`) === key) return `:${index + 1}`;
-  }
-  return '';
 }

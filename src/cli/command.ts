@@ -18,6 +18,10 @@ export interface Option {
   readonly setting?: SettingName;
   /** What a flag sets that setting to. */
   readonly value?: string;
+  /** The heading under which help shows it, where that is not the usual one. */
+  readonly heading?: string;
+  /** It says which VMs are meant; no identifier follows then. */
+  readonly choosesVms?: boolean;
 }
 export type Options = Readonly<Record<string, Option>>;
 
@@ -114,10 +118,17 @@ export interface Call<O extends Options = Options> {
   access(): Promise<FleetAccess>;
   readonly note: (line: string) => void;
   readonly warn: (line: string) => void;
+  /** One failure of several, also with --quiet. */
+  readonly failed: (line: string) => void;
+  readonly hint: (line: string) => void;
+  /** Writes what is data, beside the progress line. A promise asks to wait before more is written. */
+  readonly print: (to: 'stdout' | 'stderr', data: string | Uint8Array) => Promise<void> | undefined;
+  /** How stdout and stderr may be coloured. */
+  readonly styles: { readonly stdout: Style; readonly stderr: Style };
   /** Until the returned function is called the screen is somebody else's: notes, warnings and progress wait. */
   readonly holdOutput: () => () => void;
   /** Gives records out as they come, where the format allows it; what went out so is not returned again. */
-  readonly emit: ((records: readonly object[]) => void) | undefined;
+  readonly emit: ((records: readonly object[]) => Promise<void> | undefined) | undefined;
 }
 
 export interface ViewContext {
@@ -141,6 +152,10 @@ export interface Result<Data> {
   readonly data?: Data;
   /** Lines for stderr, after the data. */
   readonly notes?: readonly string[];
+  /** What went wrong for some of several, last; also with --quiet. */
+  readonly failures?: readonly string[];
+  /** What to do about them. */
+  readonly hints?: readonly string[];
   /** What went wrong besides; the data is printed before it. */
   readonly failure?: AppError | undefined;
   readonly exitCode?: number;
@@ -158,6 +173,8 @@ export interface Command<O extends Options = Options, Data = unknown> {
   readonly remote?: 'after-identifier' | 'after-dashes';
   /** As with ssh, every failure of ours is 255; for some only with a remote command. */
   readonly failsWith255?: boolean | 'with-command';
+  /** Lists and patterns may stand where an identifier stands. */
+  readonly takesMany?: boolean;
   /** On a terminal, asks whether to start a stopped VM. */
   readonly offersStart?: boolean;
   /** For programs; help does not mention it. */

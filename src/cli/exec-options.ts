@@ -24,6 +24,11 @@ export const JOB_OPTIONS = {
     describe: 'What becomes of the job when azlin is gone',
     choices: ['keep', 'cancel'],
   },
+  'on-interrupt': {
+    kind: 'text',
+    describe: 'What becomes of the job when somebody ends azlin: Ctrl-C twice, SIGTERM',
+    choices: ['keep', 'cancel'],
+  },
 } as const satisfies Options;
 
 /** A duration of the command line in milliseconds. Throws `usage`. */
@@ -38,32 +43,50 @@ export function variablesOf(texts: readonly string[], environment: Call['app']['
   return texts.map((text) => {
     const at = text.indexOf('=');
     const name = at < 0 ? text : text.slice(0, at);
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || /^(azlin_.*|IFS|OPTIND)$/.test(name))
-      throw new AppError('usage', `Invalid name of a variable in --env: "${name}"`, {
-        hint: '--env NAME=VALUE, or --env NAME for the value that it has here',
-      });
+    checkName(name);
     const value = at < 0 ? environment[name] : text.slice(at + 1);
     if (value === undefined) throw new AppError('usage', `--env ${name}: no such variable is set here`);
     return { name, value };
   });
 }
 
+/** Throws `usage` for a name that a command must not have. */
+export function checkedNames(variables: readonly Variable[]): readonly Variable[] {
+  for (const { name } of variables) checkName(name);
+  return variables;
+}
+
+function checkName(name: string): void {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || /^(azlin_.*|IFS|OPTIND)$/.test(name))
+    throw new AppError('usage', `Invalid name of a variable in --env: "${name}"`, {
+      hint: '--env NAME=VALUE, or --env NAME for the value that it has here',
+    });
+}
+
 type JobArgs = Partial<Args<typeof JOB_OPTIONS>> & { readonly stdin?: boolean };
+
+/** How a command is run as a job. */
+export type JobWishes = Pick<DurableRequest, 'job' | 'grace' | 'detach' | 'endsWithUs'>;
 
 /** How to run it as a job; undefined for the connection's own command. Throws `usage`. */
 export function durableOf(
   args: JobArgs,
   config: Pick<Config, 'durable' | 'disconnectGrace' | 'sources'>,
   environment: Call['app']['environment'],
-): Pick<DurableRequest, 'job' | 'grace' | 'detach'> | undefined {
+): JobWishes | undefined {
   const { job, detach = false, stdin = false, 'on-disconnect': onDisconnect } = args;
-  const wish = job !== undefined ? 'job' : detach ? 'detach' : onDisconnect === undefined ? undefined : 'on-disconnect';
+  const onInterrupt = args['on-interrupt'];
+  const wishes = { job, detach: detach || undefined, 'on-disconnect': onDisconnect, 'on-interrupt': onInterrupt };
+  const wish = Object.entries(wishes).find(([, given]) => given !== undefined)?.[0];
   if (wish && config.durable === 'never' && config.sources.durable === 'flag')
     throw new AppError('usage', `--${wish} is for jobs; give it without --direct`);
   if (detach && onDisconnect === 'cancel')
     throw new AppError('usage', 'With --detach nobody stays; --on-disconnect cancel would end the job');
+  if (detach && onInterrupt !== undefined)
+    throw new AppError('usage', 'With --detach nobody stays whom --on-interrupt could be about');
   // A job starts when all of its input has come; that is for somebody to ask for.
   const isCi = !['', 'false', '0'].includes(environment['CI'] ?? '') && !stdin;
   if (!wish && (config.durable === 'never' || (config.durable === 'auto' && !isCi))) return undefined;
-  return { job, detach, grace: onDisconnect === 'cancel' ? config.disconnectGrace : undefined };
+  const grace = onDisconnect === 'cancel' ? config.disconnectGrace : undefined;
+  return { job, detach, grace, endsWithUs: (onInterrupt ?? onDisconnect) === 'cancel' };
 }

@@ -8,14 +8,33 @@ export interface Finished {
   readonly durationMs: number;
   /** Null for a command that was no job. */
   readonly jobId: string | null;
+  /** The job was there before; nothing was started. */
+  readonly found: boolean;
 }
 
 /** Writes what `--result` promises. */
-export async function writeResult(path: string, { outcome, target, durationMs, jobId }: Finished): Promise<void> {
+export async function writeResult(
+  path: string,
+  { outcome, target, durationMs, jobId, found }: Finished,
+): Promise<void> {
   const cause = 'cause' in outcome ? { error: { code: outcome.cause.code, message: outcome.cause.message } } : {};
   const signal = outcome.kind === 'signaled' ? outcome.signal : null;
   const exitCode = exitStatusOf(outcome);
-  const result = { outcome: outcome.kind, exitCode, signal, target, durationMs, jobId, ...cause };
+  await write(path, { outcome: outcome.kind, exitCode, signal, target, durationMs, jobId, found, ...cause });
+}
+
+/** What `--result` promises for many targets. */
+export interface Results {
+  readonly exitCode: number;
+  readonly durationMs: number;
+  readonly results: readonly object[];
+  /** Why there are none. */
+  readonly error?: object;
+}
+
+export const writeResults = (path: string, results: Results): Promise<void> => write(path, results);
+
+async function write(path: string, result: object): Promise<void> {
   try {
     await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
   } catch (error) {

@@ -2,17 +2,19 @@ import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import { AppError, messageOf, toAppError } from '../domain/errors.ts';
 import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
 import { shellWord } from '../domain/text.ts';
-import type { DurableRequest } from '../operations/durable.ts';
 import { type CommandSignal, execCommand, type RunningCommand, type RunningJob } from '../operations/exec.ts';
 import type { ExecRequest } from '../operations/exec-request.ts';
 import type { FleetAccess } from '../operations/fleet-access.ts';
 import type { Call, IoStreams } from './command.ts';
+import type { JobWishes } from './exec-options.ts';
 import { prepareResult, writeResult } from './exec-result.ts';
+
+/** Starts a command in the session of an identifier, or finds it. */
+export type StartCommand = (access: FleetAccess, identifier: string, signal: AbortSignal) => Promise<RunningCommand>;
 
 export interface ExecLine {
   readonly identifier: string;
-  /** Starts it, or finds it. */
-  readonly start: (access: FleetAccess, signal: AbortSignal) => Promise<RunningCommand>;
+  readonly start: StartCommand;
   /** Where the outcome goes as JSON. */
   readonly result?: string | undefined;
 }
@@ -23,14 +25,11 @@ const GRACE = 1_000;
 const CANCEL_LIMIT = 7_000;
 
 /** A command as `exec` runs it. `durable`: as a job, and how. */
-export function starter(
-  request: ExecRequest,
-  durable: Pick<DurableRequest, 'job' | 'grace' | 'detach'> | undefined,
-): ExecLine['start'] {
-  return async (access, signal) => {
-    if (!durable) return execCommand(access, request, signal);
+export function starter(request: Omit<ExecRequest, 'identifier'>, durable: JobWishes | undefined): StartCommand {
+  return async (access, identifier, signal) => {
+    if (!durable) return execCommand(access, { ...request, identifier }, signal);
     const { execDurably } = await import('../operations/durable.ts');
-    return execDurably(access, { ...request, ...durable }, signal);
+    return execDurably(access, { ...request, ...durable, identifier }, signal);
   };
 }
 
@@ -43,7 +42,7 @@ export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: n
   let command: RunningCommand | undefined;
   let outcome: Outcome;
   try {
-    command = await line.start(await call.access(), interrupts.signal);
+    command = await line.start(await call.access(), line.identifier, interrupts.signal);
     const { job } = command;
     const other = job?.runsOther ? 'with another command' : 'already';
     if (job?.isFound) call.note(`Job ${job.id} is there ${other}; this is what it does and did`);
@@ -54,7 +53,8 @@ export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: n
   const durationMs = app.clock.now() - startedAt;
   if (line.result !== undefined) {
     const target = command ? command.target : line.identifier;
-    await writeResult(line.result, { outcome, target, durationMs, jobId: command?.job?.id ?? null });
+    const jobId = command?.job?.id ?? null;
+    await writeResult(line.result, { outcome, target, durationMs, jobId, found: command?.job?.isFound === true });
   }
   if (outcome.kind === 'lost' || outcome.kind === 'not-started') throw outcome.cause;
   if (outcome.kind === 'timed-out') call.note(`${line.identifier}: its time was up`);
@@ -63,10 +63,11 @@ export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: n
 }
 
 /** The whole script on standard input: a script that is cut off half-way must not run. */
-export async function readScript(io: IoStreams, identifier: string, signal: AbortSignal): Promise<Buffer> {
+export async function readScript(io: IoStreams, identifier: string | undefined, signal: AbortSignal): Promise<Buffer> {
   const stdin = io.stdin();
-  const word = shellWord(identifier);
-  const hint = `azlin exec ${word} COMMAND, or a script on standard input; azlin connect ${word} attaches`;
+  const word = identifier === undefined ? undefined : shellWord(identifier);
+  const attach = word === undefined ? '' : `; azlin connect ${word} attaches`;
+  const hint = `azlin exec ${word ?? '...'} COMMAND, or a script on standard input${attach}`;
   if (stdin.isTTY) throw new AppError('usage', 'There is no command to run', { hint });
   const chunks: Buffer[] = [];
   try {
@@ -122,9 +123,7 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
     ]);
     const where = `job ${id} on ${command.target}`;
     const message = told ? `Interrupted; ${where} was cancelled` : `Interrupted; ${where} could not be told to end`;
-    const hint = told
-      ? undefined
-      : `azlin cancel ${id}   tells it; it ends by itself when nobody has followed it for a while`;
+    const hint = told ? undefined : `azlin cancel ${id}   tells it`;
     settle({ kind: 'lost', cause: new AppError('interrupted', message, { hint }) });
   };
   const interrupted = (signal: CommandSignal) => {

@@ -8,8 +8,8 @@ export interface ProgressLine {
   readonly show: (text: string | undefined) => void;
   /** What holds it up, after the text; undefined when that is over. */
   readonly aside: (text: string | undefined) => void;
-  /** Takes the line off the screen, for something else to be written there. It comes back while the wait goes on. */
-  readonly clear: () => void;
+  /** Takes the line off the screen while something else is written there. */
+  readonly over: (write: () => void) => void;
   /** While it is held nothing is drawn. */
   readonly hold: (isHeld: boolean) => void;
 }
@@ -27,7 +27,7 @@ export interface ProgressSettings {
 
 /** One line on a terminal that says what is being waited for and for how long, and is gone afterwards. */
 export function progressLine({ clock, terminal, dim }: ProgressSettings): ProgressLine {
-  if (!terminal) return { show: () => {}, aside: () => {}, clear: () => {}, hold: () => {} };
+  if (!terminal) return { show: () => {}, aside: () => {}, over: (write) => write(), hold: () => {} };
   let text: string | undefined;
   let hindrance: string | undefined;
   let since = 0;
@@ -39,12 +39,15 @@ export function progressLine({ clock, terminal, dim }: ProgressSettings): Progre
     isDrawn = false;
   };
   const draw = () => {
-    cancel = clock.schedule(TICK, draw);
     if (isHeld) return;
     const what = hindrance === undefined ? text : `${text}: ${hindrance}`;
     const line = `${printable(what ?? '')} (${formatAge(clock.now() - since)})`;
     terminal.write(`\r\u001b[K${dim(shorten(line, (terminal.columns ?? 80) - 1))}`);
     isDrawn = true;
+  };
+  const tick = () => {
+    cancel = clock.schedule(TICK, tick);
+    draw();
   };
   return {
     show(next) {
@@ -55,13 +58,18 @@ export function progressLine({ clock, terminal, dim }: ProgressSettings): Progre
         clear();
       } else if (!isWaiting) {
         since = clock.now();
-        cancel = clock.schedule(PATIENCE, draw);
+        cancel = clock.schedule(PATIENCE, tick);
       }
     },
     aside(next) {
       hindrance = next;
     },
-    clear,
+    over(write) {
+      const wasDrawn = isDrawn;
+      clear();
+      write();
+      if (wasDrawn) draw();
+    },
     hold(held) {
       if (held) clear();
       isHeld = held;

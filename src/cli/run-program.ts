@@ -1,14 +1,17 @@
 import type { SettingName } from '../config.ts';
+import { type Aliases, withoutAliases } from '../domain/aliases.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
+import { splitOutside } from '../domain/split-outside.ts';
 import { shellWord } from '../domain/text.ts';
 import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
 import type { App, Call, Command, Interrupts, IoStreams, Option } from './command.ts';
 import { COMMANDS, EPILOGUE, SHORTHANDS } from './commands/index.ts';
+import { diagnostics } from './diagnostics.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { GLOBAL_OPTIONS, SCOPE_OPTIONS } from './options.ts';
 import { parseLine } from './program.ts';
 import { type ProgressLine, progressLine } from './progress.ts';
-import { errorJson, errorText, hintInScope, printableLines } from './report-error.ts';
+import { errorJson, errorText, hintInScope } from './report-error.ts';
 import { type SplitArgv, splitArgv } from './split-argv.ts';
 import { type ColorChoice, type Style, styleFor, wantsColor } from './style.ts';
 import { type Format, ndjson, render } from './views/print.ts';
@@ -78,7 +81,7 @@ async function callCommand(
     dim: errorStyle.dim,
   });
   known.progress = progress;
-  const { holdOutput, ...notes } = diagnostics({ io, args, style: errorStyle, progress });
+  const { holdOutput, print, failed, hint, ...notes } = diagnostics({ io, args, style: errorStyle, progress });
   const start: StartPolicy = {
     always: args['start'] === true,
     isOption: 'start' in command.options,
@@ -87,8 +90,7 @@ async function callCommand(
   let access: Promise<FleetAccess> | undefined;
   const call: Call = {
     args: args as Call['args'],
-    positionals,
-    several,
+    ...meantWords(command, { positionals, several }, config.aliases),
     remote,
     app,
     config,
@@ -109,15 +111,21 @@ async function callCommand(
     },
     note: notes.note,
     warn: notes.warn,
+    failed,
+    hint,
+    print,
+    styles: { stdout: style, stderr: errorStyle },
     holdOutput,
-    emit: format === 'ndjson' ? (records) => void io.stdout.write(ndjson(records)) : undefined,
+    emit: format === 'ndjson' ? (records) => print('stdout', ndjson(records)) : undefined,
   };
-  const { data, exitCode = 0, notes: last = [], failure } = await command.run(call);
+  const { data, exitCode = 0, notes: last = [], failures = [], hints = [], failure } = await command.run(call);
   progress.show(undefined);
   const width = io.stdout.isTTY ? io.stdout.columns : undefined;
   if (data !== undefined && command.view)
     await write(io, await render({ view: command.view, data, format, context: { style, width } }));
   for (const line of last) notes.note(line);
+  for (const line of failures) failed(line);
+  for (const line of hints) hint(line);
   return { exitCode, failure };
 }
 
@@ -132,6 +140,26 @@ function overridesOf(command: Command, args: Readonly<Record<string, unknown>>):
     if (other) throw new AppError('usage', `Give --${name} or --${other.name}, not both`);
   }
   return Object.fromEntries(set.map(({ setting, given }) => [setting, given]));
+}
+
+/** The words that name VMs and sessions, with what their aliases mean. Throws `usage`. */
+function meantWords(
+  { name, takesMany = false }: Command,
+  { positionals, several }: Pick<Call, 'positionals' | 'several'>,
+  aliases: Aliases,
+): Pick<Call, 'positionals' | 'several'> {
+  const meant = (text: string) => {
+    const expanded = withoutAliases(text, aliases);
+    if (expanded === undefined) return text;
+    const count = splitOutside(expanded, ',').length;
+    if (takesMany || count === 1) return expanded;
+    throw new AppError('usage', `The alias "${text}" means ${count} identifiers, and azlin ${name} takes one`, {
+      hint: `${expanded.split(',').join(', ')}; azlin aliases shows them all`,
+    });
+  };
+  const isName = (key: string) => ['identifier', 'host', 'vm'].includes(key);
+  const named = Object.entries(positionals).map(([key, text]) => [key, text && isName(key) ? meant(text) : text]);
+  return { positionals: Object.fromEntries(named), several: several.map(meant) };
 }
 
 const SCOPED = COMMANDS.filter(({ options }) => 'subscription' in options).map(({ name }) => name);
@@ -150,43 +178,6 @@ function portOf(text: unknown): number | undefined {
   const port = Number(text);
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
   throw new AppError('usage', `Invalid port "${text}"`, { hint: 'a number from 1 to 65535' });
-}
-
-interface Diagnostics {
-  readonly io: IoStreams;
-  readonly args: Readonly<Record<string, unknown>>;
-  readonly style: Style;
-  readonly progress: ProgressLine;
-}
-
-/** What goes to stderr besides errors. The same warning twice helps nobody. */
-function diagnostics({ io, args, style, progress }: Diagnostics) {
-  const said = new Set<string>();
-  let held: string[] | undefined;
-  // Servers and VMs put words into these lines, some before they are trusted: none may move the cursor.
-  const say = (line: string, paint = (text: string) => text) => {
-    if (said.has(line)) return;
-    said.add(line);
-    const text = `${paint(printableLines(line))}\n`;
-    if (held) return void held.push(text);
-    progress.clear();
-    io.stderr.write(text);
-  };
-  return {
-    holdOutput() {
-      const lines: string[] = [];
-      held = lines;
-      progress.hold(true);
-      return () => {
-        held = undefined;
-        progress.hold(false);
-        io.stderr.write(lines.join(''));
-      };
-    },
-    warn: (line: string) => args['quiet'] || say(line, (text) => `${style.yellow('warning:')} ${text}`),
-    note: (line: string) => args['quiet'] || say(line),
-    trace: (line: string) => args['verbose'] && say(line, style.dim),
-  };
 }
 
 function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | undefined, app: App): Style {

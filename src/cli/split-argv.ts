@@ -51,7 +51,9 @@ function cut({ words, start, command, options }: Uncut) {
     const dashes = words.indexOf('--', start);
     return dashes < 0 ? { own: words, remote: [] } : { own: words.slice(0, dashes), remote: words.slice(dashes + 1) };
   }
-  const identifierAt = firstWord(words, start, options);
+  const first = firstWord(words, start, options);
+  // Where options say which VMs are meant, the first word is the command's.
+  const identifierAt = choosesVms(words.slice(start, first), options) ? first - 1 : first;
   const rest = words.slice(identifierAt + 1);
   const own = words.slice(0, identifierAt + 1).filter((word, index) => !(word === '--' && index >= start));
   return { own, remote: rest[0] === '--' ? rest.slice(1) : rest };
@@ -99,6 +101,16 @@ function firstWord(argv: readonly string[], start: number, options: Options): nu
     if (takesNext(word, options)) index++;
   }
   return argv.length;
+}
+
+function choosesVms(words: readonly string[], options: Options): boolean {
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    const name = /^--([^=]+)/.exec(word)?.[1] ?? '';
+    if (Object.hasOwn(options, name) && options[name]?.choosesVms) return true;
+    if (takesNext(word, options)) index++;
+  }
+  return false;
 }
 
 function takesNext(word: string, options: Options): boolean {

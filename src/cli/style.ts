@@ -6,6 +6,8 @@ export interface Style {
   green(text: string): string;
   yellow(text: string): string;
   cyan(text: string): string;
+  blue(text: string): string;
+  magenta(text: string): string;
 }
 
 export type ColorChoice = 'auto' | 'always' | 'never';
@@ -20,6 +22,8 @@ export function styleFor(color: boolean): Style {
     green: paint(32, 39),
     yellow: paint(33, 39),
     cyan: paint(36, 39),
+    blue: paint(34, 39),
+    magenta: paint(35, 39),
   };
 }
 

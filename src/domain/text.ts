@@ -28,3 +28,18 @@ export function shellWord(word: string): string {
   if (/^[A-Za-z0-9_/.,:@%+-]+$/.test(word)) return word;
   return `'${word.replace(/['\\]/g, (character) => `'\\${character}'`)}'`;
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences
+const COLOURS = /(\u001b\[[0-9;:]*m)/;
+
+/** As `printable`, but colours stay, tabs too, and of a line that was written over itself the last state. */
+export function colouredLine(line: string): string {
+  const last = line.replace(/\r+$/, '').split('\r').at(-1) ?? '';
+  const parts = last.split(COLOURS);
+  if (parts.length === 1) return tabbed(last);
+  return `${parts.map((part, index) => (index % 2 === 1 ? part : tabbed(part))).join('')}\u001b[0m`;
+}
+
+function tabbed(text: string): string {
+  return text.split('\t').map(printable).join('\t');
+}

@@ -1,5 +1,5 @@
-import { atMost } from '../domain/at-most.ts';
 import { formatDuration } from '../domain/duration.ts';
+import { inPlaces } from '../domain/slots.ts';
 import { count } from '../domain/text.ts';
 import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import { qualifiedNames } from '../targets/match.ts';
@@ -60,7 +60,7 @@ export async function askFleet<T>(
     return [];
   };
   try {
-    return (await atMost(CONCURRENCY, vms, askOne)).flat();
+    return (await inPlaces({ limit: CONCURRENCY, clock: access.clock }, vms, askOne)).flat();
   } finally {
     access.progress(undefined);
   }

@@ -6,7 +6,7 @@ import type { Follower } from '../jobs/follow-job.ts';
 import { jobIdProblem, startJobArgv, uploadArgv } from '../jobs/job-argv.ts';
 import { describeTarget, identifierOf, type Target } from '../targets/target.ts';
 import type { RunningCommand } from './exec.ts';
-import { type ExecRequest, isScript, prepare } from './exec-request.ts';
+import { type ExecRequest, isScript, prepare, timeLimit } from './exec-request.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { followedJob } from './followed-job.ts';
 import { followerOf, newKey } from './job-following.ts';
@@ -19,6 +19,8 @@ export interface DurableRequest extends ExecRequest {
   readonly job: string | undefined;
   /** Milliseconds that it goes on when azlin is gone; undefined for ever. */
   readonly grace: number | undefined;
+  /** Whoever ends azlin ends it, too. */
+  readonly endsWithUs: boolean;
   /** Do not follow it. */
   readonly detach: boolean;
 }
@@ -45,8 +47,9 @@ export async function execDurably(
   signal: AbortSignal,
 ): Promise<RunningCommand> {
   const { follower, doubt, ...started } = await startJob(access, request, signal);
-  const { grace } = request;
-  return followedJob(access, { ...started, first: follower, out: 0, err: 0, grace, isWatched: false, doubt });
+  const { grace, endsWithUs } = request;
+  const following = { ...started, first: follower, out: 0, err: 0, isWatched: false } as const;
+  return followedJob(access, { ...following, grace, endsWithUs, doubt });
 }
 
 /** How far starting a job has come. */
@@ -138,7 +141,8 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     attempt.vm = vm;
     pin(attempt, target);
     const isNew = request.job === undefined && !attempt.isAsked;
-    const { command, header } = prepare({ ...request, create: attempt.create }, target);
+    const timeout = timeLimit(request, access.clock.now());
+    const { command, header } = prepare({ ...request, timeout, create: attempt.create }, target);
     const grace = request.grace === undefined ? undefined : Math.ceil(request.grace / 1_000);
     const { detach } = request;
     // Its input is whole: the VM has checked that.

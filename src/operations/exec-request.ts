@@ -15,6 +15,8 @@ export interface ExecRequest {
   readonly create: boolean;
   /** Milliseconds, enforced on the VM. */
   readonly timeout: number | undefined;
+  /** By the clock: when it must be over, however late it starts. */
+  readonly until?: number | undefined;
   /** Where to run instead of the session's directory; a relative one starts there. */
   readonly cwd?: string | undefined;
   /** Set over what the session has. */
@@ -44,6 +46,13 @@ export interface Prepared {
   /** The variables; for a script all there is. */
   readonly header: string;
   readonly script: Uint8Array | undefined;
+}
+
+/** Milliseconds that a command has which starts now: until its timeout, or until `until`. */
+export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'until'>, now: number): number | undefined {
+  if (until === undefined) return timeout;
+  // None at all would mean no limit.
+  return Math.max(1, Math.min(timeout ?? Number.POSITIVE_INFINITY, until - now));
 }
 
 export function prepare(request: ExecRequest, target: Target): Prepared {

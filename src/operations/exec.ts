@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { Readable } from 'node:stream';
-import { AppError, messageOf } from '../domain/errors.ts';
+import { Readable } from 'node:stream';
+import { AppError, messageOf, toAppError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
 import { describeTarget } from '../targets/target.ts';
 import { type CommandSignal, execArgv, signalArgv } from '../tmux/exec-argv.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
-import { type ExecRequest, prepare } from './exec-request.ts';
+import { type ExecRequest, prepare, timeLimit } from './exec-request.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { type Reached, withTarget } from './reach.ts';
 import { start } from './started.ts';
@@ -48,10 +48,18 @@ export interface RunningJob {
 export function execCommand(access: FleetAccess, request: ExecRequest, signal: AbortSignal): Promise<RunningCommand> {
   return withTarget({ access, identifier: request.identifier, signal }, async (reached) => {
     const { target } = reached;
-    const { timeout } = request;
+    const timeout = timeLimit(request, access.clock.now());
     const marker = newMarker();
-    const { command, header, script } = prepare(request, target);
-    const { remote, words } = await start({ access, reached, argv: execArgv(command, marker), header, signal });
+    const { command, header, script } = prepare({ ...request, timeout }, target);
+    const started = await start({ access, reached, argv: execArgv(command, marker), header, signal }).catch(
+      (error: unknown) => {
+        // A script needs what is sent after the status; a command begins as soon as it has said so, and that may be on its way.
+        if (toAppError(error).code === 'connection-lost' && command.run.kind === 'command') return toAppError(error);
+        throw error;
+      },
+    );
+    if (started instanceof AppError) return neverHeardOf(describeTarget(target), started);
+    const { remote, words } = started;
     const [, place, pid = ''] = words;
     if (place === 'no-cwd')
       access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
@@ -67,6 +75,19 @@ export function execCommand(access: FleetAccess, request: ExecRequest, signal: A
       kill: (name) => sendSignal(access, reached, signalArgv(name, pid)),
     };
   });
+}
+
+/** A command whose connection was lost before it could be told whether it had begun. */
+function neverHeardOf(target: string, { code, message, cause }: AppError): RunningCommand {
+  const text = `${message}; nobody knows whether the command was started`;
+  const hint = '--durable asks again, and starts it once';
+  return {
+    target,
+    stdout: Readable.from([]),
+    stderr: Readable.from([]),
+    outcome: Promise.resolve({ kind: 'lost', cause: new AppError(code, text, { hint, cause }) }),
+    kill: async () => {},
+  };
 }
 
 /** A directory on the VM that nobody can guess. */

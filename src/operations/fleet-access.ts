@@ -49,6 +49,8 @@ export interface FleetAccess {
   readonly startDeadline: number;
   /** Milliseconds that a lost connection to a job is tried to be taken up again. */
   readonly reconnectDeadline: number;
+  /** The session that a bare host means. */
+  readonly defaultSession: string;
   /** What others see of this user's clients. */
   readonly label: string;
   /** Where jobs of this user have been started. */

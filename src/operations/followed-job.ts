@@ -29,6 +29,7 @@ export interface FollowedJob {
   readonly err: From;
   readonly first?: Follower | undefined;
   readonly grace?: number | undefined;
+  readonly endsWithUs?: boolean;
   /** Nobody knows whether it was started; it is not followed. */
   readonly doubt?: AppError | undefined;
   /** It may not have begun; what to say of it then. */
@@ -60,7 +61,7 @@ export function followedJob(access: FleetAccess, job: FollowedJob): RunningComma
       id,
       isFound: job.isFound,
       runsOther: job.runsOther === true,
-      endsWithUs: grace !== undefined,
+      endsWithUs: job.endsWithUs === true,
       isWatched,
       cancel: () => tell(access, { identifier, id, argv: cancelJobArgv(id) }),
       leave: () => left.abort(new AppError('interrupted', 'Interrupted')),

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { oneByOne } from '../domain/in-turn.ts';
 import { readCache, writeCache } from '../inventory/cache-file.ts';
 
 /** Where jobs run, by their ids: a hint that saves asking the whole fleet. */
@@ -14,12 +15,15 @@ const KEPT = 500;
 export function jobMemory(cacheDirectory: string, warn: (line: string) => void): JobMemory {
   const path = join(cacheDirectory, 'jobs.json');
   const read = async () => (await readCache(path, isMemory, warn)) ?? [];
+  // Many jobs may start at the same moment, and none is to be forgotten.
+  const inTurn = oneByOne();
   return {
     recall: async (id) => (await read()).filter(([known]) => known === id).map(([, identifier]) => identifier),
-    async remember(id, identifier) {
-      const others = (await read()).filter(([known, place]) => known !== id || place !== identifier);
-      await writeCache(path, [[id, identifier], ...others.slice(0, KEPT - 1)], warn);
-    },
+    remember: (id, identifier) =>
+      inTurn(async () => {
+        const others = (await read()).filter(([known, place]) => known !== id || place !== identifier);
+        await writeCache(path, [[id, identifier], ...others.slice(0, KEPT - 1)], warn);
+      }),
   };
 }
 

@@ -2,6 +2,7 @@ import { isoTime } from '../domain/iso-time.ts';
 import type { Session } from '../domain/session.ts';
 import { count } from '../domain/text.ts';
 import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
+import { namePattern } from '../targets/pattern.ts';
 import type { Answer, Probe } from '../targets/probe.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
@@ -68,7 +69,13 @@ export interface ListRequest {
   readonly deadline: number;
   readonly wholeDeadline: number;
   /** Called with the rows of a VM as soon as it has answered. */
-  readonly onRows?: (rows: readonly SessionRow[]) => void;
+  readonly onRows?: ((rows: readonly SessionRow[], progress: ListProgress) => void) | undefined;
+}
+
+/** VMs that were to be asked, and those that have answered or will not. */
+export interface ListProgress {
+  readonly asked: number;
+  readonly answered: number;
 }
 
 export interface ListResult {
@@ -86,15 +93,18 @@ export async function listSessions(
 ): Promise<ListResult> {
   const fleet = await access.inventory.listVms({ fresh: request.refresh, whole: true }, signal);
   for (const warning of fleet.warnings) access.warn(warning);
-  const matching = fleet.vms.filter(await vmFilter(request)).sort(compareVms);
+  const matching = fleet.vms.filter(vmFilter(request)).sort(compareVms);
   const shown = request.all ? matching : matching.filter(isUp);
   const asked = request.sessions ? shown.filter(mayAnswer) : [];
   const rows = new Map<Vm, readonly SessionRow[]>();
   const settle = (vm: Vm, answer: Answer) => {
-    rows.set(vm, rowsOf(vm, answer, access.addressOf(vm)));
-    request.onRows?.(rows.get(vm) ?? []);
+    const own = rowsOf(vm, answer, access.addressOf(vm));
+    rows.set(vm, own);
+    if (isAsked.has(vm)) answered++;
+    request.onRows?.(own, { asked: asked.length, answered });
   };
   const isAsked = new Set(asked);
+  let answered = 0;
   for (const vm of shown) if (!isAsked.has(vm)) settle(vm, SKIPPED);
   const { deadline, wholeDeadline } = request;
   const { answers } = await access.survey.ask(
@@ -131,12 +141,12 @@ function isUp(vm: Vm): boolean {
 }
 
 /** The VMs with these tags and that name. */
-export async function vmFilter({ tags, host }: Pick<ListRequest, 'tags' | 'host'>): Promise<(vm: Vm) => boolean> {
+export function vmFilter({ tags, host }: Pick<ListRequest, 'tags' | 'host'>): (vm: Vm) => boolean {
   const wanted = tags.map((tag) => {
     const at = tag.indexOf('=');
     return at < 0 ? { key: tag.toLowerCase() } : { key: tag.slice(0, at).toLowerCase(), value: tag.slice(at + 1) };
   });
-  const named = host === undefined ? () => true : (await import('picomatch')).default(host, { nocase: true });
+  const named = host === undefined ? () => true : namePattern(host, { ignoreCase: true });
   return (vm) =>
     named(vm.name) &&
     wanted.every(({ key, value }) =>

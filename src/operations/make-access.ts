@@ -26,6 +26,7 @@ export interface AccessParts
     | 'commandDeadline'
     | 'startDeadline'
     | 'reconnectDeadline'
+    | 'defaultSession'
     | 'jobMemory'
   > {
   readonly choice: LoginChoice;
@@ -82,6 +83,7 @@ export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAc
     sshConfig: choice.sshConfig ?? { entries: [], files: [] },
     endpointAt: (address, identifierUser) => endpointOfAddress(address, { ...choice, identifierUser }),
     addressOf: (vm) => addressOfVm(vm, choice),
+    defaultSession,
     commandDeadline,
     startDeadline,
     reconnectDeadline,

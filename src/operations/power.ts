@@ -1,10 +1,12 @@
 import { atMost } from '../domain/at-most.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
+import { listNames } from '../domain/fold-names.ts';
 import { count, shellWord } from '../domain/text.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
+import type { Fleet } from '../inventory/inventory.ts';
 import type { NamedVm } from '../inventory/vm-power.ts';
-import { findVm, vmRefOf } from '../targets/find-vm.ts';
-import { qualifiedName } from '../targets/match.ts';
+import { qualifiedNames } from '../targets/match.ts';
+import { chosenVms, type FoundVms, type VmChoice, vmsNamed } from './choose-vms.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
 /** A VM that was started or stopped, as Azure described it afterwards. */
@@ -29,24 +31,62 @@ export interface Work {
 
 const CONCURRENCY = 16;
 
-/** The VMs that the user names, each once. Rejects for the first that cannot be found: nothing has been done then. */
-export async function namedVms(
+/** VMs that the user means. */
+export interface MeantVms {
+  readonly vms: readonly NamedVm[];
+  /** Those that match, and are already as they are to be. */
+  readonly already: readonly string[];
+  /** What patterns and options mean, for people. */
+  readonly notes: readonly string[];
+}
+
+export interface VmWish {
+  readonly verb: 'start' | 'stop';
+  readonly isFresh: boolean;
+}
+
+/** The VMs that the user names or chooses, each once. Rejects for the first that cannot be found: nothing has been done then. */
+export async function meantVms(
   { access, signal }: Work,
-  names: readonly string[],
-  { verb, isFresh }: { readonly verb: string; readonly isFresh: boolean },
-): Promise<readonly NamedVm[]> {
-  const refs = names.map(vmRefOf);
-  const find = async (fresh: boolean) => {
-    const fleet = await access.inventory.listVms({ fresh }, signal);
-    const found = refs.map((ref) => findVm(ref, fleet, { verb }));
-    const error = found.find((one) => one instanceof AppError);
-    if (error && fleet.isKept) return find(true);
-    for (const warning of fleet.warnings) access.warn(warning);
-    if (error) throw error;
-    const vms = new Set(found.flatMap((one) => (one instanceof AppError ? [] : [one])));
-    return [...vms].map((vm) => ({ vm, hostname: qualifiedName(vm, fleet.vms) }));
+  from: readonly string[] | VmChoice,
+  { verb, isFresh }: VmWish,
+): Promise<MeantVms> {
+  const find = async (fresh: boolean): Promise<MeantVms> => {
+    const fleet = await access.inventory.listVms({ fresh, whole: true }, signal);
+    try {
+      const found = 'tags' in from ? chosenVms(from, fleet) : vmsNamed(from, fleet, verb);
+      // Whether there is something to do is not for old data to say.
+      if (found.matched.length > 0 && fleet.isKept) return await find(true);
+      for (const warning of fleet.warnings) access.warn(warning);
+      return settledVms(found, fleet, verb);
+    } catch (error) {
+      if (error instanceof AppError && error.code !== 'usage' && fleet.isKept) return find(true);
+      throw error;
+    }
   };
   return find(isFresh);
+}
+
+/** Patterns mean those for which there is something to do; whoever names a VM means it. */
+function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantVms {
+  const names = qualifiedNames(fleet.vms);
+  const nameOf = (vm: Vm) => names.get(vm) ?? vm.name;
+  const isDone = (vm: Vm) => vm.powerState === (verb === 'start' ? 'Running' : 'Deallocated');
+  const named = new Set(found.named);
+  const matched = [...new Set(found.matched)].filter((vm) => !named.has(vm));
+  const todo = [...named, ...matched.filter((vm) => !isDone(vm))];
+  const already = matched.filter(isDone).map(nameOf);
+  const many = found.matched.length > 0;
+  return {
+    vms: todo.map((vm) => ({ vm, hostname: nameOf(vm) })),
+    already,
+    notes: [
+      ...(many ? [`to ${verb}: ${todo.length === 0 ? 'nothing' : listNames(todo.map(nameOf))}`] : []),
+      ...(already.length > 0
+        ? [`left out, ${verb === 'start' ? 'running' : 'deallocated'}: ${listNames(already)}`]
+        : []),
+    ],
+  };
 }
 
 /** What would end with these VMs: `myvm: 2 sessions, 1 client attached`. VMs that cannot be asked are said to be unknown. */

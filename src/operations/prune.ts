@@ -56,7 +56,7 @@ export async function findPrunable(access: FleetAccess, request: PruneRequest, s
   const answers = await askFleet(
     access,
     {
-      ...{ about: 'sessions', deadline, wholeDeadline, of: await vmFilter(request) },
+      ...{ about: 'sessions', deadline, wholeDeadline, of: vmFilter(request) },
       ask: ({ run, limited }, { hostname }) => idleSessions(run, hostname, limited),
     },
     signal,

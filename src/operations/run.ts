@@ -4,6 +4,7 @@ import { describeTarget, identifierOf } from '../targets/target.ts';
 import { quoteArgv } from '../transport/shell-quote.ts';
 import { newJobId, UNCERTAIN } from './durable.ts';
 import type { RunningCommand } from './exec.ts';
+import { timeLimit } from './exec-request.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { followedJob } from './followed-job.ts';
 import { followerOf, newKey } from './job-following.ts';
@@ -18,11 +19,13 @@ export interface RunRequest {
   readonly create: boolean;
   /** Milliseconds, enforced on the VM. */
   readonly timeout: number;
+  /** By the clock: when it must be over, however late it starts. */
+  readonly until?: number | undefined;
 }
 
 /** Runs a command in the session's own interactive shell. Rejects with an AppError when it was not started. */
 export function runInShell(access: FleetAccess, request: RunRequest, signal: AbortSignal): Promise<RunningCommand> {
-  const { identifier, timeout } = request;
+  const { identifier } = request;
   const command = request.command.length === 1 ? (request.command[0] ?? '') : quoteArgv(request.command);
   const id = newJobId();
   let failure: unknown;
@@ -31,6 +34,7 @@ export function runInShell(access: FleetAccess, request: RunRequest, signal: Abo
     if (failure !== undefined) throw failure;
     const { target } = reached;
     const create = request.create || target.origin === 'default';
+    const timeout = timeLimit(request, access.clock.now()) ?? request.timeout;
     const argv = liveArgv({ id, session: target.session, create, command, timeout });
     const exact = identifierOf(target);
     const unlessBegun = notTaken(describeTarget(target));

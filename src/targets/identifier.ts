@@ -31,7 +31,7 @@ export function parseIdentifier(text: string): Identifier {
   const [first = '', session] = parts;
   if (session === undefined) return parseBare(text);
   const host = parseHost(first);
-  if (parts.length > 2 || !host) throw invalidCompound(text, ipv6Hint(text));
+  if (parts.length > 2 || !host) throw invalidCompound(text, ipv6Hint(text) ?? patternHint(text));
   return { kind: 'compound', host, session: checkedSession(text, session) };
 }
 
@@ -63,7 +63,7 @@ function parseBare(text: string): Identifier {
   const session = sessionNameProblem(text) === undefined ? text : undefined;
   if (session !== undefined || host) return { kind: 'bare', session, host };
   throw new AppError('invalid-identifier', `Invalid identifier "${text}": ${sessionNameProblem(text)}`, {
-    hint: 'name a session, a VM, or vm:session',
+    hint: patternHint(text) ?? 'name a session, a VM, or vm:session',
   });
 }
 
@@ -91,6 +91,13 @@ function invalidCompound(text: string, hint: string | undefined): AppError {
   return new AppError('invalid-identifier', `Invalid compound name "${text}": expected hostname:session_name`, {
     hint,
   });
+}
+
+/** A pattern comes as far as this only where one target is wanted. */
+function patternHint(text: string): string | undefined {
+  return /[*?,]/.test(text)
+    ? 'one target is wanted here; exec, run, send, disconnect and session take many'
+    : undefined;
 }
 
 function ipv6Hint(text: string): string | undefined {

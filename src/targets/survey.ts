@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { formatDuration } from '../domain/duration.ts';
+import { oneByOne } from '../domain/in-turn.ts';
 import type { Session } from '../domain/session.ts';
+import { inPlaces } from '../domain/slots.ts';
 import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from '../inventory/cache-file.ts';
 import { type Endpoint, firstLook } from '../transport/endpoint.ts';
@@ -63,6 +65,8 @@ export function survey(settings: SurveySettings): Survey {
   const { clock, endpointOf, probe, warn } = settings;
   const path = join(settings.cacheDirectory, 'sessions.json');
 
+  // Many sessions may change at the same moment.
+  const inTurn = oneByOne();
   const recall = async () => (await readCache(path, isMemory, warn)) ?? {};
   const remember = async (fresh: Memory) => {
     const limit = clock.now() - KEEP;
@@ -90,42 +94,35 @@ export function survey(settings: SurveySettings): Survey {
       const until = clock.now() + wholeDeadline;
       const answers = new Map<Vm, Answer>();
       const fresh: Memory = {};
-      const queue = [...vms];
       let cached = false;
-      const worker = async () => {
-        for (let vm = queue.shift(); vm; vm = queue.shift()) {
-          const key = keyOf(vm);
-          const kept = memory[key];
-          const left = Math.min(deadline, until - clock.now());
-          const current = vm;
-          let answer: Answer;
-          if (kept && usable(kept, request)) {
-            // Asking a silent one afresh would not be done, so it explains nothing.
-            cached ||= !isSilent(kept.answer);
-            answer = kept.answer;
-          } else if (left <= 0) {
-            answer = { probe: 'timed-out', reason: `not asked within ${formatDuration(wholeDeadline)}` };
-          } else {
-            answer = await probe({
-              endpoint: () => firstLook(endpointOf(current), settings.lags || request.isKept === true),
-              ms: left,
-              signal,
-            });
-            if (REMEMBERED.includes(answer.probe)) fresh[key] = { askedAt: clock.now(), answer };
-          }
-          answers.set(vm, answer);
-          onAnswer?.(vm, answer);
+      await inPlaces({ limit: CONCURRENCY, clock }, vms, async (vm) => {
+        const key = keyOf(vm);
+        const kept = memory[key];
+        const left = Math.min(deadline, until - clock.now());
+        let answer: Answer;
+        if (kept && usable(kept, request)) {
+          // Asking a silent one afresh would not be done, so it explains nothing.
+          cached ||= !isSilent(kept.answer);
+          answer = kept.answer;
+        } else if (left <= 0) {
+          answer = { probe: 'timed-out', reason: `not asked within ${formatDuration(wholeDeadline)}` };
+        } else {
+          const endpoint = () => firstLook(endpointOf(vm), settings.lags || request.isKept === true);
+          answer = await probe({ endpoint, ms: left, signal });
+          if (REMEMBERED.includes(answer.probe)) fresh[key] = { askedAt: clock.now(), answer };
         }
-      };
-      await Promise.all(Array.from({ length: Math.min(CONCURRENCY, vms.length) }, worker));
-      if (Object.keys(fresh).length > 0) await remember(fresh);
+        answers.set(vm, answer);
+        onAnswer?.(vm, answer);
+      });
+      if (Object.keys(fresh).length > 0) await inTurn(() => remember(fresh));
       return { answers, cached };
     },
 
-    async forget(endpoint) {
-      const { [keyOfEndpoint(endpoint)]: known, ...rest } = await recall();
-      if (known) await writeCache(path, rest, warn);
-    },
+    forget: (endpoint) =>
+      inTurn(async () => {
+        const { [keyOfEndpoint(endpoint)]: known, ...rest } = await recall();
+        if (known) await writeCache(path, rest, warn);
+      }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { AppError, messageOf } from '../domain/errors.ts';
+import { oneByOne } from '../domain/in-turn.ts';
 import { changedKey, type HostOfKeys, type KnownKey, revokedKey, unknownKey, weakKey } from './host-keys.ts';
 import { describeLine, isAboutHost, isRevokedFor, knownIn, knownWithoutPort, pinnedIn } from './host-lines.ts';
 import {
@@ -49,12 +50,7 @@ export interface KnownHostsSettings {
 /** Host keys: azlin's own file, where they are pinned to the VM, and the files of ssh, where they are known by address. */
 export function knownHosts(settings: KnownHostsSettings): KnownHosts {
   // One at a time: what one finds new, the next one knows, and nobody is asked twice.
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work, work);
-    last = turn.catch(() => {});
-    return turn;
-  };
+  const inTurn = oneByOne();
   return {
     async typesOf(host) {
       const pinned = pinnedIn(await ownHosts(settings), host);

@@ -169,7 +169,7 @@ export function denied(endpoint: Endpoint, { refused, signed, notes, methods, le
 /** The link broke before the command was heard of. */
 export function lostEarly(endpoint: Endpoint, cause: unknown): AppError {
   const reason = cause === undefined ? '' : `: ${messageOf(cause)}`;
-  const message = `The connection to ${describeEndpoint(endpoint)} was lost before anything was started${reason}`;
+  const message = `The connection to ${describeEndpoint(endpoint)} was lost before the command was heard of${reason}`;
   return new AppError('connection-lost', message, { cause, hint: 'try again; the log of sshd on the VM may tell why' });
 }
 

@@ -114,7 +114,8 @@ export function linkOf(signedIn: SignedIn): Link {
       const error = thrown as ChannelError;
       if (signal.aborted || error instanceof AppError) throw error;
       if (error.reason !== undefined) return 'no-channel';
-      if (!/^Unable to/.test(error.message)) throw lostEarly(endpoint, cause ?? error);
+      // What was asked for when the link broke is answered with a refusal, too.
+      if (!alive || !/^Unable to/.test(error.message)) throw lostEarly(endpoint, cause ?? error);
       if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
       // As with ssh, the command runs all the same.
       forwardsAgent = false;

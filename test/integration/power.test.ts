@@ -226,7 +226,7 @@ describe('start and stop', () => {
     [['stop', 'up:dev', '--yes'], 2, /"up:dev" does not name a VM\nhint: name the VM alone: up/],
     [['start', '10.0.0.4'], 2, /is an address; a VM is wanted here/],
     [['stop', 'up'], 2, /must be confirmed, and there is no terminal to ask on\nhint: azlin stop up --yes/],
-    [['start'], 2, /Something is missing: azlin start <host\.\.>/],
+    [['start'], 2, /Something is missing: azlin start <vm\.\.>/],
   ])('%j is refused before anything happens', async (args, exitCode, stderr) => {
     const before = fleet.resourceManager.requests.length;
     expect(await run(...args)).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(stderr) });

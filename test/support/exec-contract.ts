@@ -49,6 +49,7 @@ export function execContract(mode: 'never' | 'always'): void {
         target: 'vm:dev',
         durationMs: expect.any(Number),
         jobId: mode === 'always' ? expect.stringMatching(/^[a-z0-9]{10}$/) : null,
+        found: false,
       });
       await exec('--result', path, 'vm:dev', 'kill -TERM $$');
       expect(result()).toMatchObject({ outcome: 'signaled', exitCode: 143, signal: 'TERM' });

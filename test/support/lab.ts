@@ -27,8 +27,13 @@ export interface Lab {
   hostKey(type: string): { readonly config: string; readonly publicKey: string };
   /** A new private key. */
   key(type: string, passphrase?: string): string;
-  /** The environment in which azlin knows these servers, with an empty `$AZLIN_HOME` that has these settings. */
-  environment(config?: string): Readonly<Record<string, string>> & { readonly AZLIN_HOME: string };
+  /** The servers that run. */
+  machines(): readonly Machine[];
+  /** The environment in which azlin knows these servers, or some of them, with an empty `$AZLIN_HOME` that has these settings. */
+  environment(
+    config?: string,
+    of?: (name: string) => boolean,
+  ): Readonly<Record<string, string>> & { readonly AZLIN_HOME: string };
   close(): void;
 }
 
@@ -78,11 +83,13 @@ export async function startLab(): Promise<Lab> {
       const [kind, encoded] = readFileSync(`${path}.pub`, 'utf8').split(' ');
       return { config: `HostKey ${path}`, publicKey: `${kind} ${encoded}` };
     },
-    environment(config = '') {
+    machines: () => [...machines.values()],
+    environment(config = '', of = () => true) {
       const own = mkdtempSync(join(directory, 'azlin-'));
       writeFileSync(join(own, 'config.toml'), config);
       const inventory = join(own, 'fleet.json');
-      writeFileSync(inventory, JSON.stringify({ vms: [...entries].map(([name, entry]) => ({ name, ...entry })) }));
+      const vms = [...entries].filter(([name]) => of(name)).map(([name, entry]) => ({ name, ...entry }));
+      writeFileSync(inventory, JSON.stringify({ vms }));
       return {
         PATH: process.env['PATH'] ?? '',
         HOME: home,

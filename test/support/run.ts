@@ -121,6 +121,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
     commandDeadline: 1,
     startDeadline: 1,
     reconnectDeadline: 1,
+    defaultSession: 'azlin',
     label: 'me@here',
     jobMemory: { recall: async () => [], remember: async () => {} },
     power: { start: unreachable, stop: unreachable, look: unreachable },

@@ -1,22 +1,29 @@
 import { AppError } from '../../domain/errors.ts';
 import { count, printable } from '../../domain/text.ts';
 import { type Disconnected, disconnectSession } from '../../operations/disconnect.ts';
-import { defineCommand, type View } from '../command.ts';
+import type { FleetAccess } from '../../operations/fleet-access.ts';
+import { type Call, defineCommand, type View } from '../command.ts';
+import { chooseEach, confirmMany, forEach } from '../each.ts';
+import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy } from '../fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
-const disconnectedView: View<Disconnected> = {
-  text({ hostname, session, detached, killed }) {
-    const clients = detached === 0 ? 'nobody was attached' : `${count(detached, 'client')} detached`;
-    const which = printable(`${hostname}:${session}`);
-    return killed ? `Ended ${which} (${clients})\n` : `${which}: ${clients}\n`;
-  },
-  records: (disconnected) => disconnected,
+const disconnectedView: View<Disconnected | readonly Disconnected[]> = {
+  text: (data) => [data].flat().map(lineOf).join(''),
+  records: (data) => data,
+  fields: ['hostname', 'session', 'detached', 'killed'],
 };
+
+function lineOf({ hostname, session, detached, killed }: Disconnected): string {
+  const clients = detached === 0 ? 'nobody was attached' : `${count(detached, 'client')} detached`;
+  const which = printable(`${hostname}:${session}`);
+  return killed ? `Ended ${which} (${clients})\n` : `${which}: ${clients}\n`;
+}
 
 export const disconnect = defineCommand({
   name: 'disconnect',
-  usage: '<identifier>',
-  positionals: { identifier: 'vm:session, a session, or a VM' },
+  usage: '[identifier]',
+  positionals: { identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api" },
+  takesMany: true,
   summary: 'Detach the clients of a session; the session and what runs in it stay',
   examples: [
     { line: 'azlin disconnect myvm:dev', does: 'detach everybody' },
@@ -26,19 +33,45 @@ export const disconnect = defineCommand({
       does: 'detach one; azlin status myvm:dev shows who is there',
     },
     { line: 'azlin disconnect myvm:dev --kill', does: 'end the session and what runs in it' },
+    { line: "azlin disconnect '*:ci-*' --kill", does: 'end many; says which, and asks' },
   ],
   options: {
     kill: { kind: 'flag', describe: 'End the session as well' },
     client: { kind: 'text', describe: 'Only the clients of this label; azlin status shows them' },
+    yes: { kind: 'flag', short: 'y', describe: 'Do not ask before many sessions are ended' },
+    ...CHOOSE_OPTIONS,
+    ...EACH_OPTIONS,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
-  async run({ args, positionals, access, interrupts }) {
-    const { kill, client } = args;
+  async run(call) {
+    const { args, positionals, access, interrupts } = call;
+    const { kill, client, yes } = args;
     if (kill && client !== undefined)
       throw new AppError('usage', 'Give --kill or --client, not both: a session ends for everybody');
-    const request = { identifier: positionals['identifier'] ?? '', kill, client };
-    return { data: await disconnectSession(await access(), request, interrupts.signal) };
+    if (yes && !kill) throw new AppError('usage', '--yes is for --kill: nothing else is asked about');
+    const meant = meantBy(args, positionals['identifier'], 'disconnect');
+    if (meant.kind === 'one') {
+      const request = { identifier: meant.identifier, kill, client };
+      return { data: await disconnectSession(await access(), request, interrupts.signal) };
+    }
+    const { choice, control } = await chooseEach(call as Call, { ...args, refresh: args.refresh || kill }, meant);
+    if (kill && !yes) await confirmMany(call as Call, { choice, verb: 'End', what: 'what runs there ends, too' });
+    const act = async (own: FleetAccess, identifier: string, signal: AbortSignal) => {
+      try {
+        return await disconnectSession(own, { identifier, kill, client }, signal);
+      } catch (error) {
+        // Somebody is not attached to everything.
+        if (error instanceof AppError && error.code === 'client-not-found') return undefined;
+        throw error;
+      }
+    };
+    const { values, ...rest } = await forEach(call as Call, { choice, control, doing: 'Detaching', act });
+    if (values.length === 0 && rest.exitCode === 0)
+      throw new AppError('client-not-found', `Nobody called "${client}" is attached to any of these sessions`, {
+        hint: 'azlin list --wide   shows who is attached to what',
+      });
+    return { data: values, ...rest };
   },
   view: disconnectedView,
 });

@@ -1,9 +1,13 @@
 import { AppError } from '../../domain/errors.ts';
 import type { ExecRequest } from '../../operations/exec-request.ts';
-import { type Args, type Call, defineCommand, type Options, type View } from '../command.ts';
-import { DURABLE_OPTIONS, durableOf, durationOf, JOB_OPTIONS, variablesOf } from '../exec-options.ts';
+import { type Args, type Call, defineCommand, type Options } from '../command.ts';
+import { variablesIn } from '../env-file.ts';
+import { execOnMany } from '../exec-on-many.ts';
+import { checkedNames, DURABLE_OPTIONS, durableOf, durationOf, JOB_OPTIONS, variablesOf } from '../exec-options.ts';
 import { readScript, runExec, starter } from '../exec-streams.ts';
+import { CHOOSE_OPTIONS, CONTROL_OPTIONS, meantBy, OUTPUT_OPTIONS, refuseIdentifier } from '../fleet-options.ts';
 import { CREATE_OPTION, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
+import { execView } from '../views/exec.ts';
 
 const OPTIONS = {
   ...CREATE_OPTION,
@@ -13,32 +17,27 @@ const OPTIONS = {
   errexit: { kind: 'flag', short: 'e', describe: 'Run a script with -eo pipefail' },
   cwd: { kind: 'text', describe: "Run it in this directory instead of the session's" },
   env: { kind: 'texts', describe: 'Set a variable: NAME=VALUE, or NAME to pass it on; can be repeated' },
+  'env-file': { kind: 'texts', describe: 'Set variables from a file: NAME=VALUE lines, or NAME<<END, lines, END' },
   timeout: { kind: 'text', describe: 'End the command after this long (30s, 5m); exit code 124' },
   result: { kind: 'text', describe: 'Write the outcome to this file as JSON' },
   ...DURABLE_OPTIONS,
   ...JOB_OPTIONS,
+  ...CHOOSE_OPTIONS,
+  ...CONTROL_OPTIONS,
+  ...OUTPUT_OPTIONS,
   ...SCOPE_OPTIONS,
   ...SSH_OPTIONS,
   ...FORWARD_OPTION,
 } as const satisfies Options;
 
-interface Detached {
-  readonly id: string;
-  readonly target: string;
-}
-
-const detachedView: View<Detached> = {
-  text: ({ id }) => `${id}\n`,
-  records: (detached) => detached,
-};
-
 export const exec = defineCommand({
   name: 'exec',
-  usage: '<identifier> [command..]',
+  usage: '[identifier] [command..]',
   positionals: {
-    identifier: 'vm:session, a session, or a VM; options of azlin come before it',
+    identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api; options of azlin come before it",
     command: 'What to run, flags included; without it standard input is the script',
   },
+  takesMany: true,
   summary: "Run a command in a session's context: its environment, its directory",
   examples: [
     { line: 'azlin exec myvm:dev ls -la', does: 'everything after the identifier is the command' },
@@ -47,32 +46,37 @@ export const exec = defineCommand({
     { line: 'tar c . | azlin exec --stdin myvm:dev tar x', does: 'forward standard input' },
     { line: 'azlin exec --job v42 myvm:dev ./deploy', does: 'as a job: run once, however often asked' },
     { line: 'azlin exec --detach myvm:dev make', does: 'print the id of the job and return' },
+    { line: "azlin exec 'web-*:main' uptime", does: 'on every VM that matches and has that session' },
+    { line: 'azlin exec --group --tag env=prod uname -r', does: 'who says the same, and who does not' },
+    { line: "azlin exec --canary 1 'web-*:main' ./deploy", does: 'one first, then the others' },
   ],
   options: OPTIONS,
   remote: 'after-identifier',
   failsWith255: true,
   async run(call) {
-    const { args, positionals, app, config, interrupts } = call;
-    const identifier = positionals['identifier'] ?? '';
+    const { args, positionals, app, config } = call;
+    const meant = meantBy(args, positionals['identifier'], 'exec');
+    if (meant.kind === 'many') refuseIdentifier(call.remote, meant.from);
     const timeout = durationOf('timeout', args.timeout);
-    const variables = variablesOf(args.env, app.environment);
+    const files = await Promise.all(args['env-file'].map(variablesIn));
+    const variables = checkedNames([...files.flat(), ...variablesOf(args.env, app.environment)]);
     if (args.env.some((text) => text.includes('='))) app.hideArguments();
     const durable = durableOf(args, config, app.environment);
     if (args.detach && args.result !== undefined)
       throw new AppError('usage', 'With --detach there is no outcome to write; azlin wait --result FILE has it');
     const { create, cwd, shell, result } = args;
-    const rest = { identifier, create, timeout, cwd, shell, variables };
-    const request = { ...rest, ...(await whatToRun(call, identifier)) };
-    if (durable?.detach) {
-      const { startJob } = await import('../../operations/durable.ts');
-      const job = await startJob(await call.access(), { ...request, ...durable }, interrupts.signal);
-      if (job.doubt) throw job.doubt;
-      if (job.isFound) call.note(`Job ${job.id} is there already; nothing was started`);
-      return { data: { id: job.id, target: job.target } };
-    }
-    return runExec(call as Call, { identifier, start: starter(request, durable), result });
+    const what = await whatToRun(call, meant.kind === 'one' ? meant.identifier : undefined);
+    const request = { create, timeout, cwd, shell, variables, ...what };
+    if (meant.kind === 'many') return execOnMany({ ...call, args }, { meant, request, durable });
+    const { identifier } = meant;
+    if (!durable?.detach) return runExec(call as Call, { identifier, start: starter(request, durable), result });
+    const { startJob } = await import('../../operations/durable.ts');
+    const job = await startJob(await call.access(), { ...request, ...durable, identifier }, call.interrupts.signal);
+    if (job.doubt) throw job.doubt;
+    if (job.isFound) call.note(`Job ${job.id} is there already; nothing was started`);
+    return { data: { kind: 'job' as const, id: job.id, target: job.target } };
   },
-  view: detachedView,
+  view: execView,
 });
 
 /** Shells that know -e; the login shell gives way to bash where it does not. */
@@ -80,7 +84,7 @@ const POSIX_SHELL = /(^|\/)(ba|z|k|mk|da|a)?sh$/;
 
 async function whatToRun(
   { args, remote, io, interrupts }: Pick<Call, 'remote' | 'io' | 'interrupts'> & { args: Args<typeof OPTIONS> },
-  identifier: string,
+  identifier: string | undefined,
 ): Promise<Pick<ExecRequest, 'command' | 'stdin'>> {
   const { errexit, stdin, shell } = args;
   if (remote.length > 0) {

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import type { Shorthands } from '../split-argv.ts';
+import { aliases } from './aliases.ts';
 import { cancel } from './cancel.ts';
 import { complete } from './complete.ts';
 import { connect } from './connect.ts';
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   start,
   stop,
+  aliases,
   hostKey,
   doctor,
   demo,

@@ -1,7 +1,34 @@
-import { listSessions } from '../../operations/list.ts';
-import { defineCommand } from '../command.ts';
+import { pause } from '../../domain/clock.ts';
+import { AppError, toAppError } from '../../domain/errors.ts';
+import { count } from '../../domain/text.ts';
+import { type ListRequest, listSessions } from '../../operations/list.ts';
+import { drawingBelow, drawingOver } from '../../terminal/screen.ts';
+import { type Args, type Call, defineCommand, type Options, type Result } from '../command.ts';
+import { durationOf } from '../exec-options.ts';
+import { liveList } from '../live-list.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
-import { sessionsView } from '../views/sessions.ts';
+import { type SessionsData, sessionsView } from '../views/sessions.ts';
+import { SORT_KEYS, type SortKey, sortedRows } from '../views/sort-sessions.ts';
+
+const OPTIONS = {
+  all: { kind: 'flag', short: 'a', describe: 'Include VMs that are not running' },
+  wide: { kind: 'flag', short: 'w', describe: 'Cut nothing, and show more columns' },
+  sort: {
+    kind: 'text',
+    describe: 'Sort by this; times and counts have the latest and largest first',
+    choices: SORT_KEYS,
+  },
+  watch: { kind: 'flag', describe: 'Stay, and show what changes; Ctrl-C ends it' },
+  interval: { kind: 'text', describe: 'With --watch: how long to wait before asking again; 5s by default' },
+  tag: { kind: 'texts', describe: 'Only VMs with this tag: KEY or KEY=VALUE' },
+  host: { kind: 'text', describe: 'Only VMs whose name matches this pattern' },
+  'no-sessions': { kind: 'flag', describe: 'Ask no VM' },
+  refresh: { kind: 'flag', describe: 'Skip caches' },
+  ...SCOPE_OPTIONS,
+  ...SSH_OPTIONS,
+} as const satisfies Options;
+
+const INTERVAL = 5_000;
 
 export const list = defineCommand({
   name: 'list',
@@ -12,34 +39,126 @@ export const list = defineCommand({
     { line: 'azlin list', does: 'sessions of the running VMs' },
     { line: 'azlin list --all --wide', does: 'stopped VMs too, nothing cut' },
     { line: "azlin list --host 'web-*' --tag env=prod", does: 'part of the fleet' },
+    { line: 'azlin list --sort activity', does: 'where something happened last' },
+    { line: 'azlin list --watch', does: 'refreshed in place' },
     { line: "azlin list --format json | jq -r '.[].hostname'", does: 'for programs' },
   ],
-  options: {
-    all: { kind: 'flag', short: 'a', describe: 'Include VMs that are not running' },
-    wide: { kind: 'flag', short: 'w', describe: 'Cut nothing, and show more columns' },
-    tag: { kind: 'texts', describe: 'Only VMs with this tag: KEY or KEY=VALUE' },
-    host: { kind: 'text', describe: 'Only VMs whose name matches this glob' },
-    'no-sessions': { kind: 'flag', describe: 'Ask no VM' },
-    refresh: { kind: 'flag', describe: 'Skip caches' },
-    ...SCOPE_OPTIONS,
-    ...SSH_OPTIONS,
-  },
-  async run({ args, access, config, emit, interrupts }) {
-    const { rows, notes } = await listSessions(
-      await access(),
-      {
-        all: args.all,
-        sessions: !args['no-sessions'],
-        refresh: args.refresh,
-        tags: args.tag,
-        host: args.host,
-        deadline: config.listDeadline,
-        wholeDeadline: config.listWholeDeadline,
-        ...(emit ? { onRows: emit } : {}),
-      },
-      interrupts.signal,
-    );
-    return emit ? { notes } : { data: { rows, wide: args.wide }, notes };
+  options: OPTIONS,
+  async run(call) {
+    const { args, access, config, interrupts, emit, io } = call;
+    const sort = args.sort as SortKey | undefined;
+    const request = {
+      all: args.all,
+      sessions: !args['no-sessions'],
+      refresh: args.refresh,
+      tags: args.tag,
+      host: args.host,
+      deadline: config.listDeadline,
+      wholeDeadline: config.listWholeDeadline,
+    };
+    if (args.interval !== undefined && !args.watch) throw new AppError('usage', '--interval is for --watch');
+    if (args.watch) return watch({ ...call, args }, request);
+    // What is to be sorted must be whole.
+    const onRows = sort === undefined ? emit : undefined;
+    const isLive = io.stdout.isTTY === true && config.format === 'table' && call.app.environment['TERM'] !== 'dumb';
+    const live = isLive ? startLive({ ...call, args }) : undefined;
+    try {
+      const asking = { ...request, onRows: live?.add ?? onRows };
+      const { rows, notes } = await listSessions(await access(), asking, interrupts.signal);
+      return onRows ? { notes } : { data: { rows: sortedRows(rows, sort), wide: args.wide }, notes };
+    } finally {
+      live?.end();
+    }
   },
   view: sessionsView,
 });
+
+type ListCall = Omit<Call, 'args'> & { readonly args: Args<typeof OPTIONS> };
+
+/** Rows as they come, until the whole list takes their place. */
+function startLive(call: ListCall) {
+  const { args, io } = call;
+  let goOn = () => {};
+  const live = liveList(call as unknown as Call, {
+    drawing: drawingBelow(io.stdout),
+    wide: args.wide,
+    sort: args.sort as SortKey | undefined,
+    title: undefined,
+    opening: () => {
+      goOn = call.holdOutput();
+    },
+  });
+  return {
+    add: live.add,
+    end() {
+      live.end();
+      goOn();
+    },
+  };
+}
+
+/** Asks again and again, on a screen of its own, until somebody presses Ctrl-C; the last list stays. */
+async function watch(call: ListCall, request: ListRequest): Promise<Result<SessionsData>> {
+  const { args, io, app, config, interrupts } = call;
+  const { clock } = app;
+  const interval = durationOf('interval', args.interval) ?? INTERVAL;
+  if (io.stdout.isTTY !== true || config.format !== 'table')
+    throw new AppError('usage', '--watch needs a terminal, and draws a table', {
+      hint: 'for programs: azlin list --format ndjson, as often as it is wanted',
+    });
+  const sort = args.sort as SortKey | undefined;
+  const access = await call.access();
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(interrupts.signal.reason);
+  interrupts.signal.addEventListener('abort', onAbort, { once: true });
+  const giveBack = interrupts.takeOver(() => stop.abort(new AppError('interrupted', 'Interrupted')));
+  const drawing = drawingOver(io.stdout);
+  const forget = interrupts.onExit(drawing.clear);
+  let goOn = () => {};
+  let askedAt = access.now();
+  let problem = '';
+  let said: readonly string[] = [];
+  let last: SessionsData = { rows: [], wide: args.wide };
+  const title = () => {
+    const sessions = last.rows.filter(({ session }) => session !== null).length;
+    const vms = new Set(last.rows.map(({ vmId }) => vmId)).size;
+    const time = new Date(askedAt).toTimeString().slice(0, 8);
+    return `azlin list: ${count(sessions, 'session')} on ${count(vms, 'VM')} at ${time}; every ${interval / 1_000} s, Ctrl-C ends${problem}`;
+  };
+  const live = liveList(call as unknown as Call, {
+    drawing,
+    wide: args.wide,
+    sort,
+    title,
+    opening: () => {
+      goOn = call.holdOutput();
+    },
+  });
+  try {
+    for (;;) {
+      try {
+        const { rows, notes } = await listSessions(access, { ...request, onRows: live.add }, stop.signal);
+        said = notes;
+        last = { rows: sortedRows(rows, sort), wide: args.wide };
+        [askedAt, problem] = [access.now(), ''];
+        live.replace(rows, notes);
+      } catch (error) {
+        // Who has a list looks at an old one while Azure is away.
+        if (stop.signal.aborted || last.rows.length === 0) throw error;
+        problem = `; not renewed since: ${toAppError(error).message}`;
+        live.redraw();
+      }
+      await pause(clock, interval, stop.signal);
+    }
+  } catch (error) {
+    interrupts.signal.throwIfAborted();
+    if (!stop.signal.aborted) throw error;
+    return { data: last, notes: said };
+  } finally {
+    live.end();
+    forget();
+    giveBack();
+    interrupts.signal.removeEventListener('abort', onAbort);
+    goOn();
+  }
+}

@@ -2,45 +2,73 @@ import { AppError } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
 import { type Call, defineCommand } from '../command.ts';
 import { durationOf } from '../exec-options.ts';
-import { runExec } from '../exec-streams.ts';
+import { runExec, type StartCommand } from '../exec-streams.ts';
+import {
+  CHOOSE_OPTIONS,
+  CONTROL_OPTIONS,
+  choose,
+  controlOf,
+  meantBy,
+  OUTPUT_OPTIONS,
+  refuseIdentifier,
+} from '../fleet-options.ts';
 import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
+import { withResultFile } from '../result-file.ts';
+import { runMany } from '../run-many.ts';
+import { execView } from '../views/exec.ts';
 
 export const run = defineCommand({
   name: 'run',
-  usage: '<identifier> [command..]',
+  usage: '[identifier] [command..]',
   positionals: {
-    identifier: 'vm:session, a session, or a VM; options of azlin come before it',
+    identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api; options of azlin come before it",
     command: 'What to run, flags included',
   },
+  takesMany: true,
   summary: "Run a command in a session's own shell: cd, export and the like stay for the next one",
   examples: [
     { line: 'azlin run myvm:dev -- cd /app', does: 'people who are attached see it happen' },
     { line: 'azlin run myvm:dev "source venv/bin/activate"', does: 'the next command has it' },
     { line: 'azlin run --timeout 5m myvm:dev make test', does: 'output and exit code come back' },
+    { line: "azlin run 'web-*:main' git pull", does: 'in the shells of many sessions' },
   ],
   options: {
     ...CREATE_OPTION,
     ...START_OPTION,
     timeout: { kind: 'text', describe: 'Break the command off after this long; run.timeout, 1h by default' },
     result: { kind: 'text', describe: 'Write the outcome to this file as JSON' },
+    ...CHOOSE_OPTIONS,
+    ...CONTROL_OPTIONS,
+    ...OUTPUT_OPTIONS,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
   remote: 'after-identifier',
   failsWith255: true,
   async run(call) {
-    const { args, positionals, remote, config } = call;
-    const identifier = positionals['identifier'] ?? '';
+    const { args, positionals, remote, config, app } = call;
+    const meant = meantBy(args, positionals['identifier'], 'run');
+    if (meant.kind === 'many') refuseIdentifier(remote, meant.from);
     if (remote.length === 0)
       throw new AppError('usage', 'There is no command to run', {
-        hint: `azlin run ${shellWord(identifier)} COMMAND; azlin exec takes scripts`,
+        hint: `azlin run ${shellWord(positionals['identifier'] ?? 'vm:session')} COMMAND; azlin exec takes scripts`,
       });
     const timeout = durationOf('timeout', args.timeout) ?? config.runTimeout;
-    const request = { identifier, command: remote, create: args.create, timeout };
-    return runExec(call as Call, {
-      identifier,
-      start: async (access, signal) => (await import('../../operations/run.ts')).runInShell(access, request, signal),
-      result: args.result,
+    const request = { command: remote, create: args.create, timeout };
+    const startIn =
+      (until: number | undefined): StartCommand =>
+      async (access, identifier, signal) =>
+        (await import('../../operations/run.ts')).runInShell(access, { ...request, until, identifier }, signal);
+    const { result, group, 'output-dir': outputDir } = args;
+    if (meant.kind === 'one')
+      return runExec(call as Call, { identifier: meant.identifier, start: startIn(undefined), result });
+    const control = controlOf(args, app.clock);
+    return withResultFile(call, result, async (save) => {
+      const choosing = { from: meant.from, refresh: args.refresh, ask: false, control };
+      const choice = await choose(call as Call, choosing);
+      if (!meant.isPlain) for (const note of choice.notes) call.note(note);
+      return runMany(call as Call, { meant, choice, control, start: startIn(control.until), save, group, outputDir });
     });
   },
+  view: execView,
 });

@@ -1,33 +1,65 @@
 import { AppError } from '../../domain/errors.ts';
+import type { FleetAccess } from '../../operations/fleet-access.ts';
 import { sendToSession } from '../../operations/send.ts';
-import { defineCommand } from '../command.ts';
+import { type Args, type Call, defineCommand } from '../command.ts';
+import { chooseEach, forEach } from '../each.ts';
+import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy, type VMS_OPTIONS } from '../fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
 export const send = defineCommand({
   name: 'send',
-  usage: '<identifier> [text]',
+  usage: '[identifier] [text]',
   remote: 'after-dashes',
-  positionals: { identifier: 'vm:session, a session, or a VM', text: 'Typed as it is; a line break is Enter' },
+  positionals: {
+    identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api",
+    text: 'Typed as it is; a line break is Enter',
+  },
+  takesMany: true,
   summary: 'Type text and press keys in the active pane of a session',
   examples: [
     { line: "azlin send myvm:dev 'make test' --keys Enter", does: 'text, then keys' },
     { line: 'azlin send myvm:dev -- -x', does: 'text that starts with a dash' },
     { line: 'azlin send myvm:dev --keys C-c', does: 'interrupt what runs there' },
     { line: "azlin send myvm:dev --keys 'Escape : q Enter'", does: 'several keys' },
+    { line: "azlin send 'web-*:main' --keys C-c", does: 'to many' },
   ],
   options: {
     keys: { kind: 'texts', describe: 'Keys by the names that tmux has for them, after the text: C-c, Enter, Up' },
+    ...CHOOSE_OPTIONS,
+    ...EACH_OPTIONS,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
-  async run({ args, positionals, remote, access, note, interrupts }) {
-    const { identifier = '', text = remote.join(' ') } = positionals;
-    if (positionals['text'] !== undefined && remote.length > 0)
-      throw new AppError('usage', 'Give the text once: as one word, or after --');
+  async run(call) {
+    const { args, positionals, remote, access, note, interrupts } = call;
+    const { identifier, text } = wordsOf(args, positionals, remote);
     const keys = args.keys.flatMap((words) => words.split(/\s+/).filter((word) => word !== ''));
     if (text === '' && keys.length === 0) throw new AppError('usage', 'There is nothing to type: give text or --keys');
-    const target = await sendToSession(await access(), { identifier, text, keys }, interrupts.signal);
-    note(`${target}: typed`);
-    return {};
+    const meant = meantBy(args, identifier, 'send');
+    if (meant.kind === 'one') {
+      const request = { identifier: meant.identifier, text, keys };
+      note(`${await sendToSession(await access(), request, interrupts.signal)}: typed`);
+      return {};
+    }
+    const { choice, control } = await chooseEach(call as Call, args, meant);
+    const act = (own: FleetAccess, one: string, signal: AbortSignal) =>
+      sendToSession(own, { identifier: one, text, keys }, signal);
+    const { values: _typed, ...rest } = await forEach(call as Call, { choice, control, doing: 'Typing', act });
+    return rest;
   },
 });
+
+/** Where options say which VMs are meant, the first word is the text. Throws `usage`. */
+function wordsOf(
+  args: Args<typeof VMS_OPTIONS>,
+  { identifier, text }: Call['positionals'],
+  remote: readonly string[],
+): { readonly identifier: string | undefined; readonly text: string } {
+  const isChosen = args.all || args.host !== undefined || args.tag.length > 0;
+  const typed = isChosen ? identifier : text;
+  if ((typed !== undefined && remote.length > 0) || (isChosen && text !== undefined))
+    throw new AppError('usage', 'Give the text once: as one word, or after --', {
+      hint: isChosen ? '--session names the session on the VMs that options choose' : undefined,
+    });
+  return { identifier: isChosen ? undefined : identifier, text: typed ?? remote.join(' ') };
+}

@@ -1,21 +1,30 @@
 import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
-import { type NamedSession, nameSession } from '../../operations/session.ts';
-import { defineCommand, type View } from '../command.ts';
+import type { FleetAccess } from '../../operations/fleet-access.ts';
+import { type NamedSession, type NameRequest, nameSession } from '../../operations/session.ts';
+import { type Args, type Call, defineCommand, type Result, type View } from '../command.ts';
+import { chooseEach, forEach } from '../each.ts';
 import { durationOf } from '../exec-options.ts';
+import { CHOOSE_OPTIONS, EACH_OPTIONS, type Meant, meantBy } from '../fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
-const namedView: View<NamedSession> = {
-  text: ({ sessionName }) => (sessionName === null ? '' : `${printable(sessionName)}\n`),
-  records: (named) => named,
+const namedView: View<NamedSession | readonly NamedSession[]> = {
+  // What was done to many is said on stderr; there is no one name to print.
+  text: (data) => (!('sessionName' in data) || data.sessionName === null ? '' : `${printable(data.sessionName)}\n`),
+  records: (data) => data,
+  fields: ['hostname', 'session', 'sessionName', 'expiresAt'],
 };
 
 const LONGEST_TTL = 3_650 * 86_400_000;
 
 export const session = defineCommand({
   name: 'session',
-  usage: '<identifier> [name]',
-  positionals: { identifier: 'vm:session, a session, or a VM', name: 'The friendly name to set' },
+  usage: '[identifier] [name]',
+  positionals: {
+    identifier: "vm:session, a session, or a VM; with --ttl and --clear several: 'web-*:main', a:main,b:api",
+    name: 'The friendly name to set',
+  },
+  takesMany: true,
   summary: 'Show or set the friendly name of a session and how long it is needed; the whole team sees both',
   examples: [
     { line: 'azlin session myvm:dev', does: 'show it' },
@@ -28,22 +37,28 @@ export const session = defineCommand({
       line: 'azlin session myvm:dev --ttl 8h',
       does: 'azlin prune leaves it alone for 8 hours and closes it after that',
     },
+    { line: "azlin session '*:ci-*' --ttl 2h", does: 'for many' },
   ],
   options: {
     clear: { kind: 'flag', describe: 'Remove the friendly name' },
     ttl: { kind: 'text', describe: 'How long it is needed from now on (30m, 8h, 3d); "none" takes that back' },
+    ...CHOOSE_OPTIONS,
+    ...EACH_OPTIONS,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
-  async run({ args, positionals, access, interrupts, note }) {
+  async run(call) {
+    const { args, positionals, access, interrupts, note } = call;
     const name = positionals['name'];
     if (args.clear && name !== undefined) throw new AppError('usage', 'Give a friendly name or --clear, not both');
     const ttl = args.ttl === 'none' ? null : durationOf('ttl', args.ttl);
     if (ttl && ttl > LONGEST_TTL)
       throw new AppError('usage', `--ttl ${args.ttl} is longer than ten years`, { hint: '--ttl none lets it stay' });
-    const identifier = positionals['identifier'] ?? '';
     const friendlyName = args.clear ? null : name;
-    const data = await nameSession(await access(), { identifier, friendlyName, ttl }, interrupts.signal);
+    const meant = meantBy(args, positionals['identifier'], 'session');
+    if (meant.kind === 'many') return onMany({ ...call, args }, meant, { friendlyName, ttl });
+    const request = { identifier: meant.identifier, friendlyName, ttl };
+    const data = await nameSession(await access(), request, interrupts.signal);
     const where = `${data.hostname}:${data.session}`;
     if (data.expiresAt !== null) note(`${where} is needed until ${data.expiresAt}; azlin prune closes it after that`);
     else if (ttl === null) note(`${where} stays until somebody ends it`);
@@ -52,3 +67,27 @@ export const session = defineCommand({
   },
   view: namedView,
 });
+
+type ManyArgs = Args<typeof CHOOSE_OPTIONS> & Args<typeof EACH_OPTIONS>;
+type Wanted = Omit<NameRequest, 'identifier'>;
+
+async function onMany(
+  call: Omit<Call, 'args'> & { readonly args: ManyArgs },
+  meant: Meant & { readonly kind: 'many' },
+  wanted: Wanted,
+): Promise<Result<readonly NamedSession[]>> {
+  if (typeof wanted.friendlyName === 'string')
+    throw new AppError('usage', 'A friendly name is for one session; for many there are --ttl and --clear');
+  if (wanted.friendlyName === undefined && wanted.ttl === undefined)
+    throw new AppError('usage', 'For many sessions there are --ttl and --clear', {
+      hint: 'azlin list   shows the friendly names of all',
+    });
+  const { choice, control } = await chooseEach(call as unknown as Call, call.args, meant);
+  const act = (own: FleetAccess, identifier: string, signal: AbortSignal) =>
+    nameSession(own, { ...wanted, identifier }, signal);
+  const { values, ...rest } = await forEach(call as unknown as Call, { choice, control, doing: 'Setting', act });
+  const times = [...new Set(values.flatMap(({ expiresAt }) => expiresAt ?? []))].sort();
+  if (wanted.ttl && times[0] !== undefined)
+    call.note(`needed until ${times[0]}; azlin prune closes ${values.length === 1 ? 'it' : 'them'} after that`);
+  return { data: values, ...rest };
+}

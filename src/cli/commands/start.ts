@@ -1,26 +1,27 @@
-import { changePower, namedVms } from '../../operations/power.ts';
+import { changePower, meantVms } from '../../operations/power.ts';
 import { defineCommand } from '../command.ts';
+import { VMS_OPTIONS, vmsFrom } from '../fleet-options.ts';
 import { SCOPE_OPTIONS } from '../options.ts';
 import { powerView } from '../views/power.ts';
 
 export const start = defineCommand({
   name: 'start',
-  usage: '<host..>',
-  positionals: { host: 'VM names, or resource-group/vm' },
+  usage: '[vm..]',
+  positionals: { vm: "VM names, resource-group/vm, or patterns: 'web-*'" },
+  takesMany: true,
   summary: 'Start VMs, and wait until Azure says that they run',
   examples: [
     { line: 'azlin start myvm', does: 'start one VM' },
     { line: 'azlin start web-1 web-2 rg-prod/web-3', does: 'several at once' },
+    { line: "azlin start 'web-*'", does: 'those of them that do not run' },
     { line: 'azlin start myvm && azlin connect myvm', does: 'or azlin connect myvm --start, which also waits for SSH' },
   ],
-  options: SCOPE_OPTIONS,
-  async run({ several, access, interrupts: { signal } }) {
+  options: { ...VMS_OPTIONS, ...SCOPE_OPTIONS },
+  async run({ args, several, access, note, interrupts: { signal } }) {
     const work = { access: await access(), signal };
-    const { rows, failure } = await changePower(
-      work,
-      'start',
-      await namedVms(work, several, { verb: 'start', isFresh: false }),
-    );
+    const { vms, notes } = await meantVms(work, vmsFrom(args, several, 'start'), { verb: 'start', isFresh: false });
+    for (const line of notes) note(line);
+    const { rows, failure } = await changePower(work, 'start', vms);
     return { data: rows, failure };
   },
   view: powerView,

@@ -1,36 +1,44 @@
 import { AppError } from '../../domain/errors.ts';
+import { listNames } from '../../domain/fold-names.ts';
 import { count, shellWord } from '../../domain/text.ts';
-import { changePower, namedVms, whatRunsOn } from '../../operations/power.ts';
+import { describeChoice } from '../../operations/choose-vms.ts';
+import { changePower, meantVms, whatRunsOn } from '../../operations/power.ts';
 import { defineCommand } from '../command.ts';
+import { VMS_OPTIONS, vmsFrom } from '../fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { powerView } from '../views/power.ts';
 
 export const stop = defineCommand({
   name: 'stop',
-  usage: '<host..>',
-  positionals: { host: 'VM names, or resource-group/vm' },
+  usage: '[vm..]',
+  positionals: { vm: "VM names, resource-group/vm, or patterns: 'web-*'" },
+  takesMany: true,
   summary: 'Stop and deallocate VMs: their sessions end, and so does the bill for them',
   examples: [
     { line: 'azlin stop myvm', does: 'says what runs there, and asks' },
     { line: 'azlin stop web-1 web-2 --yes', does: 'several at once, without asking' },
+    { line: 'azlin stop --tag env=test', does: 'those that run; says which, and what runs there, and asks' },
     { line: 'azlin status myvm; azlin stop myvm', does: 'look first who is attached' },
   ],
   options: {
     yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
+    ...VMS_OPTIONS,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
   async run({ args, several, access, app, config, note, interrupts: { signal } }) {
     const work = { access: await access(), signal };
     // What somebody is asked about must be so.
-    const vms = await namedVms(work, several, { verb: 'stop', isFresh: !args.yes });
-    if (!args.yes) {
+    const from = vmsFrom(args, several, 'stop');
+    const { vms, notes } = await meantVms(work, from, { verb: 'stop', isFresh: !args.yes });
+    for (const line of notes) note(line);
+    if (!args.yes && vms.length > 0) {
       if (!app.canAsk())
         throw new AppError('usage', 'Stopping VMs must be confirmed, and there is no terminal to ask on', {
-          hint: `azlin stop ${several.map(shellWord).join(' ')} --yes`,
+          hint: `azlin stop ${'tags' in from ? describeChoice(from) : from.map(shellWord).join(' ')} --yes`,
         });
       for (const line of await whatRunsOn(work, vms, config.listDeadline)) note(line);
-      const names = vms.map(({ hostname }) => hostname).join(', ');
+      const names = listNames(vms.map(({ hostname }) => hostname));
       const question = `Stop and deallocate ${vms.length === 1 ? names : `${count(vms.length, 'VM')} (${names})`}?`;
       if (!(await app.confirm(question, signal))) throw new AppError('usage', 'Nothing was stopped');
     }

@@ -25,7 +25,7 @@ export const wait = defineCommand({
     const name = positionals['job'] ?? '';
     return runExec(call as Call, {
       identifier: name,
-      start: async (access, signal) => {
+      start: async (access, _name, signal) => {
         const { findJob } = await import('../../operations/find-job.ts');
         const { watchJob } = await import('../../operations/followed-job.ts');
         return watchJob(access, await findJob(access, findRequest(name, args.vm, config), signal));

@@ -9,7 +9,7 @@ const config = (durable: Config['durable'], source: 'flag' | 'default' = 'defaul
 });
 
 describe('whether a command becomes a job', () => {
-  const job = { job: undefined, detach: false, grace: undefined };
+  const job = { job: undefined, detach: false, grace: undefined, endsWithUs: false };
 
   test.each([
     ['auto', {}, {}, undefined],
@@ -25,7 +25,9 @@ describe('whether a command becomes a job', () => {
     ['never', { job: 'v1' }, {}, { ...job, job: 'v1' }],
     ['auto', { detach: true }, {}, { ...job, detach: true }],
     ['auto', { 'on-disconnect': 'keep' }, {}, job],
-    ['auto', { 'on-disconnect': 'cancel' }, {}, { ...job, grace: 90_000 }],
+    ['auto', { 'on-disconnect': 'cancel' }, {}, { ...job, grace: 90_000, endsWithUs: true }],
+    ['auto', { 'on-disconnect': 'cancel', 'on-interrupt': 'keep' }, {}, { ...job, grace: 90_000 }],
+    ['auto', { 'on-interrupt': 'cancel' }, {}, { ...job, endsWithUs: true }],
   ] as const)('%s %j %j', (durable, args, environment, expected) => {
     expect(durableOf(args, config(durable), environment)).toEqual(expected);
   });
@@ -34,6 +36,7 @@ describe('whether a command becomes a job', () => {
     [{ job: 'v1' }, '--job is for jobs'],
     [{ detach: true }, '--detach is for jobs'],
     [{ 'on-disconnect': 'cancel' }, '--on-disconnect is for jobs'],
+    [{ 'on-interrupt': 'cancel' }, '--on-interrupt is for jobs'],
   ])('%j and --direct contradict each other', (args, message) => {
     expect(() => durableOf(args, config('never', 'flag'), {})).toThrow(message);
   });

@@ -56,8 +56,12 @@ describe('the progress line', () => {
     const { clock, line, shown } = terminal();
     line.show('Listing');
     clock.advance(1_000);
-    line.clear();
-    expect(shown()).toBe('');
+    let beside: string | undefined = 'not written';
+    line.over(() => {
+      beside = shown();
+    });
+    expect(beside).toBe('');
+    expect(shown()).toBe('Listing (1 s)');
     clock.advance(1_000);
     expect(shown()).toBe('Listing (2 s)');
   });

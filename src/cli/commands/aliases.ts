@@ -1,0 +1,40 @@
+import { defineCommand, type View } from '../command.ts';
+
+interface AliasRow {
+  readonly alias: string;
+  readonly identifiers: readonly string[];
+}
+
+const aliasesView: View<readonly AliasRow[]> = {
+  async text(rows, { width }) {
+    if (rows.length === 0) return '';
+    const { table } = await import('../views/table.ts');
+    const columns = [{ title: 'ALIAS' }, { title: 'MEANS', flexible: true }];
+    return table(
+      columns,
+      rows.map(({ alias, identifiers }) => ({ cells: [alias, identifiers.join(', ')] })),
+      width,
+    );
+  },
+  records: (rows) => rows,
+  fields: ['alias', 'identifiers'],
+};
+
+export const aliases = defineCommand({
+  name: 'aliases',
+  usage: '',
+  positionals: {},
+  summary: 'List the aliases of identifiers and groups, which the settings file has',
+  examples: [
+    { line: 'azlin aliases', does: 'what each of them means' },
+    { line: 'azlin aliases --format json', does: 'for programs' },
+    { line: 'azlin aliases; azlin exec prod uptime', does: 'an alias stands where an identifier stands' },
+  ],
+  options: {},
+  async run({ config }) {
+    const rows = Object.entries(config.aliases).map(([alias, identifiers]) => ({ alias, identifiers }));
+    const none = `there are no aliases; [aliases] in ${config.file.path} makes them: prod = ["web-1:main", "web-2:main"]`;
+    return { data: rows, notes: rows.length === 0 ? [none] : [] };
+  },
+  view: aliasesView,
+});

@@ -1,0 +1,151 @@
+/** A line that the tour runs, and what comes of it. */
+export interface Step {
+  readonly says: string;
+  /** A line for a POSIX shell. */
+  readonly line: string;
+  readonly exitCode?: number;
+  /** What the output, stdout and stderr together, must match. */
+  readonly expects: RegExp;
+}
+
+/** In this order: what one makes the next ones use. */
+export const STEPS: readonly Step[] = [
+  {
+    says: 'The sessions of every running VM, found through the Azure SDK and asked over SSH',
+    line: 'azlin list',
+    expects: /HOSTNAME +SESSION +STATUS +IP\nmyvm +dev +Running.*prodvm +api.*shared-vm +- .*1 stopped VM hidden/s,
+  },
+  { says: 'Stopped VMs too, and more columns', line: 'azlin list --all --wide', expects: /oldvm +- +Deallocated/ },
+  {
+    says: 'A session of your own on a shared VM',
+    line: 'azlin ssh shared-vm --tmux-session alice',
+    expects: /Created session "alice" on shared-vm/,
+  },
+  {
+    says: 'A command in the context of a session',
+    line: 'azlin exec myvm:dev \'tmux display-message -p "#{session_name}"; pwd\'',
+    expects: /^dev\n\/.*home\n$/,
+  },
+  {
+    says: 'The only session of that name in the fleet needs no VM',
+    line: 'azlin exec api echo hello from api',
+    expects: /^hello from api\n$/,
+  },
+  {
+    says: 'A name that several VMs have is an error, never a guess',
+    line: 'azlin connect main',
+    exitCode: 4,
+    expects: /Ambiguous session name "main"\nFound on 2 VMs:\n {2}myvm:main \([\d.]+\)\n {2}prodvm:main/,
+  },
+  {
+    says: 'Sessions have names that can change, and a time for which they are needed',
+    line: 'azlin rename shared-vm:alice alice-work\nazlin session shared-vm:alice-work --ttl 8h',
+    expects: /^shared-vm:alice is shared-vm:alice-work now\nshared-vm:alice-work is needed until \d{4}-\S+Z/,
+  },
+  {
+    says: 'What nobody needs any more, and what is in use',
+    line: 'azlin prune --idle 1s --dry-run',
+    expects: /^HOSTNAME +SESSION +IDLE +WHY +OUTCOME\n.*would be closed/s,
+  },
+  { says: 'Exit codes come through', line: "azlin exec prodvm:main 'exit 42'", exitCode: 42, expects: /^$/ },
+  {
+    says: 'A heredoc is the script',
+    line: 'azlin exec prodvm:main <<\'END\'\ncd /tmp\necho "deployed in $PWD"\nEND',
+    expects: /^deployed in \/tmp\n$/,
+  },
+  {
+    says: 'A job: it outlives the connection, and the same id never runs twice',
+    line: "for i in 1 2; do azlin exec -q --job deploy-42 prodvm:main 'echo ran >>~/deploys; wc -l <~/deploys'; done",
+    expects: /^1\n1\n$/,
+  },
+  {
+    says: 'Start one and leave; follow it, and get its exit code, from anywhere',
+    line: "id=$(azlin exec --detach myvm:dev 'echo begun; sleep 1; echo done; exit 3')\nazlin logs --follow $id\nazlin wait $id",
+    exitCode: 3,
+    expects: /^begun\ndone\n$/,
+  },
+  {
+    says: 'What runs, and what ran',
+    line: 'azlin jobs',
+    expects: /^JOB +HOSTNAME [\s\S]*^\w{10} +myvm +dev +exited +3 [\s\S]*^deploy-42 +prodvm +main +exited +0 /m,
+  },
+  {
+    says: "The session's own shell: what a command changes stays for the next one",
+    line: 'azlin run prodvm:main cd /usr/lib; azlin run prodvm:main pwd',
+    expects: /^\/usr\/lib\n$/,
+  },
+  {
+    says: 'One command on many, equal output once',
+    line: "azlin exec --group 'myvm:main,prod*:*' 'tmux display-message -p \"#S\"'",
+    expects:
+      /^"myvm:main,prod\*:\*" means 3 sessions: [\s\S]*^myvm:main,prodvm:main \(2\)\nmain\nprodvm:api \(1\)\napi\n3 of 3 done/m,
+  },
+  {
+    says: 'One first; where it fails the others do not begin',
+    line: "azlin exec --canary 1 '*:main' 'echo trying; exit 3'",
+    exitCode: 3,
+    expects: /trying[\s\S]*^failed: .* \(3\): not begun: the canary myvm:main had failed$/m,
+  },
+  {
+    says: 'Names for groups come from the settings',
+    line: 'printf "\\n[aliases]\\nprod = [\\"prodvm:main\\", \\"prodvm:api\\"]\\n" >>"$AZLIN_HOME/config.toml"\nazlin aliases\nazlin exec prod true',
+    expects: /^ALIAS +MEANS\nprod +prodvm:main, prodvm:api\n[\s\S]*2 of 2 done/,
+  },
+  {
+    says: 'A friendly name that the whole team sees',
+    line: 'azlin session myvm:dev production-deployment',
+    expects: /^production-deployment\n$/,
+  },
+  {
+    says: 'It counts as a session name',
+    line: 'azlin exec production-deployment hostname >/dev/null && azlin list --host myvm',
+    expects: /myvm +dev .* production-deployment/,
+  },
+  {
+    says: 'Detach everybody; the session stays',
+    line: 'azlin disconnect myvm:dev',
+    expects: /^myvm:dev: nobody was attached\n$/,
+  },
+  {
+    says: 'A stopped VM is told apart from one that does not answer',
+    line: 'azlin connect oldvm',
+    exitCode: 7,
+    expects: /Cannot connect to "oldvm": the VM is deallocated/,
+  },
+  {
+    says: 'It is started, waited for and used in one go',
+    line: 'azlin exec --start oldvm echo up again',
+    expects: /^up again\n$/,
+  },
+  {
+    says: 'A VM, its sessions and who is attached',
+    line: 'azlin status oldvm',
+    expects: /status +Running\n[\s\S]*sessions +1\n/,
+  },
+  { says: 'Stopped, it costs nothing', line: 'azlin stop oldvm --yes', expects: /^oldvm: Deallocated/ },
+  {
+    says: 'Through another VM, which is checked as itself',
+    line: "azlin exec --verbose --jump prodvm myvm:dev true 2>&1 | grep -E 'connected|signed in'",
+    expects: /prodvm: signed in with [\s\S]*myvm: connected to \S+ port \d+ through prodvm\nmyvm: signed in with /,
+  },
+  {
+    says: 'What is known about its identity',
+    line: 'azlin host-key show myvm',
+    expects: /^myvm +ssh-ed25519 +SHA256:\S+ +\S+known_hosts:\d+$/m,
+  },
+  {
+    says: 'Everything on the way to a VM, checked',
+    line: 'azlin doctor myvm',
+    expects: /^ok +inventory [\s\S]*^ok +host key +SHA256:[\s\S]*^ok +tmux +tmux \d/m,
+  },
+  {
+    says: 'Every subscription; what cannot be seen is said',
+    line: 'azlin list --all-subscriptions --no-sessions',
+    expects: /warning: Cannot list .*AuthorizationFailed[\s\S]*myvm +- +Running/,
+  },
+  {
+    says: 'The same from Azure Resource Graph: one query for everything',
+    line: 'azlin list --inventory resource-graph --all --no-sessions',
+    expects: /myvm +- +Running[\s\S]*oldvm +- +Deallocated/,
+  },
+];

@@ -1,0 +1,71 @@
+import type { Clock } from '../domain/clock.ts';
+import { orAborted } from '../domain/deadline.ts';
+import type { Fleet, Inventory, VmQuery } from './inventory.ts';
+
+/** Milliseconds that an answer is as good as a new one, to whoever would take a kept one. */
+const SAME_MOMENT = 5_000;
+
+/**
+ * One answer for all who ask at the same time: with a fleet of targets, as many look their VM up afresh at the same moment. Whoever asks for a fresh
+ * answer gets one that was asked for after that.
+ */
+export function sharedInventory(source: Inventory, clock: Clock): Inventory {
+  let recent: { readonly fleet: Fleet; readonly at: number } | undefined;
+  let running: Look | undefined;
+  let next: Promise<Look> | undefined;
+  const ask = async (query: VmQuery, signal: AbortSignal): Promise<Fleet> => {
+    const at = clock.now();
+    const fleet = await source.listVms(query, signal);
+    // An answer to an earlier question is no news.
+    if (!recent || recent.at <= at) recent = { fleet, at };
+    return fleet;
+  };
+  const begin = (query: VmQuery): Look => {
+    const look = lookOf((signal) => ask(query, signal));
+    running = look;
+    void look.over.then(() => {
+      if (running === look) running = undefined;
+    });
+    return look;
+  };
+  return {
+    async listVms(query, signal) {
+      if (query.stale) return source.listVms(query, signal);
+      if (query.fresh) {
+        if (!running) return begin(query).join(signal);
+        next ??= running.over.then(() => {
+          next = undefined;
+          return begin(query);
+        });
+        return (await orAborted(next, signal)).join(signal);
+      }
+      const isGood = recent && clock.now() - recent.at < SAME_MOMENT && !(query.whole && recent.fleet.provisional);
+      return isGood && recent ? recent.fleet : ask(query, signal);
+    },
+  };
+}
+
+/** A question that several wait for. */
+interface Look {
+  join(signal: AbortSignal): Promise<Fleet>;
+  /** Resolves when it has been answered, or has failed. */
+  readonly over: Promise<unknown>;
+}
+
+/** It is given up when nobody waits for it any more. */
+function lookOf(start: (signal: AbortSignal) => Promise<Fleet>): Look {
+  const stop = new AbortController();
+  const answer = start(stop.signal);
+  let waiting = 0;
+  return {
+    over: answer.catch(() => {}),
+    async join(signal) {
+      waiting++;
+      try {
+        return await orAborted(answer, signal);
+      } finally {
+        if (--waiting === 0) stop.abort(signal.reason);
+      }
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import picomatch from 'picomatch';
+import { AppError } from '../domain/errors.ts';
+
+export interface PatternOptions {
+  /** As Azure compares its names. */
+  readonly ignoreCase: boolean;
+}
+
+/** A list of numbers in brackets, as `foldNames` writes it: `[8-12]`, `[1,3]`. One that a glob would read the same way is left to it. */
+const NUMBERS = /(?<!\\)\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]/g;
+/** As shells write them. */
+const BRACE_NUMBERS = /(?<!\\)\{(\d+)\.\.(\d+)\}/g;
+/** More at once are hardly meant, and no pattern can hold them. */
+const MOST_NUMBERS = 1_000;
+
+/** `*`, `?`, `[a-z]`, `{a,b}`, and `[8-12]` for numbers; a backslash takes the meaning of what follows. */
+export function namePattern(text: string, { ignoreCase }: PatternOptions): (name: string) => boolean {
+  const brackets = text.replace(BRACE_NUMBERS, (_, from: string, to: string) => `[${from}-${to}]`);
+  const glob = brackets.replace(NUMBERS, (whole, list: string) => {
+    if (/^(\d-\d|\d+)$/.test(list)) return whole;
+    const numbers = list.split(',').flatMap(numbersOf);
+    if (numbers.length > MOST_NUMBERS)
+      throw new AppError('invalid-identifier', `${whole} in a pattern means more than ${MOST_NUMBERS} numbers`, {
+        hint: 'a * matches any of them',
+      });
+    return numbers.length === 1 ? `${numbers[0]}` : `{${numbers.join(',')}}`;
+  });
+  // As shells write it; picomatch knows the other way only.
+  const matches = picomatch(glob.replace(/(?<!\\)\[!/g, '[^'), {
+    nocase: ignoreCase,
+    dot: true,
+    bash: true,
+    noextglob: true,
+    nonegate: true,
+  });
+  return (name) => matches(name);
+}
+
+/** Whether the text means more than itself. */
+export function isPattern(text: string): boolean {
+  return /[*?[\]{}]/.test(text.replace(/\\./gs, ''));
+}
+
+/** The text without the backslashes that kept characters from meaning more than themselves; other backslashes stay. */
+export function unescaped(text: string): string {
+  return text.replace(/\\([\\,*?[\]{}])/g, '$1');
+}
+
+function numbersOf(range: string): readonly string[] {
+  const [from = '', to = from] = range.split('-');
+  const [first, last] = [Number(from), Number(to)];
+  const width = /^0\d/.test(from) ? from.length : 0;
+  const length = Math.max(0, Math.min(MOST_NUMBERS + 1, last - first + 1));
+  return Array.from({ length }, (_, index) => String(first + index).padStart(width, '0'));
+}
