@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { WorkflowLog } from './workflow-commands.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface StepWorld {
+  readonly environment: Environment;
+  /** Program and arguments that run azlin. */
+  readonly azlin: readonly [string, ...string[]];
+  readonly log: WorkflowLog;
+  /** Aborts when the workflow is cancelled. */
+  readonly cancelled: AbortSignal;
+}
+
+export function start(
+  { azlin, environment }: Pick<StepWorld, 'azlin' | 'environment'>,
+  argv: readonly string[],
+): ChildProcess {
+  const [program, ...first] = azlin;
+  const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('INPUT_')));
+  // In a group of its own: a signal to all of the runner's would reach it twice.
+  return spawn(program, [...first, ...argv], { env, stdio: 'pipe', detached: true });
+}
+
+export interface Answer {
+  readonly code: number;
+  readonly stdout: string;
+}
+
+/** Runs a command of azlin that is over soon; what it says on stderr goes to the log. */
+export function answerOf(
+  world: Pick<StepWorld, 'azlin' | 'environment' | 'log'>,
+  argv: readonly string[],
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const child = start(world, argv);
+    let [stdout, stderr] = ['', ''];
+    child.stdin?.end();
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (stderr !== '') world.log.text(stderr);
+      resolve({ code: code ?? 1, stdout });
+    });
+  });
+}
+
+/** A job as `azlin jobs` lists it. */
+export interface ListedJob {
+  readonly id: string;
+  readonly hostname: string;
+  readonly session: string;
+  readonly state: string;
+}
+
+/** The jobs of the VMs in scope; none, and a word in the log, where they cannot be listed. */
+export async function jobsOf(
+  world: Pick<StepWorld, 'azlin' | 'environment' | 'log'>,
+  options: readonly string[],
+): Promise<readonly ListedJob[]> {
+  const { code, stdout } = await answerOf(world, ['jobs', '--format', 'json', ...options]);
+  return code === 0 ? (JSON.parse(stdout) as readonly ListedJob[]) : [];
+}

@@ -1,0 +1,21 @@
+import { addKey } from './add-key.ts';
+import { answerOf, jobsOf, type StepWorld } from './azlin-process.ts';
+import { isOwn, savedState, saveState } from './step-state.ts';
+
+/** Ends jobs of a step that was killed before it could do that itself. Nothing to do where it could. */
+export async function cancelStep(world: StepWorld): Promise<number> {
+  const { environment, log } = world;
+  const state = savedState(environment);
+  if (!state) return 0;
+  await addKey(environment['INPUT_SSH_KEY'] ?? '', environment);
+  const left = (await jobsOf(world, state.options)).filter((job) => job.state === 'running' && isOwn(state, job));
+  const codes = await Promise.all(
+    left.map(async ({ id, hostname }) => {
+      const { code, stdout } = await answerOf(world, ['cancel', '--vm', hostname, ...state.options, id]);
+      log.text(stdout);
+      return code;
+    }),
+  );
+  saveState(environment, undefined);
+  return Math.max(0, ...codes);
+}

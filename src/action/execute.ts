@@ -1,0 +1,103 @@
+import { createWriteStream, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type StepWorld, start } from './azlin-process.ts';
+import { commandLine } from './command-line.ts';
+import { recordLog } from './record-log.ts';
+import { type TargetResult, targetsIn, unfinished } from './results.ts';
+import type { Step } from './step-state.ts';
+import { environmentFileEntry } from './workflow-commands.ts';
+
+export interface Turn {
+  /** Of the job. */
+  readonly id: string;
+  readonly target: string;
+  readonly isFirst: boolean;
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Runs azlin once, with its output in the log and in the file of the step. */
+export async function execute(
+  world: StepWorld,
+  step: Step,
+  { id, target, isFirst }: Turn,
+): Promise<readonly TargetResult[]> {
+  const { inputs, directory, isMany } = step;
+  const [resultFile, envFile] = [join(directory, 'result.json'), join(directory, 'variables')];
+  rmSync(resultFile, { force: true });
+  const variables = inputs.variables.map(({ name, value }) => environmentFileEntry(name, value)).join('');
+  writeFileSync(envFile, variables, { mode: 0o600 });
+  const argv = commandLine({ inputs, id, directory, target, isMany }, { resultFile, envFile });
+  try {
+    const { code, signal } = await runLogged(world, step, { argv, target, isFirst });
+    const text = existsSync(resultFile) ? readFileSync(resultFile, 'utf8') : undefined;
+    if (text) return targetsIn(text, target);
+    // It is empty from the moment on at which something may run.
+    if (signal !== null || text === '')
+      return [unfinished(target, 'lost', `azlin ended with ${signal ?? code} in the middle`)];
+    return [unfinished(target, 'not-started', 'azlin could not begin; the log says why')];
+  } finally {
+    rmSync(envFile, { force: true });
+  }
+}
+
+interface Line {
+  readonly argv: readonly string[];
+  readonly target: string;
+  readonly isFirst: boolean;
+}
+
+async function runLogged(
+  world: StepWorld,
+  { inputs, stdoutFile, isMany }: Step,
+  { argv, target, isFirst }: Line,
+): Promise<Ended> {
+  const { log, cancelled } = world;
+  const file = createWriteStream(stdoutFile, { flags: isFirst ? 'w' : 'a' });
+  const failed = new Promise<never>((_, reject) => {
+    file.once('error', reject);
+  });
+  const child = start(world, argv);
+  // Once: a second one would end azlin before it has ended the jobs.
+  const onCancel = () => child.kill('SIGTERM');
+  cancelled.addEventListener('abort', onCancel, { once: true });
+  if (cancelled.aborted) onCancel();
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(inputs.run);
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  const end = isMany ? gathered() : streamed();
+  try {
+    return await Promise.race([ended, failed]);
+  } finally {
+    cancelled.removeEventListener('abort', onCancel);
+    end();
+    await new Promise((resolve) => file.end(resolve));
+  }
+
+  function gathered() {
+    const records = recordLog(log, inputs.format, (data) => file.write(data));
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => records.add(text));
+    child.stderr?.on('data', (chunk: Buffer) => records.note(chunk));
+    return () => records.end();
+  }
+
+  function streamed() {
+    log.group(`azlin exec ${target}`);
+    const section = log.verbatim();
+    child.stdout?.on('data', (chunk: Buffer) => {
+      file.write(chunk);
+      section.write(chunk);
+    });
+    child.stderr?.on('data', (chunk: Buffer) => section.write(chunk));
+    return () => {
+      section.end();
+      log.endGroup();
+    };
+  }
+}

@@ -1,0 +1,81 @@
+/** What `azlin exec --result` says of one target. */
+export interface TargetResult {
+  readonly target: string;
+  readonly hostname?: string;
+  readonly outcome: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly durationMs: number;
+  readonly jobId: string | null;
+  readonly found: boolean;
+  readonly reason?: string | null;
+  readonly error?: { readonly message: string } | null;
+}
+
+interface ManyResults {
+  readonly results: readonly TargetResult[];
+  readonly error?: { readonly message: string };
+}
+
+/** The targets of a result file, of one command or of many; where nothing could begin, `target` and why. Throws where it is none. */
+export function targetsIn(text: string, target: string): readonly TargetResult[] {
+  const result = JSON.parse(text) as TargetResult | ManyResults;
+  if (!('results' in result)) return [result];
+  const { results, error } = result;
+  return results.length > 0 ? results : [unfinished(target, 'not-started', error?.message ?? 'there was no target')];
+}
+
+/** A target of which azlin has said nothing. */
+export function unfinished(target: string, outcome: 'not-started' | 'lost', reason: string): TargetResult {
+  return { target, outcome, exitCode: 255, signal: null, durationMs: 0, jobId: null, found: false, reason };
+}
+
+/** The VM of a target, as far as its text tells. */
+export function hostOf({ target, hostname }: Pick<TargetResult, 'target' | 'hostname'>): string {
+  return hostname ?? target.replace(/^[^@[\]]*@/, '').replace(/:[^:\]]*$/, '');
+}
+
+/** How all of them together went: what happened to the worst. */
+export function outcomeOf(results: readonly TargetResult[]): string {
+  const bad = results.filter((one) => !isGood(one));
+  const [first] = bad.length > 0 ? bad.sort((a, b) => (b.exitCode ?? 0) - (a.exitCode ?? 0)) : results;
+  return first?.outcome ?? 'not-started';
+}
+
+export function isGood({ outcome, exitCode }: TargetResult): boolean {
+  return outcome === 'exited' && exitCode === 0;
+}
+
+/** Why it is not well, on one line. */
+export function reasonOf({ outcome, exitCode, signal, reason, error }: TargetResult): string {
+  if (reason) return reason;
+  if (error) return error.message.replace(/\s*\n\s*/g, '; ');
+  if (outcome === 'exited') return `exit ${exitCode}`;
+  return signal === null ? outcome : `ended by SIG${signal.replace(/^SIG/, '')}`;
+}
+
+/** A table for the summary of the step. Names and reasons come from VMs: nothing in them may be more than text. */
+export function summaryTable(results: readonly TargetResult[]): string {
+  const rows = results.map((one) => [
+    `${isGood(one) ? ':white_check_mark:' : ':x:'} ${cell(one.target)}`,
+    cell(one.outcome),
+    one.exitCode === null ? '' : `${one.exitCode}`,
+    `${(one.durationMs / 1_000).toFixed(1)} s`,
+    cell(one.jobId ?? ''),
+    isGood(one) ? '' : cell(reasonOf(one)),
+  ]);
+  const lines = [
+    ['Target', 'Outcome', 'Exit', 'Time', 'Job', 'Reason'],
+    ['---', '---', '---', '---', '---', '---'],
+    ...rows,
+  ];
+  return `### azlin\n\n${lines.map((line) => `| ${line.join(' | ')} |`).join('\n')}\n\n`;
+}
+
+function cell(text: string): string {
+  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').slice(0, 300);
+  // A mark of Markdown after a backslash is a character; what is left of HTML, links and emoji becomes one by its number.
+  return plain
+    .replace(/[\\`*_{}[\]()#+!|~-]/g, '\\$&')
+    .replace(/[&<>:@]|www\./gi, (one) => `&#${one.charCodeAt(0)};${one.slice(1)}`);
+}

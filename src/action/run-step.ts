@@ -1,0 +1,133 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { addKey } from './add-key.ts';
+import { answerOf, jobsOf, type StepWorld } from './azlin-process.ts';
+import { scopeOf } from './command-line.ts';
+import { execute } from './execute.ts';
+import { type Inputs, jobIdOf, readInputs, stepHash } from './inputs.ts';
+import { hostOf, isGood, outcomeOf, reasonOf, summaryTable, type TargetResult, unfinished } from './results.ts';
+import { type Step, saveState, temporaryOf } from './step-state.ts';
+import { environmentFileEntry } from './workflow-commands.ts';
+
+type Environment = StepWorld['environment'];
+
+/** Runs the command of the workflow; gives the exit code of the step. */
+export async function runStep(world: StepWorld): Promise<number> {
+  const { environment, log } = world;
+  const inputs = readInputs(environment);
+  for (const { value } of inputs.variables) log.mask(value);
+  const directory = mkdtempSync(join(temporaryOf(environment), 'azlin-'));
+  await addKey(inputs.sshKey, environment);
+  warnOfHostKeys(world, inputs);
+  const id = jobIdOf(inputs, environment, occurrenceOf(inputs, environment));
+  const isMany = await meansMany(world, inputs);
+  const step = { inputs, directory, stdoutFile: join(directory, 'stdout'), isMany };
+  writeFileSync(step.stdoutFile, '');
+  const { results, jobId } = await inTurns(world, step, id);
+  // What was lost may still run.
+  if (!results.some(({ outcome }) => outcome === 'lost')) saveState(environment, undefined);
+  return report(world, results, { jobId: inputs.durable ? jobId : '', stdoutFile: step.stdoutFile });
+}
+
+interface Turns {
+  readonly results: readonly TargetResult[];
+  /** Of the last turn. */
+  readonly jobId: string;
+}
+
+/**
+ * Attempt after attempt: a re-run comes back to the job of an earlier attempt. Where that had been cancelled it has not done its work, and the job of the
+ * next attempt is asked for; only the one of this attempt is new.
+ */
+async function inTurns(world: StepWorld, step: Step, id: string): Promise<Turns> {
+  const { environment, log, cancelled } = world;
+  const { inputs, directory, isMany } = step;
+  const attempt = inputs.durable ? Number(environment['GITHUB_RUN_ATTEMPT'] ?? '1') : 1;
+  const options = scopeOf(inputs, directory);
+  const names = [id, ...Array.from({ length: Math.max(0, attempt - 1) }, (_, n) => `${id}-a${n + 2}`)];
+  if (inputs.durable)
+    saveState(environment, { jobs: names, host: isMany ? undefined : hostIn(inputs.target), options });
+  // What is cancelled from now on is not to be begun anew.
+  const earlier = attempt < 2 ? [] : (await jobsOf(world, options)).filter(({ state }) => state === 'cancelled');
+  const isStale = ({ outcome, found, jobId, ...where }: TargetResult) =>
+    outcome === 'cancelled' && found && earlier.some((job) => job.id === jobId && job.hostname === hostOf(where));
+  let results: readonly TargetResult[] = [];
+  let target = inputs.target;
+  for (const [turn, jobId] of names.entries()) {
+    if (cancelled.aborted)
+      return { results: [...results, unfinished(target, 'not-started', 'cancelled before')], jobId };
+    const isLast = turn === names.length - 1;
+    const latest = await execute(world, step, { id: jobId, target, isFirst: turn === 0 || !isMany });
+    results = [...results, ...latest];
+    const stale = latest.filter(isStale);
+    if (isLast || stale.length === 0 || cancelled.aborted) return { results, jobId };
+    results = results.filter((one) => !stale.includes(one));
+    const again = stale.map((one) => one.target);
+    log.notice(`${again.join(', ')}: an earlier attempt was cancelled; run anew`);
+    target = isMany ? again.map((name) => name.replace(/[\\,*?[\]{}]/g, '\\$&')).join(',') : inputs.target;
+  }
+  return { results, jobId: id };
+}
+
+/** The VM of `vm:session`; undefined where only azlin knows what is meant. */
+function hostIn(target: string): string | undefined {
+  return target.includes(':') ? hostOf({ target }) : undefined;
+}
+
+/** A pattern, a list, or an alias, which may mean any: azlin then tells of each target by itself. */
+async function meansMany(world: StepWorld, { target }: Inputs): Promise<boolean> {
+  if (/[*?{},]|\[(?![0-9a-fA-F.]*:)/.test(target.replace(/\\./g, ''))) return true;
+  if (/[:@/]/.test(target)) return false;
+  const { code, stdout } = await answerOf(world, ['aliases', '--format', 'json']);
+  if (code !== 0) return false;
+  const aliases = JSON.parse(stdout) as readonly { readonly alias: string }[];
+  return aliases.some(({ alias }) => alias === target);
+}
+
+/** On a machine that is new each time, every key is met for the first time. */
+function warnOfHostKeys({ environment, log }: StepWorld, { knownHosts }: Inputs): void {
+  const home = environment['AZLIN_HOME'] ?? join(environment['HOME'] ?? '', '.azlin');
+  if (knownHosts === '' && !existsSync(join(home, 'known_hosts')))
+    log.notice('No host keys are known here: whatever answers first is trusted. The input known-hosts pins them.');
+}
+
+/** How often this workflow job has run a step that does the same. The runner empties the folder before each job. */
+function occurrenceOf(inputs: Inputs, environment: Environment): number {
+  const path = join(temporaryOf(environment), `azlin-count-${stepHash(inputs, environment)}`);
+  const before = existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0;
+  writeFileSync(path, `${before + 1}`);
+  return before;
+}
+
+interface Outputs {
+  readonly jobId: string;
+  readonly stdoutFile: string;
+}
+
+function report(
+  { environment, log }: StepWorld,
+  results: readonly TargetResult[],
+  { jobId, stdoutFile }: Outputs,
+): number {
+  const exitCode = results.every(isGood) ? 0 : Math.max(1, ...results.map((one) => one.exitCode ?? 1));
+  for (const one of results) if (!isGood(one)) log.error(`azlin ${one.target}`, `${one.target}: ${reasonOf(one)}`);
+  const [found] = results.filter((one) => one.found);
+  if (found && Number(environment['GITHUB_RUN_ATTEMPT'] ?? '1') > 1)
+    log.notice(
+      `Job ${found.jobId} of an earlier attempt was there: this is what it did. Another name in the input job runs it anew.`,
+    );
+  const entries = {
+    outcome: outcomeOf(results),
+    'exit-code': `${exitCode}`,
+    'job-id': jobId,
+    'stdout-file': stdoutFile,
+  };
+  const outputs = Object.entries(entries).map(([name, value]) => environmentFileEntry(name, value));
+  appendTo(environment['GITHUB_OUTPUT'], outputs.join(''));
+  appendTo(environment['GITHUB_STEP_SUMMARY'], summaryTable(results));
+  return exitCode;
+}
+
+function appendTo(path: string | undefined, text: string): void {
+  if (path) appendFileSync(path, text);
+}
