@@ -140,7 +140,7 @@ async function warm(): Promise<void> {
     await command.outcome;
   };
   const direct = await timesOf(async () => ended(await execCommand(access, request, signal)));
-  const job = { ...request, job: undefined, grace: undefined, detach: false };
+  const job = { ...request, job: undefined, grace: undefined, endsWithUs: false, detach: false };
   const durable = await timesOf(async () => ended(await execDurably(access, job, signal)));
   console.log(`warm, ${WARM_RUNS} runs each, one connection:`);
   console.log(`  a command                             ${describe(bare)}`);
