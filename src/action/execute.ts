@@ -76,6 +76,8 @@ async function runLogged(
     return await Promise.race([ended, failed]);
   } finally {
     cancelled.removeEventListener('abort', onCancel);
+    // Where the output cannot be kept nobody would wait for it any more.
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
     end();
     await new Promise((resolve) => file.end(resolve));
   }

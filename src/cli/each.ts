@@ -71,9 +71,13 @@ export async function forEach<T>(call: Call, { choice, control, doing, act }: Ea
   const absent = all.filter(isAbsent);
   const results = all.filter((one) => !isAbsent(one)).map(({ result }) => result);
   if (results.length === 0)
-    throw new AppError('session-not-found', `Nothing was there: none of the ${all.length} VMs has such a session`, {
-      hint: 'azlin list   shows the sessions there are',
-    });
+    throw new AppError(
+      'session-not-found',
+      `Nothing was there: none of ${count(all.length, 'VM')} has such a session`,
+      {
+        hint: 'azlin list   shows the sessions there are',
+      },
+    );
   const left = absent.map(({ result }) => result.hostname);
   const { text, failures, hints } = summaryOf(results, app.clock.now() - startedAt, () => '');
   // What was not begun because of another is no failure of its own; where the time was up it is.

@@ -8,6 +8,7 @@ import { type StartCommand, starter } from './exec-streams.ts';
 import {
   type CHOOSE_OPTIONS,
   type CONTROL_OPTIONS,
+  type Control,
   choose,
   controlOf,
   type Meant,
@@ -62,7 +63,7 @@ export async function execOnMany(
 
 interface JobsLine {
   readonly choice: Choice;
-  readonly control: ReturnType<typeof controlOf>;
+  readonly control: Control;
   readonly requestFor: () => Omit<ExecRequest, 'identifier'>;
   readonly jobFor: (identifier: string) => Durable;
 }

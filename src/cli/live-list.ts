@@ -8,8 +8,10 @@ import { type SortKey, sortedRows } from './views/sort-sessions.ts';
 
 /** Milliseconds before the first drawing: a list that is quicker needs none. */
 const PATIENCE = 300;
-/** Milliseconds between two drawings. */
+/** Milliseconds between two drawings, at least. */
 const PACE = 100;
+/** Most of the time is for the VMs, however long the table is. */
+const SHARE = 10;
 
 export interface LiveListSettings {
   readonly drawing: Drawing;
@@ -38,11 +40,13 @@ export function liveList({ app: { clock }, io, styles }: Call, settings: LiveLis
   let progress: ListProgress = { asked: 0, answered: 0 };
   let notes: readonly string[] = [];
   let cancel: (() => void) | undefined;
+  let pace = PACE;
   let isOpen = false;
   let isOver = false;
   const columns = () => io.stdout.columns ?? 80;
   const draw = async () => {
     cancel = undefined;
+    const begunAt = clock.now();
     const rows = sortedRows([...byVm.values()].flat().sort(compareRows), sort);
     // The widths of all columns are those that all rows need, also of the ones that do not fit. Only a line without colours can be cut.
     const style = wide ? styleFor(false) : styles.stdout;
@@ -59,6 +63,7 @@ export function liveList({ app: { clock }, io, styles }: Call, settings: LiveLis
       ...(wide ? shown.map((line) => shorten(line, columns())) : shown),
       footer(hidden),
     ]);
+    pace = Math.max(PACE, (clock.now() - begunAt) * SHARE);
   };
   const cut = (line: string) => styles.stdout.dim(shorten(line, columns()));
   const footer = (hidden: number) => {
@@ -68,7 +73,7 @@ export function liveList({ app: { clock }, io, styles }: Call, settings: LiveLis
     return cut([...waiting, ...more, ...notes].join('; '));
   };
   const redraw = () => {
-    const wait = isOpen || title ? PACE : Math.max(PACE, startedAt + PATIENCE - clock.now());
+    const wait = isOpen || title ? pace : Math.max(pace, startedAt + PATIENCE - clock.now());
     cancel ??= clock.schedule(wait, () => void draw());
   };
   io.stdout.on('resize', redraw);

@@ -119,7 +119,7 @@ export async function fileSink(directory: string, failed: (error: AppError) => v
       // A file of an earlier run must not pass for this one's: also not where nothing came.
       if (outcome.kind === 'absent') {
         for (const stream of ['stdout', 'stderr'])
-          await rm(join(directory, `${fileName(target)}.${stream}`), { force: true });
+          await reported(rm(join(directory, `${fileName(target)}.${stream}`), { force: true }));
         return;
       }
       for (const stream of ['stdout', 'stderr'] as const)

@@ -7,7 +7,7 @@ import { execMany, type ManyRun } from '../operations/exec-many.ts';
 import type { TargetResult } from '../operations/target-result.ts';
 import type { Call, Result } from './command.ts';
 import type { StartCommand } from './exec-streams.ts';
-import type { controlOf, Meant } from './fleet-options.ts';
+import type { Control, Meant } from './fleet-options.ts';
 import { manyInterrupts } from './many-interrupts.ts';
 import { givesRecords, manyOutput } from './many-output.ts';
 import type { SaveResults } from './result-file.ts';
@@ -17,7 +17,7 @@ import { exitCodeOfAll, progressText, recordOf, type Summary, stillRunningText, 
 export interface ManyLine {
   readonly meant: Meant & { readonly kind: 'many' };
   readonly choice: Choice;
-  readonly control: ReturnType<typeof controlOf>;
+  readonly control: Control;
   readonly start: StartCommand;
   readonly save: SaveResults;
   readonly group: boolean;

@@ -227,6 +227,9 @@ describe('output', () => {
 
   test('--output-dir: a file for each target and stream, and nothing else', async () => {
     const directory = join(scratch, 'out');
+    mkdirSync(directory);
+    // Of an earlier run, when the VM still had the session.
+    writeFileSync(join(directory, 'web-4+main.stdout'), 'stale');
     const { stdout } = await run('exec', '--output-dir', directory, 'web-*:main', `${WHO}; printf e >&2`);
     expect(stdout).toBe('');
     expect(readdirSync(directory).sort()).toEqual(
