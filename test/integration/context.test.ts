@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { execArgv } from '../../src/tmux/exec-argv.ts';
 import { plainWord } from '../../src/tmux/sh-argv.ts';
+import { until } from '../support/until.ts';
 
 /*
  * The context of a session is read by the shell itself where that is easy, and by awk where it is not: both must come to the same.
@@ -139,10 +140,13 @@ describe('the context of a session, read either way', () => {
 
   test.each(['a\nb ', 'ends\n', 'a\n\nb\n\n', 'x\nazlin-end', 'x\nazlin-end\n', 'x\nazlin-cwd:/tmp'])(
     'in the directory %j',
-    (name) => {
+    async (name) => {
       const odd = join(directory, name);
       mkdirSync(odd, { recursive: true });
       tmux('respawn-pane', '-k', '-t', '=dev:', '-c', odd, 'sleep 1000');
+      // It goes there a moment after it was made.
+      const pid = tmux('display-message', '-p', '-t', '=dev:', '#{pane_pid}').toString().trim();
+      await until('the directory', () => readlinkSync(`/proc/${pid}/cwd`) === odd);
       expect(bothWays({ X: 'x' })).toContain(`${odd}\n`);
       tmux('respawn-pane', '-k', '-t', '=dev:', '-c', directory, 'sleep 1000');
     },

@@ -193,15 +193,15 @@ describe('trouble with identities', () => {
   test('an encrypted key: list and bare names wait for the passphrase, however long it takes', async () => {
     const key = newKey('ed25519', 'open sesame');
     authorize(`${key}.pub`);
-    const terminal = await openTerminal({ ...fleet.environment, ...freshHome('[list]\ndeadline = "1s"\n') }, 120);
+    const terminal = await openTerminal({ ...fleet.environment, ...freshHome('[list]\ndeadline = "3s"\n') }, 120);
     try {
       await terminal.type(`azlin list -i ${key} --host vm; echo "code $?"\n`);
       await terminal.shows(/^\? Passphrase/m);
       // Longer than the deadline of the list.
       await until(
-        'two seconds',
+        'four seconds',
         (() => {
-          const end = Date.now() + 2_000;
+          const end = Date.now() + 4_000;
           return () => Date.now() > end;
         })(),
       );

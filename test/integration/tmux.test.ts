@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { RunArgv } from '../../src/domain/run-argv.ts';
 import { type TmuxServer, tmuxServer } from '../../src/tmux/server.ts';
+import { until } from '../support/until.ts';
 
 let directory = '';
 let environment: Record<string, string> = {};
@@ -81,7 +82,9 @@ exec ${real.trim()} "$@"
   test('ensure makes it once, in the home directory', async () => {
     expect(await server.ensure('dev', signal)).toEqual({ created: true });
     expect(await server.ensure('dev', signal)).toEqual({ created: false });
-    expect(await tmux('display-message', '-p', '-t', '=dev:', '#{pane_current_path}')).toBe(`${directory}\n`);
+    // Its shell goes there a moment after it was made.
+    const path = () => tmux('display-message', '-p', '-t', '=dev:', '#{pane_current_path}');
+    await until('the directory', async () => (await path()) === `${directory}\n`);
   });
 
   test.each(['größe 東京', 'a|b', "it's", '*', 'dev*', '{x}', '#S', '#(touch pwned)', '!x', '~', 'a b  c', '+1'])(
