@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { StepWorld } from './action/azlin-process.ts';
 import { cancelStep } from './action/cancel-step.ts';
 import { runStep } from './action/run-step.ts';
@@ -15,22 +15,26 @@ const cancelling = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => cancelling.abort());
 const world: StepWorld = {
   environment: process.env,
-  azlin: [process.execPath, fileURLToPath(new URL('./azlin.js', import.meta.url))],
+  azlin: [process.execPath, join(import.meta.dirname, 'azlin.js')],
   log,
   cancelled: cancelling.signal,
 };
-const step = process.argv[2] === 'cancel' ? cancelStep : runStep;
-const exitCode = await step(world).catch((error: Error) => {
-  log.error('azlin', error.message);
-  return 255;
-});
-// The agent that this process was started under would notice its end after some seconds only.
-const { INPUT_SSH_KEY: key, SSH_AGENT_PID: agent } = process.env;
-if (key && agent) {
-  try {
-    process.kill(Number(agent));
-  } catch {
-    // It has gone before.
+void run();
+
+async function run(): Promise<void> {
+  const step = process.argv[2] === 'cancel' ? cancelStep : runStep;
+  const exitCode = await step(world).catch((error: Error) => {
+    log.error('azlin', error.message);
+    return 255;
+  });
+  // The agent that this process was started under would notice its end after some seconds only.
+  const { INPUT_SSH_KEY: key, SSH_AGENT_PID: agent } = process.env;
+  if (key && agent) {
+    try {
+      process.kill(Number(agent));
+    } catch {
+      // It has gone before.
+    }
   }
+  process.stdout.write('', () => process.exit(exitCode));
 }
-process.stdout.write('', () => process.exit(exitCode));

@@ -1,148 +1,111 @@
 import { join } from 'node:path';
-import { type Aliases, readAliases } from './domain/aliases.ts';
 import { AppError, messageOf } from './domain/errors.ts';
-import {
-  attempts,
-  choice,
-  cloud,
-  duration,
-  groupName,
-  jumpHosts,
-  jumpRules,
-  label,
-  limit,
-  list,
-  optionalChoice,
-  optionalDuration,
-  optionalLimit,
-  optionalText,
-  optionalUrl,
-  paths,
-  port,
-  type Read,
-  rsaSize,
-  sessionName,
-  text,
-} from './domain/setting-values.ts';
-import { CIPHERS, KEX, MACS, WEAKEST } from './domain/ssh-algorithms.ts';
-import { readSettingsFile, type SettingsFile } from './settings-file.ts';
+import { didYouMean } from './domain/nearest.ts';
+import { ENTRIES, KEYS, SETTINGS, type Setting, type SettingName, type Values } from './settings.ts';
+import { type KeptValues, NO_FILE, parseSettings, readSettingsFile, type SettingsFile } from './settings-file.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-interface Setting<T> {
-  /** Its key in config.toml. */
-  readonly key: string;
-  readonly variable?: string;
-  readonly read: Read<T>;
-  readonly fallback: T;
-}
-
-/** `name`: the key in config.toml, and after a blank the environment variable. */
-const setting = <T>(name: string, read: Read<T>, fallback: T): Setting<T> => {
-  const [key = '', variable] = name.split(' ');
-  return variable === undefined ? { key, read, fallback } : { key, variable, read, fallback };
-};
-
-export const FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
-
-/** Every setting: where it can be set, how it is read, what it is by default. Durations are milliseconds. */
-const SETTINGS = {
-  subscriptions: setting('azure.subscriptions AZURE_SUBSCRIPTION_ID', list, []),
-  resourceGroup: setting('azure.resource_group AZLIN_RESOURCE_GROUP', groupName, undefined),
-  cloud: setting('azure.cloud', cloud, undefined),
-  resourceManager: setting('azure.resource_manager AZLIN_ARM_ENDPOINT', optionalUrl, undefined),
-  credential: setting(
-    'azure.credential',
-    choice<'environment' | 'workload-identity' | 'cli' | 'managed-identity' | 'any'>(
-      'environment',
-      'workload-identity',
-      'cli',
-      'managed-identity',
-      'any',
-    ),
-    'any',
-  ),
-  azureDeadline: setting('azure.deadline', limit, 30_000),
-  powerDeadline: setting('azure.power_deadline', limit, 600_000),
-  inventory: setting('inventory.source AZLIN_INVENTORY', text, 'azure'),
-  inventoryTtl: setting('cache.inventory_ttl', duration, 300_000),
-  sessionsTtl: setting('cache.sessions_ttl', duration, 30_000),
-  resolveDeadline: setting('resolve.deadline', limit, 3_000),
-  defaultSession: setting('session.default', sessionName, 'azlin'),
-  label: setting('session.label AZLIN_LABEL', label, undefined),
-  reconnect: setting('session.reconnect AZLIN_RECONNECT', attempts, undefined),
-  sshUser: setting('ssh.user AZLIN_SSH_USER', optionalText, undefined),
-  sshPort: setting('ssh.port AZLIN_SSH_PORT', port, undefined),
-  identities: setting('ssh.identity AZLIN_IDENTITY', paths, []),
-  sshConfig: setting('ssh.config_file AZLIN_SSH_CONFIG', optionalText, undefined),
-  proxyJump: setting('ssh.proxyjump AZLIN_PROXYJUMP', jumpHosts, undefined),
-  jumps: setting('ssh.jumps', jumpRules, []),
-  hostKeys: setting('ssh.host_keys', optionalChoice('accept-new', 'strict', 'ask'), undefined),
-  weakestKex: setting('ssh.weakest_kex', choice(...KEX), WEAKEST.kex),
-  weakestCipher: setting('ssh.weakest_cipher', choice(...CIPHERS), WEAKEST.cipher),
-  weakestMac: setting('ssh.weakest_mac', choice(...MACS), WEAKEST.mac),
-  weakestRsa: setting('ssh.weakest_rsa', rsaSize, 2048),
-  keepalive: setting('ssh.keepalive AZLIN_KEEPALIVE', optionalDuration, undefined),
-  startDeadline: setting('ssh.start_deadline', limit, 300_000),
-  connectTimeout: setting('ssh.connect_timeout', optionalLimit, undefined),
-  commandDeadline: setting('ssh.command_deadline', limit, 15_000),
-  durable: setting('exec.durable AZLIN_DURABLE', choice('auto', 'always', 'never'), 'auto' as const),
-  reconnectDeadline: setting('exec.reconnect_deadline', limit, 600_000),
-  runTimeout: setting('run.timeout', limit, 3_600_000),
-  disconnectGrace: setting('exec.disconnect_grace', limit, 90_000),
-  listDeadline: setting('list.deadline', limit, 5_000),
-  listWholeDeadline: setting('list.whole_deadline', limit, 60_000),
-  aliases: setting('aliases', readAliases, {} as Aliases),
-  format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
-} as const;
-
-/** How they are called in the file. */
-const KEYS = Object.values(SETTINGS).map(({ key }) => key);
-
-export type SettingName = keyof typeof SETTINGS;
-type Values = { readonly [Name in SettingName]: ReturnType<(typeof SETTINGS)[Name]['read']> };
-
 /** Where the value of a setting comes from. */
-export type Source = 'flag' | 'environment' | 'file' | 'default';
+export type Source = 'flag' | 'environment' | 'context' | 'file' | 'default';
+
+/** One setting as it stands. */
+export interface Settled {
+  readonly name: SettingName;
+  readonly key: string;
+  readonly variable: string | undefined;
+  /** As it was given; undefined for a default. */
+  readonly given: unknown;
+  readonly value: unknown;
+  readonly source: Source;
+  /** The variable, the context, or the file and line. */
+  readonly where: string;
+}
 
 export interface Config extends Values {
   /** `$AZLIN_HOME`. */
   readonly home: string;
   readonly sources: Readonly<Record<SettingName, Source>>;
+  readonly settled: readonly Settled[];
   /** The environment variables that gave a setting. */
   readonly variables: readonly string[];
   /** The settings file. */
-  readonly file: { readonly path: string; readonly exists: boolean };
+  readonly file: SettingsPlace & { readonly exists: boolean; readonly contexts: SettingsFile['contexts'] };
+}
+
+/** Where the settings file is. */
+export interface SettingsPlace {
+  readonly path: string;
+  /** The user has named it, so it must be there. */
+  readonly isNamed: boolean;
+}
+
+export interface Surroundings {
+  readonly environment: Environment;
+  /** The home directory of the user. */
+  readonly home: string;
+  /** For whoever mends the settings: what has a mistake is as by default. */
+  readonly isMending?: boolean;
 }
 
 /** Texts from the command line, by setting. */
 export type Overrides = Partial<Readonly<Record<SettingName, string | readonly string[]>>>;
 
-/** Flag over environment over config.toml over default. Throws `config`, naming the place of the mistake. */
-export async function loadConfig(environment: Environment, userHome: string, overrides: Overrides): Promise<Config> {
-  const home = environment['AZLIN_HOME'] || join(userHome, '.azlin');
+/** `$AZLIN_HOME`, or `~/.azlin`. */
+export function azlinHome(environment: Environment, userHome: string): string {
+  return environment['AZLIN_HOME'] || join(userHome, '.azlin');
+}
+
+export function settingsPlace(environment: Environment, userHome: string): SettingsPlace {
   const named = environment['AZLIN_CONFIG'];
-  const path = named || join(home, 'config.toml');
-  const file = await readSettingsFile(path, { isRequired: Boolean(named), keys: KEYS });
-  const found = Object.entries(SETTINGS).map(([name, one]) => {
-    const setting = settingOf(name as SettingName, one, { environment, overrides, file, path });
-    return [name, setting] as const;
-  });
-  const settled = Object.fromEntries(found.map(([name, { value }]) => [name, value])) as Values;
-  const sources = Object.fromEntries(found.map(([name, { source }]) => [name, source])) as Config['sources'];
+  return { path: named || join(azlinHome(environment, userHome), 'config.toml'), isNamed: Boolean(named) };
+}
+
+/**
+ * Flag over environment over config.toml over default. Of config.toml the context counts more than the rest, and one that a flag names more
+ * than the environment. Throws `config`, naming the place of the mistake.
+ */
+export async function loadConfig(
+  { environment, home: userHome, isMending = false }: Surroundings,
+  overrides: Overrides,
+): Promise<Config> {
+  const place = settingsPlace(environment, userHome);
+  const reading = readSettingsFile(place.path, { isRequired: place.isNamed, keys: KEYS });
+  const file = await (isMending ? reading.catch(() => NO_FILE) : reading);
+  const settleOne = (name: SettingName, from: Sources): Settled => {
+    try {
+      return settle(name, from);
+    } catch (error) {
+      if (!isMending) throw error;
+      return settle(name, { ...from, environment: {}, overrides: {}, file: NO_FILE, context: undefined });
+    }
+  };
+  const sources = { environment, overrides, file, path: place.path, context: undefined };
+  const chosen = settleOne('context', sources);
+  const context = isMending && !file.contexts.has(String(chosen.value)) ? undefined : contextNamed(chosen, sources);
+  const settled = ENTRIES.map(([name]) => settleOne(name, { ...sources, context }));
+  const values = Object.fromEntries(settled.map(({ name, value }) => [name, value])) as Values;
   const fromHome = (text: string) => text.replace(/^~(?=\/)/, userHome);
   return Object.freeze({
-    ...settled,
-    home,
-    sources,
-    variables: Object.entries<Setting<unknown>>(SETTINGS).flatMap(([name, { variable }]) =>
-      variable !== undefined && sources[name as SettingName] === 'environment' ? [variable] : [],
-    ),
-    file: { path, exists: file.exists },
-    inventory: fromHome(settled.inventory),
-    sshConfig: settled.sshConfig && fromHome(settled.sshConfig),
-    identities: settled.identities.map(fromHome),
+    ...values,
+    home: azlinHome(environment, userHome),
+    settled,
+    sources: Object.fromEntries(settled.map(({ name, source }) => [name, source])) as Config['sources'],
+    variables: settled.flatMap(({ source, where }) => (source === 'environment' ? [where] : [])),
+    file: { ...place, exists: file.exists, contexts: file.contexts },
+    inventory: fromHome(values.inventory),
+    sshConfig: values.sshConfig && fromHome(values.sshConfig),
+    identities: values.identities.map(fromHome),
   });
+}
+
+/** Reads a text that is to become the settings file, as `loadConfig` would. Rejects with `config`. */
+export async function checkSettings(content: string, path: string): Promise<void> {
+  const file = await parseSettings(content, path, KEYS);
+  const sources: Sources = { environment: {}, overrides: {}, file, path, context: undefined };
+  contextNamed(settle('context', sources), sources);
+  const contexts = [...file.contexts].map(([name, values]) => ({ name, values, isFlag: false }));
+  for (const context of [undefined, ...contexts]) for (const [name] of ENTRIES) settle(name, { ...sources, context });
 }
 
 interface Sources {
@@ -150,25 +113,61 @@ interface Sources {
   readonly overrides: Overrides;
   readonly file: SettingsFile;
   readonly path: string;
+  readonly context: Context | undefined;
 }
 
-interface Found {
-  readonly value: unknown;
-  readonly source: Source;
+interface Context {
+  readonly name: string;
+  readonly values: KeptValues;
+  /** A flag names it: then it counts more than the environment. */
+  readonly isFlag: boolean;
 }
 
-function settingOf(name: SettingName, one: Setting<unknown>, { environment, overrides, file, path }: Sources): Found {
+function contextNamed({ value, source, where }: Settled, { file, path }: Sources): Context | undefined {
+  if (value === undefined) return undefined;
+  const name = String(value);
+  const values = file.contexts.get(name);
+  if (values) return { name, values, isFlag: source === 'flag' };
+  const names = [...file.contexts.keys()];
+  const hint =
+    didYouMean(name, names) ?? (names.length > 0 ? `contexts: ${names.join(', ')}` : 'azlin context create NAME');
+  const from = source === 'flag' ? '' : ` (${where})`;
+  throw new AppError(source === 'flag' ? 'usage' : 'config', `There is no context "${name}" in ${path}${from}`, {
+    hint,
+  });
+}
+
+/** The setting from the strongest place that gives it. Throws `usage` or `config`. */
+function settle(name: SettingName, { environment, overrides, file, path, context }: Sources): Settled {
+  const one: Setting<unknown> = SETTINGS[name];
+  const { key, variable } = one;
+  const from = (source: Source, where: string, given: unknown): Settled => {
+    const read = () =>
+      readAs(one, given, { code: source === 'flag' ? 'usage' : 'config', where: placeOf(source, where, key) });
+    return { name, key, variable, given, source, where, value: source === 'default' ? one.fallback : read() };
+  };
+  const kept = (values: KeptValues | undefined, source: Source, prefix: string) => {
+    const given = values?.get(key);
+    return given === undefined ? undefined : from(source, `${path}${file.lineOf(`${prefix}${key}`)}`, given);
+  };
+  const ofContext = () => kept(context?.values, 'context', `contexts.${context?.name}.`);
   const flag = overrides[name];
-  if (flag !== undefined)
-    return { value: readAs(one, flag, { code: 'usage', where: `the flag for ${one.key}` }), source: 'flag' };
-  const variable = one.variable && environment[one.variable];
+  if (flag !== undefined) return from('flag', 'the command line', flag);
   // As everywhere in the shell, an empty variable is as good as none.
-  if (variable)
-    return { value: readAs(one, variable, { code: 'config', where: `${one.variable}` }), source: 'environment' };
-  const kept = file.values.get(one.key);
-  if (kept === undefined) return { value: one.fallback, source: 'default' };
-  const where = `${path}${file.lineOf(one.key)}: ${one.key}`;
-  return { value: readAs(one, kept, { code: 'config', where }), source: 'file' };
+  const set = variable && environment[variable];
+  return (
+    (context?.isFlag ? ofContext() : undefined) ??
+    (variable && set ? from('environment', variable, set) : undefined) ??
+    ofContext() ??
+    kept(file.values, 'file', '') ??
+    from('default', 'default', undefined)
+  );
+}
+
+/** How a message begins that complains of a value. */
+function placeOf(source: Source, where: string, key: string): string {
+  if (source === 'flag') return `the flag for ${key}`;
+  return source === 'environment' ? where : `${where}: ${key}`;
 }
 
 interface Place {

@@ -1,32 +1,64 @@
 #!/usr/bin/env node
 import { setMaxListeners } from 'node:events';
-import { closeSync } from 'node:fs';
-import { isatty } from 'node:tty';
-import { createApp } from './app.ts';
-import type { Interrupts, IoStreams } from './cli/command.ts';
-import { runProgram } from './cli/run-program.ts';
-import { AppError } from './domain/errors.ts';
+import { closeSync, existsSync, fstatSync, mkdirSync, statSync } from 'node:fs';
+import module from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import packageJson from '../package.json' with { type: 'json' };
+import type { Interrupts } from './cli/app.ts';
+import type { AppError } from './domain/errors.ts';
 
-const io: IoStreams = {
-  stdin: () => process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-};
+// What is loaded from here on is kept compiled, where Node can do that.
+keepCompiled();
+const argv = process.argv.slice(2);
+if (argv.length === 1 && argv[0] === '--version') printVersion();
+else void run();
 
-const interrupts = processInterrupts();
-// Nothing is waited for any more, and yet it is not over: that must not look like success, nor like nothing.
-process.once('beforeExit', () => {
-  process.stderr.write(
-    'error: azlin stopped in the middle: this is a bug; run it again with --verbose and report what it prints\n',
-  );
-  process.exit(1);
-});
-const exitCode = await runProgram({ argv: process.argv.slice(2), app: createApp(process), io, interrupts });
-// What is written may still be on its way to a slow reader; somebody who interrupts does not wait for that.
-await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), aborted(interrupts.signal)]);
-leaveTerminal();
-process.exit(interrupts.exitCode() ?? exitCode);
+function printVersion(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader has gone, as with `| head`: that is no failure of ours.
+    if (error.code !== 'EPIPE') process.stderr.write(`error: Cannot write to standard output: ${error.message}\n`);
+    process.exit(error.code === 'EPIPE' ? 0 : 2);
+  });
+  process.stdout.write(`${packageJson.version}\n`);
+}
 
+async function run(): Promise<void> {
+  // Nothing is waited for any more, and yet it is not over: that must not look like success, nor like nothing.
+  process.once('beforeExit', () => {
+    process.stderr.write(
+      'error: azlin stopped in the middle: this is a bug; run it again with --verbose and report what it prints\n',
+    );
+    process.exit(1);
+  });
+  const { runProgram } = await import('./cli/run-program.ts');
+  const { createApp } = await import('./app.ts');
+  const { AppError } = await import('./domain/errors.ts');
+  const interrupts = processInterrupts(() => new AppError('interrupted', 'Interrupted'));
+  const io = { stdin: () => process.stdin, stdout: process.stdout, stderr: process.stderr };
+  const exitCode = await runProgram({ argv, app: createApp(process), io, interrupts });
+  // What is written may still be on its way to a slow reader; somebody who interrupts does not wait for that.
+  await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), aborted(interrupts.signal)]);
+  leaveTerminal();
+  process.exit(interrupts.exitCode() ?? exitCode);
+}
+
+/** Beside the other caches, where these are: the directory that Node would take is one that others can write to. */
+function keepCompiled(): void {
+  const { enableCompileCache } = module as { enableCompileCache?: (directory: string) => unknown };
+  if (!enableCompileCache) return;
+  const caches = join(process.env['AZLIN_HOME'] || join(process.env['HOME'] || homedir(), '.azlin'), 'cache');
+  const code = join(caches, 'code');
+  try {
+    // Whoever may write there could have azlin run what they like.
+    const { uid, mode } = statSync(caches);
+    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return;
+    if (!existsSync(code)) mkdirSync(code, { mode: 0o700 });
+    enableCompileCache(code);
+  } catch {
+    // There is none yet, or none that can be used: that costs time, not the command.
+  }
+}
 /**
  * At its end Node gives every terminal the modes it had at its start. Started with `&` by an interactive shell, that is the state
  * of the shell's line editor, forced upon whatever runs in the foreground by then. Our own raw mode is undone already; a terminal
@@ -35,7 +67,8 @@ process.exit(interrupts.exitCode() ?? exitCode);
 function leaveTerminal(): void {
   for (const fd of [0, 1, 2]) {
     try {
-      if (isatty(fd)) closeSync(fd);
+      // A terminal, or something of that kind for which it does not matter; node:tty takes three milliseconds to load.
+      if (fstatSync(fd).isCharacterDevice()) closeSync(fd);
     } catch {
       // It was closed before.
     }
@@ -54,7 +87,7 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 /** Signals as aborts; the second one of a kind that nobody took over ends at once. */
-function processInterrupts(): Interrupts & { exitCode(): number | undefined } {
+function processInterrupts(interrupted: () => AppError): Interrupts & { exitCode(): number | undefined } {
   const controller = new AbortController();
   // Every VM that is asked at the same time listens to it.
   setMaxListeners(0, controller.signal);
@@ -64,7 +97,7 @@ function processInterrupts(): Interrupts & { exitCode(): number | undefined } {
   const abort = (code: number) => {
     if (controller.signal.aborted) process.exit(code);
     exitCode = code;
-    controller.abort(new AppError('interrupted', 'Interrupted'));
+    controller.abort(interrupted());
   };
   process.on('SIGINT', () => (handlers.at(-1) ?? (() => abort(130)))());
   process.on('SIGTERM', () => abort(143));

@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parseSync } from '@swc/core';
 import type { Options } from '../src/cli/command.ts';
-import { COMMANDS } from '../src/cli/commands/index.ts';
 import { GLOBAL_OPTIONS } from '../src/cli/options.ts';
+import { TOPICS } from '../src/cli/topics/index.ts';
+import { COMMANDS } from './support/commands.ts';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
@@ -35,14 +36,18 @@ const SOURCES: readonly Source[] = readdirSync(SRC, { recursive: true, encoding:
 
 /** What each room may import besides itself. A path with a slash is one file of a room. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': ['app.ts', 'cli', 'domain'],
+  'main.ts': ['app.ts', 'cli', 'domain', '../package.json'],
   'action.ts': ['action'],
+  'library.ts': ['*'],
+  library: ['operations', 'domain'],
   'app.ts': ['*'],
   app: ['*'],
-  'config.ts': ['domain', 'settings-file.ts'],
+  'config.ts': ['domain', 'settings.ts', 'settings-file.ts'],
+  'settings.ts': ['domain'],
   'settings-file.ts': ['domain'],
+  'settings-edit.ts': ['config.ts', 'settings.ts', 'settings-file.ts', 'settings-lines.ts', 'domain'],
   action: [],
-  cli: ['operations', 'terminal', 'domain', 'config.ts'],
+  cli: ['operations', 'terminal', 'domain', 'config.ts', 'settings.ts', 'settings-file.ts', 'settings-edit.ts'],
   terminal: ['transport/transport.ts', 'domain'],
   operations: ['jobs', 'targets', 'inventory', 'tmux', 'transport', 'domain'],
   jobs: ['tmux', 'transport', 'domain'],
@@ -56,7 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Where each vendor may be named. What is not here is free, but for the command line's face. */
 const FENCES: readonly (readonly [vendor: RegExp, place: RegExp])[] = [
-  [/^yargs/, /^cli\/program\.ts$/],
+  [/^yargs-parser$/, /^cli\/program\.ts$/],
   [/^cli-table3$/, /^cli\/views\//],
   [/^ssh2$/, /^transport\/(ssh2-\w+|algorithms)\.ts$/],
   [/^ssh-config$/, /^transport\/ssh-config\.ts$/],
@@ -65,11 +70,11 @@ const FENCES: readonly (readonly [vendor: RegExp, place: RegExp])[] = [
   [/^selfsigned$/, /^demo\//],
 ];
 
-/** Where the process itself is touched: of the command line, of the GitHub action. */
-const EDGES = ['main.ts', 'app.ts', 'action.ts'];
+/** Where the process itself is touched: of the command line, of the GitHub action, of whoever uses the library. */
+const EDGES = ['main.ts', 'app.ts', 'action.ts', 'library.ts'];
 
 /** The composition root. */
-const isRoot = (path: string) => path === 'app.ts' || path.startsWith('app/');
+const isRoot = (path: string) => path === 'app.ts' || path === 'library.ts' || path.startsWith('app/');
 const roomOf = (path: string) => path.split('/')[0] ?? '';
 const broken = (check: (source: Source) => readonly string[]) =>
   SOURCES.flatMap((source) => check(source).map((what) => `${source.path}: ${what}`));
@@ -170,8 +175,14 @@ describe('commands', () => {
       expect(command.examples.length).toBeGreaterThanOrEqual(3);
       for (const { line, does } of command.examples)
         expect([line.includes(`azlin ${name}`), does !== '']).toEqual([true, true]);
-      for (const option of Object.values(command.options)) expect(option.describe).not.toBe('');
-      const words = [...command.usage.matchAll(/[<[](\w+)(?:\.\.)?[\]>]/g)].map(([, word]) => word);
+      for (const [option, { kind, describe, choices, takes }] of Object.entries(command.options)) {
+        expect([option, describe]).not.toEqual([option, '']);
+        expect([option, kind === 'flag' || Boolean(choices) !== Boolean(takes)]).toEqual([option, true]);
+      }
+      const known = [...COMMANDS, ...TOPICS].map((one) => one.name);
+      expect(command.seeAlso.filter((one) => one === name || !known.includes(one))).toEqual([]);
+      expect(command.seeAlso).not.toEqual([]);
+      const words = [...command.usage.matchAll(/[<[]([\w-]+)(?:\.\.)?[\]>]/g)].map(([, word]) => word);
       expect(Object.keys(command.positionals)).toEqual(words);
       const options: Options = { ...GLOBAL_OPTIONS, ...command.options };
       const shorts = Object.values(options).flatMap(({ short }) => (short ? [short] : []));

@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { AccessRequest } from '../cli/command.ts';
+import type { AccessRequest } from '../cli/app.ts';
 import type { Config } from '../config.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
 import type { Inventory } from '../inventory/inventory.ts';
@@ -97,8 +97,8 @@ async function sshConfigOf(named: string | undefined, home: string): Promise<Ssh
 }
 
 function jumpsOf({ proxyJump, jumps: rules, sources }: Config) {
-  const from = (source: string) => (sources.proxyJump === source ? proxyJump : undefined);
-  return { flag: from('flag'), environment: from('environment'), rules, general: from('file') };
+  const from = (...places: readonly string[]) => (places.includes(sources.proxyJump) ? proxyJump : undefined);
+  return { flag: from('flag'), environment: from('environment'), rules, general: from('context', 'file') };
 }
 
 /** Who runs this, by name. */

@@ -1,11 +1,8 @@
-import type { Readable, Writable } from 'node:stream';
-import type { Config, Overrides, SettingName } from '../config.ts';
-import type { Clock } from '../domain/clock.ts';
+import type { Config } from '../config.ts';
 import type { AppError } from '../domain/errors.ts';
-import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
-import type { Picked, Picking } from '../terminal/picker.ts';
-import type { TextQuestion } from '../terminal/prompts.ts';
-import type { TerminalStreams } from '../terminal/terminal.ts';
+import type { FleetAccess } from '../operations/fleet-access.ts';
+import type { SettingName } from '../settings.ts';
+import type { App, Interrupts, IoStreams } from './app.ts';
 import type { Style } from './style.ts';
 
 export interface Option {
@@ -14,6 +11,8 @@ export interface Option {
   readonly describe: string;
   readonly short?: string;
   readonly choices?: readonly string[];
+  /** What stands for its value in help: FILE, TIME; completion knows some of them. */
+  readonly takes?: string;
   /** The setting that the option overrides. */
   readonly setting?: SettingName;
   /** What a flag sets that setting to. */
@@ -38,70 +37,6 @@ export interface Example {
   readonly does: string;
 }
 
-/** The streams of this process, or a test's. */
-export interface IoStreams {
-  /** Not touched before it is needed: whoever called us may want it. */
-  readonly stdin: () => Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
-}
-
-/** Ctrl-C and the like. */
-export interface Interrupts {
-  /** Aborts with an AppError `interrupted`. */
-  readonly signal: AbortSignal;
-  /** Until the returned function is called, Ctrl-C calls `handler` and aborts nothing. */
-  takeOver(handler: () => void): () => void;
-  /** Until the returned function is called, `restore` runs when this process ends, however that happens. */
-  onExit(restore: () => void): () => void;
-  /** Until the returned function is called, `back` runs when this process was stopped and goes on. */
-  onContinue(back: () => void): () => void;
-}
-
-/** What a run of the program lives in; `app.ts` makes the real one. */
-export interface App {
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly clock: Clock;
-  readonly version: () => string;
-  /** Takes the arguments out of the list of processes. */
-  hideArguments(): void;
-  config(overrides: Overrides): Promise<Config>;
-  access(request: AccessRequest): Promise<FleetAccess>;
-  /** The terminal of this process; undefined when input or output is something else. */
-  terminal(): TerminalStreams | undefined;
-  /** Whether somebody sits at a terminal. */
-  canAsk(): boolean;
-  /** Undefined where nobody can be asked. */
-  confirm(question: string, signal: AbortSignal): Promise<boolean | undefined>;
-  pick(picking: Picking, signal: AbortSignal): Promise<Picked>;
-  askText(question: TextQuestion, signal: AbortSignal): Promise<string>;
-  demo(request: DemoRequest, signal: AbortSignal): Promise<number>;
-  /** Ends connections. */
-  close(): void;
-}
-
-export interface DemoRequest {
-  /** Runs the tour even on a terminal. */
-  readonly tour: boolean;
-  readonly stdout: Writable;
-  readonly note: (line: string) => void;
-  readonly onExit: Interrupts['onExit'];
-}
-
-export interface AccessRequest {
-  readonly config: Config;
-  readonly user: string | undefined;
-  readonly port: number | undefined;
-  /** `--forward-agent`; undefined where it was not given. */
-  readonly forwardAgent: boolean | undefined;
-  readonly start: StartPolicy;
-  readonly progress: (text: string | undefined) => void;
-  /** What holds it up; undefined when that is over. */
-  readonly aside: (text: string | undefined) => void;
-  readonly warn: (line: string) => void;
-  readonly trace: (line: string) => void;
-}
-
 /** One call of a command. */
 export interface Call<O extends Options = Options> {
   readonly args: Args<O>;
@@ -111,11 +46,14 @@ export interface Call<O extends Options = Options> {
   /** The remote command, for commands that take one. */
   readonly remote: readonly string[];
   readonly app: App;
+  readonly contents: Contents;
   readonly config: Config;
   readonly io: IoStreams;
   readonly interrupts: Interrupts;
   /** Builds the way to the fleet, on first use. */
   access(): Promise<FleetAccess>;
+  /** The way to the fleet that other settings describe. */
+  accessWith(config: Config): Promise<FleetAccess>;
   readonly note: (line: string) => void;
   readonly warn: (line: string) => void;
   /** One failure of several, also with --quiet. */
@@ -161,13 +99,17 @@ export interface Result<Data> {
   readonly exitCode?: number;
 }
 
-export interface Command<O extends Options = Options, Data = unknown> {
-  readonly name: string;
-  /** Positionals in the notation of yargs: `<identifier> [name]`, `<host..>`. */
+/** What a word that is no option means; with `choices` it is one of them. */
+export type Positional = string | { readonly describe: string; readonly choices: readonly string[] };
+
+/** What a command takes and does; its name and summary stand in the table of contents. */
+export interface Definition<O extends Options = Options, Data = unknown> {
+  /** Positionals in the notation of usage lines: `<identifier> [name]`, `<host..>`. */
   readonly usage: string;
-  readonly positionals: Readonly<Record<string, string>>;
-  readonly summary: string;
+  readonly positionals: Readonly<Record<string, Positional>>;
   readonly examples: readonly Example[];
+  /** Commands, and topics of help. */
+  readonly seeAlso: readonly string[];
   readonly options: O;
   /** Where a remote command begins: after the identifier, or only after `--`. */
   readonly remote?: 'after-identifier' | 'after-dashes';
@@ -177,13 +119,51 @@ export interface Command<O extends Options = Options, Data = unknown> {
   readonly takesMany?: boolean;
   /** On a terminal, asks whether to start a stopped VM. */
   readonly offersStart?: boolean;
-  /** For programs; help does not mention it. */
-  readonly hidden?: boolean;
+  /** It works on the settings themselves, which may be wrong. */
+  readonly mendsSettings?: boolean;
   run(call: Call<O>): Promise<Result<Data>>;
   readonly view?: View<Data>;
 }
 
 /** Keeps the types of options and data together; the list of commands does not need them any more. */
-export function defineCommand<const O extends Options, Data>(command: Command<O, Data>): Command {
-  return command as unknown as Command;
+export function defineCommand<const O extends Options, Data>(definition: Definition<O, Data>): Definition {
+  return definition as unknown as Definition;
+}
+
+/** A line of the table of contents. What the command needs is loaded when it is typed. */
+export interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  /** Under which it stands in help; undefined for what programs call. */
+  readonly heading: string | undefined;
+  readonly load: () => Promise<Definition>;
+}
+
+export interface Command extends Entry, Definition {}
+
+/** What is said of a command, without what it does. */
+export type Described = Pick<Command, 'name' | 'usage' | 'positionals' | 'options' | 'remote' | 'takesMany'>;
+
+/** Words that stand for other words: `close` for `disconnect --kill`. */
+export type Shorthands = Readonly<Record<string, readonly string[]>>;
+
+/** The table of contents. */
+export interface Contents {
+  readonly entries: readonly Entry[];
+  readonly shorthands: Shorthands;
+}
+
+/** The command of that name; undefined where there is none. */
+export async function commandNamed({ entries }: Contents, name: string): Promise<Command | undefined> {
+  const entry = entries.find((one) => one.name === name);
+  return entry && { ...entry, ...(await entry.load()) };
+}
+
+/** `azlin exec [identifier] [command..]`. */
+export function usageLine({ name, usage }: Pick<Command, 'name' | 'usage'>): string {
+  return `azlin ${name} ${usage}`.trim();
+}
+
+export function choicesOf(positional: Positional | undefined): readonly string[] | undefined {
+  return typeof positional === 'object' ? positional.choices : undefined;
 }

@@ -1,4 +1,5 @@
-import type { Call, IoStreams } from './command.ts';
+import type { IoStreams } from './app.ts';
+import type { Call } from './command.ts';
 import type { ProgressLine } from './progress.ts';
 import { printableLines } from './report-error.ts';
 import type { Style } from './style.ts';

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { AppError } from '../domain/errors.ts';
 import type { DurableRequest } from '../operations/durable.ts';
-import type { Variable } from '../operations/exec-request.ts';
+import { checkVariable, type Variable } from '../operations/exec-request.ts';
 import type { Args, Call, Options } from './command.ts';
 
 /** Whether a command becomes a job. */
@@ -17,7 +17,7 @@ export const DURABLE_OPTIONS = {
 } as const satisfies Options;
 
 export const JOB_OPTIONS = {
-  job: { kind: 'text', describe: 'Id of the job; one that is there already is followed, not run again' },
+  job: { kind: 'text', takes: 'JOB', describe: 'Id of the job; one that is there already is followed, not run again' },
   detach: { kind: 'flag', short: 'd', describe: 'Print the id of the job and return' },
   'on-disconnect': {
     kind: 'text',
@@ -43,7 +43,7 @@ export function variablesOf(texts: readonly string[], environment: Call['app']['
   return texts.map((text) => {
     const at = text.indexOf('=');
     const name = at < 0 ? text : text.slice(0, at);
-    checkName(name);
+    checkVariable(name);
     const value = at < 0 ? environment[name] : text.slice(at + 1);
     if (value === undefined) throw new AppError('usage', `--env ${name}: no such variable is set here`);
     return { name, value };
@@ -52,15 +52,8 @@ export function variablesOf(texts: readonly string[], environment: Call['app']['
 
 /** Throws `usage` for a name that a command must not have. */
 export function checkedNames(variables: readonly Variable[]): readonly Variable[] {
-  for (const { name } of variables) checkName(name);
+  for (const { name } of variables) checkVariable(name);
   return variables;
-}
-
-function checkName(name: string): void {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || /^(azlin_.*|IFS|OPTIND)$/.test(name))
-    throw new AppError('usage', `Invalid name of a variable in --env: "${name}"`, {
-      hint: '--env NAME=VALUE, or --env NAME for the value that it has here',
-    });
 }
 
 type JobArgs = Partial<Args<typeof JOB_OPTIONS>> & { readonly stdin?: boolean };

@@ -5,7 +5,8 @@ import { shellWord } from '../domain/text.ts';
 import { type CommandSignal, execCommand, type RunningCommand, type RunningJob } from '../operations/exec.ts';
 import type { ExecRequest } from '../operations/exec-request.ts';
 import type { FleetAccess } from '../operations/fleet-access.ts';
-import type { Call, IoStreams } from './command.ts';
+import type { IoStreams } from './app.ts';
+import type { Call } from './command.ts';
 import type { JobWishes } from './exec-options.ts';
 import { prepareResult, writeResult } from './exec-result.ts';
 

@@ -9,14 +9,19 @@ import { durationOf } from './exec-options.ts';
 
 /** Under one heading in help. */
 function underMany<const O extends Options>(options: O): O {
-  const headed = Object.entries(options).map(([name, option]) => [name, { ...option, heading: 'Many:' }]);
+  const headed = Object.entries(options).map(([name, option]) => [name, { ...option, heading: 'Many' }]);
   return Object.fromEntries(headed) as O;
 }
 
 /** VMs by what they are, instead of by name. */
 export const VMS_OPTIONS = underMany({
-  tag: { kind: 'texts', describe: 'VMs with this tag: KEY or KEY=VALUE; can be repeated', choosesVms: true },
-  host: { kind: 'text', describe: 'VMs whose name matches this pattern', choosesVms: true },
+  tag: {
+    kind: 'texts',
+    takes: 'TAG',
+    describe: 'VMs with this tag: KEY or KEY=VALUE; can be repeated',
+    choosesVms: true,
+  },
+  host: { kind: 'text', takes: 'PATTERN', describe: 'VMs whose name matches this pattern', choosesVms: true },
   all: { kind: 'flag', describe: 'Every VM in scope', choosesVms: true },
 });
 
@@ -25,6 +30,7 @@ export const CHOOSE_OPTIONS = underMany({
   ...VMS_OPTIONS,
   session: {
     kind: 'text',
+    takes: 'SESSION',
     describe: 'With --tag, --host, --all: which session, a name or a pattern; else the default',
   },
   refresh: { kind: 'flag', describe: 'Look the VMs up afresh' },
@@ -32,10 +38,10 @@ export const CHOOSE_OPTIONS = underMany({
 
 /** How many at once, and when to stop. */
 export const EACH_OPTIONS = underMany({
-  fanout: { kind: 'text', describe: 'How many at once; 32 by default' },
-  deadline: { kind: 'text', describe: 'The time for all of them together (90s, 10m)' },
+  fanout: { kind: 'text', takes: 'N', describe: 'How many at once; 32 by default' },
+  deadline: { kind: 'text', takes: 'TIME', describe: 'The time for all of them together (90s, 10m)' },
   'fail-fast': { kind: 'flag', describe: 'Begin no more once one has failed' },
-  canary: { kind: 'text', describe: 'Go on only if the first N succeed' },
+  canary: { kind: 'text', takes: 'N', describe: 'Go on only if the first N succeed' },
   exit: {
     kind: 'text',
     describe: 'The exit status: the worst one (default), 0 if any succeeded, or 0 only if all did and else 1',
@@ -46,13 +52,13 @@ export const EACH_OPTIONS = underMany({
 /** Also for commands, which may be begun again while nothing of them has happened. */
 export const CONTROL_OPTIONS = underMany({
   ...EACH_OPTIONS,
-  retry: { kind: 'text', describe: 'Try again, so often, where nothing could be started' },
+  retry: { kind: 'text', takes: 'N', describe: 'Try again, so often, where nothing could be started' },
 });
 
 /** What becomes of the output of many. */
 export const OUTPUT_OPTIONS = underMany({
   group: { kind: 'flag', describe: 'Gather equal output, and show the rest as a difference to it' },
-  'output-dir': { kind: 'text', describe: 'Write a file for each target and stream here' },
+  'output-dir': { kind: 'text', takes: 'DIRECTORY', describe: 'Write a file for each target and stream here' },
 });
 
 export type ExitPolicy = 'worst' | 'any' | 'all';

@@ -1,5 +1,6 @@
+import type { SessionRow } from '../domain/session-row.ts';
 import { shorten } from '../domain/text.ts';
-import type { ListProgress, SessionRow } from '../operations/list.ts';
+import type { ListProgress } from '../operations/list.ts';
 import { type Drawing, roomOn } from '../terminal/screen.ts';
 import type { Call } from './command.ts';
 import { styleFor } from './style.ts';

@@ -1,4 +1,4 @@
-import { FORMATS } from '../config.ts';
+import { FORMATS } from '../domain/format.ts';
 import type { Options } from './command.ts';
 
 /** Every command has these. */
@@ -9,10 +9,23 @@ export const GLOBAL_OPTIONS = {
   verbose: { kind: 'flag', short: 'v', describe: 'Tell each step on stderr' },
 } as const satisfies Options;
 
+/** They end the call, whatever the command. */
+export const BUILT_IN = {
+  help: { kind: 'flag', short: 'h', describe: 'Show help' },
+  version: { kind: 'flag', describe: 'Show the version' },
+} as const satisfies Options;
+
 /** Which VMs are in scope. */
 export const SCOPE_OPTIONS = {
+  context: {
+    kind: 'text',
+    takes: 'CONTEXT',
+    describe: 'Settings by name; azlin context list shows them',
+    setting: 'context',
+  },
   subscription: {
     kind: 'text',
+    takes: 'SUBSCRIPTION',
     describe: 'Azure subscriptions by id or name, comma-separated',
     setting: 'subscriptions',
   },
@@ -22,9 +35,16 @@ export const SCOPE_OPTIONS = {
     setting: 'subscriptions',
     value: 'all',
   },
-  'resource-group': { kind: 'text', short: 'g', describe: 'Only VMs of this resource group', setting: 'resourceGroup' },
+  'resource-group': {
+    kind: 'text',
+    takes: 'GROUP',
+    short: 'g',
+    describe: 'Only VMs of this resource group',
+    setting: 'resourceGroup',
+  },
   inventory: {
     kind: 'text',
+    takes: 'SOURCE',
     describe: '"azure", "resource-graph", or a TOML or JSON file of VMs',
     setting: 'inventory',
   },
@@ -32,17 +52,19 @@ export const SCOPE_OPTIONS = {
 
 /** How to log in to a VM. */
 export const SSH_OPTIONS = {
-  user: { kind: 'text', short: 'l', describe: 'User name on the VM' },
-  port: { kind: 'text', short: 'p', describe: 'Port of the SSH server' },
-  identity: { kind: 'text', short: 'i', describe: 'Private key file', setting: 'identities' },
+  user: { kind: 'text', takes: 'NAME', short: 'l', describe: 'User name on the VM' },
+  port: { kind: 'text', takes: 'PORT', short: 'p', describe: 'Port of the SSH server' },
+  identity: { kind: 'text', takes: 'FILE', short: 'i', describe: 'Private key file', setting: 'identities' },
   jump: {
     kind: 'text',
+    takes: 'HOST',
     short: 'J',
     describe: 'Connect through these hosts: [user@]host[:port], comma-separated; a host may be a VM; "none"',
     setting: 'proxyJump',
   },
   'ssh-config': {
     kind: 'text',
+    takes: 'FILE',
     short: 'F',
     describe: 'SSH settings to read instead of ~/.ssh/config; "none"',
     setting: 'sshConfig',
@@ -64,6 +86,7 @@ export const ATTACH_OPTIONS = {
   independent: { kind: 'flag', describe: 'A view of your own: the same windows, another current one' },
   reconnect: {
     kind: 'text',
+    takes: 'N',
     describe: 'How often to try when the connection is lost; without it until you press Ctrl-C; 0 for never',
     setting: 'reconnect',
   },

@@ -1,8 +1,9 @@
 import { formatAge } from '../domain/duration.ts';
 import { AppError } from '../domain/errors.ts';
 import { sessionNameProblem } from '../domain/session.ts';
+import type { SessionRow } from '../domain/session-row.ts';
 import { count, printable } from '../domain/text.ts';
-import { listSessions, type SessionRow } from '../operations/list.ts';
+import { listSessions } from '../operations/list.ts';
 import type { PickRow } from '../terminal/picker.ts';
 import type { Call } from './command.ts';
 

@@ -1,11 +1,14 @@
-import type { SettingName } from '../config.ts';
+import type { Config } from '../config.ts';
 import { type Aliases, withoutAliases } from '../domain/aliases.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { splitOutside } from '../domain/split-outside.ts';
 import { shellWord } from '../domain/text.ts';
 import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
-import type { App, Call, Command, Interrupts, IoStreams, Option } from './command.ts';
-import { COMMANDS, EPILOGUE, SHORTHANDS } from './commands/index.ts';
+import type { SettingName } from '../settings.ts';
+import type { App, Interrupts, IoStreams } from './app.ts';
+import { builtIn, styleOn, wordAfter } from './built-in.ts';
+import type { Call, Command, Option } from './command.ts';
+import { CONTENTS } from './commands/index.ts';
 import { diagnostics } from './diagnostics.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { GLOBAL_OPTIONS, SCOPE_OPTIONS } from './options.ts';
@@ -13,7 +16,7 @@ import { parseLine } from './program.ts';
 import { type ProgressLine, progressLine } from './progress.ts';
 import { errorJson, errorText, hintInScope } from './report-error.ts';
 import { type SplitArgv, splitArgv } from './split-argv.ts';
-import { type ColorChoice, type Style, styleFor, wantsColor } from './style.ts';
+import type { ColorChoice } from './style.ts';
 import { type Format, ndjson, render } from './views/print.ts';
 
 export interface Run {
@@ -26,22 +29,22 @@ export interface Run {
 /** One line in, the exit code out. Never rejects. */
 export async function runProgram(run: Run): Promise<number> {
   const { argv, app, io } = run;
-  const split = splitArgv(argv, { commands: COMMANDS, shorthands: SHORTHANDS, globals: GLOBAL_OPTIONS });
+  let split: SplitArgv = { own: argv, remote: [], verb: undefined, command: undefined };
   const known: Known = {};
   try {
-    const width = Math.min(100, io.stdout.columns ?? 100);
-    const product = { commands: COMMANDS, epilogue: EPILOGUE, version: app.version(), width };
-    const line = await parseLine(split, product);
-    if (line.kind === 'call') {
-      const asked = { ...line, remote: split.remote, known };
-      const { exitCode, failure } = await callCommand(run, line.command, asked);
-      return failure ? reportError(run, failure, { ...split, ...known }) : exitCode;
+    split = await splitArgv(argv, CONTENTS, GLOBAL_OPTIONS);
+    const text = await builtIn(run, split);
+    if (text !== undefined) {
+      await write(io, text);
+      return 0;
     }
-    await write(io, line.text);
-    return 0;
+    const { command, own, remote } = split;
+    if (!command) throw new AppError('usage', 'Something is missing: azlin COMMAND', { hint: 'azlin --help' });
+    const { exitCode, failure } = await callCommand(run, command, { ...parseLine(own, command), remote, known });
+    return failure ? await reportError(run, failure, { ...split, ...known }) : exitCode;
   } catch (thrown) {
     known.progress?.show(undefined);
-    return reportError(run, toAppError(thrown), { ...split, ...known });
+    return await reportError(run, toAppError(thrown), { ...split, ...known });
   } finally {
     app.close();
   }
@@ -69,7 +72,12 @@ async function callCommand(
   { args, positionals, several, remote, known }: Line,
 ): Promise<{ readonly exitCode: number; readonly failure: AppError | undefined }> {
   known.scope = scopeWords(args);
-  const config = await app.config(overridesOf(command, args));
+  const overrides = overridesOf(command, args);
+  const config = await app.config(overrides).catch((error: unknown) => {
+    // Who mends the settings must not be stopped by them.
+    if (!command.mendsSettings || toAppError(error).code !== 'config') throw error;
+    return app.config(overrides, true);
+  });
   const format: Format = config.format;
   known.format = format;
   const style = styleOn(io.stdout, args['color'] as ColorChoice | undefined, app);
@@ -87,28 +95,32 @@ async function callCommand(
     isOption: 'start' in command.options,
     ask: async (question) => command.offersStart === true && (await app.confirm(question, interrupts.signal)) === true,
   };
+  const accessWith = (settings: Config) =>
+    app.access({
+      config: settings,
+      user: args['user'] as string | undefined,
+      port: portOf(args['port']),
+      forwardAgent: args['forward-agent'] === true ? true : undefined,
+      start,
+      progress: progress.show,
+      aside: progress.aside,
+      ...notes,
+    });
   let access: Promise<FleetAccess> | undefined;
   const call: Call = {
     args: args as Call['args'],
     ...meantWords(command, { positionals, several }, config.aliases),
     remote,
     app,
+    contents: CONTENTS,
     config,
     io,
     interrupts,
     access: () => {
-      access ??= app.access({
-        config,
-        user: args['user'] as string | undefined,
-        port: portOf(args['port']),
-        forwardAgent: args['forward-agent'] === true ? true : undefined,
-        start,
-        progress: progress.show,
-        aside: progress.aside,
-        ...notes,
-      });
+      access ??= accessWith(config);
       return access;
     },
+    accessWith,
     note: notes.note,
     warn: notes.warn,
     failed,
@@ -162,8 +174,6 @@ function meantWords(
   return { positionals: Object.fromEntries(named), several: several.map(meant) };
 }
 
-const SCOPED = COMMANDS.filter(({ options }) => 'subscription' in options).map(({ name }) => name);
-
 /** Whoever types a hint means the same VMs. */
 function scopeWords(args: Readonly<Record<string, unknown>>): readonly string[] {
   return Object.keys(SCOPE_OPTIONS).flatMap((name) => {
@@ -175,32 +185,32 @@ function scopeWords(args: Readonly<Record<string, unknown>>): readonly string[] 
 
 function portOf(text: unknown): number | undefined {
   if (text === undefined) return undefined;
-  const port = Number(text);
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  const port = /^[1-9]\d{0,4}$/.test(String(text)) ? Number(text) : Number.NaN;
+  if (port < 65_536) return port;
   throw new AppError('usage', `Invalid port "${text}"`, { hint: 'a number from 1 to 65535' });
 }
 
-function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | undefined, app: App): Style {
-  return styleFor(wantsColor(choice, app.environment, stream.isTTY === true));
-}
-
 /** The error may come before the options are parsed, or from parsing them: what it needs of them is read from the words. */
-function reportError(
+async function reportError(
   { app, io }: Run,
   error: AppError,
   { own, remote, command, format, scope = [] }: SplitArgv & Known,
-): number {
-  const optionText = (name: string) =>
-    own.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ??
-    (own.includes(`--${name}`) ? own[own.indexOf(`--${name}`) + 1] : undefined);
-  const asJson = /json$/.test(format ?? optionText('format') ?? app.environment['AZLIN_FORMAT'] ?? '');
-  const style = styleOn(io.stderr, optionText('color') as ColorChoice | undefined, app);
+): Promise<number> {
+  const asJson = /json$/.test(format ?? wordAfter(own, 'format') ?? app.environment['AZLIN_FORMAT'] ?? '');
+  const style = styleOn(io.stderr, wordAfter(own, 'color') as ColorChoice | undefined, app);
   const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
-  const hint = error.hint && hintInScope(error.hint, { verbs: SCOPED, words: scope });
+  const hint = error.hint && hintInScope(error.hint, { verbs: await scoped(scope), words: scope });
   io.stderr.write(asJson ? errorJson(error, hint) : errorText(error, hint, { style, verbose }));
   const { failsWith255 = false } = command ?? {};
   const asSsh = failsWith255 === 'with-command' ? remote.length > 0 : failsWith255;
   return asSsh && error.code !== 'interrupted' ? 255 : exitCodeOf(error.code);
+}
+
+/** The commands that take the options which say what VMs are meant. */
+async function scoped(scope: readonly string[]): Promise<readonly string[]> {
+  if (scope.length === 0) return [];
+  const definitions = await Promise.all(CONTENTS.entries.map(async ({ name, load }) => ({ name, ...(await load()) })));
+  return definitions.filter(({ options }) => 'all-subscriptions' in options).map(({ name }) => name);
 }
 
 function write({ stdout }: IoStreams, text: string): Promise<void> {

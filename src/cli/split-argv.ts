@@ -1,4 +1,5 @@
-import type { Command, Option, Options } from './command.ts';
+import { type Command, type Contents, commandNamed, type Option, type Options } from './command.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
 
 export interface SplitArgv {
   /** What the parser of the command line gets. */
@@ -10,26 +11,19 @@ export interface SplitArgv {
   readonly command: Command | undefined;
 }
 
-/** Words that stand for other words: `close` for `disconnect --kill`. */
-export type Shorthands = Readonly<Record<string, readonly string[]>>;
-
-export interface Vocabulary {
-  readonly commands: readonly Command[];
-  readonly shorthands: Shorthands;
-  readonly globals: Options;
-}
-
 /**
  * Cuts the remote command off before anybody parses it: as with ssh, everything after the identifier belongs to the remote
  * command, flags included. Only the first word that is no option can be the verb, the second one the identifier.
  */
-export function splitArgv(argv: readonly string[], { commands, shorthands, globals }: Vocabulary): SplitArgv {
-  const verbAt = firstWord(argv, 0, globals);
+export async function splitArgv(argv: readonly string[], contents: Contents, globals: Options): Promise<SplitArgv> {
+  const { shorthands } = contents;
+  // Options of the commands may come before their names, too, and take their values along.
+  const verbAt = firstWord(argv, 0, { ...SCOPE_OPTIONS, ...SSH_OPTIONS, ...globals });
   const verb = argv[verbAt];
   if (verb === undefined) return { own: spellOut(argv, globals), remote: [], verb, command: undefined };
   const words = Object.hasOwn(shorthands, verb) ? (shorthands[verb] ?? []) : [verb];
   const expanded = [...argv.slice(0, verbAt), ...words, ...argv.slice(verbAt + 1)];
-  const command = commands.find(({ name }) => name === words[0]);
+  const command = await commandNamed(contents, words[0] ?? '');
   const options = { ...globals, ...command?.options };
   const { own, remote } = cut({ words: expanded, start: verbAt + words.length, command, options });
   return { own: spellOut(own, options), remote, verb, command };
@@ -46,7 +40,7 @@ interface Uncut {
 function cut({ words, start, command, options }: Uncut) {
   if (!command) return { own: words, remote: [] };
   // With nothing to hand on, `--` only says that options have ended.
-  if (!command.remote) return { own: words.filter((word, index) => !(word === '--' && index >= start)), remote: [] };
+  if (!command.remote) return { own: words, remote: [] };
   if (command.remote === 'after-dashes') {
     const dashes = words.indexOf('--', start);
     return dashes < 0 ? { own: words, remote: [] } : { own: words.slice(0, dashes), remote: words.slice(dashes + 1) };
@@ -83,13 +77,32 @@ export function unknownOption(words: readonly string[], options: Options): strin
     const word = words[index] ?? '';
     if (word === '--') return undefined;
     if (!word.startsWith('-') || word === '-') continue;
-    const isKnown = word.startsWith('--')
-      ? Object.hasOwn(options, word.slice(2).split('=')[0] ?? '')
-      : shorts.includes(word.charAt(1));
-    if (!isKnown) return word;
+    if (word.startsWith('--')) {
+      if (!Object.hasOwn(options, word.slice(2).split('=')[0] ?? '')) return word;
+    } else {
+      // Letters up to the one that takes the rest for its value.
+      const letters = [...word.slice(1)];
+      const end = letters.findIndex((letter) => takesValue(optionOf(letter, options)?.[1]));
+      const odd = letters.slice(0, end < 0 ? undefined : end).find((letter) => !shorts.includes(letter));
+      if (odd !== undefined) return `-${odd}`;
+    }
     if (takesNext(word, options)) index++;
   }
   return undefined;
+}
+
+/** Tells which options stand among the words. */
+export function givenOptions(words: readonly string[], options: Options): (name: string) => boolean {
+  const given = new Set<string>();
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (word === '--') break;
+    if (!word.startsWith('-') || word === '-') continue;
+    if (word.startsWith('--')) given.add(word.slice(2).split('=')[0] ?? '');
+    else for (const letter of word.slice(1)) given.add(optionOf(letter, options)?.[0] ?? '');
+    if (takesNext(word, options)) index++;
+  }
+  return (name) => given.has(name);
 }
 
 /** The index of the first word from `start` that is neither an option nor an option's value. */

@@ -86,7 +86,8 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     isClosed = true;
     for (const machine of started.values()) machine.stop();
     resourceManager?.close();
-    rmSync(directory, { recursive: true, force: true });
+    // What runs on a machine may be writing its last words.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   };
   try {
     const identity = join(directory, 'id_ed25519');

@@ -30,6 +30,7 @@ function expand(aliases: Aliases, name: string, within: readonly string[]): read
 }
 
 function meaning(name: string, means: unknown): readonly string[] {
+  if (name in Object.prototype) throw new Error(`"${name}" cannot be an alias: it means something else to programs`);
   if (!/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u.test(name))
     throw new Error(`"${name}" cannot be typed as an identifier: letters, digits, "-", "_" and "." make an alias`);
   const texts = Array.isArray(means) ? means : [means];

@@ -1,4 +1,5 @@
 import { CLOUDS, type CloudName, cloudNamed } from './cloud.ts';
+import { contextNameProblem } from './context.ts';
 import { parseDuration } from './duration.ts';
 import { checkHops } from './jump.ts';
 import { sessionNameProblem } from './session.ts';
@@ -32,8 +33,8 @@ export const groupName: Read<string | undefined> = (value) => {
   throw new Error('expected the name of a resource group');
 };
 export const port: Read<number | undefined> = (value) => {
-  const number = Number(value);
-  if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
+  const number = /^[1-9]\d{0,4}$/.test(String(value)) ? Number(value) : Number.NaN;
+  if (number < 65_536) return number;
   throw new Error('expected a port number');
 };
 export const optionalUrl: Read<string | undefined> = (value) => {
@@ -69,6 +70,11 @@ export const sessionName: Read<string> = (value) => {
   const problem = sessionNameProblem(text(value));
   if (problem === undefined) return text(value);
   throw new Error(`expected a session name: ${problem}`);
+};
+export const contextName: Read<string | undefined> = (value) => {
+  const problem = contextNameProblem(text(value));
+  if (problem === undefined) return text(value);
+  throw new Error(`expected the name of a context: ${problem}`);
 };
 export const choice =
   <T extends string>(...choices: readonly T[]): Read<T> =>

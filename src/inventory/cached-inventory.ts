@@ -18,7 +18,7 @@ export interface CacheSettings {
   /** Milliseconds an answer may be used. */
   readonly ttl: number;
   /** Renews the cache without being waited for. */
-  readonly renew: () => void;
+  readonly renew: () => Promise<void>;
   readonly warn: (line: string) => void;
   readonly trace: (line: string) => void;
 }
@@ -39,7 +39,7 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
         return { ...kept, isKept: true };
       }
       if (query.stale) {
-        if (await claim(`${path}.renewing`, clock)) renew();
+        if (await claim(`${path}.renewing`, clock)) await renew();
         return { ...(kept ?? NOTHING), isKept: true };
       }
       // When it was asked, by a clock that other processes share.
@@ -74,8 +74,8 @@ const PROVISIONAL = 60_000;
 /** Milliseconds that a renewal is given; a shell completes at every key. */
 const RENEWAL = 30_000;
 
-/** Whether nobody else has done the same lately. */
-async function claim(marker: string, clock: Clock): Promise<boolean> {
+/** Whether nobody else has done the same lately. `marker`: the file that tells. */
+export async function claim(marker: string, clock: Clock): Promise<boolean> {
   try {
     await mkdir(dirname(marker), { recursive: true, mode: 0o700 });
     const age = clock.now() - Number(await readFile(marker, 'utf8'));

@@ -1,8 +1,8 @@
 import { formatDuration } from '../domain/duration.ts';
+import { qualifiedNames } from '../domain/qualified-names.ts';
 import { inPlaces } from '../domain/slots.ts';
 import { count } from '../domain/text.ts';
 import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
-import { qualifiedNames } from '../targets/match.ts';
 import { type Asking, askVm } from '../targets/probe.ts';
 import { firstLook } from '../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';

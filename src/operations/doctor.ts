@@ -22,7 +22,7 @@ export interface DoctorRequest {
 
 /** What azlin reads on this side. */
 export interface CheckedFiles {
-  readonly config: { readonly path: string; readonly exists: boolean };
+  readonly config: { readonly path: string; readonly exists: boolean; readonly context: string | undefined };
   /** Settings that the environment gives. */
   readonly variables: readonly string[];
   readonly sshConfig: SshConfig;
@@ -61,7 +61,8 @@ function hostRefOf(text: string): HostRef {
 }
 
 async function checkFiles({ config, variables, sshConfig, knownHosts }: CheckedFiles, findings: Findings) {
-  const file = config.exists ? config.path : `no ${config.path}, so everything is as by default`;
+  const context = config.context === undefined ? '' : `, context "${config.context}"`;
+  const file = config.exists ? `${config.path}${context}` : `no ${config.path}, so everything is as by default`;
   findings.ok('config', variables.length === 0 ? file : `${file}; from the environment: ${variables.join(', ')}`);
   findings.ok('ssh settings', sshConfig.files.join(', ') || 'none are read');
   await checkKnownHosts(knownHosts, findings);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { AppError } from '../domain/errors.ts';
 import { shellWord } from '../domain/text.ts';
 import type { Target } from '../targets/target.ts';
 import type { SessionCommand } from '../tmux/exec-argv.ts';
@@ -57,6 +58,7 @@ export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'unt
 
 export function prepare(request: ExecRequest, target: Target): Prepared {
   const { command: asked, stdin, timeout, cwd, shell, variables = [] } = request;
+  for (const { name } of variables) checkVariable(name);
   const header = variables.map(({ name, value }) => `export ${name}=${shellWord(value)}\n`).join('');
   const end = randomBytes(16).toString('hex');
   const command: SessionCommand = {
@@ -74,6 +76,14 @@ export function prepare(request: ExecRequest, target: Target): Prepared {
   };
   const script = isScript(asked) ? Buffer.concat([asked.script, Buffer.from(end)]) : undefined;
   return { command, header, script };
+}
+
+/** Throws `usage` for a name that a command must not have: it becomes a part of a script. */
+export function checkVariable(name: string): void {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || /^(azlin_.*|IFS|OPTIND)$/.test(name))
+    throw new AppError('usage', `Invalid name of a variable: "${name}"`, {
+      hint: 'letters, digits and "_", no digit first; not IFS, OPTIND or azlin_…',
+    });
 }
 
 /** The first line of a script that does something. */

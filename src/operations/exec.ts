@@ -64,16 +64,31 @@ export function execCommand(access: FleetAccess, request: ExecRequest, signal: A
     if (place === 'no-cwd')
       access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
     if (script) remote.stdin.end(script);
-    request.stdin?.pipe(remote.stdin);
-    void remote.exit.then(() => request.stdin?.unpipe(remote.stdin));
+    const kill: RunningCommand['kill'] = (name) => sendSignal(access, reached, signalArgv(name, pid));
+    if (request.stdin) feed(request.stdin, remote, () => void kill('TERM'));
     const limit = timeout === undefined ? undefined : { ms: timeout, marker };
     return {
       target: describeTarget(target),
       stdout: remote.stdout,
       stderr: remote.stderr,
       outcome: outcomeOf({ access, reached, remote, timeout: limit, pid, startedAt: access.clock.now() }),
-      kill: (name) => sendSignal(access, reached, signalArgv(name, pid)),
+      kill,
     };
+  });
+}
+
+/** Hands on what the command is to read. Half of it must not look like all of it: where it breaks off, the command is ended. */
+function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => void): void {
+  const onClose = () => {
+    if (!source.readableEnded) broken();
+  };
+  source.on('error', broken);
+  source.once('close', onClose);
+  if (source.destroyed && !source.readableEnded) broken();
+  source.pipe(stdin);
+  void exit.then(() => {
+    source.unpipe(stdin);
+    source.off('close', onClose);
   });
 }
 

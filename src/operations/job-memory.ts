@@ -7,6 +7,8 @@ export interface JobMemory {
   /** Identifiers whose VMs may have a job of that id. */
   recall(id: string): Promise<readonly string[]>;
   remember(id: string, identifier: string): Promise<void>;
+  /** The newest first. */
+  all(): Promise<Memory>;
 }
 
 /** Jobs are kept on their VMs for a week at most. */
@@ -18,6 +20,7 @@ export function jobMemory(cacheDirectory: string, warn: (line: string) => void):
   // Many jobs may start at the same moment, and none is to be forgotten.
   const inTurn = oneByOne();
   return {
+    all: read,
     recall: async (id) => (await read()).filter(([known]) => known === id).map(([, identifier]) => identifier),
     remember: (id, identifier) =>
       inTurn(async () => {

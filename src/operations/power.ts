@@ -1,11 +1,11 @@
 import { atMost } from '../domain/at-most.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { listNames } from '../domain/fold-names.ts';
+import { qualifiedNames } from '../domain/qualified-names.ts';
 import { count, shellWord } from '../domain/text.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet } from '../inventory/inventory.ts';
 import type { NamedVm } from '../inventory/vm-power.ts';
-import { qualifiedNames } from '../targets/match.ts';
 import { chosenVms, type FoundVms, type VmChoice, vmsNamed } from './choose-vms.ts';
 import type { FleetAccess } from './fleet-access.ts';
 

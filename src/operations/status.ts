@@ -1,11 +1,12 @@
 import { atMost } from '../domain/at-most.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { isoTime } from '../domain/iso-time.ts';
+import { qualifiedNames } from '../domain/qualified-names.ts';
 import { type Client, type Session, sessionsNamed } from '../domain/session.ts';
+import type { Probe } from '../domain/session-row.ts';
 import { count } from '../domain/text.ts';
 import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
-import { qualifiedNames } from '../targets/match.ts';
-import { type Probe, type Probed, probeVm } from '../targets/probe.ts';
+import { type Probed, probeVm } from '../targets/probe.ts';
 import type { Target } from '../targets/target.ts';
 import { type Endpoint, firstLook } from '../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';

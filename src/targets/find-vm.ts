@@ -1,8 +1,9 @@
 import { AppError } from '../domain/errors.ts';
+import { nearestNames } from '../domain/nearest.ts';
 import type { Vm } from '../domain/vm.ts';
 import type { Fleet } from '../inventory/inventory.ts';
 import { type HostRef, parseIdentifier } from './identifier.ts';
-import { type Asked, ambiguousVm, matchVms, nearestNames, nothingNamed } from './match.ts';
+import { type Asked, ambiguousVm, matchVms, nothingNamed } from './match.ts';
 
 export type VmRef = Extract<HostRef, { kind: 'vm' }>;
 

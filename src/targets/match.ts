@@ -1,4 +1,3 @@
-import { distance } from 'fastest-levenshtein';
 import { AppError, type Candidates } from '../domain/errors.ts';
 import { count, shellWord } from '../domain/text.ts';
 import { addressOf, compareVms, type Vm } from '../domain/vm.ts';
@@ -13,31 +12,9 @@ export function matchVms(vms: readonly Vm[], { name, resourceGroup }: VmRef): re
     .sort(compareVms);
 }
 
-/** Up to `most` of the known names, the nearest first, none that has little in common with `text`. */
-export function nearestNames(text: string, names: readonly string[], most = 5): readonly string[] {
-  const wanted = text.toLowerCase();
-  // Two letters that changed places are two edits.
-  const limit = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3));
-  return [...new Set(names)]
-    .map((name) => ({ name, away: awayness(wanted, name.toLowerCase()) }))
-    .filter(({ away }) => away <= limit)
-    .sort((a, b) => a.away - b.away || (a.name < b.name ? -1 : 1))
-    .slice(0, most)
-    .map(({ name }) => name);
-}
-
 /** A name is unique as it is in most fleets; where it is not, the resource group tells. */
 export function qualifiedName(vm: Vm, vms: readonly Vm[]): string {
   return vms.filter((other) => same(other.name, vm.name)).length > 1 ? `${vm.resourceGroup}/${vm.name}` : vm.name;
-}
-
-/** `qualifiedName` of every VM, for many of them at once. */
-export function qualifiedNames(vms: readonly Vm[]): ReadonlyMap<Vm, string> {
-  const seen = new Map<string, number>();
-  for (const { name } of vms) seen.set(name.toLowerCase(), (seen.get(name.toLowerCase()) ?? 0) + 1);
-  return new Map(
-    vms.map((vm) => [vm, (seen.get(vm.name.toLowerCase()) ?? 0) > 1 ? `${vm.resourceGroup}/${vm.name}` : vm.name]),
-  );
 }
 
 /** What the name was for. */
@@ -75,11 +52,6 @@ export function nothingNamed(
       ? undefined
       : { title: 'Did you mean', items: near.map((identifier) => ({ identifier, ip: null })) };
   return new AppError(code, message, { candidates, hint: 'azlin list   shows what there is' });
-}
-
-// A name that starts or ends like the wanted one is near, however long the rest: `prod` for `prodvm`.
-function awayness(wanted: string, name: string): number {
-  return wanted.length >= 3 && name.includes(wanted) ? 1 : distance(wanted, name);
 }
 
 function same(a: string, b: string): boolean {

@@ -4,13 +4,11 @@ import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
 import type { RunArgv } from '../domain/run-argv.ts';
 import type { Session } from '../domain/session.ts';
+import type { Probe } from '../domain/session-row.ts';
 import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-argv.ts';
 import type { Transport } from '../transport/transport.ts';
-
-/** How asking a VM for its sessions went. `skipped`: it was not asked. */
-export type Probe = 'ok' | 'unreachable' | 'denied' | 'timed-out' | 'no-tmux' | 'skipped';
 
 export type Answer =
   | { readonly probe: 'ok'; readonly sessions: readonly Session[] }

@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
+import { nearestNames } from '../domain/nearest.ts';
 import { type Session, sessionsNamed } from '../domain/session.ts';
 import { count, shellWord } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
@@ -7,7 +8,7 @@ import type { Fleet, Inventory } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { findVm, type VmRef } from './find-vm.ts';
 import { type HostRef, type Identifier, parseIdentifier } from './identifier.ts';
-import { nearestNames, nothingNamed, qualifiedName } from './match.ts';
+import { nothingNamed, qualifiedName } from './match.ts';
 import type { Survey, SurveyResult } from './survey.ts';
 import { type Target, targetOf } from './target.ts';
 

@@ -1,9 +1,9 @@
 import { AppError } from '../domain/errors.ts';
+import { qualifiedNames } from '../domain/qualified-names.ts';
 import { type Session, sessionsNamed } from '../domain/session.ts';
 import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
-import { qualifiedNames } from './match.ts';
 import { namePattern } from './pattern.ts';
 import type { PatternPart, SessionChoice } from './selection.ts';
 import type { Survey, SurveyRequest } from './survey.ts';

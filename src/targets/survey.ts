@@ -1,13 +1,11 @@
-import { join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { oneByOne } from '../domain/in-turn.ts';
-import type { Session } from '../domain/session.ts';
 import { inPlaces } from '../domain/slots.ts';
 import type { Vm } from '../domain/vm.ts';
-import { readCache, writeCache } from '../inventory/cache-file.ts';
 import { type Endpoint, firstLook } from '../transport/endpoint.ts';
-import type { Answer, Probe, Question } from './probe.ts';
+import type { Answer, Question } from './probe.ts';
+import { type Memory, REMEMBERED, type Remembered, surveyMemory } from './survey-memory.ts';
 
 export interface SurveySettings {
   readonly clock: Clock;
@@ -52,26 +50,15 @@ const CONCURRENCY = 32;
 /** A VM that did not answer is not waited for again for this long. */
 const SILENCE_TTL = 60_000;
 const KEEP = 3_600_000;
-/** A refusal comes at once and may be mended at once: another key, another address. It is not worth remembering. */
-const REMEMBERED: readonly Probe[] = ['ok', 'no-tmux', 'timed-out'];
-
-interface Remembered {
-  readonly askedAt: number;
-  readonly answer: Answer;
-}
-type Memory = Record<string, Remembered>;
-
 export function survey(settings: SurveySettings): Survey {
   const { clock, endpointOf, probe, warn } = settings;
-  const path = join(settings.cacheDirectory, 'sessions.json');
-
+  const { recall, keep } = surveyMemory(settings.cacheDirectory, warn);
   // Many sessions may change at the same moment.
   const inTurn = oneByOne();
-  const recall = async () => (await readCache(path, isMemory, warn)) ?? {};
   const remember = async (fresh: Memory) => {
     const limit = clock.now() - KEEP;
     const kept = Object.entries(await recall()).filter(([, { askedAt }]) => askedAt > limit);
-    await writeCache(path, { ...Object.fromEntries(kept), ...fresh }, warn);
+    await keep({ ...Object.fromEntries(kept), ...fresh });
   };
   const keyOf = (vm: Vm) => {
     try {
@@ -93,7 +80,7 @@ export function survey(settings: SurveySettings): Survey {
       const memory = request.maxAge > 0 || request.skipSilent ? await recall() : {};
       const until = clock.now() + wholeDeadline;
       const answers = new Map<Vm, Answer>();
-      const fresh: Memory = {};
+      const fresh: Record<string, Remembered> = {};
       let cached = false;
       await inPlaces({ limit: CONCURRENCY, clock }, vms, async (vm) => {
         const key = keyOf(vm);
@@ -121,7 +108,7 @@ export function survey(settings: SurveySettings): Survey {
     forget: (endpoint) =>
       inTurn(async () => {
         const { [keyOfEndpoint(endpoint)]: known, ...rest } = await recall();
-        if (known) await writeCache(path, rest, warn);
+        if (known) await keep(rest);
       }),
   };
 }
@@ -130,26 +117,6 @@ function isSilent({ probe }: Answer): boolean {
   return probe === 'timed-out';
 }
 
-/** With the address: what was silent at the old one may answer at the new one. */
 function keyOfEndpoint({ user, hostKeyAlias, address, port }: Endpoint): string {
   return `${user}@${hostKeyAlias} ${address}:${port}`;
-}
-
-function isMemory(value: unknown): value is Memory {
-  return typeof value === 'object' && value !== null && Object.values(value).every(isRemembered);
-}
-
-function isRemembered(value: unknown): value is Remembered {
-  const { askedAt, answer } = (value ?? {}) as Partial<Remembered>;
-  if (typeof askedAt !== 'number' || !answer || !REMEMBERED.includes(answer.probe)) return false;
-  return answer.probe === 'ok'
-    ? Array.isArray(answer.sessions) && answer.sessions.every(isSession)
-    : typeof answer.reason === 'string';
-}
-
-function isSession(value: unknown): value is Session {
-  const { name, friendlyName, clients } = (value ?? {}) as Partial<Session>;
-  return (
-    typeof name === 'string' && (friendlyName === null || typeof friendlyName === 'string') && Array.isArray(clients)
-  );
 }

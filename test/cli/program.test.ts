@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { COMMANDS } from '../../src/cli/commands/index.ts';
+import { TOPICS } from '../../src/cli/topics/index.ts';
+import { COMMANDS } from '../support/commands.ts';
 import { run } from '../support/run.ts';
 import { aSession, aVm } from '../support/vm.ts';
 
@@ -102,7 +103,19 @@ describe('errors', () => {
     ['constructor', 2, /Unknown command "constructor"/],
     ['list --host=', 2, /--host needs a value/],
     ['ssh a -l=', 2, /--user needs a value/],
-    ['list --nosuch', 2, /Unknown option --nosuch/],
+    ['list --nosuch', 2, /Unknown option --nosuch\nhint: azlin list --help/],
+    ['list -g', 2, /--resource-group needs a value/],
+    ['list --all=yes', 2, /--all takes no value/],
+    ['lsit', 2, /did you mean azlin list\?/],
+    ['rename -- -x', 2, /Something is missing: azlin rename/],
+    ['list --al', 2, /Unknown option --al\nhint: did you mean --all\?/],
+    ['exec --timout 5s vm:dev ls', 255, /Unknown option --timout\nhint: did you mean --timeout\?/],
+    ['--formt json list', 2, /Unknown option --formt\nhint: did you mean --format\?/],
+    ['conect vm', 2, /Unknown command "conect"\nhint: did you mean azlin connect\?/],
+    ['atach vm', 2, /Unknown command "atach"\nhint: did you mean azlin attach\?/],
+    ['help identifirs', 2, /no command and no topic "identifirs"\nhint: did you mean azlin help identifiers\?/],
+    ['--quiet', 2, /Something is missing: azlin COMMAND/],
+    ['host-key shw vm', 2, /Invalid value "shw" as action: expected one of show, forget/],
     ['list -x', 2, /Unknown option -x/],
     ['list --format xml', 2, /Invalid value "xml" for --format: expected one of table, json, ndjson, csv/],
     ['list extra', 2, /Unexpected word: extra/],
@@ -133,12 +146,36 @@ describe('help', () => {
   test('without a command, with --help, and the version', async () => {
     const { exitCode, stdout, stderr } = await run('', fleet);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    const shown = COMMANDS.filter(({ hidden }) => !hidden);
-    for (const { name } of shown) expect(stdout).toMatch(new RegExp(`azlin ${name}.*`));
+    const shown = COMMANDS.filter(({ heading }) => heading);
+    for (const { name } of shown) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     expect(stdout).not.toContain('__complete');
     expect(shown.every(({ summary }) => stdout.replace(/\s+/g, ' ').includes(summary))).toBe(true);
     expect((await run('--help', fleet)).stdout).toBe(stdout);
     expect(await run('--version', fleet)).toMatchObject({ exitCode: 0, stdout: '1.2.3\n' });
+  });
+
+  test('no line is wider than the terminal, whatever its width', async () => {
+    for (const columns of [40, 60, 80, 100])
+      for (const name of ['', 'exec', 'list', 'session']) {
+        const { stdout } = await run(`${name} --help`.trim(), { ...fleet, columns, environment: { NO_COLOR: '1' } });
+        // What somebody may want to copy stays whole.
+        const wide = stdout.split('\n').filter((line) => line.length > columns && !/azlin|--[a-z]/.test(line));
+        expect([name, columns, wide]).toEqual([name, columns, []]);
+      }
+  });
+
+  test('azlin help is the help, of a topic its text, of a command that of --help', async () => {
+    expect((await run('help', fleet)).stdout).toBe((await run('--help', fleet)).stdout);
+    expect((await run('help exec', fleet)).stdout).toBe((await run('exec --help', fleet)).stdout);
+    for (const { name } of TOPICS)
+      expect(await run(`help ${name}`, fleet)).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringContaining(`${name}: `),
+        stderr: '',
+      });
+    expect((await run('help environment', fleet)).stdout).toMatch(/^ {2}AZLIN_CONTEXT +\S/m);
+    expect((await run('help exit-codes', fleet)).stdout).toMatch(/^ {2}4 {2}ambiguous +\S/m);
+    expect((await run('--help', { ...fleet, columns: 80 })).stdout).toContain('\u001b[1mSessions:\u001b[22m');
   });
 
   test.each(COMMANDS.map(({ name }) => name))('%s --help shows its options and examples', async (name) => {
@@ -146,6 +183,8 @@ describe('help', () => {
     const command = COMMANDS.find((one) => one.name === name);
     expect(exitCode).toBe(0);
     for (const option of Object.keys(command?.options ?? {})) expect(stdout).toContain(`--${option}`);
+    expect(stdout).toMatch(/^See also: azlin /m);
+    expect(stdout).toContain(`Usage: azlin ${name}`);
     for (const { line } of command?.examples ?? [])
       expect(stdout.replace(/\s+/g, ' ')).toContain(line.replace(/\s+/g, ' '));
   });

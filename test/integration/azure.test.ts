@@ -316,16 +316,24 @@ describe('cache', () => {
 
   test('completion gets an old answer at once; it is renewed behind', async () => {
     const home = freshHome();
-    expect(await azlin(fleet, ['__complete'], { environment: home })).toMatchObject({
-      exitCode: 0,
-      stdout: '',
-      stderr: '',
-    });
+    const offered = async () => {
+      const { stdout, ...rest } = await azlin(fleet, ['__complete', '--', 'fish', 'azlin', 'ssh', ''], {
+        environment: home,
+      });
+      return {
+        ...rest,
+        words: stdout
+          .split('\n')
+          .slice(1, -1)
+          .map((line) => line.split('\t')[0]),
+      };
+    };
+    expect(await offered()).toMatchObject({ exitCode: 0, words: [], stderr: '' });
     const path = await until('the cache', () => cacheOf(home));
     edit(home, (vm) => ({ ...vm, name: `old-${vm['name']}` }), 0);
-    expect((await azlin(fleet, ['__complete'], { environment: home })).stdout).toBe('old-one\nold-three\nold-two\n');
+    expect((await offered()).words).toEqual(['old-one', 'old-three', 'old-two']);
     await until('fresh names', () => readFileSync(path, 'utf8').includes('"one"'));
-    expect((await azlin(fleet, ['__complete'], { environment: home })).stdout).toBe('one\nthree\ntwo\n');
+    expect((await offered()).words).toEqual(['one', 'three', 'two']);
   });
 
   test('many azlin at once leave a cache that is whole', async () => {

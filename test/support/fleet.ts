@@ -9,10 +9,10 @@ export const CLI = fileURLToPath(new URL('../../dist/azlin.js', import.meta.url)
 
 export async function startFleet(
   machines?: readonly DemoMachine[],
-  more: Pick<DemoFleetRequest, 'principals' | 'phantoms' | 'pageSize'> = {},
+  more: Partial<Pick<DemoFleetRequest, 'principals' | 'phantoms' | 'pageSize' | 'cli'>> = {},
 ): Promise<DemoFleet> {
   const tools = await ensureTools(process.env, () => {});
-  const cli = [process.execPath, CLI];
+  const cli: readonly string[] = [process.execPath, CLI];
   const environment = { ...process.env, NODE_OPTIONS: undefined, CI: undefined };
   return startDemoFleet({ clock: realClock, tools, environment, cli, ...(machines ? { machines } : {}), ...more });
 }

@@ -14,6 +14,9 @@ missing=
 command -v dropbear >/dev/null || missing=dropbear-bin
 command -v zsh >/dev/null || missing="$missing zsh"
 command -v busybox >/dev/null || missing="$missing busybox"
+command -v fish >/dev/null || missing="$missing fish"
+command -v man >/dev/null || missing="$missing man-db"
+command -v jq >/dev/null || missing="$missing jq"
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit 1
 echo $missing
@@ -28,7 +31,9 @@ function installOthers(report: (line: string) => void): void {
     const said = execFileSync('sh', ['-c', INSTALL], { encoding: 'utf8', timeout: 120_000 }).trim();
     if (said !== '') report(`Installed ${said}, once`);
   } catch {
-    report('Tests with dropbear, zsh and busybox are skipped where they are missing: only root can install them here');
+    report(
+      'Tests with dropbear, busybox, zsh, fish, man and jq are skipped where they are missing: only root can install them here',
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from 'node:stream';
-import type { AccessRequest, App, Interrupts } from '../../src/cli/command.ts';
+import type { AccessRequest, App, Interrupts } from '../../src/cli/app.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
 import { loadConfig } from '../../src/config.ts';
 import { addressOf, type Vm } from '../../src/domain/vm.ts';
@@ -51,10 +51,11 @@ function fakeApp(fleet: FakeFleet): App {
   };
   return {
     environment,
+    home: '/nonexistent',
     clock,
     version: () => '1.2.3',
     hideArguments: () => {},
-    config: (overrides) => loadConfig(environment, '/nonexistent', overrides),
+    config: (overrides) => loadConfig({ environment, home: '/nonexistent' }, overrides),
     access: async (request) => fakeAccess(fleet, request, clock.now()),
     terminal: () => undefined,
     canAsk: () => false,
@@ -62,6 +63,10 @@ function fakeApp(fleet: FakeFleet): App {
     pick: unused,
     askText: unused,
     demo: unused,
+    known: unused,
+    detect: unused,
+    openEditor: unused,
+    resource: unused,
     close: () => {},
   };
 }
@@ -123,7 +128,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
     reconnectDeadline: 1,
     defaultSession: 'azlin',
     label: 'me@here',
-    jobMemory: { recall: async () => [], remember: async () => {} },
+    jobMemory: { recall: async () => [], remember: async () => {}, all: async () => [] },
     power: { start: unreachable, stop: unreachable, look: unreachable },
     start: { always: false, isOption: false, ask: async () => false },
     lags: false,

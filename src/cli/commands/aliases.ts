@@ -1,4 +1,5 @@
 import { defineCommand, type View } from '../command.ts';
+import { SCOPE_OPTIONS } from '../options.ts';
 
 interface AliasRow {
   readonly alias: string;
@@ -21,16 +22,15 @@ const aliasesView: View<readonly AliasRow[]> = {
 };
 
 export const aliases = defineCommand({
-  name: 'aliases',
   usage: '',
   positionals: {},
-  summary: 'List the aliases of identifiers and groups, which the settings file has',
   examples: [
     { line: 'azlin aliases', does: 'what each of them means' },
     { line: 'azlin aliases --format json', does: 'for programs' },
     { line: 'azlin aliases; azlin exec prod uptime', does: 'an alias stands where an identifier stands' },
   ],
-  options: {},
+  seeAlso: ['config', 'exec'],
+  options: { context: SCOPE_OPTIONS.context },
   async run({ config }) {
     const rows = Object.entries(config.aliases).map(([alias, identifiers]) => ({ alias, identifiers }));
     const none = `there are no aliases; [aliases] in ${config.file.path} makes them: prod = ["web-1:main", "web-2:main"]`;

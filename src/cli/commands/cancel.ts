@@ -14,15 +14,14 @@ const cancelledView: View<CancelledJob> = {
 };
 
 export const cancel = defineCommand({
-  name: 'cancel',
   usage: '<job>',
   positionals: { job: 'The id of a job' },
-  summary: 'End a job: SIGTERM to its process group, SIGKILL after five seconds',
   examples: [
     { line: 'azlin cancel deploy-42', does: 'wherever it runs' },
     { line: 'azlin cancel --vm web-1 deploy-42', does: 'where several VMs have a job of that id' },
     { line: 'azlin jobs myvm; azlin cancel v42', does: 'look first what runs' },
   ],
+  seeAlso: ['jobs', 'logs'],
   options: { ...VM_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS },
   async run({ args, positionals, access, config, interrupts: { signal } }) {
     const { cancelJob, findJob } = await import('../../operations/find-job.ts');

@@ -1,26 +1,73 @@
-import { printable } from '../../domain/text.ts';
-import { knownHosts } from '../../operations/complete.ts';
-import { defineCommand } from '../command.ts';
-import { SCOPE_OPTIONS } from '../options.ts';
+import { AppError } from '../../domain/errors.ts';
+import { type Call, commandNamed, type Described, defineCommand } from '../command.ts';
+import { bashLine, bashWord } from '../completion/bash-line.ts';
+import { type Suggestions, suggest } from '../completion/suggest.ts';
+import { typedLine } from '../completion/typed-line.ts';
 
+/** What the scripts in completions/ call: a line that says what follows, then a word a line. */
 export const complete = defineCommand({
-  name: '__complete',
   usage: '',
   positionals: {},
-  summary: 'Print the names of the VMs for a shell to complete, from the cache, however old it is',
   examples: [
-    { line: 'azlin __complete', does: 'a name a line; the cache is renewed behind' },
-    { line: 'azlin __complete --resource-group rg-web', does: 'of one resource group' },
-    { line: 'azlin __complete --format json', does: 'for programs' },
+    { line: 'azlin __complete -- zsh azlin exec myvm:', does: 'words and, after a tab, what they are' },
+    { line: 'azlin __complete -- fish azlin list --', does: 'the same' },
+    { line: "azlin __complete -- bash 'azlin connect my' 16 ' :='", does: 'words alone, as bash takes them' },
   ],
-  options: SCOPE_OPTIONS,
-  hidden: true,
-  async run({ access, interrupts }) {
-    return { data: await knownHosts(await access(), interrupts.signal) };
+  seeAlso: ['completion'],
+  options: {},
+  remote: 'after-dashes',
+  mendsSettings: true,
+  async run({ remote, app, contents }) {
+    // What is being typed may hold a secret.
+    app.hideArguments();
+    const vocabulary = { shorthands: contents.shorthands, describe: describer({ app, contents }) };
+    const [shell, ...rest] = remote;
+    if (shell === 'bash') {
+      const [line = '', point = '', breaks = ''] = rest;
+      // The point counts bytes in some versions of bash and characters in others; of names only what is ASCII can differ.
+      const typed = bashLine(line.slice(0, Number(point) || undefined), breaks);
+      if (typed.isRedirection) return { data: text(FILES, []) };
+      const found = await suggest(await typedLine(afterName(typed.words), typed.current, vocabulary), {
+        app,
+        contents,
+      });
+      return {
+        data: text(
+          found,
+          found.candidates.flatMap(({ value }) => bashWord(value, typed) ?? []),
+        ),
+      };
+    }
+    if (shell !== 'zsh' && shell !== 'fish')
+      throw new AppError('usage', `Completion is for bash, zsh and fish, not for "${shell}"`);
+    const current = rest.at(-1) ?? '';
+    const found = await suggest(await typedLine(rest.slice(1, -1), current, vocabulary), { app, contents });
+    return {
+      data: text(
+        found,
+        found.candidates.map(({ value, description }) => `${value}\t${description}`),
+      ),
+    };
   },
-  view: {
-    text: (names: readonly string[]) => names.map((name) => `${printable(name)}\n`).join(''),
-    records: (names: readonly string[]) => names.map((hostname) => ({ hostname })),
-    fields: ['hostname'],
-  },
+  view: { text: (lines: string) => lines, records: (lines: string) => ({ lines }) },
 });
+
+const FILES: Suggestions = { kind: 'files', candidates: [] };
+
+function text({ kind }: Suggestions, lines: readonly string[]): string {
+  return `${[kind, ...lines].join('\n')}\n`;
+}
+
+/** Without the name of the program, and variables that are set for it. */
+function afterName(words: readonly string[]): readonly string[] {
+  return words.slice(words.findIndex((word) => !/^\w+=/.test(word)) + 1);
+}
+
+/** From the table that the build makes of the commands: loading one costs more than all the rest of completion. */
+function describer({ app, contents }: Pick<Call, 'app' | 'contents'>) {
+  return async (name: string): Promise<Described | undefined> => {
+    if (!contents.entries.some((one) => one.name === name)) return undefined;
+    const text = await app.resource(`dist/commands/${name}.json`).catch(() => undefined);
+    return text === undefined ? commandNamed(contents, name) : (JSON.parse(text) as Described);
+  };
+}

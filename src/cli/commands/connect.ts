@@ -19,10 +19,8 @@ const OPTIONS = {
 };
 
 export const connect = defineCommand({
-  name: 'connect',
   usage: '[identifier]',
   positionals: { identifier: 'vm:session, a session, or a VM; without one you choose from a list' },
-  summary: 'Attach to a session, and stay attached when the connection is lost',
   examples: [
     { line: 'azlin connect myvm:dev', does: 'exactly this session' },
     { line: 'azlin connect dev', does: 'the only session of that name in the fleet' },
@@ -32,6 +30,7 @@ export const connect = defineCommand({
     { line: 'azlin connect myvm --start', does: 'start the VM first if it is stopped' },
     { line: 'azlin connect myvm:dev -- make test', does: 'the same as azlin exec' },
   ],
+  seeAlso: ['ssh', 'list', 'disconnect'],
   options: OPTIONS,
   offersStart: true,
   remote: 'after-dashes',

@@ -1,15 +1,14 @@
 import { defineCommand } from '../command.ts';
 
 export const demo = defineCommand({
-  name: 'demo',
   usage: '',
   positionals: {},
-  summary: 'Try azlin on a fleet of its own: real sshd and tmux on this machine',
   examples: [
     { line: 'azlin demo', does: 'a shell with azlin set up for the demo fleet' },
     { line: 'azlin demo --tour', does: 'a short tour that checks itself' },
     { line: 'azlin demo | cat', does: 'without a terminal it is the tour' },
   ],
+  seeAlso: ['list', 'doctor'],
   options: {
     tour: { kind: 'flag', describe: 'Run the tour on a terminal too' },
   },

@@ -20,11 +20,9 @@ function lineOf({ hostname, session, detached, killed }: Disconnected): string {
 }
 
 export const disconnect = defineCommand({
-  name: 'disconnect',
   usage: '[identifier]',
   positionals: { identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api" },
   takesMany: true,
-  summary: 'Detach the clients of a session; the session and what runs in it stay',
   examples: [
     { line: 'azlin disconnect myvm:dev', does: 'detach everybody' },
     { line: 'azlin disconnect dev', does: 'the only session of that name in the fleet' },
@@ -35,9 +33,10 @@ export const disconnect = defineCommand({
     { line: 'azlin disconnect myvm:dev --kill', does: 'end the session and what runs in it' },
     { line: "azlin disconnect '*:ci-*' --kill", does: 'end many; says which, and asks' },
   ],
+  seeAlso: ['connect', 'prune', 'status'],
   options: {
     kill: { kind: 'flag', describe: 'End the session as well' },
-    client: { kind: 'text', describe: 'Only the clients of this label; azlin status shows them' },
+    client: { kind: 'text', takes: 'LABEL', describe: 'Only the clients of this label; azlin status shows them' },
     yes: { kind: 'flag', short: 'y', describe: 'Do not ask before many sessions are ended' },
     ...CHOOSE_OPTIONS,
     ...EACH_OPTIONS,

@@ -8,22 +8,21 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { doctorView } from '../views/doctor.ts';
 
 export const doctor = defineCommand({
-  name: 'doctor',
   usage: '[host]',
   positionals: { host: 'A VM or an address; without one, this side only' },
-  summary: 'Check everything from the settings to the shell of a VM',
   examples: [
     { line: 'azlin doctor', does: 'settings, sign-in, inventory, keys' },
     { line: 'azlin doctor myvm', does: 'also the way to the VM, and what azlin needs there' },
     { line: 'azlin doctor myvm --format json', does: 'for programs' },
   ],
+  seeAlso: ['config', 'host-key'],
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
   async run({ positionals, access, config, interrupts }) {
     const fleet = await access().catch((error: unknown) => toAppError(error));
     // What azlin cannot even begin with.
     if (fleet instanceof AppError) return { data: [failedCheck('settings', fleet)], exitCode: exitCodeOf(fleet.code) };
     const files = {
-      config: config.file,
+      config: { ...config.file, context: config.context },
       variables: config.variables,
       sshConfig: fleet.sshConfig,
       knownHosts: join(config.home, 'known_hosts'),

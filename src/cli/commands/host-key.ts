@@ -1,4 +1,3 @@
-import { AppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import { forgetHostKeys, knownHostKeys } from '../../operations/host-key.ts';
 import { defineCommand } from '../command.ts';
@@ -8,15 +7,17 @@ import { hostKeysView } from '../views/host-keys.ts';
 const { port, 'ssh-config': sshConfig } = SSH_OPTIONS;
 
 export const hostKey = defineCommand({
-  name: 'host-key',
   usage: '<action> <host>',
-  positionals: { action: 'show or forget', host: 'A VM, an address, or a host name' },
-  summary: 'Show or forget the host keys that are known for a VM',
+  positionals: {
+    action: { describe: 'What to do', choices: ['show', 'forget'] },
+    host: 'A VM, an address, or a host name',
+  },
   examples: [
     { line: 'azlin host-key show myvm', does: 'its keys: those pinned to the VM, and those in the known_hosts of ssh' },
     { line: 'azlin host-key forget myvm', does: 'after it was rebuilt: the next connection pins the new key' },
     { line: 'azlin host-key forget bastion.example.com', does: 'a host that is no VM' },
   ],
+  seeAlso: ['doctor', 'connect'],
   options: { port, 'ssh-config': sshConfig, ...SCOPE_OPTIONS },
   async run({ positionals, access, interrupts }) {
     const { action, host = '' } = positionals;
@@ -24,15 +25,12 @@ export const hostKey = defineCommand({
       const keys = await knownHostKeys(await access(), host, interrupts.signal);
       return { data: keys, notes: keys.length === 0 ? [`no host key is known for "${host}"`] : [] };
     }
-    if (action === 'forget') {
-      const { removed, failure } = await forgetHostKeys(await access(), host, interrupts.signal);
-      const done =
-        removed.length === 0
-          ? `no host key was known for "${host}"`
-          : `forgot ${count(removed.length, 'host key')} of "${host}"; the next connection meets it as a new host`;
-      return { data: removed, notes: [done], failure };
-    }
-    throw new AppError('usage', `Unknown action "${action}"`, { hint: 'azlin host-key show HOST, or forget HOST' });
+    const { removed, failure } = await forgetHostKeys(await access(), host, interrupts.signal);
+    const done =
+      removed.length === 0
+        ? `no host key was known for "${host}"`
+        : `forgot ${count(removed.length, 'host key')} of "${host}"; the next connection meets it as a new host`;
+    return { data: removed, notes: [done], failure };
   },
   view: hostKeysView,
 });

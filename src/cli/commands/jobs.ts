@@ -3,15 +3,14 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { jobsView } from '../views/jobs.ts';
 
 export const jobs = defineCommand({
-  name: 'jobs',
   usage: '[identifier]',
   positionals: { identifier: 'vm, vm:session, or a session; without one, every running VM in scope' },
-  summary: 'List durable commands: those that run, and those of the last days',
   examples: [
     { line: 'azlin jobs', does: 'of the whole fleet, the newest first' },
     { line: 'azlin jobs myvm:dev', does: 'of one session' },
     { line: "azlin jobs --format json | jq '.[].state'", does: 'for programs' },
   ],
+  seeAlso: ['logs', 'wait', 'cancel', 'exec'],
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
   async run({ positionals, access, config, interrupts }) {
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;

@@ -19,9 +19,13 @@ const OPTIONS = {
     choices: SORT_KEYS,
   },
   watch: { kind: 'flag', describe: 'Stay, and show what changes; Ctrl-C ends it' },
-  interval: { kind: 'text', describe: 'With --watch: how long to wait before asking again; 5s by default' },
-  tag: { kind: 'texts', describe: 'Only VMs with this tag: KEY or KEY=VALUE' },
-  host: { kind: 'text', describe: 'Only VMs whose name matches this pattern' },
+  interval: {
+    kind: 'text',
+    takes: 'TIME',
+    describe: 'With --watch: how long to wait before asking again; 5s by default',
+  },
+  tag: { kind: 'texts', takes: 'TAG', describe: 'Only VMs with this tag: KEY or KEY=VALUE' },
+  host: { kind: 'text', takes: 'PATTERN', describe: 'Only VMs whose name matches this pattern' },
   'no-sessions': { kind: 'flag', describe: 'Ask no VM' },
   refresh: { kind: 'flag', describe: 'Skip caches' },
   ...SCOPE_OPTIONS,
@@ -31,10 +35,8 @@ const OPTIONS = {
 const INTERVAL = 5_000;
 
 export const list = defineCommand({
-  name: 'list',
   usage: '',
   positionals: {},
-  summary: 'List the sessions of the fleet',
   examples: [
     { line: 'azlin list', does: 'sessions of the running VMs' },
     { line: 'azlin list --all --wide', does: 'stopped VMs too, nothing cut' },
@@ -43,6 +45,7 @@ export const list = defineCommand({
     { line: 'azlin list --watch', does: 'refreshed in place' },
     { line: "azlin list --format json | jq -r '.[].hostname'", does: 'for programs' },
   ],
+  seeAlso: ['status', 'connect', 'jobs'],
   options: OPTIONS,
   async run(call) {
     const { args, access, config, interrupts, emit, io } = call;

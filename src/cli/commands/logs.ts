@@ -6,20 +6,24 @@ import { findRequest, VM_OPTION } from '../job-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
 export const logs = defineCommand({
-  name: 'logs',
   usage: '<job>',
   positionals: { job: 'The id of a job, or an identifier for the newest job of a session' },
-  summary: 'Show what a job has written, or what a session shows',
   examples: [
     { line: 'azlin logs deploy-42', does: 'what it has written to stdout' },
     { line: 'azlin logs --follow --lines 20 v42', does: 'its last lines, and what comes' },
     { line: 'azlin logs --stderr myvm:dev', does: 'of the newest job of that session' },
     { line: 'azlin logs --screen myvm:dev', does: "what the session's pane shows" },
   ],
+  seeAlso: ['jobs', 'wait'],
   options: {
     follow: { kind: 'flag', short: 'f', describe: 'Go on until the job ends' },
     stderr: { kind: 'flag', describe: 'What it has written to stderr instead' },
-    lines: { kind: 'text', short: 'n', describe: 'Only the last lines; with --screen, lines of history above it' },
+    lines: {
+      kind: 'text',
+      takes: 'N',
+      short: 'n',
+      describe: 'Only the last lines; with --screen, lines of history above it',
+    },
     screen: { kind: 'flag', describe: 'What the active pane of a session shows' },
     ...VM_OPTION,
     ...SCOPE_OPTIONS,

@@ -8,23 +8,22 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { prunedView } from '../views/pruned.ts';
 
 export const prune = defineCommand({
-  name: 'prune',
   usage: '',
   positionals: {},
-  summary: 'Close sessions that nobody needs any more',
   examples: [
     { line: 'azlin prune --idle 1d', does: 'where nothing has happened for a day; lists them and asks' },
     { line: 'azlin prune', does: 'only those whose --ttl is over' },
     { line: 'azlin prune --idle 1h --dry-run', does: 'what would be closed, and what is kept and why' },
     { line: "azlin prune --idle 12h --host 'ci-*' --yes", does: 'for scripts' },
   ],
+  seeAlso: ['list', 'session', 'disconnect'],
   options: {
-    idle: { kind: 'text', describe: 'Sessions without activity for this long (30m, 1h, 2d)' },
+    idle: { kind: 'text', takes: 'TIME', describe: 'Sessions without activity for this long (30m, 1h, 2d)' },
     force: { kind: 'flag', describe: 'Also those that are attached, or run something else than a shell' },
     'dry-run': { kind: 'flag', short: 'n', describe: 'Close nothing, show what would be closed' },
     yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
-    tag: { kind: 'texts', describe: 'Only on VMs with this tag: KEY or KEY=VALUE' },
-    host: { kind: 'text', describe: 'Only on VMs whose name matches this glob' },
+    tag: { kind: 'texts', takes: 'TAG', describe: 'Only on VMs with this tag: KEY or KEY=VALUE' },
+    host: { kind: 'text', takes: 'PATTERN', describe: 'Only on VMs whose name matches this glob' },
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },

@@ -9,15 +9,14 @@ const renamedView: View<RenamedSession> = {
 };
 
 export const rename = defineCommand({
-  name: 'rename',
   usage: '<identifier> <name>',
   positionals: { identifier: 'vm:session, a session, or a VM', name: 'Its new name' },
-  summary: 'Give a session another name; what runs in it and who is attached stay',
   examples: [
     { line: 'azlin rename myvm:dev api', does: 'myvm:api from now on' },
     { line: 'azlin rename myvm work', does: 'the default session' },
     { line: 'azlin rename dev api --resource-group rg-web', does: 'the only session of that name there' },
   ],
+  seeAlso: ['session', 'list'],
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
   async run({ positionals, access, interrupts }) {
     const { identifier = '', name = '' } = positionals;

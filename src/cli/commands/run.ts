@@ -18,25 +18,28 @@ import { runMany } from '../run-many.ts';
 import { execView } from '../views/exec.ts';
 
 export const run = defineCommand({
-  name: 'run',
   usage: '[identifier] [command..]',
   positionals: {
     identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api; options of azlin come before it",
     command: 'What to run, flags included',
   },
   takesMany: true,
-  summary: "Run a command in a session's own shell: cd, export and the like stay for the next one",
   examples: [
-    { line: 'azlin run myvm:dev -- cd /app', does: 'people who are attached see it happen' },
+    { line: 'azlin run myvm:dev -- cd app', does: 'people who are attached see it happen' },
     { line: 'azlin run myvm:dev "source venv/bin/activate"', does: 'the next command has it' },
     { line: 'azlin run --timeout 5m myvm:dev make test', does: 'output and exit code come back' },
-    { line: "azlin run 'web-*:main' git pull", does: 'in the shells of many sessions' },
+    { line: "azlin run 'web-*:main' uptime", does: 'in the shells of many sessions' },
   ],
+  seeAlso: ['exec', 'send'],
   options: {
     ...CREATE_OPTION,
     ...START_OPTION,
-    timeout: { kind: 'text', describe: 'Break the command off after this long; run.timeout, 1h by default' },
-    result: { kind: 'text', describe: 'Write the outcome to this file as JSON' },
+    timeout: {
+      kind: 'text',
+      takes: 'TIME',
+      describe: 'Break the command off after this long; run.timeout, 1h by default',
+    },
+    result: { kind: 'text', takes: 'FILE', describe: 'Write the outcome to this file as JSON' },
     ...CHOOSE_OPTIONS,
     ...CONTROL_OPTIONS,
     ...OUTPUT_OPTIONS,

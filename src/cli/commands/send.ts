@@ -7,7 +7,6 @@ import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy, type VMS_OPTIONS } from '../flee
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
 export const send = defineCommand({
-  name: 'send',
   usage: '[identifier] [text]',
   remote: 'after-dashes',
   positionals: {
@@ -15,7 +14,6 @@ export const send = defineCommand({
     text: 'Typed as it is; a line break is Enter',
   },
   takesMany: true,
-  summary: 'Type text and press keys in the active pane of a session',
   examples: [
     { line: "azlin send myvm:dev 'make test' --keys Enter", does: 'text, then keys' },
     { line: 'azlin send myvm:dev -- -x', does: 'text that starts with a dash' },
@@ -23,8 +21,13 @@ export const send = defineCommand({
     { line: "azlin send myvm:dev --keys 'Escape : q Enter'", does: 'several keys' },
     { line: "azlin send 'web-*:main' --keys C-c", does: 'to many' },
   ],
+  seeAlso: ['run', 'logs'],
   options: {
-    keys: { kind: 'texts', describe: 'Keys by the names that tmux has for them, after the text: C-c, Enter, Up' },
+    keys: {
+      kind: 'texts',
+      takes: 'KEY',
+      describe: 'Keys by the names that tmux has for them, after the text: C-c, Enter, Up',
+    },
     ...CHOOSE_OPTIONS,
     ...EACH_OPTIONS,
     ...SCOPE_OPTIONS,

@@ -18,14 +18,12 @@ const namedView: View<NamedSession | readonly NamedSession[]> = {
 const LONGEST_TTL = 3_650 * 86_400_000;
 
 export const session = defineCommand({
-  name: 'session',
   usage: '[identifier] [name]',
   positionals: {
     identifier: "vm:session, a session, or a VM; with --ttl and --clear several: 'web-*:main', a:main,b:api",
     name: 'The friendly name to set',
   },
   takesMany: true,
-  summary: 'Show or set the friendly name of a session and how long it is needed; the whole team sees both',
   examples: [
     { line: 'azlin session myvm:dev', does: 'show it' },
     {
@@ -39,9 +37,14 @@ export const session = defineCommand({
     },
     { line: "azlin session '*:ci-*' --ttl 2h", does: 'for many' },
   ],
+  seeAlso: ['rename', 'list', 'prune'],
   options: {
     clear: { kind: 'flag', describe: 'Remove the friendly name' },
-    ttl: { kind: 'text', describe: 'How long it is needed from now on (30m, 8h, 3d); "none" takes that back' },
+    ttl: {
+      kind: 'text',
+      takes: 'TIME',
+      describe: 'How long it is needed from now on (30m, 8h, 3d); "none" takes that back',
+    },
     ...CHOOSE_OPTIONS,
     ...EACH_OPTIONS,
     ...SCOPE_OPTIONS,

@@ -15,18 +15,22 @@ const ensuredView: View<EnsuredSession> = {
 };
 
 export const ssh = defineCommand({
-  name: 'ssh',
   usage: '<host>',
   positionals: { host: 'VM name, resource-group/vm, or address' },
-  summary: 'Attach to a session on a VM, creating it if it is missing',
   examples: [
     { line: 'azlin ssh myvm', does: 'the default session' },
     { line: 'azlin ssh myvm --tmux-session alice', does: 'a session of your own' },
     { line: 'azlin ssh myvm --tmux-session job --detach', does: 'create it and return' },
     { line: 'azlin ssh myvm --no-tmux', does: 'a plain login shell' },
   ],
+  seeAlso: ['connect', 'list'],
   options: {
-    'tmux-session': { kind: 'text', short: 's', describe: 'Session name (default: the default session)' },
+    'tmux-session': {
+      kind: 'text',
+      takes: 'SESSION',
+      short: 's',
+      describe: 'Session name (default: the default session)',
+    },
     detach: { kind: 'flag', short: 'd', describe: 'Create the session if it is missing, attach to nothing' },
     ...ATTACH_OPTIONS,
     ...START_OPTION,

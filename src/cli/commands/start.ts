@@ -5,17 +5,16 @@ import { SCOPE_OPTIONS } from '../options.ts';
 import { powerView } from '../views/power.ts';
 
 export const start = defineCommand({
-  name: 'start',
   usage: '[vm..]',
   positionals: { vm: "VM names, resource-group/vm, or patterns: 'web-*'" },
   takesMany: true,
-  summary: 'Start VMs, and wait until Azure says that they run',
   examples: [
     { line: 'azlin start myvm', does: 'start one VM' },
     { line: 'azlin start web-1 web-2 rg-prod/web-3', does: 'several at once' },
     { line: "azlin start 'web-*'", does: 'those of them that do not run' },
     { line: 'azlin start myvm && azlin connect myvm', does: 'or azlin connect myvm --start, which also waits for SSH' },
   ],
+  seeAlso: ['stop', 'status'],
   options: { ...VMS_OPTIONS, ...SCOPE_OPTIONS },
   async run({ args, several, access, note, interrupts: { signal } }) {
     const work = { access: await access(), signal };

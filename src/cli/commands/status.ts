@@ -5,16 +5,15 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { statusView } from '../views/status.ts';
 
 export const status = defineCommand({
-  name: 'status',
   usage: '[identifier]',
   positionals: { identifier: 'vm, vm:session, or a session; without one, every VM in scope' },
-  summary: 'Show the state of a VM, its sessions and who is attached to them',
   examples: [
     { line: 'azlin status myvm', does: 'state, size, addresses, sessions, clients' },
     { line: 'azlin status myvm:dev', does: 'one session only' },
     { line: 'azlin status', does: 'a line for each VM, stopped ones too' },
     { line: 'azlin status myvm --format json | jq -r .status', does: 'for programs' },
   ],
+  seeAlso: ['list', 'doctor'],
   options: {
     refresh: { kind: 'flag', describe: 'Ask Azure, whatever is cached' },
     ...SCOPE_OPTIONS,

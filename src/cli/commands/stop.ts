@@ -9,17 +9,16 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { powerView } from '../views/power.ts';
 
 export const stop = defineCommand({
-  name: 'stop',
   usage: '[vm..]',
   positionals: { vm: "VM names, resource-group/vm, or patterns: 'web-*'" },
   takesMany: true,
-  summary: 'Stop and deallocate VMs: their sessions end, and so does the bill for them',
   examples: [
     { line: 'azlin stop myvm', does: 'says what runs there, and asks' },
     { line: 'azlin stop web-1 web-2 --yes', does: 'several at once, without asking' },
     { line: 'azlin stop --tag env=test', does: 'those that run; says which, and what runs there, and asks' },
     { line: 'azlin status myvm; azlin stop myvm', does: 'look first who is attached' },
   ],
+  seeAlso: ['start', 'prune'],
   options: {
     yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
     ...VMS_OPTIONS,

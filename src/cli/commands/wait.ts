@@ -4,18 +4,17 @@ import { findRequest, VM_OPTION } from '../job-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 
 export const wait = defineCommand({
-  name: 'wait',
   usage: '<job>',
   positionals: { job: 'The id of a job' },
-  summary: 'Wait for a job to end; the exit code is that of its command',
   examples: [
     { line: 'azlin wait deploy-42', does: 'wherever it runs' },
     { line: 'azlin wait --vm web-1 deploy-42', does: 'where several VMs have a job of that id' },
     { line: 'azlin wait --result out.json v42', does: 'its outcome as JSON, as with exec' },
   ],
+  seeAlso: ['jobs', 'logs', 'cancel'],
   options: {
     ...VM_OPTION,
-    result: { kind: 'text', describe: 'Write the outcome to this file as JSON' },
+    result: { kind: 'text', takes: 'FILE', describe: 'Write the outcome to this file as JSON' },
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },

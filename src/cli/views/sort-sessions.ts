@@ -1,4 +1,4 @@
-import type { SessionRow } from '../../operations/list.ts';
+import type { SessionRow } from '../../domain/session-row.ts';
 
 type Value = string | number | null;
 

@@ -41,7 +41,9 @@ export type Credentials = (tenant: string | undefined) => PatientCredential;
 export function credentialsOf({ credential, deadline, clock, trace }: AzureSettings): Credentials {
   const made = new Map<string | undefined, PatientCredential>();
   return (tenant) => {
-    const known = made.get(tenant) ?? azureCredential({ ...credential, tenant, deadline, clock, trace });
+    const known =
+      made.get(tenant) ??
+      azureCredential({ ...credential, tenant: tenant ?? credential.tenant, deadline, clock, trace });
     made.set(tenant, known);
     return known;
   };

@@ -21,6 +21,8 @@ export interface CredentialSettings {
   readonly only: CredentialKind | undefined;
   /** URL of where to sign in; undefined leaves it to the SDK, which reads AZURE_AUTHORITY_HOST. */
   readonly authority: string | undefined;
+  /** The tenant to sign in to; undefined for the one that is active in az. */
+  readonly tenant: string | undefined;
   /** The tenant of what is asked, as az knows it: where to sign in anew. */
   readonly homeTenant: string | undefined;
   /** Whether somebody has signed in with `az`: then that is who azlin is, or nobody. */
@@ -30,8 +32,6 @@ export interface CredentialSettings {
 }
 
 export interface CredentialRequest extends CredentialSettings {
-  /** Another tenant than the one that is active in az. */
-  readonly tenant: string | undefined;
   readonly clock: Clock;
   /** Milliseconds that the work with it has. */
   readonly deadline: number;

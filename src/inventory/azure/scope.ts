@@ -43,15 +43,24 @@ export async function azureProfile(azureConfigDirectory: string): Promise<readon
 const ALL = 'all';
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+export interface ScopeWishes {
+  readonly subscriptions: readonly string[];
+  /** The tenant of what is not known to be in another one. */
+  readonly tenant: string | undefined;
+}
+
 /** What is asked: the wanted subscriptions by id or by the name that az knows, else the one that az has set. */
-export function azureScope(wanted: readonly string[], profile: readonly ProfileEntry[]): AzureScope {
+export function azureScope(
+  { subscriptions: wanted, tenant }: ScopeWishes,
+  profile: readonly ProfileEntry[],
+): AzureScope {
   const active = profile.find(({ isDefault }) => isDefault);
   if (wanted.some((one) => one.toLowerCase() === ALL)) {
     if (wanted.length === 1) return { subscriptions: 'all', cloud: cloudOf(active), tenant: active?.tenantId };
     throw new AppError('usage', `"${ALL}" stands for every subscription and comes alone, not in "${wanted.join(',')}"`);
   }
   const found: readonly Known[] =
-    wanted.length > 0 ? wanted.map((one) => subscriptionNamed(one, profile)) : active ? [active] : [];
+    wanted.length > 0 ? wanted.map((one) => subscriptionNamed(one, profile)) : defaultOf(profile, { active, tenant });
   const [first] = found;
   if (!first)
     throw new AppError('not-signed-in', 'No Azure subscription is in scope', {
@@ -59,11 +68,36 @@ export function azureScope(wanted: readonly string[], profile: readonly ProfileE
     });
   const byId = new Map(
     found.map(({ id, name, tenantId }) => {
-      const tenant = tenantId === active?.tenantId ? undefined : tenantId;
-      return [id.toLowerCase(), { id, name, tenant }];
+      // What az knows of a subscription counts more than what the settings say of all.
+      const isUsual = tenantId === undefined || sameTenant(tenantId, tenant ?? active?.tenantId);
+      return [id.toLowerCase(), { id, name, tenant: isUsual ? undefined : tenantId }];
     }),
   );
   return { subscriptions: [...byId.values()], cloud: cloudOf(first), tenant: first.tenantId };
+}
+
+interface Defaults {
+  readonly active: ProfileEntry | undefined;
+  readonly tenant: string | undefined;
+}
+
+/** The subscription that az has set; of another tenant than that one's, the only one there. */
+function defaultOf(profile: readonly ProfileEntry[], { active, tenant }: Defaults): readonly ProfileEntry[] {
+  // A tenant can be named by its domain, too, of which az does not tell.
+  const isSure = tenant !== undefined && ID.test(tenant);
+  if (!active || !isSure || sameTenant(active.tenantId, tenant)) return active ? [active] : [];
+  const there = profile.filter(({ tenantId }) => sameTenant(tenantId, tenant));
+  if (there.length === 1) return there;
+  throw new AppError('usage', `az has set a subscription of another tenant than ${tenant} of azure.tenant`, {
+    hint:
+      there.length === 0
+        ? `az login --tenant ${tenant}   or set azure.subscriptions`
+        : `set azure.subscriptions to one of ${there.map(({ id, name }) => name ?? id).join(', ')}`,
+  });
+}
+
+function sameTenant(one: string | undefined, other: string | undefined): boolean {
+  return one?.toLowerCase() === other?.toLowerCase();
 }
 
 /** Of a subscription that az does not know there is but the id. */

@@ -7,6 +7,7 @@ import { azureProfile, azureScope } from './scope.ts';
 /** What the user set. */
 export interface AzureWishes {
   readonly subscriptions: readonly string[];
+  readonly tenant: string | undefined;
   readonly resourceGroup: string | undefined;
   readonly cloud: CloudName | undefined;
   readonly resourceManager: string | undefined;
@@ -22,7 +23,7 @@ export async function settleAzure(
 ): Promise<Omit<AzureSettings, 'clock' | 'progress' | 'aside' | 'trace'>> {
   const { cloud: named, resourceManager, resourceGroup, credential, azureDeadline: deadline } = wishes;
   const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
-  const { subscriptions, cloud: active, tenant } = azureScope(wishes.subscriptions, profile);
+  const { subscriptions, cloud: active, tenant } = azureScope(wishes, profile);
   const place = azurePlace({ named, resourceManager, active });
   return {
     subscriptions,
@@ -33,7 +34,8 @@ export async function settleAzure(
       only: credential === 'any' ? undefined : credential,
       // The SDK knows the public one itself, unless AZURE_AUTHORITY_HOST names another.
       authority: place.name === 'AzureCloud' ? undefined : place.authority,
-      homeTenant: tenant,
+      tenant: wishes.tenant,
+      homeTenant: wishes.tenant ?? tenant,
       isCliSignedIn: profile.length > 0,
       clientId: environment['AZURE_CLIENT_ID'] || undefined,
     },

@@ -6,8 +6,8 @@ import { groupsText } from '../../../src/cli/views/groups.ts';
 import { exitCodeOfAll, outputFields, summaryOf } from '../../../src/cli/views/many.ts';
 import { sortedRows } from '../../../src/cli/views/sort-sessions.ts';
 import { AppError } from '../../../src/domain/errors.ts';
+import type { SessionRow } from '../../../src/domain/session-row.ts';
 import { colouredLine } from '../../../src/domain/text.ts';
-import type { SessionRow } from '../../../src/operations/list.ts';
 import type { TargetOutcome, TargetResult } from '../../../src/operations/target-result.ts';
 
 const result = (target: string, outcome: TargetOutcome, fields: Partial<TargetResult> = {}): TargetResult => {

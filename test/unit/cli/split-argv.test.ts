@@ -1,14 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { COMMANDS, SHORTHANDS } from '../../../src/cli/commands/index.ts';
+import { CONTENTS } from '../../../src/cli/commands/index.ts';
 import { GLOBAL_OPTIONS } from '../../../src/cli/options.ts';
 import { splitArgv } from '../../../src/cli/split-argv.ts';
 
-function split(line: string) {
-  const { own, remote, command } = splitArgv(line.split(' '), {
-    commands: COMMANDS,
-    shorthands: SHORTHANDS,
-    globals: GLOBAL_OPTIONS,
-  });
+async function split(line: string) {
+  const { own, remote, command } = await splitArgv(line.split(' '), CONTENTS, GLOBAL_OPTIONS);
   return [own.join(' '), remote.join(' '), command?.name];
 }
 
@@ -34,16 +30,16 @@ describe('splitArgv', () => {
     ['attach vm:dev', 'connect vm:dev', '', 'connect'],
     ['close vm:dev', 'disconnect --kill vm:dev', '', 'disconnect'],
     ['-q open vm', '-q ssh --detach vm', '', 'ssh'],
-    ['disconnect -- vm:dev', 'disconnect vm:dev', '', 'disconnect'],
+    ['disconnect -- vm:dev', 'disconnect -- vm:dev', '', 'disconnect'],
     ['list --host open', 'list --host open', '', 'list'],
-  ])('%s', (line, own, remote, name) => {
-    expect(split(line)).toEqual([own, remote, name]);
+  ])('%s', async (line, own, remote, name) => {
+    expect(await split(line)).toEqual([own, remote, name]);
   });
 
   test.each(['', '--help', 'nosuch x -- y', '--format', 'constructor', '__proto__'])(
     '%j belongs to no command',
-    (line) => {
-      expect(split(line)).toEqual([line, '', undefined]);
+    async (line) => {
+      expect(await split(line)).toEqual([line, '', undefined]);
     },
   );
 });

@@ -30,7 +30,7 @@ function cached(
       return { vms: [aVm('vm')], warnings: [], provisional: false, fetchedAt: clock.now(), ...fleet };
     },
   };
-  const renew = () => {
+  const renew = async () => {
     counts.renewed++;
   };
   const quiet = () => {};

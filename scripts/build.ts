@@ -1,0 +1,118 @@
+/*
+ * Bundles the product into dist/, parted so that each call loads what it needs: CommonJS, whose parts load faster than those of ES modules.
+ * An installed azlin has no dependencies; the licences of what is bundled go along. Usage: npm run build
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type RolldownOutput, rolldown } from 'rolldown';
+import packageJson from '../package.json' with { type: 'json' };
+import { CONTENTS } from '../src/cli/commands/index.ts';
+import { licencesOf } from './licences.ts';
+import { manualPages } from './manual.ts';
+
+const ROOT = new URL('../', import.meta.url).pathname;
+const OUT = `${ROOT}dist/`;
+
+/** A module goes, with all that it imports and no stronger group has, to the first that fits; the others are parted by how they are reached. */
+const GROUPS = [
+  { name: 'ssh2', test: /node_modules\/(ssh2|asn1|bcrypt-pbkdf|safer-buffer|tweetnacl)\//, priority: 9 },
+  { name: 'azure', test: /node_modules\/(@azure|@azure-rest|@typespec)\//, priority: 9 },
+  // Every call.
+  { name: 'cli', test: /src\/(app|cli\/(run-program|report-error))\.ts$/, priority: 8 },
+  { name: 'settings', test: /src\/config\.ts$/, priority: 7 },
+  // Completion: while somebody waits for it.
+  { name: 'completion', test: /src\/(app\/known|app\/resource|inventory\/azure\/settle|cli\/commands\/complete)\.ts$/, priority: 6 },
+  // Every call that reaches a VM.
+  {
+    name: 'fleet',
+    test: /src\/(app\/access|transport\/(ssh-config|ssh2-transport)|cli\/commands\/(exec|list|connect))\.ts$/,
+    priority: 5,
+  },
+  { name: 'jobs', test: /src\/operations\/(durable|jobs|logs|find-job|once|followed-job)\.ts$/, priority: 4 },
+];
+
+process.chdir(ROOT);
+rmSync(OUT, { recursive: true, force: true });
+const { output } = await bundle();
+// The sources are ES modules.
+writeFileSync(`${OUT}package.json`, '{ "type": "commonjs" }\n');
+writeFileSync(`${OUT}LICENSES.txt`, licencesOf(ROOT, modulesIn(output)));
+writeFileSync(`${OUT}library.mjs`, "export { AzlinError, createAzlin } from './library.js';\n");
+chmodSync(`${OUT}azlin.js`, 0o755);
+await describeCommands();
+await writeManual();
+writeTypes();
+
+async function bundle(): Promise<RolldownOutput> {
+  const build = await rolldown({
+    input: { azlin: 'src/main.ts', action: 'src/action.ts', library: 'src/library.ts' },
+    platform: 'node',
+    // Native parts that ssh2 does without.
+    external: ['cpu-features', /sshcrypto\.node$/],
+    transform: { target: 'node20.19' },
+  });
+  return build.write({
+    dir: OUT,
+    format: 'cjs',
+    minify: true,
+    // Names of functions are in traces, and names of errors are compared.
+    keepNames: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: 'parts/[name]-[hash].js',
+    // Each file costs a third of a millisecond: what is always needed together is one.
+    codeSplitting: { groups: GROUPS },
+  });
+}
+
+/** Types of the library: those of its own modules that the face of it names, as declarations. */
+function writeTypes(): void {
+  const all = mkdtempSync(join(tmpdir(), 'azlin-types-'));
+  const options = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src', '--outDir', all];
+  try {
+    execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'scripts/tsconfig.types.json', ...options], {
+      stdio: 'inherit',
+    });
+    copyTypes(all, 'library.d.ts', new Set());
+    // An ES module has no default export that would be the whole.
+    copyFileSync(join(OUT, 'types/library.d.ts'), join(OUT, 'types/library.d.mts'));
+  } finally {
+    rmSync(all, { recursive: true });
+  }
+}
+
+function copyTypes(from: string, path: string, done: Set<string>): void {
+  if (done.has(path)) return;
+  done.add(path);
+  const text = readFileSync(join(from, path), 'utf8');
+  const to = join(OUT, 'types', path);
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, text.replace(/(from '\.[^']*)\.ts'/g, "$1.js'"));
+  for (const [, name = ''] of text.matchAll(/from '(\.[^']*)\.ts'/g)) copyTypes(from, `${join(dirname(path), name)}.d.ts`, done);
+}
+
+async function writeManual(): Promise<void> {
+  const commands = [];
+  for (const entry of CONTENTS.entries) commands.push({ ...entry, ...(await entry.load()) });
+  mkdirSync(`${OUT}man`);
+  const pages = await manualPages(CONTENTS, commands, packageJson.version);
+  for (const { file, text } of pages) writeFileSync(`${OUT}man/${file}`, text);
+  // npm links only what is named there.
+  const named = pages.map(({ file }) => `./dist/man/${file}`).sort();
+  if (JSON.stringify(named) !== JSON.stringify(packageJson.man))
+    throw new Error(`"man" of package.json must be ${JSON.stringify(named)}`);
+}
+
+/** What completion needs to know of the commands, without loading them. */
+async function describeCommands(): Promise<void> {
+  mkdirSync(`${OUT}commands`);
+  for (const { name, load } of CONTENTS.entries) {
+    const { usage, positionals, options, remote, takesMany } = await load();
+    writeFileSync(`${OUT}commands/${name}.json`, JSON.stringify({ name, usage, positionals, options, remote, takesMany }));
+  }
+}
+
+function modulesIn(files: RolldownOutput['output']): readonly string[] {
+  return files.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []));
+}

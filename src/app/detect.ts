@@ -1,0 +1,25 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Detected } from '../cli/app.ts';
+import { azureProfile } from '../inventory/azure/scope.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const KEY_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
+
+/** What files of this machine tell; nobody else is asked. */
+export async function detect(environment: Environment, home: string): Promise<Detected> {
+  const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
+  const subscriptions = [...profile]
+    .sort((a, b) => Number(b.isDefault) - Number(a.isDefault))
+    .map(({ id, name, tenantId }) => ({ id, name, tenant: tenantId }));
+  const found = await Promise.all(
+    KEY_FILES.map(async (name) =>
+      access(join(home, '.ssh', name)).then(
+        () => [`~/.ssh/${name}`],
+        () => [],
+      ),
+    ),
+  );
+  return { subscriptions, keys: found.flat(), hasAgent: Boolean(environment['SSH_AUTH_SOCK']) };
+}

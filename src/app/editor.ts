@@ -1,0 +1,16 @@
+import { spawn } from 'node:child_process';
+import { AppError } from '../domain/errors.ts';
+
+/** Runs `$VISUAL`, `$EDITOR` or vi on the file and waits for its end. As elsewhere the variable may hold options, so a shell reads it. */
+export async function openEditor(path: string, environment: NodeJS.ProcessEnv): Promise<void> {
+  const editor = environment['VISUAL'] || environment['EDITOR'] || 'vi';
+  const code = await new Promise<number | string | null>((resolve, reject) => {
+    const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', path], { stdio: 'inherit', env: environment });
+    child.once('error', reject);
+    child.once('close', (status, signal) => resolve(status ?? signal));
+  });
+  if (code !== 0)
+    throw new AppError('config', `The editor "${editor}" ended with ${code}; nothing was saved`, {
+      hint: 'VISUAL or EDITOR names another one',
+    });
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import type { AccessRequest } from '../cli/app.ts';
+import type { Clock, PausableClock } from '../domain/clock.ts';
+import type { AzureSettings } from '../inventory/azure/asking.ts';
+import { cachedInventory } from '../inventory/cached-inventory.ts';
+import type { Inventory } from '../inventory/inventory.ts';
+import { renewBehind } from '../inventory/renew.ts';
+import { sharedInventory } from '../inventory/shared-inventory.ts';
+
+/** What an inventory needs of this machine. */
+export interface Place {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly home: string;
+  /** Program and arguments that run azlin. */
+  readonly cli: readonly string[];
+  readonly clock: PausableClock;
+  /** One that goes on while `clock` stands still. */
+  readonly wallClock: Clock;
+}
+
+type Request = Pick<AccessRequest, 'config' | 'warn' | 'trace' | 'progress' | 'aside'>;
+
+/** An adapter and what it needs are loaded when a VM is first asked for: an address needs neither Azure nor a sign-in. */
+export function inventoryOf(request: Request, world: Place): Inventory {
+  const { config } = request;
+  const isAzure = config.inventory === 'azure' || config.inventory === 'resource-graph';
+  const make = isAzure ? azureInventoryOf : fileInventoryOf;
+  let made: Promise<Inventory> | undefined;
+  const inventory: Inventory = {
+    async listVms(query, signal) {
+      made ??= make(request, world);
+      return (await made).listVms(query, signal);
+    },
+  };
+  return sharedInventory(inventory, world.wallClock);
+}
+
+async function fileInventoryOf({ config }: Request, { wallClock: clock }: Place): Promise<Inventory> {
+  const { fileInventory } = await import('../inventory/file-inventory.ts');
+  const { resourceGroup, subscriptions } = config;
+  return fileInventory(config.inventory, { clock, resourceGroup, subscriptions });
+}
+
+async function azureInventoryOf(request: Request, world: Place): Promise<Inventory> {
+  const { config, warn, trace, progress } = request;
+  const settings = await azureSettingsOf(request, world);
+  // The SDK is loaded when the cache has no answer.
+  const azure: Inventory = {
+    async listVms(query, signal) {
+      try {
+        if (config.inventory === 'azure') {
+          const { azureInventory } = await import('../inventory/azure/azure-inventory.ts');
+          return await azureInventory(settings).listVms(query, signal);
+        }
+        const { azureGraphInventory } = await import('../inventory/azure/azure-graph-inventory.ts');
+        return await azureGraphInventory(settings).listVms(query, signal);
+      } finally {
+        progress(undefined);
+      }
+    },
+  };
+  const { subscriptions, endpoint, resourceGroup = '' } = settings;
+  const { only = '', homeTenant = '', clientId = '' } = settings.credential;
+  // All that one may see depends on who that is.
+  const all = ['all', only, homeTenant, clientId];
+  const ids = subscriptions === 'all' ? all : subscriptions.map(({ id }) => id.toLowerCase()).sort();
+  const scope = [config.inventory, endpoint, resourceGroup.toLowerCase(), ...ids];
+  const directory = join(config.home, 'cache');
+  const { environment, cli, wallClock: clock } = world;
+  const renew = () => renewBehind({ cli, environment, config, what: { kind: 'vms' } });
+  return cachedInventory(azure, { clock, directory, scope, ttl: config.inventoryTtl, renew, warn, trace });
+}
+
+export async function azureSettingsOf(request: Request, world: Place): Promise<AzureSettings> {
+  const { config, progress, aside, trace } = request;
+  const { settleAzure } = await import('../inventory/azure/settle.ts');
+  return { ...(await settleAzure(config, world.environment, world.home)), clock: world.clock, progress, aside, trace };
+}

@@ -1,0 +1,35 @@
+import { AppError } from '../../domain/errors.ts';
+import { defineCommand } from '../command.ts';
+import { isShell, SHELLS, scriptPath } from '../completion/shells.ts';
+
+export const completion = defineCommand({
+  usage: '[shell]',
+  positionals: { shell: { describe: 'Which shell; without it the one that SHELL names', choices: SHELLS } },
+  examples: [
+    { line: 'azlin completion --install', does: 'for your shell' },
+    { line: 'azlin completion zsh --install', does: 'for another one' },
+    { line: 'azlin completion fish', does: 'print it, to put it where you want' },
+  ],
+  seeAlso: ['config', 'help'],
+  options: { install: { kind: 'flag', describe: 'Put it where the shell finds it' } },
+  mendsSettings: true,
+  async run({ positionals, args, app }) {
+    const shell = positionals['shell'] ?? app.environment['SHELL']?.split('/').at(-1) ?? '';
+    if (!isShell(shell))
+      throw new AppError(
+        'usage',
+        shell === '' ? 'Which shell? SHELL is not set' : `There is no completion for "${shell}"`,
+        {
+          hint: `azlin completion ${SHELLS.join('|')}`,
+        },
+      );
+    const script = await app.resource(scriptPath(shell));
+    if (!args.install) return { data: script };
+    const { installCompletion } = await import('../completion/install.ts');
+    const { environment, home } = app;
+    const { path, changed } = await installCompletion({ shell, script, environment, home });
+    const also = changed === undefined ? [] : [`added a line to ${changed} that loads it`];
+    return { notes: [`wrote ${path}`, ...also, `a new ${shell} completes azlin`] };
+  },
+  view: { text: (script: string) => script, records: (script: string) => ({ script }) },
+});

@@ -1,0 +1,146 @@
+import { contextNameProblem } from '../../domain/context.ts';
+import { AppError } from '../../domain/errors.ts';
+import { didYouMean } from '../../domain/nearest.ts';
+import { shellWord } from '../../domain/text.ts';
+import { changeSettings, contextsIn, usesContext } from '../../settings-edit.ts';
+import { type Args, type Call, defineCommand, type Options, type Result } from '../command.ts';
+import { placeOfKey, valueFrom } from '../setting-words.ts';
+import { type ContextRow, contextsView } from '../views/contexts.ts';
+
+const ACTIONS = ['list', 'use', 'create', 'delete', 'show'] as const;
+
+/** What a context usually holds; `azlin config set --context` puts the rest into it. */
+const HELD = {
+  subscription: { kind: 'text', takes: 'SUBSCRIPTION', describe: 'Subscriptions by id or name, comma-separated' },
+  tenant: { kind: 'text', takes: 'TENANT', describe: 'The tenant that az gives a token of' },
+  'resource-group': { kind: 'text', takes: 'GROUP', short: 'g', describe: 'Only VMs of this resource group' },
+  inventory: { kind: 'text', takes: 'SOURCE', describe: '"azure", "resource-graph", or a TOML or JSON file of VMs' },
+  user: { kind: 'text', takes: 'NAME', short: 'l', describe: 'User name on the VMs' },
+  port: { kind: 'text', takes: 'PORT', short: 'p', describe: 'Port of the SSH servers' },
+  identity: { kind: 'text', takes: 'FILE', short: 'i', describe: 'Private key file' },
+  jump: { kind: 'text', takes: 'HOST', short: 'J', describe: 'Connect through these hosts: [user@]host[:port]' },
+  'ssh-config': { kind: 'text', takes: 'FILE', short: 'F', describe: 'SSH settings to read instead of ~/.ssh/config' },
+} as const satisfies Options;
+
+const KEY_OF: Readonly<Record<keyof typeof HELD, string>> = {
+  subscription: 'azure.subscriptions',
+  tenant: 'azure.tenant',
+  'resource-group': 'azure.resource_group',
+  inventory: 'inventory.source',
+  user: 'ssh.user',
+  port: 'ssh.port',
+  identity: 'ssh.identity',
+  jump: 'ssh.proxyjump',
+  'ssh-config': 'ssh.config_file',
+};
+
+export const context = defineCommand({
+  usage: '[action] [name]',
+  positionals: {
+    action: { describe: 'What to do; list when nothing is said', choices: ACTIONS },
+    name: 'The name of a context; show without one shows what is in use',
+  },
+  examples: [
+    { line: 'azlin context create lab --subscription lab -l bob', does: 'settings by name' },
+    { line: 'azlin context use lab', does: 'from now on; azlin config unset context takes it back' },
+    { line: 'azlin context', does: 'which there are, and which is in use' },
+    { line: 'azlin context show lab', does: 'what it holds' },
+    { line: 'azlin context; azlin list --context lab', does: 'once; AZLIN_CONTEXT=lab for one shell' },
+    { line: 'azlin context delete lab', does: 'the VMs of course stay' },
+  ],
+  seeAlso: ['config', 'init', 'configuration'],
+  options: HELD,
+  mendsSettings: true,
+  async run(call) {
+    const { positionals, args, app } = call;
+    const { action = 'list', name } = positionals;
+    const given = Object.keys(HELD).filter((one) => args[one as keyof typeof HELD] !== undefined);
+    if (given.length > 0 && action !== 'create')
+      throw new AppError('usage', `--${given[0]} is for azlin context create`);
+    if (name === undefined && ['use', 'create', 'delete'].includes(action))
+      throw new AppError('usage', `Which context? azlin context ${action} NAME`);
+    if (name !== undefined && action === 'list')
+      throw new AppError('usage', `Unexpected word: ${name}`, { hint: `azlin context show ${shellWord(name)}` });
+    switch (action) {
+      case 'create':
+        return create({ ...call, args }, name ?? '');
+      case 'use':
+        return use(call as unknown as Call, name ?? '');
+      case 'delete':
+        return remove(call as unknown as Call, name ?? '');
+    }
+    // A file with a mistake must not look like one without contexts.
+    const settled = await app.config({});
+    const rows = [...settled.file.contexts].map(([one, values]) => ({
+      context: one,
+      isUsed: one === settled.context,
+      settings: Object.fromEntries(values),
+    }));
+    if (action === 'list') return { data: rows, notes: rows.length === 0 ? [NONE] : [] };
+    const wanted = name ?? settled.context;
+    if (wanted === undefined) return { notes: [`no context is in use; azlin config   shows the settings that hold`] };
+    const row = rows.find((one) => one.context === wanted);
+    if (!row)
+      throw noContext(
+        wanted,
+        rows.map((one) => one.context),
+      );
+    const hidden = settled.settled.filter(
+      ({ key, source }) => row.isUsed && key in row.settings && source === 'environment',
+    );
+    return { data: row, notes: hidden.map(({ key, where }) => `${key}: ${where} counts more now`) };
+  },
+  view: contextsView,
+});
+
+const NONE = 'there are no contexts; azlin context create NAME --subscription … makes one';
+
+type Shown = Result<ContextRow | readonly ContextRow[]>;
+
+async function create(call: Omit<Call, 'args'> & { readonly args: Args<typeof HELD> }, name: string): Promise<Shown> {
+  const { args, app, config, note } = call;
+  const problem = contextNameProblem(name);
+  if (problem !== undefined) throw new AppError('usage', `Invalid name of a context "${name}": ${problem}`);
+  if ((await contextsIn(config.file.path)).includes(name))
+    throw new AppError('usage', `There is a context "${name}" already`, {
+      hint: `azlin config set --context ${name} KEY VALUE   changes it`,
+    });
+  const held = Object.entries(KEY_OF).flatMap(([option, key]) => {
+    const text = args[option as keyof typeof HELD];
+    return text === undefined ? [] : [{ key, value: valueFrom(key, [text]) }];
+  });
+  if (held.length === 0)
+    throw new AppError('usage', `What is context "${name}" to hold?`, {
+      hint: `azlin context create ${name} --subscription ID; azlin context --help   has the other options`,
+    });
+  const changes = held.map(({ key, value }) => ({ at: ['contexts', name, ...placeOfKey(key)], value }));
+  await changeSettings({ path: config.file.path, clock: app.clock }, changes);
+  note(`made context "${name}" in ${config.file.path}; azlin context use ${name}   uses it from now on`);
+  return {};
+}
+
+async function use(call: Call, name: string): Promise<Shown> {
+  const { config, app, note } = call;
+  const names = await contextsIn(config.file.path);
+  if (!names.includes(name)) throw noContext(name, names);
+  await changeSettings({ path: config.file.path, clock: app.clock }, [{ at: ['context'], value: name }]);
+  note(`context "${name}" is in use from now on`);
+  const variable = app.environment['AZLIN_CONTEXT'];
+  return { notes: variable && variable !== name ? [`AZLIN_CONTEXT=${variable} counts more in this shell`] : [] };
+}
+
+async function remove(call: Call, name: string): Promise<Shown> {
+  const { app, config, note } = call;
+  const names = await contextsIn(config.file.path);
+  if (!names.includes(name)) throw noContext(name, names);
+  const wasUsed = await usesContext(config.file.path, name);
+  const changes = [...(wasUsed ? [['context']] : []), ['contexts', name]].map((at) => ({ at, value: undefined }));
+  await changeSettings({ path: config.file.path, clock: app.clock }, changes);
+  note(`deleted context "${name}"`);
+  return { notes: wasUsed ? ['it was in use; now none is'] : [] };
+}
+
+function noContext(name: string, names: readonly string[]): AppError {
+  const hint = didYouMean(name, names) ?? (names.length > 0 ? `contexts: ${names.join(', ')}` : NONE);
+  return new AppError('usage', `There is no context "${name}"`, { hint });
+}

@@ -1,0 +1,176 @@
+import { AppError, toAppError } from '../../domain/errors.ts';
+import { count, printable, shellWord } from '../../domain/text.ts';
+import { mayAnswer, type Vm } from '../../domain/vm.ts';
+import type { FleetAccess } from '../../operations/fleet-access.ts';
+import type { SettingName } from '../../settings.ts';
+import { changeSettings } from '../../settings-edit.ts';
+import type { Detected } from '../app.ts';
+import { type Args, type Call, defineCommand, type Options, type Result } from '../command.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { placeOfKey, valueFrom } from '../setting-words.ts';
+
+const OPTIONS = {
+  subscription: SCOPE_OPTIONS.subscription,
+  'resource-group': SCOPE_OPTIONS['resource-group'],
+  inventory: SCOPE_OPTIONS.inventory,
+  user: { ...SSH_OPTIONS.user, setting: 'sshUser' },
+  identity: SSH_OPTIONS.identity,
+  yes: { kind: 'flag', short: 'y', describe: 'Ask nothing: what no option gives is as detected' },
+} as const satisfies Options;
+
+type InitCall = Omit<Call, 'args'> & { readonly args: Args<typeof OPTIONS> };
+
+/** What is asked, in this order. */
+interface Answers {
+  readonly subscription: string | undefined;
+  readonly resourceGroup: string | undefined;
+  readonly inventory: string | undefined;
+  readonly user: string | undefined;
+  readonly identity: string | undefined;
+}
+
+const KEY_OF: Readonly<Record<keyof Answers, readonly [key: string, name: SettingName]>> = {
+  subscription: ['azure.subscriptions', 'subscriptions'],
+  resourceGroup: ['azure.resource_group', 'resourceGroup'],
+  inventory: ['inventory.source', 'inventory'],
+  user: ['ssh.user', 'sshUser'],
+  identity: ['ssh.identity', 'identities'],
+};
+
+export const init = defineCommand({
+  usage: '',
+  positionals: {},
+  examples: [
+    { line: 'azlin init', does: 'asks for subscription, resource group, user and key' },
+    { line: 'azlin init --yes', does: 'with what is detected' },
+    { line: 'azlin init -y --subscription lab -g rg-web', does: 'in a script' },
+  ],
+  seeAlso: ['config', 'context', 'doctor', 'configuration'],
+  options: OPTIONS,
+  mendsSettings: true,
+  async run(call) {
+    const { args, app, config, note } = call;
+    // A file with a mistake is mended first, not written over.
+    const before = await app.config({});
+    const detected = await app.detect();
+    if (!args.yes && !app.canAsk())
+      throw new AppError('usage', 'azlin init asks, and there is no terminal', {
+        hint: 'azlin init --yes --subscription ID   takes what the options say',
+      });
+    const answers = args.yes ? unasked({ ...call, args }, detected) : await ask({ ...call, args }, detected);
+    const given = Object.entries(KEY_OF).flatMap(([answer, [key, name]]) => {
+      const text = answers[answer as keyof Answers];
+      return text === undefined || text === '' ? [] : [{ key, name, text, value: valueFrom(key, [text]) }];
+    });
+    const hidden = before.settled.filter(
+      ({ name, source }) =>
+        (source === 'environment' || source === 'context') && given.some((one) => one.name === name),
+    );
+    for (const { key, where } of hidden) call.warn(`${where} is set and counts more than ${key} of the file`);
+    await test({ ...call, args }, Object.fromEntries(given.map(({ name, text }) => [name, text])));
+    await changeSettings(
+      { path: config.file.path, clock: app.clock },
+      given.map(({ key, value }) => ({ at: placeOfKey(key), value })),
+    );
+    note(`wrote ${config.file.path}; azlin list   shows the sessions, azlin config   the settings`);
+    return {} as Result<never>;
+  },
+});
+
+/** What options say, and where they say nothing what is detected. Throws `not-signed-in`. */
+function unasked({ args, config }: InitCall, { subscriptions }: Detected): Answers {
+  const isAzure = ['azure', 'resource-graph'].includes(config.inventory);
+  if (isAzure && args.subscription === undefined && subscriptions.length === 0) throw noSubscription();
+  return {
+    subscription: args.subscription ?? (isAzure ? subscriptions[0]?.id : undefined),
+    resourceGroup: args['resource-group'],
+    inventory: args.inventory,
+    user: args.user,
+    identity: args.identity,
+  };
+}
+
+function noSubscription(): AppError {
+  return new AppError('not-signed-in', 'az knows no subscription here', {
+    hint: 'az login, then azlin init again; or azlin init --subscription ID; or --inventory FILE for VMs from a file',
+  });
+}
+
+async function ask({ args, app, config, note, interrupts }: InitCall, detected: Detected): Promise<Answers> {
+  const { subscriptions, keys, hasAgent } = detected;
+  const text = (message: string, problem: (text: string) => string | undefined = () => undefined) =>
+    app
+      .askText({ message, problem: (typed) => problem(typed.trim()) }, interrupts.signal)
+      .then((typed) => typed.trim());
+  const fits = (key: string) => (typed: string) => {
+    if (typed === '') return undefined;
+    try {
+      valueFrom(key, [typed]);
+      return undefined;
+    } catch (error) {
+      return toAppError(error).message;
+    }
+  };
+  const isAzure = ['azure', 'resource-graph'].includes(config.inventory);
+  let { subscription } = args;
+  if (isAzure && subscription === undefined) {
+    if (subscriptions.length === 0) throw noSubscription();
+    note('Subscriptions that az knows:');
+    for (const [index, { id, name }] of subscriptions.entries())
+      note(`  ${index + 1}  ${printable(name ?? id)}${name === undefined ? '' : ` (${id})`}`);
+    const which = await text(`Subscription: a number, an id, a name, or "all" [1]:`, (typed) =>
+      /^\d{1,4}$/.test(typed) && !subscriptions[Number(typed) - 1]
+        ? `a number from 1 to ${subscriptions.length}`
+        : undefined,
+    );
+    subscription = /^\d{1,4}$/.test(which) || which === '' ? subscriptions[Number(which || 1) - 1]?.id : which;
+  }
+  const found = [...(hasAgent ? ['your agent'] : []), ...keys].join(', ') || 'none found';
+  return {
+    subscription,
+    resourceGroup:
+      args['resource-group'] ??
+      (isAzure ? await text('Resource group [all]:', fits('azure.resource_group')) : undefined),
+    inventory: args.inventory,
+    user: args.user ?? (await text("User name on the VMs [each VM's admin user]:", fits('ssh.user'))),
+    identity: args.identity ?? (await text(`Private key file [${found}]:`, fits('ssh.identity'))),
+  };
+}
+
+/** Whether one VM lets the user in. That it does not is no reason to keep nothing: it may be about that VM alone. */
+async function knock(
+  { config, interrupts, note, warn }: InitCall,
+  access: FleetAccess,
+  vm: Vm | undefined,
+): Promise<void> {
+  if (!vm) return;
+  const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
+  const request = { vms: [vm], maxAge: 0, skipSilent: false, deadline, wholeDeadline };
+  const answer = (await access.survey.ask(request, interrupts.signal)).answers.get(vm);
+  const name = printable(vm.name);
+  if (answer?.probe === 'ok') note(`${name} lets you in`);
+  else if (answer) warn(`${name}: ${answer.reason}; azlin doctor ${shellWord(name)} says more`);
+}
+
+/** Looks up the VMs with the new settings. Rejects where that fails and nobody wants the file all the same. */
+async function test(call: InitCall, overrides: Readonly<Record<string, string>>): Promise<void> {
+  const { app, args, config, interrupts, note, warn } = call;
+  note('Looking up the VMs with these settings…');
+  try {
+    const access = await call.accessWith(await app.config(overrides));
+    const { vms, warnings } = await access.inventory.listVms({ fresh: true, whole: true }, interrupts.signal);
+    access.progress(undefined);
+    for (const warning of warnings) warn(warning);
+    const running = vms.filter(({ powerState }) => powerState === 'Running').length;
+    note(`found ${count(vms.length, 'VM')}, ${running} running`);
+    await knock(call, access, vms.find(mayAnswer));
+  } catch (error) {
+    interrupts.signal.throwIfAborted();
+    const { message, hint } = toAppError(error);
+    if (args.yes) throw error;
+    call.failed(`that does not work: ${message}`);
+    if (hint) call.hint(hint);
+    if (!(await app.confirm(`Write ${config.file.path} all the same?`, interrupts.signal)))
+      throw new AppError('interrupted', `${config.file.path} is as before`, { cause: error });
+  }
+}

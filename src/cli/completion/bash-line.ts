@@ -1,0 +1,66 @@
+/** The words of a line up to the cursor, as bash would read them. */
+export interface BashLine {
+  /** Those before the word that is being typed. */
+  readonly words: readonly string[];
+  readonly current: string;
+  /** The quote that the current word stands in. */
+  readonly quote: '' | '"' | "'";
+  /** It is a file that input comes from or output goes to. */
+  readonly isRedirection: boolean;
+  /** What of the current word readline does not replace: it takes a colon and other characters for the end of a word. */
+  readonly kept: string;
+}
+
+/** Reads `COMP_LINE` up to `COMP_POINT`. `breaks`: `COMP_WORDBREAKS`. */
+export function bashLine(line: string, breaks: string): BashLine {
+  let words: string[] = [];
+  let word: string | undefined;
+  let kept = '';
+  let quote: BashLine['quote'] = '';
+  // The word of a redirection is none of the command's.
+  let isRedirection = false;
+  const endWord = () => {
+    if (word !== undefined && !isRedirection) words.push(word);
+    if (word !== undefined) isRedirection = false;
+    [word, kept] = [undefined, ''];
+  };
+  for (let at = 0; at < line.length; at++) {
+    const character = line.charAt(at);
+    const next = line.charAt(at + 1);
+    if (quote === '' && /\s/.test(character)) {
+      endWord();
+    } else if (quote === '' && /[;|&()]/.test(character)) {
+      // Another command begins.
+      [words, word, kept, isRedirection] = [[], undefined, '', false];
+    } else if (quote === '' && (character === '<' || character === '>')) {
+      // The number of a stream before it is a part of it.
+      if (word !== undefined && /^\d+$/.test(word)) word = undefined;
+      endWord();
+      isRedirection = true;
+      kept = '';
+    } else if (quote === '' && (character === '"' || character === "'")) {
+      quote = character;
+      word ??= '';
+    } else if (character === quote) {
+      quote = '';
+    } else if (character === '\\' && quote !== "'" && next !== '' && (quote === '' || '"$`\\'.includes(next))) {
+      word = `${word ?? ''}${next}`;
+      at++;
+    } else {
+      word = `${word ?? ''}${character}`;
+      if (quote === '' && breaks.includes(character)) kept = word;
+    }
+  }
+  return { words, current: word ?? '', quote, kept, isRedirection };
+}
+
+/** The rest of a value as it is put on the line; undefined where it cannot stand there. Nothing in it is run. */
+export function bashWord(value: string, { quote, kept }: Pick<BashLine, 'quote' | 'kept'>): string | undefined {
+  const rest = value.startsWith(kept) ? value.slice(kept.length) : value;
+  if (quote === "'") return rest.includes("'") ? undefined : rest;
+  // In double quotes nothing takes the meaning of an exclamation mark without staying.
+  if (quote === '"') return rest.includes('!') ? undefined : rest.replace(/["$`\\]/g, (character) => `\\${character}`);
+  return rest
+    .replace(/[^\w@%+=:,./~-]/gu, (character) => (character > '\u007f' ? character : `\\${character}`))
+    .replace(/^~/, '\\~');
+}

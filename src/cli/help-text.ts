@@ -1,0 +1,155 @@
+import { type Command, type Contents, type Option, type Options, type Positional, usageLine } from './command.ts';
+import { BUILT_IN, FORWARD_OPTION, GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
+import type { Style } from './style.ts';
+import { TOPICS, type Topic } from './topics/index.ts';
+import type { Row, Section } from './topics/topic.ts';
+
+export interface Page {
+  /** Columns that may be used. */
+  readonly width: number;
+  readonly style: Style;
+}
+
+const EXAMPLES = 'Examples';
+
+export const TAGLINE = 'Named tmux sessions on Azure VMs: list, connect, exec, disconnect.';
+
+/** What `azlin --help` prints. */
+export function mainHelp(contents: Contents, page: Page): string {
+  const last = [
+    'azlin COMMAND --help has options and examples; azlin help TOPIC explains.',
+    `Also: ${Object.entries(contents.shorthands)
+      .map(([name, words]) => `${name} = ${words.join(' ')}`)
+      .join(', ')}`,
+    'Azure: sign in with az login; azlin demo needs no Azure at all',
+  ];
+  const usage = `${page.style.bold('Usage:')} azlin COMMAND [options]`;
+  return `${wrap(TAGLINE, page.width, 0)}\n\n${usage}\n\n${sectionsText(mainSections(contents), page)}\n${last.map((line) => wrap(line, page.width, 2)).join('\n')}\n`;
+}
+
+/** The parts of the main page: commands by heading, topics, options. */
+export function mainSections({ entries }: Contents): readonly Section[] {
+  const headings = [...new Set(entries.flatMap(({ heading }) => heading ?? []))];
+  return [
+    ...headings.map((title) => ({
+      title,
+      rows: entries
+        .filter(({ heading }) => heading === title)
+        .map(({ name, summary }) => ({
+          left: name,
+          right: summary,
+        })),
+    })),
+    { title: 'Topics', rows: TOPICS.map(({ name, summary }) => ({ left: name, right: summary })) },
+    { title: 'Everywhere', rows: optionRows({ ...GLOBAL_OPTIONS, ...BUILT_IN }) },
+  ];
+}
+
+/** What `azlin COMMAND --help` prints. */
+export function commandHelp(command: Command, page: Page): string {
+  const { style, width } = page;
+  const examples = command.examples.map(({ line, does }) => ({ left: line, right: does }));
+  const usage = `${style.bold('Usage:')} ${usageLine(command)}`;
+  const body = sectionsText([...commandSections(command), { title: EXAMPLES, rows: examples }], page);
+  const also = `${style.bold('See also:')} ${seeAlso(command).join(', ')}`;
+  return `${wrap(command.summary, width, 0)}\n\n${usage}\n\n${body}\n${wrap(also, width, 10)}\n`;
+}
+
+/** Arguments and options, under the headings that they have in help. */
+export function commandSections({ positionals, options }: Command): readonly Section[] {
+  const named = Object.entries(positionals).map(([left, one]) => ({ left, right: describePositional(one) }));
+  const all: Options = { ...options, ...GLOBAL_OPTIONS, ...BUILT_IN };
+  const headings = Object.entries(all).map(([name, option]) => headingOf(name, option));
+  return [
+    { title: 'Arguments', rows: named },
+    ...[...new Set(headings)].map((title) => ({
+      title,
+      rows: optionRows(Object.fromEntries(Object.entries(all).filter((_, index) => headings[index] === title))),
+    })),
+  ].filter(({ rows }) => rows.length > 0);
+}
+
+/** What `azlin help TOPIC` prints. */
+export async function topicText({ name, summary, load }: Topic, page: Page): Promise<string> {
+  const parts = (await load()).map((part) => {
+    if (typeof part === 'string') return `${wrap(part, page.width, 0)}\n`;
+    if ('lines' in part) return part.lines.map((line) => `${`  ${line}`.trimEnd()}\n`).join('');
+    return sectionsText([part], page);
+  });
+  return `${page.style.bold(name)}: ${summary}\n\n${parts.join('\n')}`;
+}
+
+/** As they are typed. */
+export function seeAlso(command: Command): readonly string[] {
+  return command.seeAlso.map((name) =>
+    TOPICS.some((topic) => topic.name === name) ? `azlin help ${name}` : `azlin ${name}`,
+  );
+}
+
+function describePositional(positional: Positional): string {
+  return typeof positional === 'string' ? positional : `${positional.describe}: ${positional.choices.join(', ')}`;
+}
+
+function optionRows(options: Options): readonly Row[] {
+  return Object.entries(options).map(([name, option]) => ({
+    left: `${option.short ? `-${option.short}, ` : '    '}--${name}${placeholder(option)}`,
+    right:
+      option.choices && !fitsInline(option.choices)
+        ? `${option.describe}: ${option.choices.join(', ')}`
+        : option.describe,
+  }));
+}
+
+function placeholder({ kind, choices, takes }: Option): string {
+  if (kind === 'flag') return '';
+  return ` ${choices ? (fitsInline(choices) ? choices.join('|') : 'WHICH') : takes}`;
+}
+
+function fitsInline(choices: readonly string[]): boolean {
+  return choices.join('|').length <= 22;
+}
+
+function headingOf(name: string, { heading }: Option): string {
+  if (heading) return heading;
+  if (name in GLOBAL_OPTIONS || name in BUILT_IN) return 'Everywhere';
+  if (name in SCOPE_OPTIONS) return 'Scope';
+  return name in SSH_OPTIONS || name in FORWARD_OPTION ? 'SSH' : 'Options';
+}
+
+/** Characters of the left column at most: of options, and of lines that somebody may want to copy. */
+const WIDEST_LEFT = 34;
+const WIDEST_LINE = 50;
+const NARROWEST_RIGHT = 26;
+
+function sectionsText(sections: readonly Section[], page: Page): string {
+  return sections
+    .map((section) => `${page.style.bold(`${section.title}:`)}\n${rowsText(section, page.width)}`)
+    .join('\n');
+}
+
+function rowsText({ title, rows }: Section, width: number): string {
+  const widest = title === EXAMPLES ? Math.min(WIDEST_LINE, width / 2) : WIDEST_LEFT;
+  const lefts = rows.map(({ left }) => left.length).filter((length) => length <= widest);
+  const beside = Math.max(0, ...lefts) + 4;
+  // Where there is no room for two columns, one goes below the other.
+  const at = width - beside < NARROWEST_RIGHT ? 6 : beside;
+  return rows
+    .map(({ left, right }) => {
+      const text = wrap(right, width - at, 0).replaceAll('\n', `\n${' '.repeat(at)}`);
+      // What is too long for its column has a line of its own.
+      const gap = left.length + 4 > at ? `\n${' '.repeat(at)}` : ' '.repeat(at - left.length - 2);
+      return `  ${left}${gap}${text}\n`;
+    })
+    .join('');
+}
+
+/** Lines of at most `width` characters, those after the first one indented. */
+export function wrap(text: string, width: number, indent: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && `${last} ${word}`.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(last === undefined ? word : `${' '.repeat(indent)}${word}`);
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,235 @@
+import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { type Access, accessOf } from './app/access.ts';
+import { homeOf, systemClock } from './app.ts';
+import { loadConfig, type Overrides } from './config.ts';
+import { pausableClock } from './domain/clock.ts';
+import { AppError, toAppError } from './domain/errors.ts';
+import { shellWord } from './domain/text.ts';
+import {
+  checkCommand,
+  checkOptions,
+  checkPort,
+  checkSignal,
+  checkSize,
+  checkText,
+  checkTime,
+  checkVariables,
+} from './library/check.ts';
+import { commandOf, inputOf } from './library/command.ts';
+import { scopeOf } from './library/scope.ts';
+import type { AttachedClient, Azlin, AzlinOptions, Command, ConnectOptions } from './library/types.ts';
+import { connectSession } from './operations/connect.ts';
+import { execDurably } from './operations/durable.ts';
+import { execCommand, type RunningCommand } from './operations/exec.ts';
+import type { FleetAccess } from './operations/fleet-access.ts';
+import { listSessions } from './operations/list.ts';
+import { runInShell } from './operations/run.ts';
+import { identifierOf } from './targets/target.ts';
+
+export { AppError as AzlinError, type ErrorCode } from './domain/errors.ts';
+export type { Outcome } from './domain/outcome.ts';
+export type { Probe, SessionRow } from './domain/session-row.ts';
+export type * from './library/types.ts';
+
+type Opened = Access & { readonly settings: Awaited<ReturnType<typeof loadConfig>> };
+
+/** One call that is under way. */
+interface Ongoing {
+  readonly settings: Opened['settings'];
+  /** Whether a stopped VM is started is for the call to say. */
+  readonly fleet: (start: boolean | undefined) => FleetAccess;
+  /** Ends it: that of the caller, or the end of everything. */
+  readonly signal: AbortSignal;
+  /** What the call has started is ended by the signal, too, until this. */
+  readonly keep: (until: Promise<unknown>) => void;
+}
+
+/** azlin as a library: `import { createAzlin } from 'azlin'`. Nothing is read or asked before the first call. */
+export function createAzlin(options: AzlinOptions = {}): Azlin {
+  const life = new AbortController();
+  setMaxListeners(0, life.signal);
+  const ongoing = new Set<Promise<unknown>>();
+  let made: Promise<Opened> | undefined;
+  const open = () => {
+    made ??= openFleet(options).catch((error: unknown) => {
+      // A mistake in the settings may be mended meanwhile.
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+  /** Whatever goes wrong, callers get one kind of error. */
+  const call = async <T>(given: unknown, work: (one: Ongoing) => Promise<T>): Promise<T> => {
+    const kept: Promise<unknown>[] = [];
+    let release = () => {};
+    const doing = (async () => {
+      const scope = scopeOf(checkSignal(given), life.signal);
+      release = scope.release;
+      scope.signal.throwIfAborted();
+      const { access, settings } = await open();
+      scope.signal.throwIfAborted();
+      const fleet = (always = false) => ({ ...access, start: { always, isOption: true, ask: async () => false } });
+      return work({ settings, fleet, signal: scope.signal, keep: (until) => kept.push(until) });
+    })();
+    const over = doing.then(
+      () => Promise.all(kept),
+      () => {},
+    );
+    ongoing.add(over);
+    void over.then(() => {
+      release();
+      ongoing.delete(over);
+    });
+    return doing.catch((error: unknown) => {
+      throw toAppError(error);
+    });
+  };
+  return {
+    resolve: (identifier, given) =>
+      call(given?.signal, async ({ fleet, signal }) => {
+        const text = checkText('identifier', identifier);
+        const target = await fleet(false).resolver.resolve(text, { fresh: false }, signal);
+        const { hostname, session, vm, endpoint } = target;
+        const { address, port, user } = endpoint;
+        return { identifier: identifierOf(target), hostname, session, address, port, user, vmId: vm?.vmId ?? null };
+      }),
+    listSessions: (given) =>
+      call(given?.signal, async ({ settings, fleet, signal }) => {
+        const { all = false, refresh = false, tags = [], host, deadline } = checkOptions(given);
+        const { listDeadline, listWholeDeadline: wholeDeadline } = settings;
+        const ms = checkTime('deadline', deadline) ?? listDeadline;
+        return listSessions(
+          fleet(false),
+          { all, refresh, tags, host, sessions: true, deadline: ms, wholeDeadline },
+          signal,
+        );
+      }),
+    exec: (identifier, command, given) =>
+      call(given?.signal, async (one) => {
+        const { create = false, start, timeout, stdin, cwd, env, job } = checkOptions(given);
+        const request = {
+          ...{ identifier: checkText('identifier', identifier), command: wordsOf(command), create, cwd },
+          timeout: checkTime('timeout', timeout),
+          stdin: inputOf(stdin),
+          variables: checkVariables(env),
+        };
+        const durable = { job, grace: undefined, endsWithUs: false, detach: false };
+        const starting =
+          job === undefined
+            ? execCommand(one.fleet(start), request, one.signal)
+            : execDurably(one.fleet(start), { ...request, ...durable }, one.signal);
+        return started(await starting, one);
+      }),
+    run: (identifier, command, given) =>
+      call(given?.signal, async (one) => {
+        const { create = false, start, timeout } = checkOptions(given);
+        const ms = checkTime('timeout', timeout) ?? one.settings.runTimeout;
+        const request = {
+          identifier: checkText('identifier', identifier),
+          command: wordsOf(command),
+          create,
+          timeout: ms,
+        };
+        return started(await runInShell(one.fleet(start), request, one.signal), one);
+      }),
+    connect: (identifier, given) =>
+      call(given?.signal, (one) => connect(one, checkText('identifier', identifier), checkOptions(given))),
+    close() {
+      life.abort(new AppError('interrupted', 'This azlin was closed', { hint: 'createAzlin() makes another one' }));
+      const closing = made;
+      // What is under way ends first: it would open connections anew.
+      void Promise.allSettled(ongoing).then(() => closing?.then(({ transport }) => transport.close()).catch(() => {}));
+      void closing?.then(({ transport }) => transport.close()).catch(() => {});
+    },
+  };
+}
+
+async function openFleet(options: AzlinOptions): Promise<Opened> {
+  const { environment = process.env, user, port, onWarning = () => {}, onTrace = () => {} } = options;
+  checkPort(options);
+  const home = homeOf(environment);
+  const settings = await loadConfig({ environment, home }, overridesOf(options));
+  const quiet = () => {};
+  const access = await accessOf(
+    {
+      ...{ config: settings, user, port, forwardAgent: undefined, progress: quiet, aside: quiet },
+      start: { always: false, isOption: true, ask: async () => false },
+      warn: onWarning,
+      trace: onTrace,
+    },
+    {
+      environment: { ...environment },
+      home,
+      uid: process.getuid?.(),
+      // What is renewed behind is renewed by the command line, not by the program that uses this.
+      cli: [process.execPath, join(import.meta.dirname, 'azlin.js')],
+      clock: pausableClock(systemClock),
+      wallClock: systemClock,
+      // Nobody is asked anything.
+      questions: () => undefined,
+    },
+  );
+  return { ...access, settings };
+}
+
+function overridesOf(options: AzlinOptions): Overrides {
+  const { context, subscriptions, resourceGroup, inventory, identities, jump, sshConfig } = options;
+  const given = { context, subscriptions, resourceGroup, inventory, identities, proxyJump: jump, sshConfig };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** One word would be a text for the shell. */
+function wordsOf(given: unknown): readonly string[] {
+  const command = checkCommand(given);
+  if (typeof command === 'string') return [command];
+  const [only = '', ...more] = command;
+  return more.length === 0 ? [shellWord(only)] : command;
+}
+
+/** From now on the signal ends the command, no longer its start. */
+function started(running: RunningCommand, { signal, keep }: Ongoing): Command {
+  const { outcome, kill } = running;
+  const end = () => void kill('TERM');
+  signal.addEventListener('abort', end, { once: true });
+  keep(outcome.then(() => signal.removeEventListener('abort', end)));
+  return commandOf(running);
+}
+
+async function connect(
+  { fleet, signal, keep }: Ongoing,
+  identifier: string,
+  options: Partial<ConnectOptions>,
+): Promise<AttachedClient> {
+  const { term = 'xterm-256color', create = false, takeOver = false, start } = options;
+  const { readOnly = false, independent = false } = options;
+  const [columns, rows] = [checkSize('columns', options.columns), checkSize('rows', options.rows)];
+  const request = {
+    identifier,
+    create,
+    terminal: () => ({ term, columns, rows }),
+    trueColor: true,
+    readOnly,
+    independent,
+  };
+  const attached = await connectSession(fleet(start), request, signal);
+  const { target, remote, others, end, leave } = attached;
+  const stdout = remote.stdout.pipe(new PassThrough());
+  const isDrawn = new Promise((resolve) => remote.stdout.once('data', resolve));
+  attached.begin(takeOver);
+  // Whoever detaches before the client is attached would detach nobody.
+  await Promise.race([isDrawn, end]);
+  const finish = () => void leave().then(remote.close);
+  signal.addEventListener('abort', finish, { once: true });
+  keep(end.then(() => signal.removeEventListener('abort', finish)));
+  return {
+    target: identifierOf(target),
+    stdin: remote.stdin,
+    stdout,
+    others: others.map(({ label }) => label),
+    end,
+    resize: remote.resize,
+    detach: leave,
+  };
+}

@@ -1,0 +1,58 @@
+import { AppError } from '../domain/errors.ts';
+import type { AzlinOptions } from './types.ts';
+
+/** Who does not use TypeScript hears of a mistake all the same. All of these throw `usage`. */
+export function checkText(what: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw wrong(what, value, 'a text');
+}
+
+/** Milliseconds; undefined stays what it is. */
+export function checkTime(what: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  throw wrong(what, value, 'milliseconds, more than none');
+}
+
+export function checkSize(what: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 10_000) return value;
+  throw wrong(what, value, 'a number of characters');
+}
+
+export function checkOptions<T extends object>(options: T | null | undefined): T | Record<string, never> {
+  if (options === undefined || options === null) return {};
+  if (typeof options === 'object') return options;
+  throw wrong('options', options, 'an object');
+}
+
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw wrong('signal', signal, 'an AbortSignal');
+}
+
+export function checkPort({ port }: AzlinOptions): void {
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))
+    throw wrong('port', port, 'a number from 1 to 65535');
+}
+
+/** A text is for the shell; words are quoted so that they arrive as they are, also a single one. */
+export function checkCommand(command: unknown): string | readonly string[] {
+  if (typeof command === 'string' && command !== '') return command;
+  const isWords = Array.isArray(command) && command.length > 0 && command.every((word) => typeof word === 'string');
+  if (isWords && !command.some((word: string) => word.includes('\0'))) return command as readonly string[];
+  throw wrong('command', command, 'a text, or a list of words without the character 0');
+}
+
+export function checkVariables(env: unknown): readonly { readonly name: string; readonly value: string }[] {
+  return Object.entries(checkOptions(env as object)).map(([name, value]) => {
+    if (typeof value !== 'string' || value.includes('\0')) throw wrong(`env.${name}`, value, 'a text');
+    return { name, value };
+  });
+}
+
+function wrong(what: string, value: unknown, expected: string): AppError {
+  return new AppError(
+    'usage',
+    `Invalid ${what}: expected ${expected}, not ${typeof value === 'string' ? `"${value}"` : String(value)}`,
+  );
+}

@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import type { Session } from '../domain/session.ts';
+import type { Probe } from '../domain/session-row.ts';
+import { readCache, writeCache } from '../inventory/cache-file.ts';
+import type { Answer } from './probe.ts';
+
+/** What a VM said, and when, in milliseconds since 1970. */
+export interface Remembered {
+  readonly askedAt: number;
+  readonly answer: Answer;
+}
+
+/** By `user@host-key-alias address:port`: what was silent at the old address may answer at the new one. */
+export type Memory = Readonly<Record<string, Remembered>>;
+
+/** A refusal comes at once and may be mended at once: another key, another address. It is not worth remembering. */
+export const REMEMBERED: readonly Probe[] = ['ok', 'no-tmux', 'timed-out'];
+
+export interface SurveyMemory {
+  recall(): Promise<Memory>;
+  keep(memory: Memory): Promise<void>;
+}
+
+/** What VMs said about their sessions, in a file of the cache. */
+export function surveyMemory(cacheDirectory: string, warn: (line: string) => void): SurveyMemory {
+  const path = join(cacheDirectory, 'sessions.json');
+  return {
+    recall: async () => (await readCache(path, isMemory, warn)) ?? {},
+    keep: (memory) => writeCache(path, memory, warn),
+  };
+}
+
+/** Whose sessions an entry is about: all that could be meant by its key, of which a VM's `vmId` is one. */
+export function aliasesIn(key: string): readonly string[] {
+  const login = key.slice(0, key.lastIndexOf(' '));
+  // Names of users can hold an @, too.
+  return [...login.matchAll(/@/g)].map(({ index }) => login.slice(index + 1));
+}
+
+function isMemory(value: unknown): value is Memory {
+  return typeof value === 'object' && value !== null && Object.values(value).every(isRemembered);
+}
+
+function isRemembered(value: unknown): value is Remembered {
+  const { askedAt, answer } = (value ?? {}) as Partial<Remembered>;
+  if (typeof askedAt !== 'number' || !answer || !REMEMBERED.includes(answer.probe)) return false;
+  return answer.probe === 'ok'
+    ? Array.isArray(answer.sessions) && answer.sessions.every(isSession)
+    : typeof answer.reason === 'string';
+}
+
+function isSession(value: unknown): value is Session {
+  const { name, friendlyName, clients } = (value ?? {}) as Partial<Session>;
+  return (
+    typeof name === 'string' && (friendlyName === null || typeof friendlyName === 'string') && Array.isArray(clients)
+  );
+}
