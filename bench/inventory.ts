@@ -8,12 +8,12 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import type { DemoVm } from '../src/demo/arm-resources.ts';
 import { type DemoFleet, startDemoFleet } from '../src/demo/demo-fleet.ts';
 import { ensureTools } from '../src/demo/tools.ts';
 import { realClock } from '../test/support/clock.ts';
 import { CLI } from '../test/support/fleet.ts';
 import { AZ_PRINCIPAL, installedAz, signInWithAz } from '../test/support/real-az.ts';
+import { phantom } from './phantom.ts';
 
 const VMS = 10_000;
 const PAGE = 200;
@@ -39,21 +39,6 @@ interface Run {
 }
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-
-function phantom(index: number): DemoVm {
-  const number = String(index).padStart(5, '0');
-  return {
-    name: `web-${number}`,
-    resourceGroup: `rg-${index % 40}`,
-    vmId: `b0000000-0000-4000-8000-0000000${number}`,
-    size: 'Standard_D4s_v5',
-    powerState: index % 10 === 0 ? 'deallocated' : 'running',
-    adminUser: 'azureuser',
-    publicIp: index % 2 === 0 ? `127.30.${index >> 8}.${index & 255}` : null,
-    privateIp: `127.40.${index >> 8}.${index & 255}`,
-    tags: { env: index % 3 === 0 ? 'prod' : 'dev', team: `team-${index % 7}`, costCenter: `${4_000 + (index % 50)}` },
-  };
-}
 
 async function startFleet(vms: number): Promise<DemoFleet> {
   const each = vms / SUBSCRIPTIONS.length;
