@@ -1,0 +1,257 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { CONTENTS } from '../../src/cli/commands/index.ts';
+import { exitCodeOf } from '../../src/cli/exit-codes.ts';
+import { BUILT_IN, GLOBAL_OPTIONS } from '../../src/cli/options.ts';
+import { splitArgv, unknownOption } from '../../src/cli/split-argv.ts';
+import { EXPLAINED_CODES } from '../../src/cli/topics/exit-codes.ts';
+import { TOPICS } from '../../src/cli/topics/index.ts';
+import { checkSettings } from '../../src/config.ts';
+import type { DemoFleet, DemoMachine } from '../../src/demo/demo-fleet.ts';
+import type { ErrorCode } from '../../src/domain/errors.ts';
+import { ENTRIES } from '../../src/settings.ts';
+import { bash, startFleet } from '../support/fleet.ts';
+import { machineRun } from '../support/machine.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const PAGES = ['README.md', 'CHANGELOG.md', ...pagesIn('docs')];
+
+function pagesIn(folder: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `${folder}/${name}`)
+    .sort();
+}
+
+const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8');
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+  readonly line: number;
+  /** Why what it shows is not run, or not compared. */
+  readonly remark: string;
+}
+
+function blocksOf(page: string): readonly Block[] {
+  const text = textOf(page);
+  return [...text.matchAll(/(?:^<!-- (.*) -->\n)?^```(\w*)\n([\s\S]*?)^```$/gm)].map(
+    ([, remark = '', language = '', body = ''], _, all) => ({
+      language,
+      text: body,
+      remark,
+      line: text.slice(0, text.indexOf(body)).split('\n').length - (all.length > 0 ? 0 : 1),
+    }),
+  );
+}
+
+/** Fleets of pages that speak of other VMs than those of the demo. */
+const FLEETS: Readonly<Record<string, { readonly machines: readonly DemoMachine[]; readonly before: string }>> = {
+  'docs/fleet.md': {
+    machines: [
+      ...['web-1', 'web-2', 'web-3', 'db'].map((name) => ({ name, sessions: ['main'] })),
+      { name: 'web-4', sessions: [] },
+      { name: 'old', sessions: [], stopped: true },
+    ],
+    before:
+      "azlin exec '*:main' 'printf \"app 2.4.1\\nworkers 2\\n\" >version'; azlin exec web-3:main 'sed -i s/4.1/4.0/ version'",
+  },
+};
+
+/** What is shown, as an expression: what differs from run to run may differ. */
+function shape(line: string): RegExp {
+  const parts = line.trimEnd().split(/(…|\.\.\.$|\b[a-z0-9]{10}\b|\/home\/alice\S*|\d+(?:\.\d+)*| {2,})/);
+  const text = parts.map((part, index) => {
+    if (index % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    if (part === '…' || part === '...') return '.*';
+    if (/^ +$/.test(part)) return ' +';
+    if (part.startsWith('/home')) return '\\S+';
+    return /^[\d.]+$/.test(part) ? '\\d[\\w.-]*' : '\\w+';
+  });
+  return new RegExp(`^${text.join('')}$`, 'm');
+}
+
+interface Shown {
+  readonly command: string;
+  readonly output: readonly string[];
+}
+
+function commandsOf(text: string): readonly Shown[] {
+  const shown: { command: string; output: string[] }[] = [];
+  for (const line of text.trimEnd().split('\n'))
+    if (line.startsWith('$ ')) shown.push({ command: line.slice(2), output: [] });
+    else if (line.trim() !== '') shown.at(-1)?.output.push(line);
+  return shown;
+}
+
+const toRun = PAGES.filter((page) =>
+  blocksOf(page).some(({ language, remark }) => ['console', 'sh'].includes(language) && !remark.startsWith('not run')),
+);
+
+describe.each(toRun)('%s', (page) => {
+  let fleet: DemoFleet;
+  beforeAll(async () => {
+    const stage = FLEETS[page];
+    fleet = await startFleet(stage?.machines);
+    writeFileSync(join(fleet.environment['AZLIN_HOME'] ?? '', 'config.toml'), '');
+    // As on a page that somebody reads from the top.
+    if (stage) await bash(fleet, stage.before);
+    else await machineRun(fleet, 'myvm', ['true']);
+  }, 60_000);
+  afterAll(() => fleet.close());
+
+  test('every command gives what it shows', async () => {
+    const ids = new Map<string, string>();
+    for (const { text, language, remark, line } of blocksOf(page)) {
+      if (!['console', 'sh'].includes(language) || remark.startsWith('not run')) continue;
+      const shown = language === 'sh' ? [{ command: text, output: [] }] : commandsOf(text);
+      for (const { command, output } of shown) {
+        const meant = [...ids].reduce((text, [from, to]) => text.replaceAll(from, to), command);
+        const isBroken = output.some((one) => one.startsWith('^C'));
+        const environment = { HOME: fleet.directory, XDG_DATA_HOME: fleet.directory, SHELL: '/bin/bash' };
+        const run = isBroken ? `timeout --foreground --signal INT 3 ${meant}` : meant;
+        const { stdout, stderr, exitCode } = await bash(fleet, run, { environment });
+        const said = stdout + stderr;
+        const [only = ''] = output;
+        if (output.length === 1 && /^[a-z0-9]{10}$/.test(only)) ids.set(only, stdout.trim());
+        const fails = output.some((one) => /^\^?C?error: /.test(one));
+        const where = `${page}:${line}: ${command}`;
+        // `; echo $?` hides how it ended; what is shown tells.
+        if (!command.includes('echo $?'))
+          expect({ where, fails, said }).toEqual({ where, fails: exitCode !== 0, said });
+        if (remark.startsWith('not compared')) continue;
+        for (const one of output) expect(`${where}\n${said}`).toMatch(shape(one.replace(/^\^C/, '')));
+      }
+    }
+  }, 90_000);
+});
+
+describe('links', () => {
+  const anchorsOf = (page: string) =>
+    new Set(
+      [...textOf(page).matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+        title
+          .toLowerCase()
+          .replace(/`/g, '')
+          .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+          .replace(/ /g, '-'),
+      ),
+    );
+
+  test.each(PAGES)('of %s lead somewhere', (page) => {
+    const prose = textOf(page).replace(/^```[\s\S]*?^```$/gm, '');
+    const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, to = '']) => to);
+    for (const link of links) {
+      if (/^https?:/.test(link)) continue;
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : relative(ROOT, join(ROOT, dirname(page), path));
+      expect([page, link, existsSync(join(ROOT, target))]).toEqual([page, link, true]);
+      if (anchor !== undefined) expect([page, link, anchorsOf(target).has(anchor)]).toEqual([page, link, true]);
+    }
+  });
+
+  test('every page of docs/ is linked from the README, directly or over others', () => {
+    const reached = new Set<string>();
+    const follow = (page: string) => {
+      if (reached.has(page) || !existsSync(join(ROOT, page))) return;
+      reached.add(page);
+      for (const [, to = ''] of textOf(page).matchAll(/\]\(([^)#\s]+\.md)[^)]*\)/g))
+        follow(relative(ROOT, join(ROOT, dirname(page), to)));
+    };
+    follow('README.md');
+    expect(PAGES.filter((page) => !reached.has(page))).toEqual([]);
+  });
+});
+
+describe('what is said in passing', () => {
+  /** Stand-ins of the documentation, as words that could be typed. */
+  const words = (text: string) =>
+    text
+      .replace(/\\\|.*$/, '')
+      .replace(/\[--/g, '--')
+      .replace(/[[\]]|…/g, '')
+      .split(/ (?=(?:[^']*'[^']*')*[^']*$)/)
+      .filter((word) => word !== '');
+
+  test.each(PAGES)('commands in %s have options that there are', async (page) => {
+    const prose = textOf(page).replace(/^```[\s\S]*?^```$/gm, '');
+    for (const [, line = ''] of prose.matchAll(/`azlin ([^`]+)`/g)) {
+      const { own, verb, command } = await splitArgv(words(line), CONTENTS, GLOBAL_OPTIONS);
+      if (verb === undefined || /^[A-Z]+$/.test(verb) || ['createAzlin', 'demo --'].includes(verb)) continue;
+      // What the other azlin has and this one does not.
+      if (page === 'docs/coming-from.md' && ['killall', 'destroy'].includes(verb)) continue;
+      if (page === 'docs/coming-from.md' && line === 'connect myvm --tmux-session dev') continue;
+      const unknown = command && unknownOption(own, { ...GLOBAL_OPTIONS, ...command.options, ...BUILT_IN });
+      expect({ page, line, known: command !== undefined, unknown }).toEqual({
+        page,
+        line,
+        known: true,
+        unknown: undefined,
+      });
+    }
+  });
+
+  test.each(PAGES)('settings in %s can be read', async (page) => {
+    for (const { language, text } of blocksOf(page))
+      if (language === 'toml' && !text.includes('[[vms]]')) await checkSettings(text, page);
+  });
+
+  test('a file of VMs can be read', async () => {
+    const fleet = await startFleet([]);
+    try {
+      const [toml] = blocksOf('docs/configuration.md').filter(({ text }) => text.includes('[[vms]]'));
+      const path = join(fleet.directory, 'vms.toml');
+      writeFileSync(path, toml?.text ?? '');
+      const { stdout, exitCode } = await bash(fleet, `azlin list --all --no-sessions --inventory ${path}`);
+      expect({ exitCode, stdout }).toEqual({
+        exitCode: 0,
+        stdout: expect.stringMatching(/^build .*Stopped.*\nweb-1 .*203\.0\.113\.10/m),
+      });
+    } finally {
+      fleet.close();
+    }
+  });
+});
+
+describe('nothing is left out', () => {
+  const codes = Object.keys(EXPLAINED_CODES) as readonly ErrorCode[];
+
+  test('each error code has a section with cause and cure, and a row with its exit code', () => {
+    const sections = [...textOf('docs/troubleshooting.md').matchAll(/^## ([a-z-]+) \((\d+)\)\n\nCause: [^\n]/gm)];
+    expect(sections.map(([, code, exit]) => [code, Number(exit)]).sort()).toEqual(
+      codes.map((code) => [code, exitCodeOf(code)]).sort(),
+    );
+    const rows = [...textOf('docs/exit-codes.md').matchAll(/^\| (\d+) \| `([a-z-]+)` \|/gm)];
+    expect(rows.map(([, exit, code]) => [code, Number(exit)]).sort()).toEqual(
+      codes.map((code) => [code, exitCodeOf(code)]).sort(),
+    );
+  });
+
+  test('each setting has a row with its variable', () => {
+    const text = textOf('docs/configuration.md');
+    for (const [, { key, variable }] of ENTRIES) {
+      const row = text
+        .split('\n')
+        .find(
+          (line) =>
+            (line.startsWith('| ') && line.split('|')[1]?.includes(`\`${key}\``)) || line.includes(`\`[[${key}]]\``),
+        );
+      expect([key, row !== undefined]).toEqual([key, true]);
+      if (variable) expect([key, row?.includes(variable)]).toEqual([key, true]);
+    }
+  });
+
+  test('the README has every command, and is short; the picture is there', () => {
+    const text = textOf('README.md');
+    expect(text.split('\n').length).toBeLessThan(200);
+    const table = text.slice(text.indexOf('## Commands'), text.indexOf('An identifier is'));
+    for (const { name, heading } of CONTENTS.entries)
+      if (heading) expect([name, new RegExp(`\`(azlin )?${name}\\b`).test(table)]).toEqual([name, true]);
+    expect(textOf('docs/terminal.svg')).toMatch(
+      /^<svg [\s\S]*\$ azlin list[\s\S]*Ambiguous session name[\s\S]*<\/svg>\n$/,
+    );
+    for (const { name } of TOPICS) expect(existsSync(join(ROOT, 'dist/man', `azlin-${name}.7`))).toBe(true);
+  });
+});
