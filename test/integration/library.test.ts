@@ -212,7 +212,7 @@ describe('the package, imported', () => {
          const stop = new AbortController();
          for (let n = 0; n < 12; n++) await (await azlin.exec('myvm:dev', 'true', { signal: stop.signal })).output();
          await azlin.resolve('myvm:dev', { signal: stop.signal });
-         await new Promise((resolve) => setTimeout(resolve, 20));
+         await new Promise((resolve) => setImmediate(resolve));
          say(getEventListeners(stop.signal, 'abort').length);
          const client = await azlin.connect('myvm:main', { columns: 80, rows: 24, signal: stop.signal });
          client.stdout.resume();

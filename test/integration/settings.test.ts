@@ -332,6 +332,9 @@ describe('contexts', () => {
     expect((await azlin('list --no-sessions')).stdout).toMatch(/^myvm/m);
     expect((await azlin('connect --context lab nosuch:x')).stderr).toContain('azlin list --context lab');
     expect((await azlin('doctor --context lab')).stdout).toContain('context "lab"');
+    await azlin('config set --context lab ssh.proxyjump 127.77.0.9:9');
+    expect((await azlin('exec --context lab lab-vm:x true')).stderr).toContain('127.77.0.9');
+    expect((await azlin('exec lab-vm:x true')).stderr).not.toContain('127.77.0.9');
   });
 });
 
