@@ -2,14 +2,12 @@
 import { setMaxListeners } from 'node:events';
 import { closeSync, existsSync, fstatSync, mkdirSync, statSync } from 'node:fs';
 import module from 'node:module';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Interrupts } from './cli/app.ts';
 import type { AppError } from './domain/errors.ts';
 
-// What is loaded from here on is kept compiled, where Node can do that.
-keepCompiled();
 const argv = process.argv.slice(2);
 if (argv.length === 1 && argv[0] === '--version') printVersion();
 else void run();
@@ -24,6 +22,8 @@ function printVersion(): void {
 }
 
 async function run(): Promise<void> {
+  // What is loaded from here on is kept compiled, where Node can do that.
+  keepCompiled();
   // Nothing is waited for any more, and yet it is not over: that must not look like success, nor like nothing.
   process.once('beforeExit', () => {
     process.stderr.write(
@@ -47,9 +47,10 @@ async function run(): Promise<void> {
 function keepCompiled(): void {
   const { enableCompileCache } = module as { enableCompileCache?: (directory: string) => unknown };
   if (!enableCompileCache) return;
-  const caches = join(process.env['AZLIN_HOME'] || join(process.env['HOME'] || homedir(), '.azlin'), 'cache');
-  const code = join(caches, 'code');
   try {
+    const home = process.env['AZLIN_HOME'] || join(process.env['HOME'] || userInfo().homedir, '.azlin');
+    const caches = join(home, 'cache');
+    const code = join(caches, 'code');
     // Whoever may write there could have azlin run what they like.
     const { uid, mode } = statSync(caches);
     if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return;

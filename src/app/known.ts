@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import type { Clock } from '../domain/clock.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
 import { claim } from '../inventory/cached-inventory.ts';
 import { renewBehind } from '../inventory/renew.ts';
@@ -8,6 +10,17 @@ import { jobMemory } from '../operations/job-memory.ts';
 import { type Known, rememberedSessions } from '../operations/known.ts';
 import { surveyMemory } from '../targets/survey-memory.ts';
 import { inventoryOf, type Place } from './inventory.ts';
+
+/** Milliseconds after which a mark says nothing any more. */
+const MARK_TTL = 120_000;
+
+async function dropOldMarks(directory: string, { now }: Clock): Promise<void> {
+  const marks = (await readdir(directory)).filter((name) => /^sessions-\w+\.renewing$/.test(name));
+  for (const name of marks) {
+    const made = Number(await readFile(join(directory, name), 'utf8').catch(() => now()));
+    if (Math.abs(now() - made) > MARK_TTL) await rm(join(directory, name), { force: true });
+  }
+}
 
 /** What the caches know; what is old is renewed behind. Nothing goes over the network. */
 export async function knownOf(config: Config, place: Place): Promise<Known> {
@@ -36,6 +49,7 @@ export async function knownOf(config: Config, place: Place): Promise<Known> {
       if (running.length === 0 || (vm ? isYoung(vm) : running.every(isYoung))) return;
       const scope = [...config.subscriptions, config.resourceGroup, config.inventory, config.context].join(' ');
       if (!(await claim(markOf(vm?.vmId ?? scope), wallClock))) return;
+      await dropOldMarks(directory, wallClock);
       await renewBehind({ cli, environment, config, what: { kind: 'sessions', host: vm?.name } });
     },
   };

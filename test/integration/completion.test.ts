@@ -154,6 +154,7 @@ describe('what is offered', () => {
     expect(await bashOffered('azlin list --format=c')).toEqual(['csv']);
     expect(await bashOffered('true; FOO=1 azlin conn')).toEqual(['connect']);
     expect(await bashOffered('azlin 2>/dev/null connect alpha:dep')).toEqual(['deploy']);
+    expect(await bashOffered('azlin 2>&1 connect alpha:dep')).toEqual(['deploy']);
     const files = await azlin(fleet, ['__complete', '--', 'bash', 'azlin list > al', '15', ' \t\n:']);
     expect(files.stdout).toBe('files\n');
     expect(bashWord("it's!", { quote: '"', kept: '' })).toBeUndefined();

@@ -340,7 +340,7 @@ describe('contexts', () => {
 
 describe('azlin init', () => {
   test('asks, tests, writes and keeps what else is set', async () => {
-    writeFileSync(path, '# keep me\n[list]\ndeadline = "9s"\n');
+    writeFileSync(path, '# keep me\n[list]\ndeadline = "9s"\n[ssh]\nuser = "root"\n');
     const environment = { ...fleet.environment, AZLIN_HOME: home, AZURE_SUBSCRIPTION_ID: '', AZLIN_IDENTITY: '' };
     const terminal = await openTerminal(environment, 100, 30);
     try {
@@ -354,7 +354,7 @@ describe('azlin init', () => {
       await terminal.shows(/Resource group \[all\]:/);
       await terminal.type('rg-demo');
       await terminal.press('Enter');
-      await terminal.shows(/User name on the VMs/);
+      await terminal.shows(/User name on the VMs \[root\]:/);
       await terminal.press('Enter');
       await terminal.shows(/Private key file/);
       await terminal.type(fleet.identity);
@@ -364,6 +364,7 @@ describe('azlin init', () => {
       await terminal.close();
     }
     expect(text()).toMatch(/^# keep me\n\[list\]\ndeadline = "9s"\n/);
+    expect((await sources())['ssh.user']).toBe('root file');
     expect(await sources()).toMatchObject({
       'azure.resource_group': 'rg-demo file',
       'ssh.identity': `${fleet.identity} file`,

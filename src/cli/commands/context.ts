@@ -3,23 +3,29 @@ import { AppError } from '../../domain/errors.ts';
 import { didYouMean } from '../../domain/nearest.ts';
 import { shellWord } from '../../domain/text.ts';
 import { changeSettings, contextsIn, usesContext } from '../../settings-edit.ts';
-import { type Args, type Call, defineCommand, type Options, type Result } from '../command.ts';
+import { type Args, type Call, defineCommand, type Option, type Options, type Result } from '../command.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { placeOfKey, valueFrom } from '../setting-words.ts';
 import { type ContextRow, contextsView } from '../views/contexts.ts';
 
 const ACTIONS = ['list', 'use', 'create', 'delete', 'show'] as const;
 
+/** The same option, but for a value that is kept and not used now. */
+function toKeep<const O extends Option>({ setting: _setting, ...option }: O): Omit<O, 'setting'> {
+  return option;
+}
+
 /** What a context usually holds; `azlin config set --context` puts the rest into it. */
 const HELD = {
-  subscription: { kind: 'text', takes: 'SUBSCRIPTION', describe: 'Subscriptions by id or name, comma-separated' },
+  subscription: toKeep(SCOPE_OPTIONS.subscription),
   tenant: { kind: 'text', takes: 'TENANT', describe: 'The tenant that az gives a token of' },
-  'resource-group': { kind: 'text', takes: 'GROUP', short: 'g', describe: 'Only VMs of this resource group' },
-  inventory: { kind: 'text', takes: 'SOURCE', describe: '"azure", "resource-graph", or a TOML or JSON file of VMs' },
-  user: { kind: 'text', takes: 'NAME', short: 'l', describe: 'User name on the VMs' },
-  port: { kind: 'text', takes: 'PORT', short: 'p', describe: 'Port of the SSH servers' },
-  identity: { kind: 'text', takes: 'FILE', short: 'i', describe: 'Private key file' },
-  jump: { kind: 'text', takes: 'HOST', short: 'J', describe: 'Connect through these hosts: [user@]host[:port]' },
-  'ssh-config': { kind: 'text', takes: 'FILE', short: 'F', describe: 'SSH settings to read instead of ~/.ssh/config' },
+  'resource-group': toKeep(SCOPE_OPTIONS['resource-group']),
+  inventory: toKeep(SCOPE_OPTIONS.inventory),
+  user: toKeep(SSH_OPTIONS.user),
+  port: toKeep(SSH_OPTIONS.port),
+  identity: toKeep(SSH_OPTIONS.identity),
+  jump: toKeep(SSH_OPTIONS.jump),
+  'ssh-config': toKeep(SSH_OPTIONS['ssh-config']),
 } as const satisfies Options;
 
 const KEY_OF: Readonly<Record<keyof typeof HELD, string>> = {

@@ -1,3 +1,4 @@
+import type { Config } from '../../config.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { count, printable, shellWord } from '../../domain/text.ts';
 import { mayAnswer, type Vm } from '../../domain/vm.ts';
@@ -57,7 +58,9 @@ export const init = defineCommand({
       throw new AppError('usage', 'azlin init asks, and there is no terminal', {
         hint: 'azlin init --yes --subscription ID   takes what the options say',
       });
-    const answers = args.yes ? unasked({ ...call, args }, detected) : await ask({ ...call, args }, detected);
+    const answers = args.yes
+      ? unasked({ ...call, args }, detected)
+      : await ask({ ...call, args }, { ...detected, before });
     const given = Object.entries(KEY_OF).flatMap(([answer, [key, name]]) => {
       const text = answers[answer as keyof Answers];
       return text === undefined || text === '' ? [] : [{ key, name, text, value: valueFrom(key, [text]) }];
@@ -96,8 +99,15 @@ function noSubscription(): AppError {
   });
 }
 
-async function ask({ args, app, config, note, interrupts }: InitCall, detected: Detected): Promise<Answers> {
-  const { subscriptions, keys, hasAgent } = detected;
+/** Enter leaves what the file says, and where it says nothing what holds without it. */
+async function ask(
+  { args, app, config, note, interrupts }: InitCall,
+  { subscriptions, keys, hasAgent, before }: Detected & { readonly before: Config },
+): Promise<Answers> {
+  const known = (name: SettingName, otherwise: string) => {
+    const { source, given } = before.settled.find((one) => one.name === name) ?? {};
+    return source === 'file' ? [given].flat().join(',') : otherwise;
+  };
   const text = (message: string, problem: (text: string) => string | undefined = () => undefined) =>
     app
       .askText({ message, problem: (typed) => problem(typed.trim()) }, interrupts.signal)
@@ -118,22 +128,28 @@ async function ask({ args, app, config, note, interrupts }: InitCall, detected: 
     note('Subscriptions that az knows:');
     for (const [index, { id, name }] of subscriptions.entries())
       note(`  ${index + 1}  ${printable(name ?? id)}${name === undefined ? '' : ` (${id})`}`);
-    const which = await text(`Subscription: a number, an id, a name, or "all" [1]:`, (typed) =>
+    const usual = known('subscriptions', '1');
+    const which = await text(`Subscription: a number, an id, a name, or "all" [${usual}]:`, (typed) =>
       /^\d{1,4}$/.test(typed) && !subscriptions[Number(typed) - 1]
         ? `a number from 1 to ${subscriptions.length}`
         : undefined,
     );
-    subscription = /^\d{1,4}$/.test(which) || which === '' ? subscriptions[Number(which || 1) - 1]?.id : which;
+    const meant = which === '' ? usual : which;
+    subscription = /^\d{1,4}$/.test(meant) ? subscriptions[Number(meant) - 1]?.id : meant;
   }
   const found = [...(hasAgent ? ['your agent'] : []), ...keys].join(', ') || 'none found';
   return {
     subscription,
     resourceGroup:
       args['resource-group'] ??
-      (isAzure ? await text('Resource group [all]:', fits('azure.resource_group')) : undefined),
+      (isAzure
+        ? await text(`Resource group [${known('resourceGroup', 'all')}]:`, fits('azure.resource_group'))
+        : undefined),
     inventory: args.inventory,
-    user: args.user ?? (await text("User name on the VMs [each VM's admin user]:", fits('ssh.user'))),
-    identity: args.identity ?? (await text(`Private key file [${found}]:`, fits('ssh.identity'))),
+    user:
+      args.user ??
+      (await text(`User name on the VMs [${known('sshUser', "each VM's admin user")}]:`, fits('ssh.user'))),
+    identity: args.identity ?? (await text(`Private key file [${known('identities', found)}]:`, fits('ssh.identity'))),
   };
 }
 

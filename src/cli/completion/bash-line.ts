@@ -29,6 +29,8 @@ export function bashLine(line: string, breaks: string): BashLine {
     const next = line.charAt(at + 1);
     if (quote === '' && /\s/.test(character)) {
       endWord();
+    } else if (quote === '' && character === '&' && isRedirection && word === undefined) {
+      // `>&1`: another stream.
     } else if (quote === '' && /[;|&()]/.test(character)) {
       // Another command begins.
       [words, word, kept, isRedirection] = [[], undefined, '', false];
