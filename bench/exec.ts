@@ -3,11 +3,13 @@
  * each, in turns), warm (one process, one connection), the rate of a long stream, and the first byte of a slow command. Prints medians
  * and ratios. Usage: npm run bench [-- RUNS]
  */
+
 import { spawn } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { createApp } from '../src/app.ts';
 import { execDurably } from '../src/operations/durable.ts';
 import { execCommand, type RunningCommand } from '../src/operations/exec.ts';
+import { commandScript } from '../src/remote/remote-script.ts';
 import { CLI, startFleet } from '../test/support/fleet.ts';
 import { sshTo } from './ssh-to.ts';
 
@@ -128,7 +130,7 @@ async function warm(): Promise<void> {
   const target = await access.resolver.resolve('myvm:dev', { fresh: false }, signal);
   const connection = await access.transport.connect(target.endpoint, signal);
   const bare = await timesOf(async () => {
-    const remote = await connection.spawn(['true'], { signal });
+    const remote = await connection.spawn(commandScript(['true']), { signal });
     remote.stdout.resume();
     remote.stderr.resume();
     await remote.exit;

@@ -73,6 +73,7 @@ async function rememberSessions(): Promise<void> {
   const { value } = JSON.parse(readFileSync(join(cache, file), 'utf8')) as { value: { vms: readonly Vm[] } };
   const askedAt = Date.now();
   const sessions: readonly Session[] = Array.from({ length: SESSIONS_EACH }, (_, index) => ({
+    id: `$${index}`,
     name: `session-${index}`,
     friendlyName: null,
     windows: 1,

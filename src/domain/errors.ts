@@ -50,6 +50,8 @@ export interface ErrorDetails {
   readonly hint?: string | undefined;
   readonly cause?: unknown;
   readonly candidates?: Candidates | undefined;
+  /** What was asked of a VM may have been done all the same: it is not asked again. */
+  readonly mayHaveRun?: boolean;
 }
 
 /** The only error that users see; adapters translate vendor errors into it once and keep `cause`. */
@@ -57,6 +59,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly candidates: Candidates | undefined;
+  readonly mayHaveRun: boolean;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -64,7 +67,14 @@ export class AppError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.candidates = details.candidates;
+    this.mayHaveRun = details.mayHaveRun === true;
   }
+}
+
+/** The same error, for something that may have been done before it; `more` goes behind its message. */
+export function inDoubt(thrown: unknown, more = ''): AppError {
+  const { code, message, hint, candidates } = toAppError(thrown);
+  return new AppError(code, `${message}${more}`, { hint, candidates, cause: thrown, mayHaveRun: true });
 }
 
 /** Anything thrown, as an AppError; what is none already is a bug of ours. */

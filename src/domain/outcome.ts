@@ -1,4 +1,4 @@
-import type { AppError } from './errors.ts';
+import { type AppError, inDoubt, toAppError } from './errors.ts';
 
 /** What became of a command. `not-started` is safe to run again; after `lost` nobody knows. */
 export type Outcome =
@@ -8,27 +8,30 @@ export type Outcome =
   | { readonly kind: 'lost'; readonly cause: AppError }
   | { readonly kind: 'not-started'; readonly cause: AppError };
 
+/** What became of a command that gave an error instead of starting. */
+export function outcomeOfError(thrown: unknown): Outcome {
+  const cause = toAppError(thrown);
+  if (!cause.mayHaveRun) return { kind: 'not-started', cause };
+  return { kind: 'lost', cause: inDoubt(cause, '; the command may have run') };
+}
+
 // Linux numbers; the VMs this is for run Linux.
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
-  HUP: 1,
-  INT: 2,
-  QUIT: 3,
-  ILL: 4,
-  TRAP: 5,
-  ABRT: 6,
-  BUS: 7,
-  FPE: 8,
-  KILL: 9,
-  USR1: 10,
-  SEGV: 11,
-  USR2: 12,
-  PIPE: 13,
-  ALRM: 14,
-  TERM: 15,
-  XCPU: 24,
-  XFSZ: 25,
-  SYS: 31,
-};
+const SIGNALS =
+  'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH POLL PWR SYS'.split(
+    ' ',
+  );
+const OTHER_NAMES: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, IO: 29 };
+const [RTMIN, RTMAX] = [34, 64];
+
+/** The number of a signal by its name, as shells and SSH servers give it: `TERM`, `SIGTERM`, `RTMIN+3`, `RTMAX-1`, `37`. */
+function signalNumber(text: string): number | undefined {
+  const name = text.replace(/^SIG/, '').replace(/@.*/, '');
+  const [, number, base, offset = '0'] = /^(\d+)$|^(RTMIN|RTMAX)([+-]\d+)?$/.exec(name) ?? [];
+  if (number !== undefined) return Number(number);
+  if (base !== undefined) return (base === 'RTMIN' ? RTMIN : RTMAX) + Number(offset);
+  const at = SIGNALS.indexOf(name);
+  return at < 0 ? OTHER_NAMES[name] : at + 1;
+}
 
 /** The exit status of `exec`: the command's own, 128 + n for signal n, 124 for a timeout, 143 for a job that was cancelled, 255 for any failure of ours. */
 export function exitStatusOf(outcome: Outcome): number {
@@ -36,7 +39,7 @@ export function exitStatusOf(outcome: Outcome): number {
     case 'exited':
       return outcome.code;
     case 'signaled':
-      return 128 + (SIGNAL_NUMBERS[outcome.signal.replace(/^SIG/, '').replace(/@.*/, '')] ?? 127);
+      return 128 + (signalNumber(outcome.signal) ?? 127);
     case 'timed-out':
       return 124;
     case 'cancelled':

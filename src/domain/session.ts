@@ -1,5 +1,7 @@
 /** A named tmux session on a VM. */
 export interface Session {
+  /** tmux's own: `$3`. Ids begin anew with each server. */
+  readonly id: string;
   readonly name: string;
   /** The friendly name that the team gave it, kept on the tmux session itself. */
   readonly friendlyName: string | null;
@@ -53,8 +55,13 @@ export function sessionNameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** The session that `name` means on one VM: the session name itself wins, else every friendly name that equals it. */
+/** Whether it is tmux's id of a session, for those whose names cannot be said. */
+export function isSessionId(text: string): boolean {
+  return /^\$\d{1,9}$/.test(text);
+}
+
+/** The session that `name` means on one VM: the session name itself, or tmux's id, wins, else every friendly name that equals it. */
 export function sessionsNamed(sessions: readonly Session[], name: string): readonly Session[] {
-  const exact = sessions.filter((session) => session.name === name);
+  const exact = sessions.filter((session) => session.name === name || session.id === name);
   return exact.length > 0 ? exact : sessions.filter((session) => session.friendlyName === name);
 }

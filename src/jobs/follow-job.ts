@@ -7,10 +7,13 @@ import { type Entry, type JobEnd, journalFilter, parseEntry } from './journal.ts
 export interface Follower {
   readonly remote: RemoteProcess;
   /** What it puts before each line of the journal. */
-  readonly key: string;
-  readonly out: number | 'none';
-  readonly err: number | 'none';
+  readonly wire: string;
+  /** Where it starts. `lost`: what comes there is sent elsewhere by a start-up file. */
+  readonly out: Start;
+  readonly err: Start;
 }
+
+type Start = number | 'none' | 'lost';
 
 /** Where the output of a job goes. */
 export interface Sinks {
@@ -51,15 +54,15 @@ export interface Following {
 export async function followJob(following: Following): Promise<Followed> {
   const { follower, sinks, position, clock, signal } = following;
   const { remote } = follower;
-  const wanted = { out: follower.out !== 'none', err: follower.err !== 'none' };
-  if (follower.out !== 'none') position.out = follower.out;
-  if (follower.err !== 'none') position.err = follower.err;
+  const wanted = { out: typeof follower.out === 'number', err: typeof follower.err === 'number' };
+  if (typeof follower.out === 'number') position.out = follower.out;
+  if (typeof follower.err === 'number') position.err = follower.err;
   let settle = (_followed: Followed) => {};
   const done = new Promise<Followed>((resolve) => {
     settle = resolve;
   });
   const goal = goalOf(position, wanted, settle);
-  const filter = journalFilter(follower.key, (line) => goal.hear(parseEntry(line)));
+  const filter = journalFilter(follower.wire, (line) => goal.hear(parseEntry(line)));
   const watch = watchProgress(following, goal, settle);
   const heart = beat(following);
   const passing = (stream: 'out' | 'err', take: Pumping['take']): Pumping => ({
@@ -71,7 +74,10 @@ export async function followJob(following: Following): Promise<Followed> {
     },
   });
   const pumps = [
-    pump(remote.stdout, sinks.stdout, passing('out', filter)),
+    // Where only the errors are wanted they come on the output, with the journal.
+    wanted.out || !wanted.err
+      ? pump(remote.stdout, sinks.stdout, passing('out', filter))
+      : pump(remote.stdout, sinks.stderr, passing('err', filter)),
     pump(
       remote.stderr,
       sinks.stderr,

@@ -7,7 +7,19 @@ export interface Job {
   /** The first line of what runs. */
   readonly command: string;
   /** `lost`: nobody can say how it ended, because the VM was restarted or its supervisor was killed. */
-  readonly state: 'starting' | 'running' | 'exited' | 'signaled' | 'timed-out' | 'cancelled' | 'lost' | 'not-started';
+  readonly state:
+    | 'starting'
+    | 'running'
+    | 'exited'
+    | 'signaled'
+    | 'timed-out'
+    | 'cancelled'
+    | 'lost'
+    | 'not-started'
+    /** It is another VM's, which shares the home of this one: that one can say. */
+    | 'elsewhere';
+  /** The VM that it belongs to where that is another one. */
+  readonly ownedBy: string | null;
   /** Of `exited`. */
   readonly exitCode: number | null;
   /** Of `signaled`. */
@@ -20,16 +32,17 @@ export interface Job {
   readonly stderrBytes: number | null;
 }
 
-/** What LIST_SCRIPT says, two lines a job; the newest first. */
+/** What remote/jobs/list.sh says, two lines a job; the newest first. */
 export function parseJobs(text: string): readonly Job[] {
   const lines = text.split('\n');
   const jobs = lines.flatMap((line, index) => {
     if (index % 2 === 1 || line === '') return [];
-    const [id = '', at = '', end = '', how = '', ...session] = line.split(':');
+    const [ownedBy = '', id = '', at = '', end = '', how = '', ...session] = line.split(':');
     const ended = parseEnd(how);
     return [
       {
         id,
+        ownedBy: ownedBy || null,
         session: session.join(':'),
         command: lines[index + 1] ?? '',
         state: ended?.kind ?? (STATES.find((state) => state === how) || (how === 'void' ? 'not-started' : 'lost')),
@@ -45,4 +58,4 @@ export function parseJobs(text: string): readonly Job[] {
   return jobs.sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
 }
 
-const STATES = ['starting', 'running', 'lost'] as const;
+const STATES = ['starting', 'running', 'lost', 'elsewhere'] as const;

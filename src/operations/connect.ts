@@ -3,10 +3,17 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { AppError } from '../domain/errors.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
-import { attachArgv, type ClientIdentity, goAhead, ownClientArgv, type SessionId, shellArgv } from '../tmux/attach.ts';
+import {
+  attachScript,
+  type ClientIdentity,
+  goAhead,
+  ownClientScript,
+  type SessionId,
+  shellScript,
+} from '../tmux/attach.ts';
 import { type ClientEnd, farewell } from '../tmux/farewell.ts';
 import { type PlacedClient, parseClientsHere } from '../tmux/rows.ts';
-import { runOverSsh } from '../transport/run-argv.ts';
+import { runOverSsh } from '../transport/run-script.ts';
 import type { ExitStatus, RemoteProcess, Terminal } from '../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { type Reached, sessionOf, withTarget } from './reach.ts';
@@ -73,11 +80,13 @@ export async function attachTo(attaching: Attaching, signal: AbortSignal): Promi
   const { target, connection } = reached;
   const { trueColor, readOnly, independent } = request;
   const create = again === undefined && (request.create || target.origin === 'default');
-  const argv = attachArgv({ session: target.session, create, who, readOnly, independent, trueColor, again });
-  const { remote, words, text } = await start({ access, reached, argv, terminal: request.terminal(), signal });
-  const [, id = '', born = '', now] = words;
-  // Nobody on the VM can know it, and the script hears of it when everything else is settled.
+  // Nobody else on the VM can know it.
   const key = randomBytes(16).toString('hex');
+  const script = attachScript({ session: target.session, create, who, readOnly, independent, trueColor, again, key });
+  const terminal = request.terminal();
+  // It attaches to nothing before the line of `goAhead`.
+  const { remote, words, text } = await start({ access, reached, script, terminal, mayRepeat: true, signal });
+  const [, id = '', born = '', now] = words;
   const parting = farewell(key);
   const stdout = remote.stdout.pipe(parting.stream);
   const { stdin, resize, check, close } = remote;
@@ -90,7 +99,7 @@ export async function attachTo(attaching: Attaching, signal: AbortSignal): Promi
   // Nothing is lost when it cannot be done; the signal may be why it is done.
   const { signal: always } = new AbortController();
   const tell = (command: 'refresh-client' | 'detach-client') =>
-    run(ownClientArgv(who.token, command), always).then(
+    run(ownClientScript(who.token, command), always).then(
       () => {},
       () => {},
     );
@@ -98,7 +107,7 @@ export async function attachTo(attaching: Attaching, signal: AbortSignal): Promi
     target,
     session: { id, born },
     who,
-    others: parseClientsHere(text, Number(now)).filter(({ token }) => token !== who.token),
+    others: parseClientsHere(text, id, Number(now)).filter(({ token }) => token !== who.token),
     remote: { stdin, stdout, resize, check, close },
     end: endOf(remote, parting, target),
     begin: (takeOver) => void stdin.write(goAhead(key, takeOver)),
@@ -138,7 +147,8 @@ export function openShell(
   signal: AbortSignal,
 ): Promise<OpenedShell> {
   return withTarget({ access, identifier, signal }, async (reached) => {
-    const { remote } = await start({ access, reached, argv: shellArgv(), terminal: terminal(), signal });
+    const opening = { access, reached, script: shellScript(), terminal: terminal(), mayRepeat: true, signal };
+    const { remote } = await start(opening);
     const end = Promise.all([remote.exit, readToEnd(remote.stdout)]).then(([exit]) => exit);
     return { target: reached.target, remote, end };
   });

@@ -5,13 +5,14 @@ import { describeHop } from '../domain/jump.ts';
 import { shellWord } from '../domain/text.ts';
 import { mayAnswer, tagOf, type Vm } from '../domain/vm.ts';
 import type { Fleet } from '../inventory/inventory.ts';
+import { commandScript, remoteScript } from '../remote/remote-script.ts';
 import { findVm, type VmRef } from '../targets/find-vm.ts';
 import type { HostRef } from '../targets/identifier.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { Link, RemoteProcess, Step } from '../transport/transport.ts';
 import { type Findings, reportKeys } from './findings.ts';
 import type { FleetAccess } from './fleet-access.ts';
-import { judgeVmFacts, readVmFacts, VM_FACTS_SCRIPT, type VmFacts } from './vm-facts.ts';
+import { judgeVmFacts, readVmFacts, type VmFacts } from './vm-facts.ts';
 
 export interface HostCheck {
   readonly access: FleetAccess;
@@ -158,7 +159,7 @@ async function checkInside({ access, endpoint, findings, signal }: Inside, link:
   let remote: RemoteProcess | undefined;
   try {
     facts = await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
-      const spawned = await link.spawn(['sh', '-c', VM_FACTS_SCRIPT], { signal: limited });
+      const spawned = await link.spawn(remoteScript('facts'), { signal: limited });
       if (spawned === 'no-channel') throw new AppError('ssh-denied', 'the server opens no channel for commands');
       remote = spawned;
       return readVmFacts(spawned);
@@ -184,7 +185,7 @@ async function checkChannels({ findings, signal }: Inside, link: Link): Promise<
   const open: RemoteProcess[] = [];
   try {
     while (open.length < MAX_SESSIONS) {
-      const remote = await link.spawn(['cat'], { signal });
+      const remote = await link.spawn(commandScript(['cat']), { signal });
       if (remote === 'no-channel') break;
       remote.stdout.resume();
       remote.stderr.resume();

@@ -1,15 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { pause } from '../domain/clock.ts';
 import { AppError, type ErrorCode, messageOf, toAppError } from '../domain/errors.ts';
 import type { Follower } from '../jobs/follow-job.ts';
-import { jobIdProblem, startJobArgv, uploadArgv } from '../jobs/job-argv.ts';
+import { jobIdProblem, startJobScript, uploadScript } from '../jobs/job-scripts.ts';
 import { describeTarget, identifierOf, type Target } from '../targets/target.ts';
 import type { RunningCommand } from './exec.ts';
-import { type ExecRequest, isScript, prepare, timeLimit } from './exec-request.ts';
+import { type ExecRequest, prepare, timeLimit } from './exec-request.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { followedJob } from './followed-job.ts';
-import { followerOf, newKey } from './job-following.ts';
+import { followerOf, newWire } from './job-following.ts';
 import { withTarget } from './reach.ts';
 import { start } from './started.ts';
 import { sendInput } from './upload.ts';
@@ -121,9 +120,6 @@ function notBegun({ id, identifier }: Attempt): AppError {
   return new AppError('vm-failed', message, { hint: 'nothing has run, nor will it; try again' });
 }
 
-/** What may come between the wish to start something and the word that it has started. */
-export const UNCERTAIN: readonly ErrorCode[] = ['connection-lost', 'timed-out', 'interrupted'];
-
 function doubtful({ id, identifier }: Attempt, error: unknown): StartedJob {
   const { code, message } = toAppError(error);
   const text = `Nobody knows whether job ${id} was started on ${identifier}: ${message}`;
@@ -142,23 +138,21 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     pin(attempt, target);
     const isNew = request.job === undefined && !attempt.isAsked;
     const timeout = timeLimit(request, access.clock.now());
-    const { command, header } = prepare({ ...request, timeout, create: attempt.create }, target);
+    const command = prepare({ ...request, timeout, create: attempt.create }, target);
     const grace = request.grace === undefined ? undefined : Math.ceil(request.grace / 1_000);
     const { detach } = request;
-    // Its input is whole: the VM has checked that.
-    const whole = { ...command, run: { ...command.run, end: '' } };
-    const argv = startJobArgv({ id, command: whole, input, isNew, grace, detach });
+    const wire = newWire();
+    const script = startJobScript({ id, command, input, isNew, grace, detach, wire });
     attempt.isAsked = true;
     const remembered = access.jobMemory.remember(id, attempt.identifier);
-    const key = newKey();
-    const said = `${key}\n${header}`;
-    const started = await start({ access, reached, argv, header: said, signal }).catch((error: unknown) => {
-      attempt.isInDoubt ||= UNCERTAIN.includes(toAppError(error).code);
+    const started = await start({ access, reached, script, signal }).catch((error: unknown) => {
+      attempt.isInDoubt ||= toAppError(error).mayHaveRun;
       attempt.failure = error;
       throw error;
     });
-    const [, place, found] = started.words;
-    if (place === 'no-cwd')
+    const [, went, found, , err] = started.words;
+    if (err === 'lost') access.warn(errorsLost(id, describeTarget(target)));
+    if (went === 'no-cwd')
       access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
     if (detach) await remembered;
     return {
@@ -167,10 +161,15 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
       runsOther: found === 'other',
       target: describeTarget(target),
       identifier: attempt.identifier,
-      follower: detach ? undefined : followerOf(started, key),
+      follower: detach ? undefined : followerOf(started, wire),
       doubt: undefined,
     };
   });
+}
+
+/** Of a job that keeps its errors, on a VM whose start-up files send them elsewhere by now. */
+export function errorsLost(id: string, where: string): string {
+  return `${where}: start-up files send standard error elsewhere, so that of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
 }
 
 function pin(attempt: Attempt, target: Target): void {
@@ -178,22 +177,21 @@ function pin(attempt: Attempt, target: Target): void {
   attempt.identifier = identifierOf(target);
 }
 
-/** Takes what the command will read to the VM, whole, before anything is started. */
+/** Takes what the command will read to the VM, whole, before anything is started; a script is a part of what starts it. */
 async function upload(attempt: Attempt): Promise<void> {
   const { access, request, identifier, signal } = attempt;
-  const { stdin, command } = request;
-  if (!isScript(command) && !stdin) return;
+  const { stdin } = request;
+  if (!stdin) return;
   let failure: unknown;
   await withTarget({ access, identifier, signal }, async ({ target, connection }) => {
     // What has been read of standard input is gone: another attempt would send the rest.
     if (failure !== undefined) throw failure;
     pin(attempt, target);
     const name = randomBytes(16).toString('hex');
-    const remote = await connection.spawn(uploadArgv(name), { signal });
     try {
-      const source = isScript(command) ? Readable.from([command.script]) : (stdin as Readable);
       const { clock, commandDeadline: deadline } = access;
-      await sendInput({ source, name, remote, clock, deadline, signal }, target);
+      const remote = await connection.spawn(uploadScript(name), { patience: deadline, signal });
+      await sendInput({ source: stdin, name, remote, clock, deadline, signal }, target);
     } catch (error) {
       failure = error;
       throw error;

@@ -59,7 +59,10 @@ export async function eachTarget<T>(
         } catch (error) {
           const cause = toAppError(error);
           const isAbsent = chosen.mayLack && cause.code === 'session-not-found';
-          const outcome = isAbsent ? ({ kind: 'absent', cause } as const) : ({ kind: 'not-started', cause } as const);
+          const failed = cause.mayHaveRun
+            ? ({ kind: 'lost', cause } as const)
+            : ({ kind: 'not-started', cause } as const);
+          const outcome = isAbsent ? ({ kind: 'absent', cause } as const) : failed;
           return { result: resultOf(chosen, outcome, facts()), value: undefined };
         }
       },

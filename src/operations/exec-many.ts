@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
-import type { Outcome } from '../domain/outcome.ts';
+import { type Outcome, outcomeOfError } from '../domain/outcome.ts';
 import type { Slot } from '../domain/slots.ts';
 import type { Chosen, Selected } from '../targets/select.ts';
 import { identifierOf } from '../targets/target.ts';
@@ -163,7 +163,7 @@ async function runOne(
   } catch (error) {
     const cause = toAppError(error);
     const isAbsent = chosen.mayLack && cause.code === 'session-not-found';
-    return settle(isAbsent ? { kind: 'absent', cause } : { kind: 'not-started', cause }, undefined);
+    return settle(isAbsent ? { kind: 'absent', cause } : outcomeOfError(cause), undefined);
   }
   let isLeft = false;
   const left = new Promise<Outcome>((resolve) => {

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
+import { quoteArgv } from '../domain/quote.ts';
 import { shellWord } from '../domain/text.ts';
 import type { Target } from '../targets/target.ts';
-import type { SessionCommand } from '../tmux/exec-argv.ts';
-import { quoteArgv } from '../transport/shell-quote.ts';
+import type { SessionCommand } from '../tmux/exec-script.ts';
 
 export interface ExecRequest {
   readonly identifier: string;
@@ -41,14 +40,6 @@ export function isScript(command: ExecRequest['command']): command is Script {
   return 'script' in command;
 }
 
-/** A request for one session, and what standard input starts with. */
-export interface Prepared {
-  readonly command: SessionCommand;
-  /** The variables; for a script all there is. */
-  readonly header: string;
-  readonly script: Uint8Array | undefined;
-}
-
 /** Milliseconds that a command has which starts now: until its timeout, or until `until`. */
 export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'until'>, now: number): number | undefined {
   if (until === undefined) return timeout;
@@ -56,26 +47,40 @@ export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'unt
   return Math.max(1, Math.min(timeout ?? Number.POSITIVE_INFINITY, until - now));
 }
 
-export function prepare(request: ExecRequest, target: Target): Prepared {
+/** A request, for one session. Throws `usage` for what no shell could take as it is. */
+export function prepare(request: ExecRequest, target: Target): SessionCommand {
   const { command: asked, stdin, timeout, cwd, shell, variables = [] } = request;
   for (const { name } of variables) checkVariable(name);
-  const header = variables.map(({ name, value }) => `export ${name}=${shellWord(value)}\n`).join('');
-  const end = randomBytes(16).toString('hex');
-  const command: SessionCommand = {
+  const text = isScript(asked) ? asked.script : asked.length === 1 ? (asked[0] ?? '') : quoteArgv(asked);
+  checkText(text);
+  return {
     session: target.session,
     create: request.create || target.origin === 'default',
     run: isScript(asked)
-      ? { kind: asked.errexit ? 'errexit' : 'script', command: titleOf(asked), end }
-      : { kind: 'command', command: asked.length === 1 ? (asked[0] ?? '') : quoteArgv(asked), end: '' },
+      ? { kind: asked.errexit ? 'errexit' : 'script', text, title: titleOf(asked) }
+      : { kind: 'command', text, title: `${text}` },
     stdin: stdin !== undefined,
     timeout,
     agent: target.endpoint.ssh.forwardAgent !== undefined,
     cwd,
     shell,
-    variables: header.split('\n').slice(0, -1),
+    variables: variables.map(({ name, value }) => `export ${name}=${shellWord(value)}\n`).join(''),
   };
-  const script = isScript(asked) ? Buffer.concat([asked.script, Buffer.from(end)]) : undefined;
-  return { command, header, script };
+}
+
+/** Shells leave NUL bytes out, each in its own way: what would run is not what was written. */
+function checkText(text: Uint8Array | string): void {
+  const bytes = Buffer.from(text as Uint8Array);
+  const at = bytes.indexOf(0);
+  if (at < 0) return;
+  const what = typeof text === 'string' ? 'The command' : 'The script';
+  const line = bytes.subarray(0, at).toString('latin1').split('\n').length;
+  const isUtf16 = bytes[0] === 0xff || bytes[0] === 0xfe || bytes[1] === 0;
+  throw new AppError('usage', `${what} contains a NUL byte in line ${line}, and no shell can run that`, {
+    hint: isUtf16
+      ? 'it looks like UTF-16: iconv -f UTF-16 -t UTF-8 turns it into UTF-8'
+      : 'is it a program? copy it to the VM and run it there',
+  });
 }
 
 /** Throws `usage` for a name that a command must not have: it becomes a part of a script. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { AppError, messageOf, toAppError } from '../domain/errors.ts';
-import type { Outcome } from '../domain/outcome.ts';
-import type { RunArgv } from '../domain/run-argv.ts';
+import { AppError, inDoubt, messageOf, toAppError } from '../domain/errors.ts';
+import { type Outcome, outcomeOfError } from '../domain/outcome.ts';
+import type { RemoteScript, RunScript } from '../domain/remote-script.ts';
 import { describeTarget } from '../targets/target.ts';
-import { type CommandSignal, execArgv, signalArgv } from '../tmux/exec-argv.ts';
-import { runOverSsh } from '../transport/run-argv.ts';
+import { type CommandSignal, execScript, signalScript, timedOutScript } from '../tmux/exec-script.ts';
+import { parseStatus } from '../tmux/status.ts';
+import { runOverSsh } from '../transport/run-script.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
 import { type ExecRequest, prepare, timeLimit } from './exec-request.ts';
 import type { FleetAccess } from './fleet-access.ts';
@@ -44,29 +45,28 @@ export interface RunningJob {
   leave(): void;
 }
 
-/** Starts a command in the session's context. Rejects with an AppError when it was not started. */
+/**
+ * Starts a command in the session's context. Rejects with an AppError when it was certainly not started; where nobody knows, that is the outcome of a
+ * command without output.
+ */
 export function execCommand(access: FleetAccess, request: ExecRequest, signal: AbortSignal): Promise<RunningCommand> {
   return withTarget({ access, identifier: request.identifier, signal }, async (reached) => {
     const { target } = reached;
     const timeout = timeLimit(request, access.clock.now());
-    const marker = newMarker();
-    const { command, header, script } = prepare({ ...request, timeout }, target);
-    const started = await start({ access, reached, argv: execArgv(command, marker), header, signal }).catch(
-      (error: unknown) => {
-        // A script needs what is sent after the status; a command begins as soon as it has said so, and that may be on its way.
-        if (toAppError(error).code === 'connection-lost' && command.run.kind === 'command') return toAppError(error);
-        throw error;
-      },
-    );
-    if (started instanceof AppError) return neverHeardOf(describeTarget(target), started);
+    const ticket = randomBytes(16).toString('hex');
+    const command = prepare({ ...request, timeout }, target);
+    const started = await start({ access, reached, script: execScript(command, ticket), signal }).catch(toAppError);
+    if (started instanceof AppError) {
+      if (!started.mayHaveRun) throw started;
+      return neverConfirmed(describeTarget(target), started);
+    }
     const { remote, words } = started;
-    const [, place, pid = ''] = words;
-    if (place === 'no-cwd')
+    const [, went, pid = ''] = words;
+    if (went === 'no-cwd')
       access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
-    if (script) remote.stdin.end(script);
-    const kill: RunningCommand['kill'] = (name) => sendSignal(access, reached, signalArgv(name, pid));
+    const kill: RunningCommand['kill'] = (name) => sendSignal(access, reached, signalScript(name, pid));
     if (request.stdin) feed(request.stdin, remote, () => void kill('TERM'));
-    const limit = timeout === undefined ? undefined : { ms: timeout, marker };
+    const limit = timeout === undefined ? undefined : { ms: timeout, ticket };
     return {
       target: describeTarget(target),
       stdout: remote.stdout,
@@ -92,29 +92,25 @@ function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => vo
   });
 }
 
-/** A command whose connection was lost before it could be told whether it had begun. */
-function neverHeardOf(target: string, { code, message, cause }: AppError): RunningCommand {
-  const text = `${message}; nobody knows whether the command was started`;
+/** A command of which nobody can say whether it has begun. */
+function neverConfirmed(target: string, error: AppError): RunningCommand {
+  const { code, message } = error;
   const hint = '--durable asks again, and starts it once';
+  const asked = new AppError(code, message, { hint: code === 'interrupted' ? undefined : hint, cause: error });
   return {
     target,
     stdout: Readable.from([]),
     stderr: Readable.from([]),
-    outcome: Promise.resolve({ kind: 'lost', cause: new AppError(code, text, { hint, cause }) }),
+    outcome: Promise.resolve(outcomeOfError(inDoubt(asked))),
     kill: async () => {},
   };
-}
-
-/** A directory on the VM that nobody can guess. */
-function newMarker(): string {
-  return `/tmp/azlin-${randomBytes(16).toString('hex')}`;
 }
 
 interface Ending {
   readonly access: FleetAccess;
   readonly reached: Reached;
   readonly remote: RemoteProcess;
-  readonly timeout: { readonly ms: number; readonly marker: string } | undefined;
+  readonly timeout: { readonly ms: number; readonly ticket: string } | undefined;
   readonly pid: string;
   readonly startedAt: number;
 }
@@ -128,7 +124,7 @@ async function outcomeOf(ending: Ending): Promise<Outcome> {
   if (exit.kind === 'lost' || exit.kind === 'timed-out') return withAdvice(exit);
   // Only a command that ran for about that long is worth the question whether the timeout ended it.
   if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
-  const byWatchdog = await timedOut(access, reached, timeout.marker);
+  const byWatchdog = await timedOut(access, reached, timeout.ticket);
   return byWatchdog || backup.wasNeeded() ? { kind: 'timed-out' } : exit;
 }
 
@@ -140,9 +136,9 @@ function withAdvice(outcome: Outcome): Outcome {
   return { kind: 'lost', cause: new AppError(code, message, { hint, cause }) };
 }
 
-async function sendSignal(access: FleetAccess, reached: Reached, argv: readonly string[]): Promise<void> {
+async function sendSignal(access: FleetAccess, reached: Reached, script: RemoteScript): Promise<void> {
   try {
-    await runner(access, reached)(argv, new AbortController().signal);
+    await runner(access, reached)(script, new AbortController().signal);
   } catch (error) {
     access.trace(`${describeTarget(reached.target)}: cannot signal the command: ${messageOf(error)}`);
   }
@@ -169,23 +165,24 @@ function endLeftovers({ access, reached, remote, pid }: Ending, ms: number) {
       resolve({ kind: 'timed-out' });
     };
     const kill = () => {
-      void sendSignal(access, reached, signalArgv('KILL', pid));
+      void sendSignal(access, reached, signalScript('KILL', pid));
       cancel = clock.schedule(GIVE_UP_DELAY, giveUp);
     };
     cancel = clock.schedule(ms, () => {
       needed = true;
-      void sendSignal(access, reached, signalArgv('TERM', pid));
+      void sendSignal(access, reached, signalScript('TERM', pid));
       cancel = clock.schedule(KILL_DELAY, kill);
     });
   });
   return { givenUp, cancel: () => cancel(), wasNeeded: () => needed };
 }
 
-/** The watchdog on the VM leaves a directory when it ends a command; taking it away answers the question exactly once. */
-async function timedOut(access: FleetAccess, reached: Reached, marker: string): Promise<boolean> {
+/** The watchdog on the VM leaves word when it ends a command; taking that away answers the question exactly once. */
+async function timedOut(access: FleetAccess, reached: Reached, ticket: string): Promise<boolean> {
   try {
-    const { code } = await runner(access, reached)(['rmdir', marker], new AbortController().signal);
-    return code === 0;
+    const { stdout } = await runner(access, reached)(timedOutScript(ticket), new AbortController().signal);
+    const status = parseStatus(stdout);
+    return status.kind === 'ok' && status.words[0] === 'yes';
   } catch (error) {
     access.warn(
       `${describeTarget(reached.target)}: cannot tell whether the timeout ended the command: ${messageOf(error)}`,
@@ -198,6 +195,6 @@ async function timedOut(access: FleetAccess, reached: Reached, marker: string): 
 function runner(
   { clock, commandDeadline: deadline }: FleetAccess,
   { connection, target: { endpoint } }: Reached,
-): RunArgv {
+): RunScript {
   return runOverSsh({ connection, endpoint, clock, deadline });
 }

@@ -1,9 +1,10 @@
 import { AppError } from '../domain/errors.ts';
 import { count, shellWord } from '../domain/text.ts';
-import { cancelJobArgv, jobIdProblem } from '../jobs/job-argv.ts';
+import { cancelJobScript, jobIdProblem } from '../jobs/job-scripts.ts';
 import { parseEnd } from '../jobs/journal.ts';
 import { parseStatus } from '../tmux/status.ts';
-import { runOverSsh } from '../transport/run-argv.ts';
+import { statusError } from '../tmux/status-error.ts';
+import { runOverSsh } from '../transport/run-script.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { jobsOf, listJobs, type PlacedJob } from './jobs.ts';
 import { withTarget } from './reach.ts';
@@ -21,7 +22,9 @@ export interface FindRequest {
 /** The job that is meant. Throws `job-not-found` or `ambiguous`. */
 export async function findJob(access: FleetAccess, request: FindRequest, signal: AbortSignal): Promise<PlacedJob> {
   const { name, vm } = request;
-  const found = jobIdProblem(name) ? [] : await jobsNamed(access, request, signal);
+  const named = jobIdProblem(name) ? [] : await jobsNamed(access, request, signal);
+  // VMs that share a home see each other's jobs; whose it is can say how it goes.
+  const found = named.some(isOwn) ? named.filter(isOwn) : named;
   const [only, ...others] = found;
   if (only && others.length === 0) return only;
   if (only)
@@ -35,9 +38,11 @@ export async function findJob(access: FleetAccess, request: FindRequest, signal:
   throw notFound(name, vm);
 }
 
+const isOwn = ({ ownedBy }: PlacedJob) => ownedBy === null;
+
 /** The newest job of the session that the identifier names. Throws `job-not-found`. */
 export async function newestJob(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<PlacedJob> {
-  const [newest] = await jobsOf(access, { identifier }, signal);
+  const newest = (await jobsOf(access, { identifier }, signal)).find(isOwn);
   if (newest) return newest;
   throw new AppError('job-not-found', `No job has been started in "${identifier}"`, {
     hint: `azlin exec --durable ${shellWord(identifier)} COMMAND   starts one; logs --screen shows the session`,
@@ -95,9 +100,10 @@ export function cancelJob(
     const { endpoint, hostname } = target;
     const { clock, commandDeadline } = access;
     const run = runOverSsh({ connection, endpoint, clock, deadline: Math.max(commandDeadline, LONGEST_END) });
-    const { stdout } = await run(cancelJobArgv(id), signal);
+    const { stdout } = await run(cancelJobScript(id), signal);
     const status = parseStatus(stdout);
-    if (status.kind !== 'ok') throw notFound(id, hostname);
+    if (status.kind !== 'ok')
+      throw status.kind === 'no-job' ? notFound(id, hostname) : statusError(status, hostname, id);
     const [when, ...how] = status.words;
     const state = parseEnd(how.join(' '))?.kind ?? how[0] ?? 'ending';
     return { id, hostname, state, hadEnded: when === 'ended' };

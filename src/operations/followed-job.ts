@@ -1,9 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { AppError, messageOf } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { RemoteScript } from '../domain/remote-script.ts';
 import type { Follower } from '../jobs/follow-job.ts';
-import { cancelJobArgv, type From, signalJobArgv } from '../jobs/job-argv.ts';
-import { runOverSsh } from '../transport/run-argv.ts';
+import { cancelJobScript, type From, signalJobScript } from '../jobs/job-scripts.ts';
+import { runOverSsh } from '../transport/run-script.ts';
 import type { RunningCommand } from './exec.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { followToEnd } from './job-following.ts';
@@ -56,14 +57,14 @@ export function followedJob(access: FleetAccess, job: FollowedJob): RunningComma
       stderr.end();
       return outcome === 'read' ? { kind: 'lost', cause: new AppError('bug', 'the job was not followed') } : outcome;
     }),
-    kill: async (name) => void (await tell(access, { identifier, id, argv: signalJobArgv(id, name) })),
+    kill: async (name) => void (await tell(access, { identifier, id, script: signalJobScript(id, name) })),
     job: {
       id,
       isFound: job.isFound,
       runsOther: job.runsOther === true,
       endsWithUs: job.endsWithUs === true,
       isWatched,
-      cancel: () => tell(access, { identifier, id, argv: cancelJobArgv(id) }),
+      cancel: () => tell(access, { identifier, id, script: cancelJobScript(id) }),
       leave: () => left.abort(new AppError('interrupted', 'Interrupted')),
     },
   };
@@ -72,16 +73,16 @@ export function followedJob(access: FleetAccess, job: FollowedJob): RunningComma
 interface Telling {
   readonly identifier: string;
   readonly id: string;
-  readonly argv: readonly string[];
+  readonly script: RemoteScript;
 }
 
 /** Says something to a job, and whether it could be said. It has a deadline of its own, and is said while azlin is being ended. */
-async function tell(access: FleetAccess, { identifier, id, argv }: Telling): Promise<boolean> {
+async function tell(access: FleetAccess, { identifier, id, script }: Telling): Promise<boolean> {
   const { signal } = new AbortController();
   const { clock, commandDeadline: deadline } = access;
   try {
     await withTarget({ access, identifier, signal }, async ({ connection, target: { endpoint } }) =>
-      runOverSsh({ connection, endpoint, clock, deadline })(argv, signal),
+      runOverSsh({ connection, endpoint, clock, deadline })(script, signal),
     );
     return true;
   } catch (error) {

@@ -4,7 +4,7 @@ import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode, messageOf, toAppError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { type Followed, type Follower, followJob, type Sinks } from '../jobs/follow-job.ts';
-import { type From, followJobArgv } from '../jobs/job-argv.ts';
+import { type From, followJobScript } from '../jobs/job-scripts.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { withTarget } from './reach.ts';
 import { type Started, start } from './started.ts';
@@ -130,22 +130,22 @@ function open(following: JobFollowing, position: { readonly out: number; readonl
   const err = from(following.err, position?.err ?? 0);
   return withTarget({ access, identifier, signal }, async (reached) => {
     const agent = reached.target.endpoint.ssh.forwardAgent !== undefined;
-    const key = newKey();
-    const argv = followJobArgv({ id, out, err, now, agent, settles: following.doubt !== undefined });
-    return followerOf(await start({ access, reached, argv, header: `${key}\n`, signal }), key);
+    const wire = newWire();
+    const script = followJobScript({ id, out, err, now, agent, settles: following.doubt !== undefined, wire });
+    return followerOf(await start({ access, reached, script, mayRepeat: true, signal }), wire);
   });
 }
 
 /** What stands before lines of the journal. It starts with a character that rarely ends what somebody is to read at once. */
-export function newKey(): string {
+export function newWire(): string {
   return `@${randomBytes(16).toString('hex')}`;
 }
 
-/** A follower from the status of `startJobArgv` or `followJobArgv`. */
-export function followerOf({ remote, words }: Started, key: string): Follower {
+/** A follower from the status of `startJobScript` or `followJobScript`. */
+export function followerOf({ remote, words }: Started, wire: string): Follower {
   const [, , , out = '', err = ''] = words;
-  const byte = (word: string) => (word === 'none' ? ('none' as const) : Number(word));
-  return { remote, key, out: byte(out), err: byte(err) };
+  const byte = (word: string) => (word === 'none' || word === 'lost' ? word : Number(word));
+  return { remote, wire, out: byte(out), err: byte(err) };
 }
 
 function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: 'broken' }>): Outcome | 'read' {

@@ -1,10 +1,10 @@
 import { AppError } from '../domain/errors.ts';
-import type { RunArgv } from '../domain/run-argv.ts';
+import type { RunScript } from '../domain/remote-script.ts';
 import { type Job, parseJobs } from '../jobs/job.ts';
-import { listJobsArgv } from '../jobs/job-argv.ts';
+import { listJobsScript } from '../jobs/job-scripts.ts';
 import { identifierOf, type Target } from '../targets/target.ts';
 import { parseStatus } from '../tmux/status.ts';
-import { runOverSsh } from '../transport/run-argv.ts';
+import { runOverSsh } from '../transport/run-script.ts';
 import { askFleet } from './ask-fleet.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { withTarget } from './reach.ts';
@@ -71,9 +71,9 @@ interface JobsQuestion {
   readonly signal: AbortSignal;
 }
 
-async function askForJobs(run: RunArgv, { id, hostname, signal }: JobsQuestion) {
-  const { stdout, stderr } = await run(listJobsArgv(id), signal);
-  const status = parseStatus(stdout === '' ? stderr : stdout);
+async function askForJobs(run: RunScript, { id, hostname, signal }: JobsQuestion) {
+  const { stdout } = await run(listJobsScript(id), signal);
+  const status = parseStatus(stdout);
   if (status.kind !== 'ok') throw new AppError('vm-failed', `"${hostname}" could not list its jobs`);
   return parseJobs(status.text).map((job) => ({ ...job, askedAt: Number(status.words[0]) }));
 }
@@ -88,7 +88,10 @@ async function fleetJobs(access: FleetAccess, request: JobsRequest, signal: Abor
     },
     signal,
   );
-  return answers.flatMap(({ hostname, value }) =>
+  const all = answers.flatMap(({ hostname, value }) =>
     value.map((job) => ({ ...job, hostname, identifier: placeOf(hostname, job) })),
   );
+  // VMs that share a home see each other's jobs: each is listed once, where it is.
+  const own = new Set(all.filter(({ ownedBy }) => ownedBy === null).map((job) => job.id));
+  return all.filter(({ id: one, ownedBy }) => ownedBy === null || !own.has(one));
 }

@@ -3,7 +3,7 @@ import { messageOf } from '../domain/errors.ts';
 import { isoTime } from '../domain/iso-time.ts';
 import type { Vm } from '../domain/vm.ts';
 import { closeSession, type IdleSession, idleSessions } from '../tmux/idle.ts';
-import { runOverSsh } from '../transport/run-argv.ts';
+import { runOverSsh } from '../transport/run-script.ts';
 import { askFleet } from './ask-fleet.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { vmFilter } from './list.ts';

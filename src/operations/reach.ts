@@ -7,7 +7,7 @@ import { describeTarget, type Target, targetOf } from '../targets/target.ts';
 import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import { statusError } from '../tmux/status-error.ts';
 import { type Endpoint, endpointKey } from '../transport/endpoint.ts';
-import { runOverSsh } from '../transport/run-argv.ts';
+import { runOverSsh } from '../transport/run-script.ts';
 import type { Connection } from '../transport/transport.ts';
 import { connectWhenUp } from './booting.ts';
 import type { FleetAccess } from './fleet-access.ts';
@@ -182,7 +182,8 @@ export const OLD_ADDRESS: readonly ErrorCode[] = [
 
 const mayBeOld = ({ lags }: FleetAccess, { cached, vm }: Target) => cached || (lags && vm !== null);
 
-function isExplained({ origin, cached }: Target, { code }: AppError): boolean {
+function isExplained({ origin, cached }: Target, { code, mayHaveRun }: AppError): boolean {
+  if (mayHaveRun) return false;
   if (code === 'session-not-found') return cached && origin === 'found';
   return OLD_ADDRESS.includes(code);
 }

@@ -1,13 +1,13 @@
 import { AppError, toAppError } from '../domain/errors.ts';
-import { liveArgv } from '../jobs/job-argv.ts';
+import { quoteArgv } from '../domain/quote.ts';
+import { liveScript } from '../jobs/job-scripts.ts';
 import { describeTarget, identifierOf } from '../targets/target.ts';
-import { quoteArgv } from '../transport/shell-quote.ts';
-import { newJobId, UNCERTAIN } from './durable.ts';
+import { newJobId } from './durable.ts';
 import type { RunningCommand } from './exec.ts';
 import { timeLimit } from './exec-request.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { followedJob } from './followed-job.ts';
-import { followerOf, newKey } from './job-following.ts';
+import { followerOf, newWire } from './job-following.ts';
 import { withTarget } from './reach.ts';
 import { start } from './started.ts';
 
@@ -35,7 +35,8 @@ export function runInShell(access: FleetAccess, request: RunRequest, signal: Abo
     const { target } = reached;
     const create = request.create || target.origin === 'default';
     const timeout = timeLimit(request, access.clock.now()) ?? request.timeout;
-    const argv = liveArgv({ id, session: target.session, create, command, timeout });
+    const wire = newWire();
+    const script = liveScript({ id, session: target.session, create, command, timeout, wire });
     const exact = identifierOf(target);
     const unlessBegun = notTaken(describeTarget(target));
     const job = {
@@ -47,17 +48,16 @@ export function runInShell(access: FleetAccess, request: RunRequest, signal: Abo
       out: 0,
       err: 0,
     };
-    const key = newKey();
     try {
-      const started = await start({ access, reached, argv, header: `${key}\n`, signal });
+      const started = await start({ access, reached, script, signal });
       await access.jobMemory.remember(id, exact);
-      return followedJob(access, { ...job, first: followerOf(started, key) });
+      return followedJob(access, { ...job, first: followerOf(started, wire) });
     } catch (error) {
       failure = error;
-      const { code } = toAppError(error);
+      const { code, mayHaveRun } = toAppError(error);
       if (code === 'job-not-found') throw unlessBegun;
       // It may run all the same; if not, it will not any more.
-      if (UNCERTAIN.includes(code) && !signal.aborted) return followedJob(access, { ...job, unlessBegun });
+      if (mayHaveRun && !signal.aborted) return followedJob(access, { ...job, unlessBegun });
       throw error;
     }
   });

@@ -1,6 +1,7 @@
 import { withDeadline } from '../domain/deadline.ts';
 import { formatDuration } from '../domain/duration.ts';
-import { AppError } from '../domain/errors.ts';
+import { AppError, inDoubt } from '../domain/errors.ts';
+import type { RemoteScript } from '../domain/remote-script.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
 import { type Status, takeStatus } from '../tmux/status.ts';
 import { statusError } from '../tmux/status-error.ts';
@@ -11,10 +12,10 @@ import type { Reached } from './reach.ts';
 export interface Starting {
   readonly access: FleetAccess;
   readonly reached: Reached;
-  readonly argv: readonly string[];
+  readonly script: RemoteScript;
   readonly terminal?: Terminal;
-  /** What standard input starts with. */
-  readonly header?: string;
+  /** It does no harm twice: no error is in doubt. */
+  readonly mayRepeat?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -26,19 +27,28 @@ export interface Started {
   readonly text: string;
 }
 
-/** Runs a script on the VM and waits until it says that it is in the session. When it rejects, nothing was started. */
-export async function start({ access, reached, argv, terminal, header, signal }: Starting): Promise<Started> {
+/**
+ * Runs a script on the VM and waits for its status. An error says whether it may have run all the same (`mayHaveRun`): it is certain only that what has
+ * not left azlin, and what the VM itself refuses, has not.
+ */
+export async function start(starting: Starting): Promise<Started> {
+  const { access, reached, script, terminal, mayRepeat = false, signal } = starting;
   const { target, connection } = reached;
-  const ms = access.commandDeadline;
-  const expired = () => silence(target, ms);
+  const ms = access.commandDeadline + timeToSend(script);
+  let isSent = false;
+  let isAnswered = false;
   let remote: RemoteProcess | undefined;
+  const onSent = () => {
+    isSent = true;
+  };
+  const expired = () => silence(target, ms);
   try {
     return await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
-      remote = await connection.spawn(argv, { terminal, isUsers: true, signal: limited });
+      remote = await connection.spawn(script, { terminal, isUsers: true, onSent, patience: ms, signal: limited });
       // On a terminal stderr comes with stdout, but the stream must be read all the same.
       if (terminal) remote.stderr.resume();
-      if (header) remote.stdin.write(header);
       const status = await statusOf(remote);
+      isAnswered = status.kind !== 'unreadable';
       if (status.kind !== 'ok') throw statusError(status, target.hostname, target.session);
       if (status.words[0] === '1') await access.survey.forget(target.endpoint);
       return { remote, words: status.words, text: status.text };
@@ -47,12 +57,25 @@ export async function start({ access, reached, argv, terminal, header, signal }:
     remote?.stdout.resume();
     remote?.stderr.resume();
     remote?.close();
-    throw error;
+    // A login shell that has ended without a word of ours has run nothing of ours.
+    const isCertain = mayRepeat || !isSent || isAnswered || (error instanceof AppError && error.code === 'ssh-denied');
+    throw isCertain ? error : inDoubt(error);
   }
 }
 
+/** Bytes a millisecond that the slowest link is taken to carry: 1 KB/s. */
+const SLOWEST = 1;
+
+/** Milliseconds that a long script may need for its way. */
+function timeToSend({ text }: RemoteScript): number {
+  return Math.max(0, text.length - USUAL_LENGTH) / SLOWEST;
+}
+
+/** Bytes that any script of ours may have, for which the deadline has room. */
+const USUAL_LENGTH = 24_576;
+
 function silence(target: Target, ms: number): AppError {
-  const message = `"${describeTarget(target)}" did not answer in ${formatDuration(ms)}; nothing was started`;
+  const message = `"${describeTarget(target)}" did not answer in ${formatDuration(ms)}`;
   return new AppError('timed-out', message, {
     hint: "the VM may be overloaded, its tmux may be stuck, or the login shell's start-up files may wait for something",
   });
@@ -65,5 +88,5 @@ async function statusOf(remote: RemoteProcess): Promise<Status> {
   remote.stderr.resume();
   const exit = await remote.exit;
   if (exit.kind === 'lost') throw exit.cause;
-  return { kind: 'failed', reason: 'it said nothing' };
+  return { kind: 'unreadable', said: '' };
 }

@@ -25,8 +25,17 @@ export async function sendInput(sending: Sending, { hostname, session }: Target)
   const close = () => remote.close();
   signal.addEventListener('abort', close, { once: true });
   try {
+    await answer();
     await Promise.race([write(sending), remote.exit]);
     remote.stdin.end(name);
+    await answer();
+  } finally {
+    signal.removeEventListener('abort', close);
+    remote.close();
+  }
+
+  /** It says when it is ready, and when it has all. */
+  async function answer(): Promise<void> {
     const expired = () =>
       new AppError('timed-out', `"${hostname}" did not say in time that it has the input; nothing was started`);
     const status = await withDeadline({ clock, ms: deadline, signal, expired }, () => takeStatus(remote.stdout));
@@ -38,9 +47,6 @@ export async function sendInput(sending: Sending, { hostname, session }: Target)
         : new AppError('vm-failed', `"${hostname}" did not take the input of the command`);
     }
     if (status.kind !== 'ok') throw statusError(status, hostname, session);
-  } finally {
-    signal.removeEventListener('abort', close);
-    remote.close();
   }
 }
 

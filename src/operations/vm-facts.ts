@@ -1,4 +1,5 @@
 import { printable, shorten } from '../domain/text.ts';
+import { OLDEST_TMUX } from '../tmux/status-error.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
 import type { Check } from './findings.ts';
 
@@ -7,6 +8,8 @@ export interface VmFacts {
   readonly shell: string;
   /** As it says itself: `tmux 3.3a`. */
   readonly tmux: string;
+  /** Where it is when only login shells have it on their PATH. */
+  readonly tmuxPath: string;
   readonly locale: string;
   readonly charmap: string;
   /** Whether systemd ends a user's processes at logout; undefined where it has no say. */
@@ -17,24 +20,10 @@ export interface VmFacts {
   readonly noise: string;
 }
 
-/** A line for each fact, its name first. */
-export const VM_FACTS_SCRIPT = `
-printf 'shell %s\\n' "\${SHELL:-unknown}"
-printf 'tmux %s\\n' "$(tmux -V 2>/dev/null)"
-printf 'locale %s\\n' "\${LC_ALL:-\${LC_CTYPE:-\${LANG:-}}}"
-printf 'charmap %s\\n' "$(locale charmap 2>/dev/null)"
-if [ -d /run/systemd/system ] && command -v loginctl >/dev/null 2>&1; then
-  printf 'linger %s\\n' "$(loginctl show-user "$(id -un)" -p Linger 2>/dev/null)"
-  azlin_kill=$(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager KillUserProcesses 2>/dev/null) ||
-    azlin_kill=$(cat /etc/systemd/logind.conf /etc/systemd/logind.conf.d/*.conf 2>/dev/null | grep -i '^ *KillUserProcesses' | tail -n 1)
-  printf 'kill %s\\n' "\${azlin_kill:-unset}"
-fi
-`;
-
 /** Characters; no VM has so much to tell. */
 const MOST = 64 * 1024;
 
-/** Reads what the script prints. Rejects with an AppError when the connection is lost before it has ended. */
+/** Reads what remote/facts.sh prints. Rejects with an AppError when the connection is lost before it has ended. */
 export async function readVmFacts(remote: RemoteProcess): Promise<VmFacts> {
   remote.stderr.resume();
   let text = '';
@@ -56,6 +45,7 @@ export function vmFactsIn(text: string): Omit<VmFacts, 'noise'> {
   return {
     shell: said.get('shell') ?? '',
     tmux: said.get('tmux') ?? '',
+    tmuxPath: said.get('tmux-path') ?? '',
     locale: said.get('locale') ?? '',
     charmap: said.get('charmap') ?? '',
     killsProcesses: kill === undefined ? undefined : /true|=\s*(yes|1|on)/i.test(kill),
@@ -91,21 +81,21 @@ function judgeShell({ shell, noise }: VmFacts, { took }: Seen): Check {
   return doubtful('shell', `${found}, and prints: "${said}"`, advice);
 }
 
-const OLDEST_TMUX = 3;
-
-function judgeTmux({ tmux }: VmFacts, { label }: Seen): Check {
+function judgeTmux({ tmux, tmuxPath }: VmFacts, { label }: Seen): Check {
   const advice = 'sudo apt-get install tmux, or what its system has';
-  if (tmux === '')
-    return {
-      check: 'tmux',
-      status: 'failed',
-      found: `tmux is not installed on "${label}"`,
-      advice,
-      code: 'tmux-missing',
-    };
-  const version = Number(/(\d+\.\d+)/.exec(tmux)?.[1] ?? OLDEST_TMUX);
-  if (version >= OLDEST_TMUX) return good('tmux', printable(tmux));
-  return doubtful('tmux', printable(tmux), 'azlin is tested with tmux 3; update it');
+  const failed = (found: string): Check => ({ check: 'tmux', status: 'failed', found, advice, code: 'tmux-missing' });
+  if (tmux === '') return failed(`tmux is not installed on "${label}"`);
+  if (isOld(tmux)) return failed(`${printable(tmux)} is too old: azlin needs ${OLDEST_TMUX} or newer`);
+  if (tmuxPath === '') return good('tmux', printable(tmux));
+  const found = `${printable(tmux)} in ${printable(tmuxPath)}, which only login shells have on their PATH`;
+  return doubtful('tmux', found, 'azlin finds it, but slower: set PATH in .bashrc or .zshenv, or in /etc/environment');
+}
+
+function isOld(tmux: string): boolean {
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(tmux) ?? [];
+  const [oldMajor = 0, oldMinor = 0] = OLDEST_TMUX.split('.').map(Number);
+  if (major === undefined) return false;
+  return Number(major) < oldMajor || (Number(major) === oldMajor && Number(minor) < oldMinor);
 }
 
 function judgeLocale({ charmap, locale }: VmFacts): Check {

@@ -2,12 +2,12 @@ import type { Clock } from '../domain/clock.ts';
 import { withDeadline } from '../domain/deadline.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
-import type { RunArgv } from '../domain/run-argv.ts';
+import type { RunScript } from '../domain/remote-script.ts';
 import type { Session } from '../domain/session.ts';
 import type { Probe } from '../domain/session-row.ts';
 import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
-import { runOverSsh } from '../transport/run-argv.ts';
+import { runOverSsh } from '../transport/run-script.ts';
 import type { Transport } from '../transport/transport.ts';
 
 export type Answer =
@@ -46,7 +46,7 @@ export type Probed<T> =
 
 /** What a VM is asked with. */
 export interface Asking {
-  readonly run: RunArgv;
+  readonly run: RunScript;
   /** What messages call the VM. */
   readonly label: string;
   /** Aborts when the time is up. */

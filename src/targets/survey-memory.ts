@@ -50,8 +50,11 @@ function isRemembered(value: unknown): value is Remembered {
 }
 
 function isSession(value: unknown): value is Session {
-  const { name, friendlyName, clients } = (value ?? {}) as Partial<Session>;
+  const { id, name, friendlyName, clients } = (value ?? {}) as Partial<Session>;
   return (
-    typeof name === 'string' && (friendlyName === null || typeof friendlyName === 'string') && Array.isArray(clients)
+    typeof id === 'string' &&
+    typeof name === 'string' &&
+    (friendlyName === null || typeof friendlyName === 'string') &&
+    Array.isArray(clients)
   );
 }

@@ -1,6 +1,7 @@
+import type { RemoteScript } from '../domain/remote-script.ts';
 import { shellWord } from '../domain/text.ts';
-import { ATTACH_SCRIPT, OWN_CLIENT_SCRIPT, SHELL_SCRIPT } from './client-scripts.ts';
-import { nameToCreate, shArgv } from './sh-argv.ts';
+import { remoteScript } from '../remote/remote-script.ts';
+import { nameToCreate } from './plain-word.ts';
 
 /** Who attaches. */
 export interface ClientIdentity {
@@ -29,25 +30,28 @@ export interface Attach {
   readonly trueColor: boolean;
   /** The session to be attached to again after a connection was lost. */
   readonly again: SessionId | undefined;
+  /** What the line of `goAhead` and the end start with. */
+  readonly key: string;
 }
 
 /**
  * Attaches to a session on the terminal that it is started on. Its output starts with a status (`attachment`); it goes on after the line of
  * `goAhead`, and ends with the key of that line and what tmux said (`farewell.ts`).
  */
-export function attachArgv(attach: Attach): readonly string[] {
-  const { session, create, who, again } = attach;
-  return shArgv(ATTACH_SCRIPT, [
+export function attachScript(attach: Attach): RemoteScript {
+  const { session, create, who, again, key } = attach;
+  return remoteScript('tmux/attach', {
     session,
-    create ? nameToCreate(session) : '',
-    `${who.token} ${who.label}`,
-    attach.readOnly ? 'read-only' : '',
-    attach.independent ? viewName(session, who.label) : '',
-    attach.trueColor ? 'RGB' : '',
-    partingWords('detached', who.label),
-    again?.id ?? '',
-    again?.born ?? '',
-  ]);
+    new_name: create ? nameToCreate(session) : '',
+    who: `${who.token} ${who.label}`,
+    read_only: attach.readOnly ? 'read-only' : '',
+    view: attach.independent ? viewName(session, who.label) : '',
+    colours: attach.trueColor ? 'RGB' : '',
+    words: partingWords('detached', who.label),
+    left_id: again?.id ?? '',
+    left_birth: again?.born ?? '',
+    key,
+  });
 }
 
 /** What tells the script to go on. */
@@ -73,11 +77,11 @@ export function partingWords(what: 'detached' | 'ended', label: string): string 
 }
 
 /** The login shell, on the terminal that it is started on. */
-export function shellArgv(): readonly string[] {
-  return shArgv(SHELL_SCRIPT, []);
+export function shellScript(): RemoteScript {
+  return remoteScript('tmux/shell');
 }
 
 /** Lets tmux draw the screen of a client of ours anew, or detach it. */
-export function ownClientArgv(token: string, command: 'refresh-client' | 'detach-client'): readonly string[] {
-  return shArgv(OWN_CLIENT_SCRIPT, [token, command]);
+export function ownClientScript(token: string, action: 'refresh-client' | 'detach-client'): RemoteScript {
+  return remoteScript('tmux/own-client', { token, action });
 }

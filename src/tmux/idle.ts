@@ -1,16 +1,14 @@
-import type { RunArgv } from '../domain/run-argv.ts';
+import type { RunScript } from '../domain/remote-script.ts';
 import { clientName, type Session } from '../domain/session.ts';
 import { printable, shorten } from '../domain/text.ts';
+import { remoteScript } from '../remote/remote-script.ts';
 import { partingWords } from './attach.ts';
-import { CLOSE_SCRIPT, IDLE_SCRIPT } from './prune-scripts.ts';
-import { parseClients, parseList, sessionIds } from './rows.ts';
-import { shArgv } from './sh-argv.ts';
+import { groupsOf, parseClients, parseList } from './rows.ts';
 import { parseStatus } from './status.ts';
 import { statusError } from './status-error.ts';
 
 /** A session and what it does. */
 export interface IdleSession extends Session {
-  readonly id: string;
   /** Changes when something happens there. */
   readonly stamp: string;
   /** Seconds since somebody typed there, attached, or something was printed in one of its windows. */
@@ -24,19 +22,19 @@ export interface IdleSession extends Session {
 const SHELL = /^-?(?:ba|z|fi|k|mk|pdk|da|a|tc|c|r|ya|x|el|o)?sh$|^nu$|^pwsh$/;
 
 /** Every session of a tmux server and what it does. Rejects with an AppError. `host`: what messages call the machine. */
-export async function idleSessions(run: RunArgv, host: string, signal: AbortSignal): Promise<readonly IdleSession[]> {
-  const { stdout, stderr } = await run(shArgv(IDLE_SCRIPT, []), signal);
-  const status = parseStatus(stdout === '' ? stderr : stdout);
+export async function idleSessions(run: RunScript, host: string, signal: AbortSignal): Promise<readonly IdleSession[]> {
+  const { stdout } = await run(remoteScript('tmux/idle'), signal);
+  const status = parseStatus(stdout);
   if (status.kind !== 'ok') throw statusError(status, host, '');
   const { text, words } = status;
   const now = Number(words[0]);
-  const idsOf = new Map([...sessionIds(text)].map(([id, name]) => [name, id]));
   const below = new Map([...text.matchAll(/^below:(\d+):(.*)$/gm)].map(([, pid, comm = '']) => [pid, comm]));
   const stamps = new Map([...text.matchAll(/^stamp:(\$\d+):(\S+)$/gm)].map(([, id, stamp = '']) => [id, stamp]));
-  const panes = [...text.matchAll(/^pane:(\$\d+):\d+:(\d+):(\d+):(\d+):([01]):[^:]*:([^:]*):([^:]*):/gm)];
+  const panes = [...text.matchAll(/^pane:(\$\d+):\d+:(\d+):(\d+):(\d+):([01]):[^:]*:\d*:(.*)$/gm)];
   const watched = parseClients(text, now);
+  const groups = groupsOf(text);
   return parseList(text, now).sessions.flatMap((session) => {
-    const id = idsOf.get(session.name) ?? '';
+    const { id } = session;
     const its = panes.filter((pane) => pane[1] === id);
     const stamp = stamps.get(id);
     // Nothing is known of one that ended while it was asked about.
@@ -47,11 +45,10 @@ export async function idleSessions(run: RunArgv, host: string, signal: AbortSign
     );
     const overdue = session.expiresAt === null ? null : now - session.expiresAt;
     // Whoever looks at its windows through a view has it open, too.
-    const clients = watched.filter(({ group }) => group === its[0]?.[6]).map(clientName);
+    const clients = watched.filter(({ group }) => group === groups.get(id)).map(clientName);
     return [
       {
         ...session,
-        id,
         stamp,
         clients,
         attached: clients.length,
@@ -79,13 +76,19 @@ export interface Closing {
 
 /** Ends a session if it still does nothing; false when something has happened there. Rejects with an AppError. */
 export async function closeSession(
-  { run, host }: { readonly run: RunArgv; readonly host: string },
+  { run, host }: { readonly run: RunScript; readonly host: string },
   { session, force, by }: Closing,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const args = [session.id, `${session.createdAt}`, force ? '' : session.stamp, partingWords('ended', by)];
-  const { stdout, stderr } = await run(shArgv(CLOSE_SCRIPT, args), signal);
-  const status = parseStatus(stdout === '' ? stderr : stdout);
+  const values = {
+    id: session.id,
+    created_at: `${session.createdAt}`,
+    stamp_seen: force ? '' : session.stamp,
+    words: partingWords('ended', by),
+    by,
+  };
+  const { stdout } = await run(remoteScript('tmux/close', values), signal);
+  const status = parseStatus(stdout);
   if (status.kind !== 'ok') throw statusError(status, host, '');
   return status.words[0] === 'closed';
 }

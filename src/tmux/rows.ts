@@ -1,61 +1,72 @@
 import { type Client, clientName, type Session } from '../domain/session.ts';
 import { printable, shorten } from '../domain/text.ts';
 
-const ROW = /^\$\d+:(\d+):(\d+):(\d+):(\d+):([^:]+):(.*)$/;
+const ROW = /^row:(\$\d+):(\d+):(\d+):(\d+):(\d+):[^:]*:(.+)$/;
 
-/** Rows of `tmux list-sessions` in ROW_FORMAT. What is no such row is left out. Nothing is known of clients here. */
+/** Sessions from the rows of remote/parts/rows.sh. What is no such row is left out. Nothing is known of clients here. */
 export function parseRows(text: string): readonly Session[] {
-  return text.split('\n').flatMap((row) => {
-    const [, windows, attached, createdAt, activityAt, name = '', friendlyName] =
-      ROW.exec(row.replace(/\r$/, '')) ?? [];
-    if (name === '') return [];
+  const friendly = valuesOf('friendly', text);
+  const groups = groupsOf(text);
+  const expiries = valuesOf('expires', text);
+  return lines(text).flatMap((row) => {
+    const [, id = '', windows, attached, createdAt, activityAt, name] = ROW.exec(row) ?? [];
+    if (name === undefined) return [];
+    const expires = expiries.get(id) ?? '';
     return [
       {
+        id,
         name,
-        friendlyName: friendlyName || null,
+        friendlyName: friendly.get(id) || null,
         windows: Number(windows),
         attached: Number(attached),
         createdAt: Number(createdAt),
         activityAt: Number(activityAt),
-        group: name,
+        group: groups.get(id) ?? name,
         clients: [],
-        expiresAt: null,
+        expiresAt: /^\d{1,12}$/.test(expires) ? Number(expires) : null,
       },
     ];
   });
 }
 
-/** The output of LIST. `now`: the VM's time, in seconds since 1970. */
+/** What sessions that share their windows have in common, by the ids of the sessions. */
+export function groupsOf(text: string): ReadonlyMap<string, string> {
+  return valuesOf('group', text);
+}
+
+/** The rows `WORD:$3:VALUE`, by the id. */
+function valuesOf(word: string, text: string): ReadonlyMap<string, string> {
+  return new Map(
+    lines(text).flatMap((row) => {
+      const [, of, id = '', value = ''] = /^(\w+):(\$\d+):(.*)$/.exec(row) ?? [];
+      return of === word ? [[id, value] as const] : [];
+    }),
+  );
+}
+
+function lines(text: string): readonly string[] {
+  return text.split('\n').map((row) => row.replace(/\r$/, ''));
+}
+
+/** The output of remote/tmux/list.sh. `now`: the VM's time, in seconds since 1970. */
 export function parseList(
   text: string,
   now: number,
 ): { readonly sessions: readonly Session[]; readonly clients: readonly Client[] } {
-  const ids = sessionIds(text);
+  const rows = parseRows(text);
+  const names = new Map(rows.map(({ id, name }) => [id, name]));
   const clients = parseClients(text, now).flatMap(({ sessionId, age: _age, ...client }) => {
-    const session = ids.get(sessionId);
+    const session = names.get(sessionId);
     return session === undefined ? [] : [{ ...client, session }];
   });
-  const more = new Map(
-    [...text.matchAll(/^more:(\$\d+):([^:\n]*):(.*)$/gm)].map(([, id = '', group, expires = '']) => [
-      ids.get(id),
-      { group, expiresAt: /^\d{1,12}$/.test(expires) ? Number(expires) : null },
-    ]),
-  );
-  const sessions = parseRows(text).map((session) => ({
+  const sessions = rows.map((session) => ({
     ...session,
     clients: clients.filter((client) => client.session === session.name).map(clientName),
-    group: more.get(session.name)?.group ?? session.name,
-    expiresAt: more.get(session.name)?.expiresAt ?? null,
   }));
   return { sessions, clients };
 }
 
-/** The names of sessions by their ids, from rows in ROW_FORMAT. */
-export function sessionIds(text: string): ReadonlyMap<string, string> {
-  return new Map([...text.matchAll(/^(\$\d+):(?:\d+:){4}([^:\n]+):/gm)].map(([, id = '', name = '']) => [id, name]));
-}
-
-const CLIENT = /^client:(\d+):(\$\d+):([^:]*):(\d+):(\d+):(\d+)x(\d+):([01]):(.+)$/;
+const CLIENT = /^client:(\d+):(\$\d+):(\d+):(\d+):(\d+)x(\d+):([01]):(.+)$/;
 const WHO = /^who:(\w+) (.*)$/;
 const LABEL_LENGTH = 64;
 
@@ -66,12 +77,13 @@ export type PlacedClient = Omit<Client, 'session'> & {
   readonly age: number;
 };
 
-/** What `azlin_clients` prints. `now`: the VM's time, in seconds since 1970. */
+/** Rows of clients, and who they are. `now`: the VM's time, in seconds since 1970. */
 export function parseClients(text: string, now: number): readonly PlacedClient[] {
-  const rows = text.split('\n').map((row) => row.replace(/\r$/, ''));
+  const rows = lines(text);
   const known = whoIsWho(rows);
+  const groups = groupsOf(text);
   return rows.flatMap((row) => {
-    const [, pid = '', sessionId, group = '', attachedAt, activityAt, columns, lines, readOnly, name = ''] =
+    const [, pid = '', sessionId, attachedAt, activityAt, columns, height, readOnly, name = ''] =
       CLIENT.exec(row) ?? [];
     if (sessionId === undefined) return [];
     return [
@@ -80,21 +92,21 @@ export function parseClients(text: string, now: number): readonly PlacedClient[]
         label: known.get(pid)?.label ?? null,
         token: known.get(pid)?.token ?? null,
         sessionId,
-        group,
+        group: groups.get(sessionId) ?? '',
         age: Math.max(0, now - Number(attachedAt)),
         attachedAt: Number(attachedAt),
         idle: Math.max(0, now - Number(activityAt)),
         columns: Number(columns),
-        rows: Number(lines),
+        rows: Number(height),
         readOnly: readOnly === '1',
       },
     ];
   });
 }
 
-/** The clients of a session and of those that share its windows, from `azlin_clients_here`. */
-export function parseClientsHere(text: string, now: number): readonly PlacedClient[] {
-  const here = /^here:(.*?)\r?$/m.exec(text)?.[1];
+/** The clients of the session with this id, and of those that share its windows. */
+export function parseClientsHere(text: string, id: string, now: number): readonly PlacedClient[] {
+  const here = groupsOf(text).get(id);
   return parseClients(text, now).filter(({ group }) => group === here);
 }
 

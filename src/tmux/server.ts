@@ -1,18 +1,11 @@
-import type { RunArgv } from '../domain/run-argv.ts';
+import { AppError, inDoubt } from '../domain/errors.ts';
+import { quoteArgv } from '../domain/quote.ts';
+import type { RunScript } from '../domain/remote-script.ts';
 import type { Client, Session } from '../domain/session.ts';
+import { remoteScript, type ScriptName, type Values } from '../remote/remote-script.ts';
 import { partingWords } from './attach.ts';
-import { DETACH_SCRIPT } from './client-scripts.ts';
+import { nameToCreate, plainWord } from './plain-word.ts';
 import { parseList } from './rows.ts';
-import {
-  ENSURE_SCRIPT,
-  EXPIRE_SCRIPT,
-  LIST_SCRIPT,
-  NAME_SCRIPT,
-  RENAME_SCRIPT,
-  SCREEN_SCRIPT,
-  SEND_SCRIPT,
-} from './scripts.ts';
-import { nameToCreate, plainWord, shArgv } from './sh-argv.ts';
 import { parseStatus } from './status.ts';
 import { statusError } from './status-error.ts';
 
@@ -53,39 +46,52 @@ export interface Typed {
 }
 
 /** `host`: what messages call the machine. */
-export function tmuxServer(run: RunArgv, host: string): TmuxServer {
-  const ask = async (script: string, args: readonly string[], signal: AbortSignal) => {
-    const { stdout, stderr } = await run(shArgv(script, args), signal);
-    const status = parseStatus(stdout === '' ? stderr : stdout);
-    if (status.kind !== 'ok') throw statusError(status, host, args[0] ?? '');
+export function tmuxServer(run: RunScript, host: string): TmuxServer {
+  const ask = async (name: ScriptName, values: Values, signal: AbortSignal) => {
+    const { stdout } = await run(remoteScript(name, values), signal);
+    const status = parseStatus(stdout);
+    if (status.kind !== 'ok') throw statusError(status, host, `${values.session ?? ''}`);
     return status;
   };
+  /** As `ask`, for what makes a difference: who does not hear how it ended must not think that nothing has happened. */
+  const change = async (name: ScriptName, values: Values, signal: AbortSignal) => {
+    try {
+      return await ask(name, { new_name: '', ...values }, signal);
+    } catch (error) {
+      const isOpen = error instanceof AppError && error.mayHaveRun;
+      throw isOpen ? inDoubt(error, '; it may have been done all the same') : error;
+    }
+  };
   const all = async (signal: AbortSignal) => {
-    const { text, words } = await ask(LIST_SCRIPT, [], signal);
+    const { text, words } = await ask('tmux/list', {}, signal);
     return parseList(text, Number(words[0]));
   };
   return {
     list: async (signal) => (await all(signal)).sessions,
     clients: all,
-    ensure: async (name, signal) => ({
-      created: (await ask(ENSURE_SCRIPT, [name, nameToCreate(name)], signal)).words[0] === '1',
-    }),
-    async detachClients(name, { by, kill, only = [] }, signal) {
+    async ensure(session, signal) {
+      const { words } = await change('tmux/ensure', { session, new_name: nameToCreate(session) }, signal);
+      return { created: words[0] === '1' };
+    },
+    async detachClients(session, { by, kill, only = [] }, signal) {
       const words = partingWords(kill ? 'ended' : 'detached', by);
-      const { text } = await ask(DETACH_SCRIPT, [name, '', kill ? 'kill' : '', words, plainWord(by), ...only], signal);
+      const values = { session, kill: kill ? 'kill' : '', words, by: plainWord(by), only: quoteArgv(only) };
+      const { text } = await change('tmux/detach', values, signal);
       return text.split('\n').filter((line) => line !== '').length;
     },
-    screen: async (name, history, signal) =>
-      `${(await ask(SCREEN_SCRIPT, [name, '', `${history}`], signal)).text.trimEnd()}\n`,
-    send: async (name, { text, keys }, signal) =>
-      void (await ask(SEND_SCRIPT, [name, '', text, ...keys.map(plainWord)], signal)),
-    setFriendlyName: async (name, friendlyName, signal) =>
-      void (await ask(NAME_SCRIPT, [name, '', plainWord(friendlyName ?? '')], signal)),
-    async setExpiry(name, seconds, signal) {
-      const { words } = await ask(EXPIRE_SCRIPT, [name, '', seconds === null ? '' : `${seconds}`], signal);
+    async screen(session, history, signal) {
+      const { text } = await ask('tmux/screen', { session, new_name: '', lines: `${history}` }, signal);
+      return `${text.trimEnd()}\n`;
+    },
+    send: async (session, { text, keys }, signal) =>
+      void (await change('tmux/send', { session, text, keys: quoteArgv(keys.map(plainWord)) }, signal)),
+    setFriendlyName: async (session, friendlyName, signal) =>
+      void (await change('tmux/name', { session, friendly_name: plainWord(friendlyName ?? '') }, signal)),
+    async setExpiry(session, seconds, signal) {
+      const { words } = await change('tmux/expire', { session, seconds: seconds === null ? '' : `${seconds}` }, signal);
       return seconds === null ? null : Number(words[0]);
     },
-    rename: async (name, newName, signal) =>
-      void (await ask(RENAME_SCRIPT, [name, '', newName, nameToCreate(newName)], signal)),
+    rename: async (session, newName, signal) =>
+      void (await change('tmux/rename', { session, wanted: newName, wanted_plain: nameToCreate(newName) }, signal)),
   };
 }

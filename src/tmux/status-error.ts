@@ -10,11 +10,36 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
     case 'ambiguous':
       return wrongName(status, host, session);
     case 'no-tmux':
+      return new AppError('tmux-missing', `tmux is not installed on "${host}", or not on the PATH of its shells`, {
+        hint: `install it there: sudo apt-get install tmux`,
+      });
+    case 'old-tmux':
+      return new AppError('tmux-missing', `tmux ${printable(status.name)} on "${host}" is too old for azlin`, {
+        hint: `update it there: azlin needs tmux ${OLDEST_TMUX} or newer`,
+      });
+    case 'ended':
+      return endedAtOnce(status.name, host, session);
+    case 'hooked':
       return new AppError(
-        'tmux-missing',
-        `tmux is not installed on "${host}", or not on the PATH of non-interactive shells`,
+        'tmux-failed',
+        `A hook of tmux on "${host}" renamed the new session "${printable(status.wanted)}" to "${printable(status.name)}"; it was closed again`,
+        { hint: 'tmux show-hooks -g   on the VM lists its hooks; see session-created and after-new-session' },
+      );
+    case 'elsewhere':
+      return new AppError(
+        'job-not-found',
+        `That job belongs to the VM "${printable(status.name)}", which shares its home with "${host}"`,
         {
-          hint: `install it there: sudo apt-get install tmux`,
+          hint: `name that VM: azlin jobs ${shellWord(printable(status.name))}`,
+        },
+      );
+    case 'unreadable':
+      return new AppError(
+        'vm-failed',
+        `The answer of "${host}" cannot be understood: "${shorten(printable(status.said), 200)}"`,
+        {
+          mayHaveRun: true,
+          hint: `azlin doctor ${shellWord(host)}   checks the VM`,
         },
       );
     case 'gone':
@@ -60,6 +85,22 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
         hint: 'if tmux was just upgraded there, its running server is of another version: log in and restart it',
       });
   }
+}
+
+/** Older ones do wrong what they do not know, or say nothing. */
+export const OLDEST_TMUX = '2.6';
+
+const WHY_ENDED: Readonly<Record<string, string>> = {
+  'destroy-unattached': 'destroy-unattached is on, so tmux ends every session that nobody is attached to',
+  'default-command': 'the command that default-command names ended, or is missing',
+  'default-shell': 'its shell ended at once',
+};
+
+function endedAtOnce(option: string, host: string, session: string): AppError {
+  const why = WHY_ENDED[option] ?? 'tmux did not say why';
+  return new AppError('tmux-failed', `The new session "${session}" on "${host}" ended at once: ${why}`, {
+    hint: `tmux show-options -g ${shellWord(option)}   on the VM shows the option; it is set in ~/.tmux.conf or /etc/tmux.conf`,
+  });
 }
 
 function wrongName(

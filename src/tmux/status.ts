@@ -9,10 +9,15 @@ export type Status =
   | { readonly kind: 'missing'; readonly sessions: readonly Session[] }
   | { readonly kind: 'ambiguous'; readonly sessions: readonly Session[] }
   | { readonly kind: 'no-tmux' | 'no-job' | 'gone' }
-  | { readonly kind: 'renamed'; readonly name: string; readonly wanted: string }
+  /** By tmux itself, or by one of its hooks. */
+  | { readonly kind: 'renamed' | 'hooked'; readonly name: string; readonly wanted: string }
+  /** `name`: the option of tmux that did it, the version of tmux, the other VM. */
+  | { readonly kind: 'ended' | 'old-tmux' | 'elsewhere'; readonly name: string }
   | { readonly kind: 'no-directory' | 'no-shell' | 'parted'; readonly name: string }
   | { readonly kind: 'cannot' | 'busy'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** No answer of ours. */
+  | { readonly kind: 'unreadable'; readonly said: string };
 
 /** The status in the whole output of a script. */
 export function parseStatus(output: string): Status {
@@ -30,19 +35,25 @@ export function parseStatus(output: string): Status {
     case 'no-job':
     case 'gone':
       return { kind: word };
-    case 'renamed': {
+    case 'renamed':
+    case 'hooked': {
       const [name = '', wanted = ''] = text.split('\n');
       return { kind: word, name, wanted };
     }
     case 'no-directory':
     case 'no-shell':
     case 'parted':
+    case 'ended':
+    case 'old-tmux':
+    case 'elsewhere':
       return { kind: word, name: text.replace(/\n$/, '') };
     case 'cannot':
     case 'busy':
       return { kind: word, reason: text.trim() };
+    case 'failed':
+      return { kind: word, reason: text.trim() || 'it said nothing' };
     default:
-      return { kind: 'failed', reason: (word === 'failed' ? text : output).trim() || 'it said nothing' };
+      return { kind: 'unreadable', said: output.trim() };
   }
 }
 

@@ -1,22 +1,33 @@
 import { Transform } from 'node:stream';
-import { quoteArgv } from './shell-quote.ts';
+import type { RemoteScript } from '../domain/remote-script.ts';
 
 /*
- * Login shells print: a .bashrc with an echo, a notice of the administrator. A frame is a line with a nonce on both streams
- * just before the command starts; what stands before it is noise and is dropped.
+ * How a script reaches a VM. The login shell gets one line that all shells read in the same way; the script comes over standard input behind it, so
+ * that no list of processes and no limit of the command line has a part in it. Login shells print: a .bashrc with an echo, a notice of the
+ * administrator. A frame is a line with a word that only the script knows, on each stream just before ours begins; what stands before it is noise and
+ * is dropped.
  */
 
-const NOISE_KEPT = 2_000;
+/** `azlin: BYTES` announces the script; lines before that are what a start-up file may read away. */
+export const LOGIN_LINE = `exec sh -c 'while read -r a b; do if [ "$a" = azlin: ]; then eval "$(head -c "$b")"; exit; fi; done; exit 251'`;
 
-/** The shell line that prints the frame and then becomes `argv`. On a terminal both streams are one, so it is printed once. */
-export function frameArgv(argv: readonly string[], nonce: string, terminal: boolean): string {
-  const mark = `printf '\\n%s\\n' "$1"; ${terminal ? '' : `printf '\\n%s\\n' "$1" >&2; `}shift; `;
-  const [program, flag, script, name, ...rest] = argv;
-  // A script brings its own shell: framing it there saves a process.
-  if (program === 'sh' && flag === '-c' && script !== undefined)
-    return quoteArgv(['sh', '-c', mark + script, name ?? 'sh', nonce, ...rest]);
-  return quoteArgv(['sh', '-c', `${mark}exec "$@"`, 'sh', nonce, ...argv]);
+/** A start-up file with a `read` takes one of these, and not the script. */
+const SPARE_LINES = '\n'.repeat(40);
+
+export interface Frames {
+  readonly output: string;
+  readonly errors: string;
 }
+
+/** What goes over standard input to `LOGIN_LINE`. `patience`: milliseconds after which nobody waits any more for the script to begin. */
+export function payloadOf({ text }: RemoteScript, { output, errors }: Frames, patience: number | undefined): Buffer {
+  const seconds = patience === undefined ? '' : `${Math.ceil(patience / 1_000)}`;
+  const start = Buffer.from(`azlin_frame=${output} azlin_errors_frame=${errors} azlin_patience=${seconds}\n`);
+  const whole = Buffer.concat([start, text]);
+  return Buffer.concat([Buffer.from(`${SPARE_LINES}azlin: ${whole.length}\n`), whole]);
+}
+
+const NOISE_KEPT = 2_000;
 
 export interface Unframed {
   /** Everything after the frame, byte for byte. */
@@ -27,29 +38,41 @@ export interface Unframed {
   readonly noise: () => string;
 }
 
-/** Drops what comes before the frame line with `nonce`. */
-export function unframe(nonce: string): Unframed {
-  const mark = Buffer.from(nonce);
+/** Drops what comes before the line that is the frame, and nothing else. */
+export function unframe(word: string): Unframed {
+  const mark = Buffer.from(word);
   let begun = false;
   let held = Buffer.alloc(0);
   let noise = Buffer.alloc(0);
+  const keep = (bytes: Buffer) => {
+    noise = Buffer.concat([noise, bytes]).subarray(-NOISE_KEPT);
+  };
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       if (begun) return done(null, chunk);
       held = Buffer.concat([held, chunk]);
-      const at = held.indexOf(mark);
-      const end = at < 0 ? -1 : held.indexOf('\n', at + mark.length);
-      if (end < 0) {
-        const keep = at < 0 ? Math.max(0, held.length - mark.length) : at;
-        noise = Buffer.concat([noise, held.subarray(0, keep)]).subarray(-NOISE_KEPT);
-        held = held.subarray(keep);
-        return done();
+      for (let end = held.indexOf('\n'); end >= 0; end = held.indexOf('\n')) {
+        const line = held.subarray(0, end);
+        held = held.subarray(end + 1);
+        // On a terminal lines end with a carriage return as well.
+        if (
+          !line.equals(mark) &&
+          !(line.length === mark.length + 1 && line.indexOf(mark) === 0 && line.at(-1) === 0x0d)
+        ) {
+          keep(Buffer.concat([line, Buffer.from('\n')]));
+          continue;
+        }
+        begun = true;
+        const rest = held;
+        held = Buffer.alloc(0);
+        return done(null, rest.length > 0 ? rest : undefined);
       }
-      begun = true;
-      noise = Buffer.concat([noise, held.subarray(0, at)]).subarray(-NOISE_KEPT);
-      const rest = held.subarray(end + 1);
-      held = Buffer.alloc(0);
-      done(null, rest.length > 0 ? rest : undefined);
+      // The start of a line that is longer than the frame cannot be one.
+      if (held.length > mark.length + 1) {
+        keep(held.subarray(0, -1));
+        held = held.subarray(-1);
+      }
+      done();
     },
   });
   return { stream, begun: () => begun, noise: () => Buffer.concat([noise, held]).toString('utf8').trim() };

@@ -1,4 +1,5 @@
 import { AppError } from '../domain/errors.ts';
+import type { RemoteScript } from '../domain/remote-script.ts';
 import { type Endpoint, endpointKey } from './endpoint.ts';
 import { describeEndpoint } from './ssh-errors.ts';
 import type { Connection, Dial, Dialer, Link, RemoteProcess, SpawnOptions, Step, Transport } from './transport.ts';
@@ -65,10 +66,10 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   };
   const free = () => slots.find(({ link, active, limit }) => link.alive && active < limit);
 
-  const occupy = async (slot: Slot, argv: readonly string[], options: SpawnOptions) => {
+  const occupy = async (slot: Slot, script: RemoteScript, options: SpawnOptions) => {
     slot.active++;
     try {
-      const remote = await slot.link.spawn(argv, options);
+      const remote = await slot.link.spawn(script, options);
       if (remote === 'no-channel') {
         slot.active--;
         slot.limit = slot.active;
@@ -90,12 +91,12 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
     async ready(signal, onStep) {
       if (!slots.some(({ link }) => link.alive)) await open(signal, onStep);
     },
-    async spawn(argv, options): Promise<RemoteProcess> {
+    async spawn(script, options): Promise<RemoteProcess> {
       for (;;) {
         const slot = free() ?? (await open(options.signal));
         if (slot.active >= slot.limit && slot.limit > 0) continue;
         const untouched = slot.active === 0 && !slot.used;
-        const remote = await occupy(slot, argv, options);
+        const remote = await occupy(slot, script, options);
         if (remote) return remote;
         if (untouched)
           throw new AppError('unreachable', `The SSH server of ${describeEndpoint(endpoint)} refuses to run commands`, {

@@ -119,9 +119,10 @@ export function connectTimeout(endpoint: Endpoint, stage: Stage, limit: string):
   return new AppError('timed-out', message[stage], { hint });
 }
 
-/** A channel was asked for, and nothing came. */
-export function channelTimeout(endpoint: Endpoint, limit: string): AppError {
-  const message = `Signed in to ${describeEndpoint(endpoint)}, but its SSH server opened no channel in ${limit}`;
+/** A channel was asked for, or a command in it, and no answer came. */
+export function channelTimeout(endpoint: Endpoint, limit: string, isSent: boolean): AppError {
+  const what = isSent ? 'did not confirm the command' : 'opened no channel';
+  const message = `Signed in to ${describeEndpoint(endpoint)}, but its SSH server ${what} in ${limit}`;
   return new AppError('timed-out', message, { hint: 'the VM may be overloaded; try again' });
 }
 
@@ -166,10 +167,10 @@ export function denied(endpoint: Endpoint, { refused, signed, notes, methods, le
   });
 }
 
-/** The link broke before the command was heard of. */
+/** The link broke before the script answered. */
 export function lostEarly(endpoint: Endpoint, cause: unknown): AppError {
   const reason = cause === undefined ? '' : `: ${messageOf(cause)}`;
-  const message = `The connection to ${describeEndpoint(endpoint)} was lost before the command was heard of${reason}`;
+  const message = `The connection to ${describeEndpoint(endpoint)} was lost before the command could be confirmed${reason}`;
   return new AppError('connection-lost', message, { cause, hint: 'try again; the log of sshd on the VM may tell why' });
 }
 
@@ -197,12 +198,27 @@ export function lost(endpoint: Endpoint, cause: unknown): AppError {
   });
 }
 
-/** The login shell ended without running the command: no such shell, a locked account, a broken start-up file. */
-export function noCommand(endpoint: Endpoint, noise: string): AppError {
+/** Exit codes of the start of our scripts (remote/parts/prelude.sh), and what they mean. */
+const NOT_BEGUN: Readonly<Record<number, readonly [reason: string, hint: string]>> = {
+  251: ['its start-up files read all of standard input', 'let them read from /dev/null, or only where [ -t 0 ]'],
+  252: ['its start-up files took too long', 'see what they wait for: .bashrc, .profile, .zshenv on the VM'],
+  253: ['its start-up files send standard output elsewhere', 'let them do that only where [ -t 1 ]'],
+};
+
+/** The login shell ended without running the script: no such shell, a locked account, a broken start-up file. */
+export function noCommand(endpoint: Endpoint, noise: string, code: number | undefined): AppError {
+  const [reason, cure] = NOT_BEGUN[code ?? 0] ?? [];
+  if (reason !== undefined)
+    return new AppError('ssh-denied', `The login shell of ${describeEndpoint(endpoint)} ran nothing: ${reason}`, {
+      hint: cure,
+    });
   const said = shorten(printable(noise.replace(/\s+/g, ' ')), 300);
+  const how = code === undefined ? '' : ` (exit code ${code})`;
   return new AppError(
     'ssh-denied',
-    `The login shell of ${describeEndpoint(endpoint)} ended before the command${said ? `: ${said}` : ''}`,
-    { hint: "check the user's login shell and its start-up files on the VM" },
+    `The login shell of ${describeEndpoint(endpoint)} ended before the command${how}${said ? `: ${said}` : ''}`,
+    {
+      hint: 'azlin needs a login shell that runs `exec sh`, as bash, zsh, fish, tcsh and others do; see chsh and the start-up files there',
+    },
   );
 }

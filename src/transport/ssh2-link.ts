@@ -5,11 +5,14 @@ import type { Client, ClientChannel } from 'ssh2';
 import type { Clock } from '../domain/clock.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError } from '../domain/errors.ts';
+import type { RemoteScript } from '../domain/remote-script.ts';
 import type { Endpoint } from './endpoint.ts';
-import { frameArgv, unframe } from './frame.ts';
+import { LOGIN_LINE, payloadOf } from './frame.ts';
 import { watchSilence } from './silence.ts';
-import { channelTimeout, lost, lostEarly, noCommand, refusedForward, refusedRequest } from './ssh-errors.ts';
-import type { ExitStatus, Link, RemoteProcess, SpawnOptions } from './transport.ts';
+import { channelTimeout, lostEarly, refusedForward, refusedRequest } from './ssh-errors.ts';
+import { commandStarter } from './ssh2-input.ts';
+import { type Losable, processOf } from './ssh2-process.ts';
+import type { Link, RemoteProcess, SpawnOptions } from './transport.ts';
 
 export interface SignedIn {
   readonly client: Client;
@@ -19,6 +22,11 @@ export interface SignedIn {
   readonly clock: Clock;
   readonly warn: (line: string) => void;
 }
+
+/** Of a terminal while the script comes over it: nothing is shown, and nothing is taken for an editing key. The script sets what users expect. */
+const SILENT_MODES = { ECHO: 0, ICANON: 0, ISIG: 0, ICRNL: 0, IXON: 0 } as const;
+
+const newWord = () => randomBytes(16).toString('hex');
 
 /** A signed-in ssh2 client as a Link. */
 export function linkOf(signedIn: SignedIn): Link {
@@ -81,7 +89,7 @@ export function linkOf(signedIn: SignedIn): Link {
       const onAbort = () => giveUp(signal.reason);
       const onTimeout = () => {
         alive = false;
-        giveUp(channelTimeout(endpoint, formatDuration(ms ?? 0)));
+        giveUp(new Error(`no answer in ${formatDuration(ms ?? 0)}`));
       };
       const cancel = ms === undefined ? () => {} : clock.schedule(ms, onTimeout);
       signal.addEventListener('abort', onAbort, { once: true });
@@ -97,30 +105,48 @@ export function linkOf(signedIn: SignedIn): Link {
       }
     });
 
-  const spawn = async (argv: readonly string[], options: SpawnOptions): Promise<RemoteProcess | 'no-channel'> => {
-    const nonce = randomBytes(16).toString('hex');
-    const { terminal, isUsers = false, signal } = options;
-    const pty = terminal && { term: terminal.term, cols: terminal.columns, rows: terminal.rows };
-    const asked = { env: { ...endpoint.ssh.environment }, ...(pty ? { pty } : {}) };
-    const agent: object = { agentForward: forwardsAgent && isUsers };
+  const startCommand = commandStarter(client);
+  const spawn = async (script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | 'no-channel'> => {
+    const frames = { output: newWord(), errors: newWord() };
+    const { terminal, isUsers = false, patience, signal } = options;
+    const pty = terminal && { term: terminal.term, cols: terminal.columns, rows: terminal.rows, modes: SILENT_MODES };
+    const ms = endpoint.ssh.connectTimeout;
+    let isSent = false;
+    let isLate = false;
+    const start = {
+      line: LOGIN_LINE,
+      options: {
+        env: { ...endpoint.ssh.environment },
+        ...(pty ? { pty } : {}),
+        agentForward: forwardsAgent && isUsers,
+      },
+      input: payloadOf(script, frames, patience),
+      isWanted: () => !isLate,
+      onSent() {
+        isSent = true;
+        options.onSent?.();
+      },
+    };
     try {
       return await opening({
-        ask: (opened) => client.exec(frameArgv(argv, nonce, pty !== undefined), { ...asked, ...agent }, opened),
-        use: (channel) => processOf({ channel, endpoint, nonce, running, lossCause: () => cause, check }),
+        ask: (opened) => startCommand(start, opened),
+        use: (channel) => processOf({ channel, endpoint, frames, running, lossCause: () => cause, check }),
         signal,
-        ms: endpoint.ssh.connectTimeout,
+        ms,
       });
     } catch (thrown) {
+      isLate = true;
       const error = thrown as ChannelError;
       if (signal.aborted || error instanceof AppError) throw error;
       if (error.reason !== undefined) return 'no-channel';
+      if (/^no answer/.test(error.message)) throw channelTimeout(endpoint, formatDuration(ms), isSent);
       // What was asked for when the link broke is answered with a refusal, too.
       if (!alive || !/^Unable to/.test(error.message)) throw lostEarly(endpoint, cause ?? error);
       if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
       // As with ssh, the command runs all the same.
       forwardsAgent = false;
       warn(`${endpoint.label} does not take the SSH agent: its server has AllowAgentForwarding no`);
-      return spawn(argv, options);
+      return spawn(script, options);
     }
   };
 
@@ -160,70 +186,3 @@ interface Opening<T> {
 /** `reason`: the server has said why it opens no channel. */
 type ChannelError = Error & { readonly reason?: number | string };
 type Opened = (error: ChannelError | undefined, channel: ClientChannel) => void;
-
-/** A process whose link is lost. */
-interface Losable {
-  /** Before its channel is closed: what has not come by now does not come any more. */
-  readonly cut: () => void;
-  /** Ends it on this side. */
-  readonly lose: () => void;
-}
-
-interface Spawned {
-  readonly channel: ClientChannel;
-  readonly endpoint: Endpoint;
-  readonly nonce: string;
-  /** What runs over the link. */
-  readonly running: Set<Losable>;
-  readonly lossCause: () => unknown;
-  readonly check: (ms: number) => void;
-}
-
-function processOf({ channel, endpoint, nonce, running, lossCause, check }: Spawned): RemoteProcess {
-  const output = unframe(nonce);
-  const errors = unframe(nonce);
-  channel.pipe(output.stream);
-  channel.stderr.pipe(errors.stream);
-  let status: ExitStatus | undefined;
-  channel.on('exit', (code: number | null, signal?: string) => {
-    status =
-      code === null ? { kind: 'signaled', signal: (signal ?? '').replace(/^SIG/, '') } : { kind: 'exited', code };
-  });
-  // Servers tell how a command ended before they have sent all that it said.
-  let isCut = false;
-  const cut = () => {
-    isCut = (channel as unknown as { incoming: { state: string } }).incoming.state === 'open';
-  };
-  const losable: Losable = {
-    cut,
-    lose() {
-      cut();
-      // What has come is still to be read.
-      if (channel.readableEnded) return void channel.emit('close');
-      channel.once('end', () => channel.emit('close'));
-      channel.push(null);
-      channel.stderr.push(null);
-    },
-  };
-  running.add(losable);
-  // Not `exit`: output can follow it, and it may never come.
-  const exit = new Promise<ExitStatus>((resolve) => {
-    channel.once('close', () => {
-      running.delete(losable);
-      const gone = output.begun() ? lost : lostEarly;
-      if (status === undefined || isCut) return resolve({ kind: 'lost', cause: gone(endpoint, lossCause()) });
-      if (output.begun()) return resolve(status);
-      resolve({ kind: 'lost', cause: noCommand(endpoint, `${output.noise()} ${errors.noise()}`) });
-    });
-  });
-  return {
-    stdin: channel,
-    stdout: output.stream,
-    stderr: errors.stream,
-    exit,
-    noise: () => `${output.noise()} ${errors.noise()}`.trim(),
-    resize: (columns, rows) => channel.setWindow(rows, columns, 0, 0),
-    check,
-    close: () => channel.close(),
-  };
-}

@@ -1,5 +1,6 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { AppError } from '../domain/errors.ts';
+import type { RemoteScript } from '../domain/remote-script.ts';
 import type { Endpoint } from './endpoint.ts';
 
 export interface Terminal {
@@ -13,6 +14,10 @@ export interface SpawnOptions {
   readonly terminal?: Terminal | undefined;
   /** It is the user's own: where the SSH agent is to be forwarded, this command gets it. */
   readonly isUsers?: boolean;
+  /** Called when the script leaves for the VM: before that it has certainly not run, from then on it may have. */
+  readonly onSent?: () => void;
+  /** Milliseconds after which nobody waits for it to begin, and it does not. */
+  readonly patience?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -29,7 +34,7 @@ export interface RemoteProcess {
   readonly stderr: Readable;
   /** Never rejects. Settles when the process has ended and all its output has arrived. */
   readonly exit: Promise<ExitStatus>;
-  /** What the login shell printed before the command started. */
+  /** What the login shell printed before the script answered. */
   noise(): string;
   resize(columns: number, rows: number): void;
   /** Gives the link up when nothing at all is heard from the server within `ms`. */
@@ -39,8 +44,8 @@ export interface RemoteProcess {
 }
 
 export interface Connection {
-  /** Runs `argv` on the VM. Rejects with an AppError when it could not be started. */
-  spawn(argv: readonly string[], options: SpawnOptions): Promise<RemoteProcess>;
+  /** Runs a script on the VM. Rejects with an AppError when nothing is known of it. */
+  spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess>;
 }
 
 export interface Transport {
@@ -59,7 +64,7 @@ export interface Transport {
 export interface Link {
   readonly alive: boolean;
   /** `'no-channel'`: the server refuses another channel on this connection. */
-  spawn(argv: readonly string[], options: SpawnOptions): Promise<RemoteProcess | 'no-channel'>;
+  spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | 'no-channel'>;
   /** A stream to an address that the server reaches. Rejects with an Error that says why it does not. */
   forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
   close(): void;

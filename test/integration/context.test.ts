@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { execArgv } from '../../src/tmux/exec-argv.ts';
-import { plainWord } from '../../src/tmux/sh-argv.ts';
+import { execScript } from '../../src/tmux/exec-script.ts';
+import { plainWord } from '../../src/tmux/plain-word.ts';
+import { runLocally } from '../support/local-script.ts';
 import { until } from '../support/until.ts';
 
 /*
@@ -33,35 +34,33 @@ afterAll(() => {
 const REQUEST = {
   session: 'dev',
   create: false,
-  run: { kind: 'command', command: 'env -0; pwd', end: '' },
+  run: { kind: 'command', text: 'env -0; pwd', title: '' },
   stdin: false,
   timeout: undefined,
   agent: false,
   cwd: undefined,
-  variables: [],
+  variables: '',
   shell: undefined,
 } as const;
 
 /** What a command sees, by one way of reading and by the other. */
-function seen(shell: string, byAwk: boolean): string {
-  const [, ...args] = execArgv(REQUEST, '/nonexistent');
-  const script = args[1]?.replace('if azlin_plain ', byAwk ? 'if false ' : 'if azlin_plain ') ?? '';
-  if (byAwk === script.includes('if azlin_plain ')) throw new Error('the script has changed');
-  const [program = '', ...first] = shell.split(' ');
-  const said = execFileSync(program, [...first, '-c', script, ...args.slice(2)], {
-    env: environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+async function seen(shell: string, byAwk: boolean): Promise<string> {
+  const text = execScript(REQUEST, '').text.toString('latin1');
+  // The way for values with line breaks, whatever there is to read.
+  const script = byAwk ? text.replace(/^(_q\w+) "\$(_q\w+)" \|\| (_q\w+)=$/m, '$3=') : text;
+  if (byAwk === (script === text)) throw new Error('the script has changed');
+  const local = { environment, cwd: directory, shell: shell.split(' ') };
+  const { stdout } = await runLocally({ text: Buffer.from(script, 'latin1') }, local);
   // Process ids differ.
-  const [, ...rest] = said.toString('latin1').split('\n');
+  const [, ...rest] = stdout.toString('latin1').split('\n');
   return rest.join('\n').split('\0').sort().join('\0');
 }
 
-function bothWays(variables: Readonly<Record<string, string>>, shell = 'sh'): string {
+async function bothWays(variables: Readonly<Record<string, string>>, shell = 'sh'): Promise<string> {
   for (const [name, value] of Object.entries(variables)) tmux('set-environment', '-t', '=dev', name, plainWord(value));
   try {
-    const easy = seen(shell, false);
-    expect(easy).toBe(seen(shell, true));
+    const easy = await seen(shell, false);
+    expect(easy).toBe(await seen(shell, true));
     return easy;
   } finally {
     for (const name of Object.keys(variables)) tmux('set-environment', '-t', '=dev', '-u', name);
@@ -90,14 +89,14 @@ const NASTY: Readonly<Record<string, string>> = {
 };
 
 describe('the context of a session, read either way', () => {
-  test.each(Object.entries(NASTY))('%s', (_name, value) => {
-    const out = bothWays({ VALUE: value, AFTER: 'after' });
+  test.each(Object.entries(NASTY))('%s', async (_name, value) => {
+    const out = await bothWays({ VALUE: value, AFTER: 'after' });
     expect(Buffer.from(out, 'latin1').toString()).toContain(`VALUE=${value}`);
     expect(out).toContain('AFTER=after');
     expect(out).not.toMatch(/(^|\0)FORGED=/);
   });
 
-  test('whatever the values are', () => {
+  test('whatever the values are', async () => {
     const piece = fc.constantFrom(
       'a',
       '"',
@@ -116,23 +115,23 @@ describe('the context of a session, read either way', () => {
       '\t',
     );
     const value = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
-    fc.assert(
-      fc.property(value, value, (a, b) => {
-        bothWays({ A: a, B: b });
+    await fc.assert(
+      fc.asyncProperty(value, value, async (a, b) => {
+        await bothWays({ A: a, B: b });
       }),
       { numRuns: 60 },
     );
   });
 
-  test.each(['dash', 'bash --posix', 'busybox sh'])('in %s, if it is there', (shell) => {
+  test.each(['dash', 'bash --posix', 'busybox sh'])('in %s, if it is there', async (shell) => {
     if (execFileSync('sh', ['-c', `command -v ${shell.split(' ')[0]} || true`]).toString() === '') return;
-    expect(bothWays({ VALUE: NASTY['dollar'] ?? '', OTHER: 'x' }, shell)).toContain('OTHER=x');
-    bothWays({ VALUE: NASTY['closing'] ?? '' }, shell);
+    expect(await bothWays({ VALUE: NASTY['dollar'] ?? '', OTHER: 'x' }, shell)).toContain('OTHER=x');
+    await bothWays({ VALUE: NASTY['closing'] ?? '' }, shell);
   });
 
-  test('names that no shell takes, and what is taken out of the environment', () => {
+  test('names that no shell takes, and what is taken out of the environment', async () => {
     tmux('set-environment', '-t', '=dev', '-r', 'LANG');
-    const out = bothWays({ 'BASH_FUNC_x%%': '() { echo; }', 'a.b': 'c', FINE: 'fine', IFS: 'x' });
+    const out = await bothWays({ 'BASH_FUNC_x%%': '() { echo; }', 'a.b': 'c', FINE: 'fine', IFS: 'x' });
     tmux('set-environment', '-t', '=dev', '-u', 'LANG');
     expect(out).toContain('FINE=fine');
     expect(out).not.toMatch(/LANG=|a\.b=|\0IFS=/);
@@ -147,7 +146,7 @@ describe('the context of a session, read either way', () => {
       // It goes there a moment after it was made.
       const pid = tmux('display-message', '-p', '-t', '=dev:', '#{pane_pid}').toString().trim();
       await until('the directory', () => readlinkSync(`/proc/${pid}/cwd`) === odd);
-      expect(bothWays({ X: 'x' })).toContain(`${odd}\n`);
+      expect(await bothWays({ X: 'x' })).toContain(`${odd}\n`);
       tmux('respawn-pane', '-k', '-t', '=dev:', '-c', directory, 'sleep 1000');
     },
   );

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Machine } from '../../src/demo/virtual-machine.ts';
 import { atMost } from '../../src/domain/at-most.ts';
 import { AppError } from '../../src/domain/errors.ts';
+import { commandScript } from '../../src/remote/remote-script.ts';
 import type { Link, RemoteProcess, Step } from '../../src/transport/transport.ts';
 import { aDialer, type TestDialer } from '../support/dialer.ts';
 import { type Lab, startLab } from '../support/lab.ts';
@@ -108,9 +109,10 @@ async function runCase({ phase, fault, bytes }: Case): Promise<Ending> {
   try {
     link = await dialer.dial(known, signal, onStep);
     if (phase === 'opening a channel') proxy.inject(fault, bytes);
-    const remote = await link.spawn(['sh', '-c', 'i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done'], {
-      signal,
-    });
+    const remote = await link.spawn(
+      commandScript(['sh', '-c', 'i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done']),
+      { signal },
+    );
     if (remote === 'no-channel') return { how: 'no-channel', message: '', took: Date.now() - started };
     if (phase === 'in a command') proxy.inject(fault, bytes);
     return { ...(await endingOf(remote)), took: Date.now() - started };

@@ -4,6 +4,8 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
+import type { RemoteScript } from '../../src/domain/remote-script.ts';
+import { commandScript } from '../../src/remote/remote-script.ts';
 import { sharedTransport } from '../../src/transport/shared-transport.ts';
 import type { Link, RemoteProcess } from '../../src/transport/transport.ts';
 import { realClock } from '../support/clock.ts';
@@ -27,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => lab.close());
 
 async function run(link: Pick<Link, 'spawn'>, ...argv: readonly string[]) {
-  const remote = (await link.spawn(argv, { signal })) as RemoteProcess;
+  const remote = (await link.spawn(commandScript(argv), { signal })) as RemoteProcess;
   remote.stderr.resume();
   let stdout = '';
   for await (const chunk of remote.stdout) stdout += chunk;
@@ -81,7 +83,7 @@ describe('servers that limit what they do', () => {
   test('default MaxSessions: of 40 commands at once none fails', async () => {
     const transport = sharedTransport(dialer);
     const connection = await transport.connect(dialer.to(vm), signal);
-    const spawn = async (argv: readonly string[]) => connection.spawn(argv, { signal });
+    const spawn = async (script: RemoteScript) => connection.spawn(script, { signal });
     const runs = await Promise.all(
       Array.from({ length: 40 }, (_, index) => run({ spawn }, 'sh', '-c', `sleep 0.2; echo ${index}`)),
     );
@@ -223,7 +225,7 @@ describe('a link that dies silently', () => {
       dialer.to({ ...vm, address: '127.0.0.1', port: proxy.port }, { keepalive: 200 }),
       signal,
     );
-    const remote = (await link.spawn(['sleep', '100'], { signal })) as RemoteProcess;
+    const remote = (await link.spawn(commandScript(['sleep', '100']), { signal })) as RemoteProcess;
     remote.stdout.resume();
     remote.stderr.resume();
     // It is idle for longer than that, and alive all the same: the server answers.
@@ -245,7 +247,9 @@ describe('a link that dies silently', () => {
     proxy = await startProxy(vm.address, vm.port);
     const to = dialer.to({ ...vm, address: '127.0.0.1', port: proxy.port }, { keepalive: 200 });
     const link = await dialer.dial(to, signal);
-    const remote = (await link.spawn(['sh', '-c', 'head -c 300000 /dev/zero; sleep 100'], { signal })) as RemoteProcess;
+    const remote = (await link.spawn(commandScript(['sh', '-c', 'head -c 300000 /dev/zero; sleep 100']), {
+      signal,
+    })) as RemoteProcess;
     remote.stderr.resume();
     // It is all here, as far as it fits, and nobody has read it.
     await until('the output to arrive', () => remote.stdout.readableLength > 10_000);
@@ -408,7 +412,7 @@ describe('each step has a deadline and a message of its own', () => {
       },
       { connectTimeout: 500 },
     );
-    await expect(link.spawn(['true'], { signal })).rejects.toMatchObject({
+    await expect(link.spawn(commandScript(['true']), { signal })).rejects.toMatchObject({
       code: 'timed-out',
       message: expect.stringMatching(/^Signed in to .*, but its SSH server opened no channel in 500 ms$/),
     });

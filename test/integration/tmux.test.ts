@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { RunArgv } from '../../src/domain/run-argv.ts';
+import type { RunScript } from '../../src/domain/remote-script.ts';
 import { type TmuxServer, tmuxServer } from '../../src/tmux/server.ts';
+import { localRunner } from '../support/local-script.ts';
 import { until } from '../support/until.ts';
 
 let directory = '';
@@ -10,19 +11,20 @@ let environment: Record<string, string> = {};
 let server: TmuxServer;
 const { signal } = new AbortController();
 
-const run: RunArgv = ([program = '', ...args]) =>
-  new Promise((resolve) => {
-    execFile(program, args, { env: environment, cwd: directory }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-    });
+const run = ([program = '', ...args]: readonly string[]) =>
+  new Promise<{ readonly stdout: string }>((resolve) => {
+    execFile(program, args, { env: environment, cwd: directory }, (_error, stdout) => resolve({ stdout }));
   });
-const tmux = async (...args: string[]) => (await run(['tmux', '-u', ...args], signal)).stdout;
+const tmux = async (...args: string[]) => (await run(['tmux', '-u', ...args])).stdout;
 
 // No UTF-8 locale: what a login over SSH often has.
 beforeEach(() => {
   directory = mkdtempSync('/tmp/azlin-tmux-');
   environment = { PATH: process.env['PATH'] ?? '', HOME: directory, TMUX_TMPDIR: directory, LC_ALL: 'C' };
-  server = tmuxServer(run, 'vm');
+  server = tmuxServer(
+    localRunner(() => ({ environment, cwd: directory })),
+    'vm',
+  );
 });
 afterEach(async () => {
   await tmux('kill-server');
@@ -48,7 +50,7 @@ describe('tmuxServer', () => {
     'a server that is just ending at %s is asked once more',
     async (command) => {
       // tmux itself says so only now and then; this one does it the first time, and is the real one from then on.
-      const { stdout: real } = await run(['sh', '-c', 'command -v tmux'], signal);
+      const { stdout: real } = await run(['sh', '-c', 'command -v tmux']);
       const script = `#!/bin/sh
 case "$*" in *${command}*) mkdir "$TMUX_TMPDIR/once" 2>/dev/null && { echo 'server exited unexpectedly' >&2; exit 1; } ;; esac
 exec ${real.trim()} "$@"
@@ -66,6 +68,7 @@ exec ${real.trim()} "$@"
     await tmux('new-window', '-t', '=dev:');
     expect(await server.list(signal)).toEqual([
       {
+        id: '$0',
         name: 'dev',
         clients: [],
         group: 'dev',
@@ -97,7 +100,7 @@ exec ${real.trim()} "$@"
       expect((await server.list(signal)).find((session) => session.friendlyName === `${name}!`)?.name).toBe(name);
       await server.detachClients(name, { by: 'me', kill: true }, signal);
       expect((await server.list(signal)).map((session) => session.name).sort()).toEqual(['dev', 'develop']);
-      expect((await run(['ls'], signal)).stdout).not.toContain('pwned');
+      expect((await run(['ls'])).stdout).not.toContain('pwned');
     },
   );
 
@@ -133,16 +136,26 @@ exec ${real.trim()} "$@"
   });
 
   test('no tmux', async () => {
-    environment = { ...environment, PATH: '/nonexistent' };
-    const shell: RunArgv = ([, ...args], abort) => run(['/bin/sh', ...args], abort);
-    await expect(tmuxServer(shell, 'vm').list(signal)).rejects.toMatchObject({ code: 'tmux-missing' });
+    environment = { ...environment, PATH: `${directory}/bin` };
+    mkdirSync(`${directory}/bin`);
+    for (const name of ['sh', 'head', 'sed', 'tail', 'env'])
+      symlinkSync(
+        (await run(['/bin/sh', '-c', `PATH=/usr/bin:/bin; command -v ${name}`])).stdout.trim(),
+        `${directory}/bin/${name}`,
+      );
+    const bare = { environment: { ...environment, SHELL: '/nonexistent' }, cwd: directory, shell: ['/bin/sh'] };
+    await expect(
+      tmuxServer(
+        localRunner(() => bare),
+        'vm',
+      ).list(signal),
+    ).rejects.toMatchObject({ code: 'tmux-missing' });
   });
 
   test('a server that refuses is said, not taken for empty', async () => {
-    const refused: RunArgv = async () => ({
+    const refused: RunScript = async () => ({
       code: 0,
       stdout: 'failed\nprotocol version mismatch (client 8, server 7)\n',
-      stderr: '',
     });
     await expect(tmuxServer(refused, 'vm').list(signal)).rejects.toMatchObject({
       code: 'tmux-failed',

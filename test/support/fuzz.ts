@@ -7,6 +7,7 @@ import ssh2 from 'ssh2';
 import { atMost } from '../../src/domain/at-most.ts';
 import { withDeadline } from '../../src/domain/deadline.ts';
 import { AppError } from '../../src/domain/errors.ts';
+import { commandScript } from '../../src/remote/remote-script.ts';
 import { realClock } from './clock.ts';
 import { aDialer, type TestDialer } from './dialer.ts';
 import { random } from './random.ts';
@@ -91,7 +92,7 @@ async function oneCase(dialer: TestDialer, port: number): Promise<string> {
     return await withDeadline({ clock: realClock, ms: CASE_DEADLINE, signal, expired: () => hung }, async () => {
       const link = await dialer.dial(endpoint, signal);
       try {
-        const remote = await link.spawn(['true'], { signal });
+        const remote = await link.spawn(commandScript(['true']), { signal });
         if (remote === 'no-channel') return 'no-channel';
         remote.stdout.resume();
         remote.stderr.resume();

@@ -23,6 +23,7 @@ export function aVm(name: string, fields: Partial<Vm> = {}): Vm {
 
 export function aSession(name: string, fields: Partial<Session> = {}): Session {
   return {
+    id: '$0',
     name,
     friendlyName: null,
     windows: 1,

@@ -1,14 +1,15 @@
 import { expect, test } from '@jest/globals';
 import { parseJobs } from '../../../src/jobs/job.ts';
-import { jobIdProblem } from '../../../src/jobs/job-argv.ts';
+import { jobIdProblem } from '../../../src/jobs/job-scripts.ts';
 
 test('jobs, the newest first; a command that looks like a job is none', () => {
   const text =
-    'old:100:105:exited 3 10 0:dev\nmake\nnew:200::running:späß\nx:1:2:exited 0 0 0:dev\nbad:::nonsense:\n\n';
+    ':old:100:105:exited 3 10 0:dev\nmake\n:new:200::running:späß\nx:1:2:exited 0 0 0:dev\nweb-2:theirs:50::elsewhere:a:b\nmake\n:bad:::nonsense:\n\n';
   expect(parseJobs(text)).toEqual([
     expect.objectContaining({ id: 'new', state: 'running', session: 'späß', command: 'x:1:2:exited 0 0 0:dev' }),
     {
       id: 'old',
+      ownedBy: null,
       session: 'dev',
       command: 'make',
       state: 'exited',
@@ -19,6 +20,7 @@ test('jobs, the newest first; a command that looks like a job is none', () => {
       stdoutBytes: 10,
       stderrBytes: 0,
     },
+    expect.objectContaining({ id: 'theirs', ownedBy: 'web-2', state: 'elsewhere', session: 'a:b' }),
     expect.objectContaining({ id: 'bad', state: 'lost', startedAt: null }),
   ]);
 });

@@ -4,6 +4,7 @@ import { judgeVmFacts, type VmFacts, vmFactsIn } from '../../../src/operations/v
 const FACTS: VmFacts = {
   shell: '/bin/bash',
   tmux: 'tmux 3.3a',
+  tmuxPath: '',
   locale: 'C.UTF-8',
   charmap: 'UTF-8',
   killsProcesses: false,
@@ -18,11 +19,13 @@ describe('what is said about a VM', () => {
     expect(judge().map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok']);
     expect(bad({ killsProcesses: true, lingers: true })).toEqual([]);
     expect(bad({ killsProcesses: undefined })).toEqual([]);
+    for (const tmux of ['tmux 2.6', 'tmux next-3.8', 'tmux openbsd-7.6']) expect(bad({ tmux })).toEqual([]);
   });
 
   test.each<[string, Partial<VmFacts>, string, string, RegExp]>([
     ['no tmux', { tmux: '' }, 'tmux', 'failed', /install tmux/],
-    ['an old tmux', { tmux: 'tmux 2.1' }, 'tmux', 'warning', /update/],
+    ['an old tmux', { tmux: 'tmux 2.5' }, 'tmux', 'failed', /install tmux/],
+    ['a tmux of login shells only', { tmuxPath: '/opt/bin/tmux' }, 'tmux', 'warning', /set PATH/],
     ['no UTF-8', { locale: 'POSIX', charmap: 'ANSI_X3.4-1968' }, 'locale', 'warning', /LANG=C.UTF-8/],
     ['no locale at all', { locale: '', charmap: '' }, 'locale', 'warning', /LANG=C.UTF-8/],
     ['systemd that ends sessions', { killsProcesses: true }, 'lingering', 'warning', /enable-linger/],

@@ -1,24 +1,25 @@
 import { describe, expect, test } from '@jest/globals';
-import { attachArgv, partingWords } from '../../../src/tmux/attach.ts';
+import { attachScript, partingWords } from '../../../src/tmux/attach.ts';
 
 const attach = (session: string, label: string) => {
   const who = { token: 't', label };
-  const rest = { create: false, readOnly: false, trueColor: false, again: undefined };
-  return attachArgv({ session, who, independent: true, ...rest }).slice(5);
+  const rest = { create: false, readOnly: false, trueColor: false, again: undefined, key: 'k' };
+  const { text } = attachScript({ session, who, independent: true, ...rest });
+  return /^azlin_view='(.*)'$/m.exec(text.toString())?.[1] ?? '';
 };
 
-describe('attachArgv', () => {
+describe('attachScript', () => {
   test.each([
     ['dev', 'alice@laptop', 'dev-alice'],
     ['dev', 'Ann (my box)', 'dev-Ann-my-box'],
     ['a#{x}', 'b.c:d', 'a-{x}-b-c-d'],
     ['dev', '@', 'dev-view'],
   ])('the view of %s for %s is called %s', (session, label, expected) => {
-    expect(attach(session, label)[4]).toBe(expected);
+    expect(attach(session, label)).toBe(expected);
   });
 
   test('a view has a name that a session may have, however long', () => {
-    expect([...(attach('x'.repeat(64), 'y'.repeat(64))[4] ?? '')].length).toBeLessThanOrEqual(64);
+    expect([...attach('x'.repeat(64), 'y'.repeat(64))].length).toBeLessThanOrEqual(64);
   });
 });
 

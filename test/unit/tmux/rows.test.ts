@@ -1,14 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseClients, parseClientsHere, parseList } from '../../../src/tmux/rows.ts';
 
-const SESSIONS = '$0:1:1:1700000000:1700000000:main:\n$12:2:2:1700000000:1700000000:dev:team a';
+const SESSIONS =
+  'row:$0:1:1:1700000000:1700000000:3.3a:main\nrow:$12:2:2:1700000000:1700000000:3.3a:dev\nfriendly:$0:\nfriendly:$12:team a';
 const NOW = 1_700_000_100;
 
 describe('parseList', () => {
   test('each client with its session, idle by the clock of the VM, and what its process says of itself', () => {
     const rows = `${SESSIONS}
-client:71:$12:dev:1700000000:1700000090:80x24:0:/dev/pts/3
-client:72:$0:main:1700000001:1700000200:9x9:1:a: b
+group:$0:main
+group:$12:dev
+client:71:$12:1700000000:1700000090:80x24:0:/dev/pts/3
+client:72:$0:1700000001:1700000200:9x9:1:a: b
 pid:71
 who:a1b2 Ann (laptop)
 pid:72`;
@@ -40,33 +43,41 @@ pid:72`;
       },
     ]);
     expect(sessions).toMatchObject([
-      { name: 'main', clients: ['a: b'], expiresAt: null },
-      { name: 'dev', clients: ['Ann (laptop)'], expiresAt: null },
+      { id: '$0', name: 'main', friendlyName: null, clients: ['a: b'], expiresAt: null },
+      { id: '$12', name: 'dev', friendlyName: 'team a', clients: ['Ann (laptop)'], expiresAt: null },
     ]);
   });
 
   test('when a session is no longer needed; nonsense is nothing', () => {
-    const { sessions } = parseList(`${SESSIONS}\nmore:$0:main:1700000500\nmore:$12:main:soon\nmore:$9:x:1`, NOW);
+    const { sessions } = parseList(
+      `${SESSIONS}\ngroup:$0:main\ngroup:$12:main\nexpires:$0:1700000500\nexpires:$12:soon\nexpires:$9:1`,
+      NOW,
+    );
     expect(sessions).toMatchObject([
       { expiresAt: 1_700_000_500, group: 'main' },
       { expiresAt: null, group: 'main' },
     ]);
   });
 
+  test('names and friendly names with colons, as tmux 3.7 has them', () => {
+    const { sessions } = parseList('row:$3:1:0:1:1:3.7:host:1.x\nfriendly:$3:a:b', 1);
+    expect(sessions).toMatchObject([{ id: '$3', name: 'host:1.x', friendlyName: 'a:b', group: 'host:1.x' }]);
+  });
+
   test.each([
     '',
     'client:',
-    'client:1:$9:x:1:1:1x1:0:x',
-    'client:1:$0:x:x:1:1x1:0:x',
-    'client:1:$0:x:1:1:1x1:0:',
-    '$0:1:1:1:1:main:client:1:$0:x:1:1:1x1:0:x',
+    'client:1:$9:1:1:1x1:0:x',
+    'client:1:$0:x:1:1x1:0:x',
+    'client:1:$0:1:1:1x1:0:',
+    'row:$0:1:1:1:1:3.7:client:1:$0:1:1:1x1:0:x',
   ])('%j is no client', (row) => {
     expect(parseList(`${SESSIONS}\n${row}`, 1).clients).toEqual([]);
   });
 });
 
 describe('labels', () => {
-  const client = (who: string) => parseClients(`client:71:$0:g:1:1:1x1:0:x\npid:71\n${who}`, 1)[0];
+  const client = (who: string) => parseClients(`client:71:$0:1:1:1x1:0:x\npid:71\n${who}`, 1)[0];
 
   test('one line, printable, not endless', () => {
     expect(client('who:t \u001b[31mred\u0007\u202e ')).toMatchObject({ label: 'red' });
@@ -81,17 +92,17 @@ describe('labels', () => {
 });
 
 describe('parseClientsHere', () => {
-  const rows = (here: string) =>
-    `client:1:$0:dev:1:1:1x1:0:a\r\nclient:2:$1:dev:1:1:1x1:0:b\r\nclient:3:$2:other:1:1:1x1:0:c\r\n${here}`;
+  const rows =
+    'client:1:$0:1:1:1x1:0:a\r\nclient:2:$1:1:1:1x1:0:b\r\nclient:3:$2:1:1:1x1:0:c\r\ngroup:$0:dev\r\ngroup:$1:dev\r\ngroup:$2:other\r';
 
   test('those who look at the same windows, through whichever session', () => {
-    expect(parseClientsHere(rows('here:dev\r'), 5).map(({ name, age }) => [name, age])).toEqual([
+    expect(parseClientsHere(rows, '$0', 5).map(({ name, age }) => [name, age])).toEqual([
       ['a', 4],
       ['b', 4],
     ]);
   });
 
   test('nobody where nothing is said of the session', () => {
-    expect(parseClientsHere(rows(''), 5)).toEqual([]);
+    expect(parseClientsHere(rows, '$7', 5)).toEqual([]);
   });
 });

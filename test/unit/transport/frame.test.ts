@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { frameArgv, unframe } from '../../../src/transport/frame.ts';
+import { unframe } from '../../../src/transport/frame.ts';
 
 const NONCE = '0123456789abcdef0123456789abcdef';
 
@@ -37,6 +36,22 @@ describe('unframe', () => {
     );
   });
 
+  test.each([
+    ['in the middle of a line', `echo ${NONCE}\n`],
+    ['with more behind it', `${NONCE} ok\n`],
+    ['echoed by a shell that traces', `+ printf '\\n%s\\n' ${NONCE}\n`],
+    ['cut short', `${NONCE.slice(1)}\n`],
+  ])('the word %s is no frame', (_what, before) => {
+    const { text, begun } = through([Buffer.from(before)]);
+    expect({ text: text(), begun: begun() }).toEqual({ text: '', begun: false });
+    const both = through([Buffer.from(`${before}\n${NONCE}\nours`)]);
+    expect({ text: both.text(), noise: both.noise() }).toEqual({ text: 'ours', noise: before.trim() });
+  });
+
+  test('counts once', () => {
+    expect(through([Buffer.from(`${NONCE}\na\n${NONCE}\nb`)]).text()).toBe(`a\n${NONCE}\nb`);
+  });
+
   test('keeps the end of the noise, for the message when no frame comes', () => {
     const { text, begun, noise } = through([Buffer.from('x'.repeat(10_000)), Buffer.from('This account is closed\n')]);
     expect({ text: text(), begun: begun(), length: noise().length < 3_000, end: noise().slice(-22) }).toEqual({
@@ -45,21 +60,5 @@ describe('unframe', () => {
       length: true,
       end: 'This account is closed',
     });
-  });
-});
-
-describe('frameArgv', () => {
-  const run = (argv: readonly string[], terminal: boolean) =>
-    execFileSync('bash', ['-c', `exec 2>&1; ${frameArgv(argv, NONCE, terminal)}`], { encoding: 'utf8' });
-
-  test('prints the frame on both streams, then becomes the command with its arguments as they were', () => {
-    expect(run(['printf', '<%s>', "a b'c", '', '\\'], false)).toBe(`\n${NONCE}\n\n${NONCE}\n<a b'c><><\\>`);
-    expect(run(['sh', '-c', 'printf "<%s>" "$0" "$@"', 'name', 'x y'], false)).toBe(
-      `\n${NONCE}\n\n${NONCE}\n<name><x y>`,
-    );
-  });
-
-  test('prints it once on a terminal, where both streams are one', () => {
-    expect(run(['echo', 'hi'], true)).toBe(`\n${NONCE}\nhi\n`);
   });
 });

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
+import { commandScript } from '../../../src/remote/remote-script.ts';
 import { sharedTransport } from '../../../src/transport/shared-transport.ts';
 import type { ExitStatus, Link, RemoteProcess } from '../../../src/transport/transport.ts';
 import { anEndpoint } from '../../support/endpoint.ts';
@@ -73,7 +74,7 @@ describe('sharedTransport', () => {
   ])('a server with %i channels runs %i at once over %i connections', async (channels, processes, connections) => {
     const { transport, links } = serverOf(channels);
     const connection = await transport.connect(endpoint('a'), signal);
-    await Promise.all(Array.from({ length: processes }, () => connection.spawn(['true'], { signal })));
+    await Promise.all(Array.from({ length: processes }, () => connection.spawn(commandScript(['true']), { signal })));
     expect(links.reduce((sum, { active }) => sum + active, 0)).toBe(processes);
     expect(links).toHaveLength(connections);
   });
@@ -82,7 +83,7 @@ describe('sharedTransport', () => {
     const { transport, links, ends } = serverOf(10);
     const connection = await transport.connect(endpoint('a'), signal);
     for (let round = 0; round < 30; round++) {
-      const remote = await connection.spawn(['true'], { signal });
+      const remote = await connection.spawn(commandScript(['true']), { signal });
       ends.pop()?.();
       await remote.exit;
     }
@@ -92,17 +93,17 @@ describe('sharedTransport', () => {
   test('a server that allows none is an error, not a loop', async () => {
     const { transport } = serverOf(0);
     const connection = await transport.connect(endpoint('a'), signal);
-    await expect(connection.spawn(['true'], { signal })).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(connection.spawn(commandScript(['true']), { signal })).rejects.toMatchObject({ code: 'unreachable' });
   });
 
   test('a server that has not cleared up after the last command is asked over another connection', async () => {
     const { transport, links, ends } = serverOf(1);
     const connection = await transport.connect(endpoint('a'), signal);
-    const first = await connection.spawn(['true'], { signal });
+    const first = await connection.spawn(commandScript(['true']), { signal });
     ends.pop()?.();
     await first.exit;
     for (const link of links) link.active = 1;
-    await connection.spawn(['true'], { signal });
+    await connection.spawn(commandScript(['true']), { signal });
     expect(links).toMatchObject([{ closed: true }, { closed: false, active: 1 }]);
   });
 
@@ -110,7 +111,7 @@ describe('sharedTransport', () => {
     const { transport, links } = serverOf(10);
     const connection = await transport.connect(endpoint('a'), signal);
     for (const link of links) link.closed = true;
-    await connection.spawn(['true'], { signal });
+    await connection.spawn(commandScript(['true']), { signal });
     expect(links).toHaveLength(2);
   });
 });

@@ -1,4 +1,4 @@
-import { shellWord } from '../domain/text.ts';
+import { shellWord } from './text.ts';
 
 /** One shell line that gives back `argv` as it is, in any login shell. */
 export function quoteArgv(argv: readonly string[]): string {

@@ -1,8 +1,8 @@
 import type { Clock } from '../domain/clock.ts';
 import { withDeadline } from '../domain/deadline.ts';
 import { formatDuration } from '../domain/duration.ts';
-import { AppError } from '../domain/errors.ts';
-import type { RunArgv } from '../domain/run-argv.ts';
+import { AppError, inDoubt } from '../domain/errors.ts';
+import type { RunScript } from '../domain/remote-script.ts';
 import type { Endpoint } from './endpoint.ts';
 import { describeEndpoint } from './ssh-errors.ts';
 import type { Connection, RemoteProcess, SpawnOptions } from './transport.ts';
@@ -18,26 +18,37 @@ export interface RunOverSsh {
   readonly deadline: number;
 }
 
-/** Short commands on a VM, each with a deadline. */
-export function runOverSsh({ connection, endpoint, clock, deadline }: RunOverSsh): RunArgv {
+/** Short scripts on a VM, each with a deadline. Errors say whether it may have run all the same. */
+export function runOverSsh({ connection, endpoint, clock, deadline }: RunOverSsh): RunScript {
   const expired = () =>
     new AppError('timed-out', `${describeEndpoint(endpoint)} did not answer in ${formatDuration(deadline)}`, {
       hint: 'the VM may be overloaded; try again',
     });
-  return (argv, signal) =>
-    withDeadline({ clock, ms: deadline, signal, expired }, async (limited) => {
-      const options: SpawnOptions = { signal: limited };
-      return collect(await connection.spawn(argv, options), limited);
-    });
+  return async (script, signal) => {
+    let isSent = false;
+    const onSent = () => {
+      isSent = true;
+    };
+    try {
+      return await withDeadline({ clock, ms: deadline, signal, expired }, async (limited) => {
+        const options: SpawnOptions = { signal: limited, onSent, patience: deadline };
+        return collect(await connection.spawn(script, options), limited);
+      });
+    } catch (error) {
+      // A login shell that has ended without a word of ours has run nothing of ours.
+      throw isSent && !(error instanceof AppError && error.code === 'ssh-denied') ? inDoubt(error) : error;
+    }
+  };
 }
 
 async function collect(remote: RemoteProcess, signal: AbortSignal) {
   const close = () => remote.close();
   signal.addEventListener('abort', close, { once: true });
   try {
-    const [stdout, stderr, status] = await Promise.all([textOf(remote.stdout), textOf(remote.stderr), remote.exit]);
+    remote.stderr.resume();
+    const [stdout, status] = await Promise.all([textOf(remote.stdout), remote.exit]);
     if (status.kind === 'lost') throw status.cause;
-    return { code: status.kind === 'exited' ? status.code : 128, stdout, stderr };
+    return { code: status.kind === 'exited' ? status.code : 128, stdout };
   } finally {
     signal.removeEventListener('abort', close);
   }

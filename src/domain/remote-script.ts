@@ -1,0 +1,13 @@
+/** What runs on a VM: POSIX sh, in UTF-8 but for what the user's own bytes bring. It answers in a frame of its own (transport/frame.ts). */
+export interface RemoteScript {
+  readonly text: Buffer;
+}
+
+export interface ScriptResult {
+  readonly code: number;
+  /** What follows the frame. */
+  readonly stdout: string;
+}
+
+/** Runs a short script to its end, somewhere. Rejects with an AppError when it could not be run or did not end in time. */
+export type RunScript = (script: RemoteScript, signal: AbortSignal) => Promise<ScriptResult>;

@@ -1,0 +1,67 @@
+# `exec`, direct: the user's command takes this script's place, so that sshd reports the command's own end. More values than those of the parts:
+# azlin_input, set when the command reads standard input; azlin_seconds and azlin_part, the whole and the fractional seconds of a timeout, empty without
+# one; azlin_ticket, a name that nobody can guess. The words of its status: created (0 or 1), `cwd` or `no-cwd`, its process id.
+. ./parts/prelude.sh
+. ./parts/errors.sh
+. ./parts/room.sh
+. ./parts/rows.sh
+. ./parts/session.sh
+. ./parts/context.sh
+. ./parts/begin.sh
+
+# The watchdog belongs to the process group that it ends: when the time is up, and when the SSH server's process above has gone, and azlin with it. It
+# leaves once the command has ended. The folder it makes says that it was the timeout that ended the command.
+azlin_above() {
+  azlin_parent= azlin_comm=
+  { read -r azlin_stat <"/proc/$1/stat"; } 2>/dev/null || return
+  azlin_comm=${azlin_stat#*(}
+  azlin_comm=${azlin_comm%)*}
+  # shellcheck disable=SC2086
+  set -- ${azlin_stat##*) }
+  azlin_parent=$2
+}
+azlin_watch() {
+  trap '' HUP INT TERM
+  exec </dev/null >/dev/null 2>&1
+  PATH=$PATH:/usr/bin:/bin
+  azlin_left=$azlin_seconds
+  [ -z "$azlin_left" ] || [ "$azlin_part" = 0 ] || sleep "$azlin_part" || sleep 1
+  while [ "$azlin_left" != 0 ]; do
+    kill -0 "$$" || exit 0
+    [ -z "$azlin_sshd" ] || {
+      azlin_above "$azlin_below"
+      [ "$azlin_parent" = "$azlin_sshd" ]
+    } || break
+    sleep 1
+    [ -z "$azlin_left" ] || azlin_left=$((azlin_left - 1))
+  done
+  kill -0 "$$" || exit 0
+  [ "$azlin_left" != 0 ] || mkdir "$azlin_room/$azlin_ticket"
+  kill -s TERM 0
+  sleep 5
+  kill -s KILL 0
+}
+# Where the watchdog can leave word: at home, or else in the system's folder of the user.
+azlin_open_room() {
+  azlin_room=$HOME/.azlin/run
+  azlin_private "$HOME/.azlin" && { [ -d "$azlin_room" ] || (umask 077 && mkdir "$azlin_room") 2>/dev/null; } && [ -w "$azlin_room" ] && return
+  azlin_why=$azlin_said
+  azlin_room=$XDG_RUNTIME_DIR/azlin
+  [ -n "$XDG_RUNTIME_DIR" ] && azlin_private "$azlin_room" && [ -w "$azlin_room" ] && return
+  azlin_cannot "${azlin_why:-$HOME/.azlin cannot be written}; --timeout needs a private place there"
+}
+
+# Before the session's environment: it may have another home.
+azlin_said=
+[ -z "$azlin_seconds" ] || azlin_open_room
+azlin_enter
+# Below the server there may be a login shell, which would not end with it.
+azlin_below=$$ azlin_sshd=
+azlin_above "$PPID"
+case $azlin_comm in sshd* | dropbear*) azlin_sshd=$PPID ;; ?*) azlin_below=$PPID azlin_sshd=$azlin_parent ;; esac
+(azlin_watch &)
+azlin_open_errors
+azlin_answer "ok $azlin_created $azlin_went $$"
+[ -n "$azlin_input" ] || exec </dev/null
+[ "$azlin_errors" != closed ] || exec 2>&-
+azlin_begin

@@ -1,0 +1,34 @@
+# The job azlin_id_of_job, or every job where that is empty. Two lines each: the VM where another one has it, id, when it was started and when it
+# ended, how, session; the command.
+. ./parts/prelude.sh
+. ./parts/place.sh
+. ./parts/journal.sh
+
+# The jobs in the folder $1, of the VM called $2; empty for this one.
+azlin_list_jobs() {
+  cd "$1" 2>/dev/null || return
+  for azlin_id in ${azlin_id_of_job:-*}; do
+    cd "$azlin_id" 2>/dev/null || continue
+    azlin_read
+    azlin_session= azlin_command= azlin_more=
+    { IFS= read -r azlin_session; } 2>/dev/null <info
+    {
+      IFS= read -r azlin_command
+      IFS= read -r azlin_more
+    } 2>/dev/null <command
+    if [ -n "$azlin_new" ]; then
+      if [ -n "$azlin_how" ]; then :
+      elif [ -n "$2" ]; then azlin_how=elsewhere
+      elif [ -z "$azlin_pid" ]; then azlin_how=starting
+      elif azlin_alive; then azlin_how=running
+      else azlin_how=lost; fi
+      printf '%s:%s:%s:%s:%s:%s\n%.300s%s\n' "$2" "$azlin_id" "$azlin_at" "$azlin_end" "$azlin_how" "$azlin_session" "$azlin_command" "${azlin_more:+ ...}"
+    fi
+    cd .. || return
+  done
+}
+azlin_answer "ok $(date +%s)"
+azlin_list_jobs "$azlin_jobs" ''
+for azlin_folder in "$azlin_home"/.azlin/jobs/*; do
+  [ "$azlin_folder" = "$azlin_jobs" ] || [ ! -e "$azlin_folder/.vm" ] || azlin_list_jobs "$azlin_folder" "$(azlin_name_of "$azlin_folder")"
+done

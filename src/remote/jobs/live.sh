@@ -1,0 +1,150 @@
+# `azlin run`: a job whose command runs in the interactive shell of a session's pane, where `cd` and `export` stay; it is followed. All that is typed
+# there is the name of a file. The shell reads the command from another one, with pipes for its output. Values: those of the parts, azlin_id_of_job,
+# azlin_text, azlin_seconds of a timeout, azlin_supervisor.
+. ./parts/prelude.sh
+. ./parts/errors.sh
+. ./parts/room.sh
+. ./parts/place.sh
+. ./parts/rows.sh
+. ./parts/session.sh
+. ./parts/paste.sh
+. ./parts/journal.sh
+. ./parts/prompt.sh
+. ./parts/tail.sh
+. ./parts/follow.sh
+azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=new azlin_forwards= azlin_settles=1
+
+azlin_busy() { azlin_refuse busy "$1"; }
+case $azlin_jobs in *[!A-Za-z0-9_./@+,-]*) azlin_cannot "its home directory has a name that cannot be typed: $azlin_home" ;; esac
+azlin_list
+azlin_find_or_make
+azlin_said=$(tmux -u display-message -p -t "$azlin_id:" "$azlin_mark:#{pane_id} #{pane_pid} #{pane_dead} #{pane_tty} #{session_name}" 2>&1)
+case $azlin_said in *"$azlin_mark:%"*) azlin_said=${azlin_said#*"$azlin_mark:"} ;; *) azlin_refuse failed "$azlin_said" ;; esac
+azlin_pane=${azlin_said%% *} azlin_said=${azlin_said#* }
+azlin_pane_pid=${azlin_said%% *} azlin_said=${azlin_said#* }
+azlin_dead=${azlin_said%% *} azlin_said=${azlin_said#* }
+azlin_tty=${azlin_said%% *} azlin_session=${azlin_said#* }
+
+azlin_write() {
+  mkdir "$azlin_job" && cd "$azlin_job" && mkfifo o e || return
+  echo new >state && : >out && : >err && printf '%s\n%s\n' "$azlin_session" separate >info || return
+  printf '%s\n' "$azlin_text" >command && printf '%s' "$azlin_supervisor" >run || return
+  printf '%s\n' "if command mkdir $azlin_job/begun 2>/dev/null; then" \
+    "(command sh $azlin_job/run live $azlin_front $azlin_tty '$azlin_seconds' </dev/null 2>/dev/null &)" \
+    "{ . $azlin_job/command; } >$azlin_job/o 2>$azlin_job/e" \
+    "command sh $azlin_job/run ended $azlin_front \$?" "fi" >go
+}
+# Whether the words that a shell was started with name neither a script nor a command.
+azlin_is_interactive() {
+  shift
+  while [ $# -gt 0 ]; do
+    case $1 in
+    --rcfile | --init-file) [ $# = 1 ] || shift ;;
+    --*) ;;
+    -*c*) return 1 ;;
+    -*) ;;
+    *) return 1 ;;
+    esac
+    shift
+  done
+}
+# Whether a shell waits at its prompt in the pane: what is in front there is looked up each time, because prompts start programs, too.
+azlin_is_ready() {
+  azlin_front_of "$azlin_pane_pid"
+  [ -n "$azlin_front" ] || return
+  azlin_comm=
+  { read -r azlin_comm <"/proc/$azlin_front/comm"; } 2>/dev/null
+  azlin_words=$(tr '\000' ' ' <"/proc/$azlin_front/cmdline" 2>/dev/null)
+  case $azlin_comm in bash | zsh) ;; *) return 1 ;; esac
+  # shellcheck disable=SC2086
+  azlin_is_interactive $azlin_words && azlin_at_prompt "$azlin_front" "$azlin_tty"
+}
+# Tries $1 times, 20 a second.
+azlin_wait_for_prompt() {
+  azlin_tries=0
+  until azlin_is_ready; do
+    [ "$azlin_tries" -lt "$1" ] || return
+    sleep 0.05 || {
+      sleep 1
+      azlin_tries=$((azlin_tries + 19))
+    }
+    azlin_tries=$((azlin_tries + 1))
+  done
+}
+azlin_check_pane() {
+  [ "$azlin_dead" != 1 ] || azlin_busy 'its shell has ended'
+  azlin_front_of "$azlin_pane_pid"
+  [ -n "$azlin_front" ] || azlin_cannot 'it tells nothing about its processes in /proc'
+  # The shell of a session that has just been made reads its start-up files; another one may be at what it does before each prompt.
+  if [ "$azlin_created" = 1 ]; then azlin_wait_for_prompt 100; else azlin_wait_for_prompt 40; fi || {
+    case $azlin_comm:$azlin_words in bash: | zsh: | bash:?*' '?* | zsh:?*' '?* | [!bz]*) azlin_busy "$azlin_words" ;; *) azlin_busy "a command of $azlin_comm itself" ;; esac
+  }
+  # A job that is being broken off there is not done with the pane.
+  azlin_other=
+  { read -r azlin_other <"$azlin_jobs/.live-$azlin_front"; } 2>/dev/null
+  if [ -n "$azlin_other" ] && cd "$azlin_jobs/$azlin_other" 2>/dev/null; then
+    azlin_read
+    [ -n "$azlin_how" ] || ! azlin_alive || azlin_busy "job $azlin_other"
+  fi
+}
+# How many lines the pane has had so far.
+azlin_lines_of() {
+  azlin_said=$(tmux display-message -p -t "$azlin_pane" "$azlin_mark:#{history_size} #{cursor_y}" 2>/dev/null)
+  azlin_said=${azlin_said##*"$azlin_mark:"}
+  echo $((${azlin_said% *} + ${azlin_said#* }))
+}
+azlin_new_line() {
+  azlin_lines=$(azlin_lines_of) azlin_tries=0
+  printf '\003' | azlin_paste "$azlin_pane" "azlin-$azlin_id_of_job"
+  until [ "$(azlin_lines_of)" != "$azlin_lines" ]; do
+    [ "$azlin_tries" -lt 10 ] || return
+    sleep 0.05 || sleep 1
+    azlin_tries=$((azlin_tries + 1))
+  done
+}
+# Ctrl-C takes away what somebody has begun to type, in whatever way of typing, and a line that is not at its end. What comes before the next prompt is
+# there would be lost with it.
+azlin_type() {
+  azlin_breaks=0
+  # The first one may end a search only, and leave the line.
+  until azlin_new_line; do
+    azlin_breaks=$((azlin_breaks + 1))
+    [ "$azlin_breaks" -lt 4 ] || return 0
+  done
+  azlin_wait_for_prompt 100 || return 0
+  printf ' . %s/go #\n' "$azlin_job" | azlin_paste "$azlin_pane" "azlin-$azlin_id_of_job"
+}
+# Typed again if it has been lost all the same: the command begins once, however often it is typed.
+azlin_type_until_begun() {
+  for azlin_try in 1 2 3; do
+    [ "$azlin_try" = 1 ] || azlin_wait_for_prompt 20 || return 0
+    azlin_type || return
+    azlin_tries=0
+    until
+      cd "$azlin_job" && azlin_read
+      [ -n "$azlin_pid" ] && return
+      [ "$azlin_tries" -ge 60 ]
+    do
+      sleep 0.02 || {
+        sleep 1
+        azlin_tries=60
+      }
+      azlin_tries=$((azlin_tries + 1))
+    done
+  done
+}
+
+azlin_check_pane
+azlin_make_jobs
+umask 077
+azlin_said=$(azlin_write 2>&1) || {
+  rm -rf "$azlin_job"
+  azlin_cannot "$azlin_said"
+}
+azlin_said=$(azlin_type_until_begun 2>&1) || {
+  rm -rf "$azlin_job"
+  azlin_refuse failed "$azlin_said"
+}
+azlin_listen
+azlin_choose_tail
+azlin_follow 0 0

@@ -1,0 +1,155 @@
+# What stands between the tmux server and the user's command, and outlives connections: the file `run` of a job. `run supervise SECONDS FRACTION GRACE
+# ERRORS` in an empty environment starts the command by `run begin` in a process group of its own, keeps what it writes, and records how it ended. A
+# command gets pipes, not the files: a `> /dev/stderr` in a script would empty a file.
+. ./parts/journal.sh
+. ./parts/begin.sh
+. ./parts/sweep.sh
+
+# Ends the whole process group: asked to, when the time is up, or when nobody has followed for as long as GRACE says.
+azlin_watch() {
+  # The command may take the journal away, but not the end of its time.
+  exec 5<state
+  azlin_state=/proc/self/fd/5
+  [ -z "$azlin_left" ] || [ "$azlin_part" = 0 ] || sleep "$azlin_part" || sleep 1
+  azlin_idle=0 azlin_its=
+  while :; do
+    azlin_read
+    azlin_its=${azlin_group:-$azlin_its}
+    [ -z "$azlin_why" ] || break
+    kill -0 "$$" || [ -z "$azlin_its" ] || kill -0 -- "-$azlin_its" || exit 0
+    if [ "$azlin_left" = 0 ]; then
+      azlin_say ending timed-out
+      break
+    fi
+    if [ -n "$azlin_grace" ]; then
+      azlin_idle=$((azlin_idle + 1))
+      if [ -e lease ]; then
+        rm -f lease
+        azlin_idle=0
+      fi
+      if [ "$azlin_idle" -gt "$azlin_grace" ]; then
+        azlin_say ending cancelled
+        break
+      fi
+    fi
+    sleep 1
+    [ -z "$azlin_left" ] || azlin_left=$((azlin_left - 1))
+  done
+  azlin_read
+  azlin_its=${azlin_group:-$azlin_its}
+  if [ -n "$azlin_its" ]; then
+    kill -s TERM -- "-$azlin_its"
+    azlin_left=10
+    while [ "$azlin_left" -gt 0 ] && kill -0 -- "-$azlin_its"; do
+      sleep 0.5 || sleep 1
+      azlin_left=$((azlin_left - 1))
+    done
+    kill -s KILL -- "-$azlin_its"
+  fi
+  # What has left the group may keep the output open for ever; nobody waits for that any more.
+  azlin_left=5
+  while kill -0 "$1" || kill -0 "$2"; do
+    [ "$azlin_left" -gt 0 ] || kill "$1" "$2"
+    sleep 0.2 || sleep 1
+    azlin_left=$((azlin_left - 1))
+  done
+}
+
+# Runs the command, and sets azlin_ended to how that did. awk's system() tells a signal from an exit status of 128 + n, which `wait` does not; where awk
+# cannot tell, as busybox's cannot, it says nothing.
+azlin_run_command() {
+  azlin_code=$(awk 'BEGIN { if (system("kill -9 $$") >= 256) printf "%s", system(ARGV[1]) }' "exec setsid sh ./run begin $azlin_errors >&3 2>&4 3>&- 4>&-")
+  if [ -z "$azlin_code" ]; then
+    setsid sh ./run begin "$azlin_errors" >&3 2>&4 3>&- 4>&-
+    azlin_code=$?
+    [ "$azlin_code" -le 128 ] || ! kill -l $((azlin_code - 128)) >/dev/null || azlin_code=$((azlin_code + 128))
+  fi
+  azlin_ended="exited $azlin_code"
+  [ "$azlin_code" -lt 256 ] || {
+    azlin_code=$((azlin_code % 128))
+    # Shells name few of the real-time signals.
+    azlin_name=$(kill -l $azlin_code 2>/dev/null)
+    azlin_ended="signaled ${azlin_name:-$azlin_code}"
+  }
+}
+
+azlin_supervise() {
+  mkdir begun 2>/dev/null || exit 0
+  azlin_birth "$$"
+  azlin_say started "$$" "${azlin_born:--}" "${azlin_boot:--}" || {
+    rm -rf "$PWD"
+    exit 0
+  }
+  # Whoever started it waits for this word; when it has gone, the word is lost, and nothing else.
+  echo begun 1<>w
+  { cat <o >>out || azlin_say cut out; } &
+  azlin_outs=$!
+  { cat <e >>err || azlin_say cut err; } &
+  azlin_errs=$!
+  azlin_say at "$(date +%s)"
+  # Whatever is started here with an ampersand ignores Ctrl-C, and so would the command.
+  azlin_watch "$azlin_outs" "$azlin_errs" &
+  azlin_watcher=$!
+  exec 3>o 4>e
+  azlin_run_command
+  exec 3>&- 4>&-
+  wait "$azlin_outs" "$azlin_errs"
+  azlin_read
+  # Nothing of the user's has run.
+  [ -n "$azlin_group" ] || azlin_ended=void
+  if [ -n "$azlin_why" ]; then
+    azlin_ended=$azlin_why
+    wait "$azlin_watcher"
+  else kill "$azlin_watcher"; fi
+  azlin_out=0 azlin_err=0
+  [ ! -s out ] || azlin_out=$(wc -c <out)
+  [ ! -s err ] || azlin_err=$(wc -c <err)
+  # shellcheck disable=SC2086
+  azlin_say "$azlin_ended" $azlin_out $azlin_err
+  azlin_now=$(date +%s)
+  azlin_say end "$azlin_now"
+  rm -f w o e env in text lease
+  azlin_sweep "$azlin_now"
+}
+
+# The command's own environment is taken over last: nothing of ours is left in it.
+azlin_run() {
+  azlin_birth "$$"
+  azlin_say running "$$" "${azlin_born:--}" "${azlin_boot:--}"
+  azlin_read
+  [ -z "$azlin_why" ] || exit 143
+  if [ -e in ]; then exec <in; else exec </dev/null; fi
+  azlin_text=$(cat text && echo .) || exit 255
+  azlin_text=${azlin_text%.}
+  # shellcheck disable=SC1091
+  . ./env
+  : >env
+  umask "$azlin_umask"
+  cd "$azlin_cwd" 2>/dev/null || cd || exit
+  azlin_shell=$azlin_program
+  unset azlin_umask azlin_cwd azlin_program
+  azlin_unexport
+  case $1 in
+  merged) exec 2>&1 ;;
+  none) exec 2>/dev/null ;;
+  closed) exec 2>&- ;;
+  esac
+  azlin_begin
+}
+# Values that the environment brought stay ours.
+azlin_unexport() {
+  set -- "$azlin_kind" "$azlin_given_shell"
+  unset azlin_kind azlin_given_shell
+  azlin_kind=$1 azlin_given_shell=$2
+}
+
+cd "${0%/run}" || exit 0
+azlin_read
+case $1 in
+supervise)
+  azlin_left=$2 azlin_part=$3 azlin_grace=$4 azlin_errors=$5
+  azlin_supervise
+  ;;
+begin) azlin_run "$2" ;;
+esac
+exit 0

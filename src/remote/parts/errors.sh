@@ -1,0 +1,16 @@
+# What start-up files have done to standard error, in azlin_errors: nothing (separate), `exec 2>&1` (merged), `2>/dev/null` (none), `2>&-` (closed).
+# As with ssh, the user's command has it so, too.
+azlin_errors=separate
+if [ -d /proc/self/fd ]; then
+  if [ ! -e /proc/self/fd/2 ]; then
+    # A file that is opened must not become standard error by chance.
+    azlin_errors=closed
+    exec 2>/dev/null
+  elif [ /proc/self/fd/2 -ef /dev/null ]; then
+    azlin_errors=none
+  elif [ /proc/self/fd/1 -ef /proc/self/fd/2 ]; then
+    azlin_errors=merged
+  fi
+fi
+# What comes on standard error from here on is the user's. Before the frame of standard output: where both are one, that drops it.
+azlin_open_errors() { printf '\n%s\n' "$azlin_errors_frame" >&2; }

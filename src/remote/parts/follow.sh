@@ -1,0 +1,131 @@
+# Three readers of growing files write to the channel as bytes come: the journal and `out` to its output, `err` to its errors. Where only `err` is
+# wanted it comes on the output, too. Each line of the journal gets azlin_wire in front, a word that stands in no file and in no list of processes, so
+# that a line is told from the command's output wherever it lands. azlin says when it has what it wants by closing its end. Until then it is told if
+# nobody is left who could say how the job ends. The SSH agent of a connection goes with it: the job's is a link to the latest one.
+# Values: azlin_job, azlin_forwards (`agent` when the SSH agent is forwarded), azlin_settles, set when the job must not begin from now on if it has not
+# begun; azlin_created, azlin_went, azlin_found for the status.
+
+# $1 where to start in the file $2: a byte, or `-N` for the last N lines.
+azlin_from() {
+  case $1 in
+  -*)
+    azlin_size=$(wc -c <"$2")
+    echo $((azlin_size - $(head -c "$azlin_size" "$2" | tail -n "${1#-}" | wc -c)))
+    ;;
+  *) echo "$1" ;;
+  esac
+}
+# Every line from azlin says that it is there; when it has gone, all this goes.
+azlin_listen() {
+  exec 3<&0 </dev/null
+  # shellcheck disable=SC2034
+  (
+    while IFS= read -r azlin_line; do command : >"$azlin_job/lease"; done
+    kill $$
+  ) <&3 >/dev/null 2>&1 3<&- &
+  azlin_listener=$! azlin_kids=
+  exec 3<&-
+}
+# Ends with all that is left here: whoever listens must not outlive the process that it would end.
+# shellcheck disable=SC2086
+azlin_leave() {
+  kill $azlin_kids $azlin_listener 2>/dev/null
+  exit 0
+}
+azlin_leave_without() {
+  # shellcheck disable=SC2086
+  kill $azlin_kids $azlin_listener 2>/dev/null
+  azlin_no_job "${azlin_job##*/}"
+}
+# The lines of the journal on standard input, after the number of the process that they come from: told to end, that ends as well.
+azlin_tell_journal() {
+  read -r azlin_reader
+  trap 'kill $azlin_reader 2>/dev/null; exit 0' TERM
+  while read -r azlin_word azlin_rest; do printf '%s %s %s\n' "$azlin_wire" "$azlin_word" "$azlin_rest"; done
+}
+# Waits until the job has begun; the first line says where following starts, and `lost` for errors that a start-up file sends elsewhere.
+azlin_await() {
+  cd "$azlin_job" 2>/dev/null || azlin_leave_without
+  azlin_tries=0
+  until
+    azlin_read
+    [ -n "$azlin_pid" ]
+  do
+    # Whoever made it may be at it, or may have been stopped; from then on it will not begin.
+    if [ -n "$azlin_settles" ] && [ "$azlin_tries" -gt 250 ] && mkdir begun 2>/dev/null; then
+      cd .. || exit
+      rm -rf "$azlin_job"
+      azlin_leave_without
+    fi
+    [ "$azlin_tries" -lt 400 ] || azlin_leave_without
+    sleep 0.02 2>/dev/null || {
+      sleep 1
+      azlin_tries=$((azlin_tries + 50))
+    }
+    azlin_tries=$((azlin_tries + 1))
+  done
+  [ "$azlin_forwards" != agent ] || [ -z "$SSH_AUTH_SOCK" ] || ln -sf "$SSH_AUTH_SOCK" agent
+  azlin_out=$1 azlin_err=$2
+  case $1$2 in *-*) azlin_out=$(azlin_from "$1" out) azlin_err=$(azlin_from "$2" err) ;; esac
+  # What a job was started with holds for it; what holds here need not be that.
+  azlin_its= azlin_one=
+  { read -r azlin_one && read -r azlin_its; } 2>/dev/null <info
+  if [ "$azlin_out" != none ] && [ "$azlin_err" != none ]; then
+    if [ "$azlin_its" != separate ]; then azlin_err=none
+    elif [ "$azlin_errors" != separate ]; then azlin_err=lost; fi
+  fi
+  azlin_open_errors
+  azlin_answer "ok $azlin_created $azlin_went $azlin_found $azlin_out $azlin_err"
+  [ "$3" != now ] || {
+    for azlin_word in $azlin_cut; do printf '%s cut %s\n' "$azlin_wire" "$azlin_word"; done
+    printf '%s now %s %s\n' "$azlin_wire" "$(wc -c <out)" "$(wc -c <err)"
+  }
+}
+# Whether all that the journal promises is there.
+azlin_whole() {
+  # shellcheck disable=SC2086
+  set -- $azlin_how
+  while [ $# -gt 2 ]; do shift; done
+  [ "$(wc -c <out)" -ge "${1:-0}" ] && [ "$(wc -c <err)" -ge "${2:-0}" ]
+}
+azlin_follow() {
+  azlin_await "$1" "$2" "$3"
+  azlin_told=
+  trap azlin_leave TERM
+  {
+    read -r azlin_me azlin_rest </proc/self/stat
+    echo "$azlin_me"
+    exec $azlin_tail -n +1 -f state 2>/dev/null
+  } | azlin_tell_journal &
+  azlin_kids=$!
+  [ "$azlin_out" = none ] || {
+    $azlin_tail -c "+$((azlin_out + 1))" -f out 2>/dev/null &
+    azlin_kids="$azlin_kids $!"
+  }
+  case $azlin_err:$azlin_out in
+  none:* | lost:*) ;;
+  *:none)
+    $azlin_tail -c "+$((azlin_err + 1))" -f err 2>/dev/null &
+    azlin_kids="$azlin_kids $!"
+    ;;
+  *)
+    $azlin_tail -c "+$((azlin_err + 1))" -f err >&2 2>/dev/null &
+    azlin_kids="$azlin_kids $!"
+    ;;
+  esac
+  while :; do
+    sleep 2 >/dev/null 2>&1 &
+    wait "$!"
+    # Without one of its readers azlin would wait for ever: it comes again.
+    for azlin_kid in $azlin_kids; do kill -0 "$azlin_kid" 2>/dev/null || azlin_leave; done
+    [ -z "$azlin_told" ] || continue
+    azlin_read
+    [ -n "$azlin_how" ] || {
+      azlin_alive && continue
+      azlin_read
+    }
+    azlin_told=1
+    [ -n "$azlin_how" ] && azlin_whole 2>/dev/null && continue
+    printf '%s gone %s %s\n' "$azlin_wire" "$(wc -c 2>/dev/null <out)" "$(wc -c 2>/dev/null <err)"
+  done
+}

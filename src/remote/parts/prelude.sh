@@ -1,0 +1,36 @@
+# Comes first in every script. Before it stand assignments: azlin_frame and azlin_errors_frame, the words that tell our output from what login
+# shells print (transport/frame.ts); azlin_mark, which rows of ours start with; azlin_patience, seconds; and the script's own values.
+set +evxu
+unset IFS TMUX TMUX_PANE ENV
+
+# The frame, then the status: what comes before them is noise. Nobody answers twice.
+azlin_answer() { printf '\n%s\n%s\n' "$azlin_frame" "$*" || exit 253; }
+# Answers with a word, and a line that says more, and ends the script.
+azlin_refuse() {
+  azlin_answer "$1"
+  [ $# = 1 ] || printf '%s\n' "$2"
+  exit 0
+}
+
+azlin_newline='
+'
+
+# The fields of /proc/$1/stat after the name, which may hold anything, in azlin_stat: the state, the parent, the process group and so on.
+azlin_read_stat() {
+  azlin_stat=
+  { read -r azlin_stat <"/proc/$1/stat"; } 2>/dev/null || return
+  azlin_stat=${azlin_stat##*) }
+}
+
+# A start-up file that sends standard output elsewhere leaves nobody to answer to. sshd gives a socket, a pipe or a terminal.
+[ ! -d /proc/self/fd ] || [ -S /proc/self/fd/1 ] || [ -p /proc/self/fd/1 ] || [ -t 1 ] || exit 253
+
+# After a start-up file that took so long azlin has given up: what begins now would be a surprise. This process was the login shell.
+azlin_age() {
+  azlin_read_stat "$$" && { read -r azlin_up azlin_stat_rest </proc/uptime; } 2>/dev/null || return
+  # shellcheck disable=SC2086
+  set -- $azlin_stat
+  azlin_up=${azlin_up%.*}${azlin_up#*.}
+  azlin_up=$((azlin_up - ${20}))
+}
+if [ -n "$azlin_patience" ] && azlin_age && [ "$azlin_up" -gt "${azlin_patience}00" ]; then exit 252; fi

@@ -1,0 +1,69 @@
+# Sessions, as tmux tells them: rows that start with azlin_mark, a word nobody on the VM can know. A line break in somebody's friendly name makes no
+# row, nor does what a preloaded library prints. Where no server runs there are no sessions; that is no failure.
+
+azlin_find_tmux() {
+  command -v tmux >/dev/null 2>&1 && return
+  # Some systems tell only login shells where it is.
+  azlin_login=$("${SHELL:-/bin/sh}" -l -c env </dev/null 2>/dev/null | sed -n 's/^PATH=//p' | tail -n 1)
+  PATH=$PATH:$azlin_login
+  command -v tmux >/dev/null 2>&1 || azlin_refuse no-tmux
+}
+azlin_find_tmux
+
+# $1: the version that the server tells; older ones than 2.4 tell none. What they lack they would do wrong rather than refuse.
+azlin_check_version() {
+  azlin_version=${1:-$(tmux -V 2>/dev/null)}
+  azlin_version=${azlin_version##* }
+  azlin_version=${azlin_version#next-}
+  case $azlin_version in
+  [01].* | 2.[0-5] | 2.[0-5][!0-9]*) azlin_refuse old-tmux "$azlin_version" ;;
+  esac
+}
+
+# A row: `$3:windows:attached:created:activity:version:name`. tmux 3.7 has names with colons, so the name comes last.
+azlin_row_format='#{session_id}:#{session_windows}:#{session_attached}:#{session_created}:#{session_activity}:#{version}:#{session_name}'
+# More rows: its friendly name, what it has in common with those that share its windows, until when it is needed.
+azlin_friendly_format='friendly:#{session_id}:#{@azlin-name}'
+azlin_group_format='group:#{session_id}:#{?session_group,#{session_group},#{session_name}}'
+azlin_expires_format='expires:#{session_id}:#{@azlin-expires}'
+
+# The rows among the lines of $1, without their mark, in azlin_rows.
+azlin_take_rows() {
+  azlin_rows=
+  IFS=$azlin_newline
+  set -f
+  for azlin_row in $1; do
+    case $azlin_row in
+    "$azlin_mark:"*) azlin_rows=$azlin_rows${azlin_row#"$azlin_mark:"}$azlin_newline ;;
+    esac
+  done
+  set +f
+  unset IFS
+}
+
+# Runs tmux with $@ and takes the rows that it prints; azlin_trouble is what it says where it fails. A server that is just ending is asked once more.
+azlin_ask() {
+  azlin_trouble=
+  azlin_said=$(tmux -u "$@" 2>&1)
+  azlin_take_rows "$azlin_said"
+  [ -z "$azlin_rows" ] || return 0
+  case $azlin_said in
+  '' | *'no server running'* | *'No such file or directory'* | *'no sessions'* | *'no current '*) ;;
+  *'server exited'*)
+    [ -z "$azlin_again" ] || return 0
+    azlin_again=1
+    azlin_ask "$@"
+    ;;
+  # What the loader says of a broken LD_PRELOAD is no failure of tmux.
+  *) azlin_trouble=$(printf '%s\n' "$azlin_said" | sed '/^ERROR: ld\.so: /d') ;;
+  esac
+}
+
+azlin_list() {
+  azlin_again=
+  azlin_ask list-sessions -F "$azlin_mark:row:$azlin_row_format" \; list-sessions -F "$azlin_mark:$azlin_friendly_format"
+  [ -z "$azlin_trouble" ] || azlin_refuse failed "$azlin_trouble"
+  azlin_row=${azlin_rows#row:*:*:*:*:*:}
+  [ -n "$azlin_version" ] || azlin_check_version "${azlin_row%%:*}"
+}
+azlin_version=

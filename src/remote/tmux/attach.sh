@@ -1,0 +1,93 @@
+# Attaches to the session on the terminal. More values than those of the parts: azlin_who, who is attaching (a token and a label); azlin_read_only, set for
+# a client that types nothing; azlin_view, the name of a view of one's own, or nothing; azlin_colours, set where the terminal has all of them; azlin_words,
+# what those read who are detached (a shell command); azlin_left_id and azlin_left_birth, the session that was left when a connection was lost; azlin_key.
+# The words of its status: created (0 or 1), the id of the session, its birth, the time of the VM. Its text: rows of clients and groups.
+#
+# tmux begins with throwing away what the terminal has not passed on yet: the script waits for a line, which says that the status has arrived: azlin_key,
+# and `take-over` or nothing. The key comes before what is said at the end: as an argument anybody could print it.
+. ./parts/prelude.sh
+. ./parts/terminal.sh
+. ./parts/rows.sh
+. ./parts/session.sh
+. ./parts/clients.sh
+. ./parts/parting.sh
+
+# Ids begin anew with each server: what was created when, and by which server, tells the same session.
+azlin_birth() { azlin_tells "$1" '#{session_created}-#{pid}'; }
+# What the lost connection has left of itself: the VM may not know yet that it is lost. It tells which session its user went to.
+azlin_take_ghost() {
+  IFS=$azlin_newline
+  set -f
+  for azlin_one in $(tmux -u list-clients -F "$azlin_mark:#{client_pid} #{session_id} #{client_name}" 2>/dev/null | sed -n "s/^$azlin_mark://p"); do
+    [ "$(azlin_token_of "${azlin_one%% *}")" = "${azlin_who%% *}" ] || continue
+    azlin_one=${azlin_one#* }
+    azlin_id=${azlin_one%% *}
+    tmux detach-client -t "${azlin_one#* }" -E 'echo "[moved]"' 2>/dev/null || tmux detach-client -t "${azlin_one#* }"
+  done
+  set +f
+  unset IFS
+}
+# A view that a lost connection has left is taken again; one that is in use is left alone, and so is what only has its name.
+azlin_make_view() {
+  azlin_base=$azlin_id azlin_number=1 azlin_session=$azlin_view
+  until
+    azlin_again=
+    azlin_ask new-session -d -P -F "$azlin_mark:#{session_id}" -t "$azlin_base" -s "$azlin_session"
+    [ -n "$azlin_rows" ]
+  do
+    case $azlin_trouble in *'duplicate session'*) ;; *) azlin_refuse failed "$azlin_trouble" ;; esac
+    azlin_list
+    azlin_find
+    [ -n "$azlin_id" ] && [ "$(azlin_tells "$azlin_id" '#{session_attached}:#{@azlin-view}:#{session_group}')" = "0:1:$(azlin_tells "$azlin_base" '#{session_group}')" ] && return
+    azlin_number=$((azlin_number + 1))
+    azlin_session=$azlin_view-$azlin_number
+  done
+  azlin_id=${azlin_rows%"$azlin_newline"}
+  tmux set-option -t "$azlin_id" @azlin-view 1
+}
+azlin_clients_here() {
+  azlin_ask list-clients -F "$azlin_mark:$azlin_client_format" \; list-sessions -F "$azlin_mark:$azlin_group_format"
+  case $azlin_rows in *client:*) ;; *) return ;; esac
+  printf '%s' "$azlin_rows"
+  azlin_who "$azlin_rows"
+}
+
+azlin_by=${azlin_who#* } azlin_hup=
+azlin_list
+if [ -n "$azlin_left_id" ]; then
+  azlin_said=$(tmux -u show-options -sqv @azlin-parted 2>/dev/null)
+  case $azlin_said in *",${azlin_who%% *},"*:*) azlin_refuse parted "${azlin_said#*:}" ;; esac
+  azlin_id=
+  azlin_take_ghost
+  [ -n "$azlin_id" ] || azlin_id=$azlin_left_id
+  [ "$azlin_id" != "$azlin_left_id" ] || [ "$(azlin_birth "$azlin_id")" = "$azlin_left_birth" ] || azlin_refuse gone
+else
+  azlin_find_or_make
+  [ -z "$azlin_view" ] || azlin_make_view
+fi
+set --
+[ -z "$azlin_colours" ] || case $azlin_version in 3.[2-9]* | [4-9].*) set -- -T RGB ;; esac
+set -- "$@" attach-session
+[ -z "$azlin_read_only" ] || set -- "$@" -r
+azlin_answer "ok $azlin_created $azlin_id $(azlin_birth "$azlin_id") $(date +%s) +$azlin_mark"
+printf '%s\n%s\n' "$(azlin_clients_here)" "$azlin_mark"
+until
+  read -r azlin_said azlin_go || exit 1
+  [ "$azlin_said" = "$azlin_key" ]
+do :; done
+[ "$azlin_go" != take-over ] || azlin_part_all "$azlin_id" '' >/dev/null
+trap azlin_hup=1 HUP
+azlin_said=$(
+  AZLIN_CLIENT=$azlin_who
+  export AZLIN_CLIENT
+  exec tmux -u "$@" -t "$azlin_id" 2>&1
+)
+case $azlin_said in
+'[moved]') exit 0 ;;
+'[detached by '* | '[detached and SIGHUP'*) ;;
+# The connection is lost: its user will be back.
+*) [ -z "$azlin_hup" ] || exit 1 ;;
+esac
+# Without other sessions in its group the view is all that holds the windows.
+[ -z "$azlin_view" ] || tmux if-shell -F -t "$azlin_id:" '#{||:#{session_attached},#{==:#{session_group_size},1}}' '' "kill-session -t '$azlin_id'" 2>/dev/null
+printf '\001%s%s\n' "$azlin_key" "$azlin_said"

@@ -1,0 +1,24 @@
+# Detaches clients and prints their names: those in azlin_only, words for the shell, or all. azlin_kill is set to end the session as well; azlin_words is
+# what those read who are detached (a shell command), azlin_by who does it. Views of the session are a part of it.
+. ./parts/prelude.sh
+. ./parts/rows.sh
+. ./parts/session.sh
+. ./parts/parting.sh
+. ./parts/views.sh
+azlin_list
+azlin_find_or_make
+eval "set -- $azlin_only"
+azlin_all="$azlin_id $(azlin_views)"
+azlin_parted=$(
+  for azlin_one_session in $azlin_all; do
+    if [ $# = 0 ]; then azlin_part_all "$azlin_one_session" ''
+    else for azlin_name; do azlin_part_all "$azlin_one_session" "$azlin_name"; done; fi
+  done
+)
+if [ -n "$azlin_kill" ]; then
+  for azlin_one_session in $azlin_all; do
+    azlin_said=$(tmux kill-session -t "$azlin_one_session" 2>&1) || [ "$azlin_one_session" != "$azlin_id" ] || azlin_refuse failed "$azlin_said"
+  done
+fi
+azlin_answer ok
+printf '%s\n' "$azlin_parted"

@@ -1,0 +1,9 @@
+# What the active pane shows, with azlin_lines of its history above.
+. ./parts/prelude.sh
+. ./parts/rows.sh
+. ./parts/session.sh
+azlin_list
+azlin_find_or_make
+azlin_said=$(tmux -u capture-pane -p -t "$azlin_id:" -S "-$azlin_lines" 2>/dev/null) || azlin_refuse failed "$(tmux -u capture-pane -p -t "$azlin_id:" 2>&1 >/dev/null)"
+azlin_answer ok
+printf '%s\n' "$azlin_said"

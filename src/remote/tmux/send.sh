@@ -1,0 +1,21 @@
+# Types azlin_text, then presses azlin_keys, words for the shell: keys by tmux's names. Whoever looks at the history of the pane is taken back: else the
+# keys would mean something there.
+. ./parts/prelude.sh
+. ./parts/rows.sh
+. ./parts/session.sh
+. ./parts/paste.sh
+azlin_list
+azlin_find_or_make
+azlin_send() {
+  tmux copy-mode -q -t "$azlin_id:" 2>/dev/null
+  azlin_said=$(tmux display-message -p -t "$azlin_id:" "$azlin_mark:#{pane_dead}" 2>/dev/null)
+  [ "${azlin_said##*"$azlin_mark:"}" != 1 ] || {
+    echo 'the shell of its pane has ended'
+    return 1
+  }
+  [ -z "$azlin_text" ] || printf %s "$azlin_text" | azlin_paste "$azlin_id:" "azlin-send-$$" || return
+  [ $# = 0 ] || tmux -u send-keys -t "$azlin_id:" "$@"
+}
+eval "set -- $azlin_keys"
+azlin_said=$(azlin_send "$@" 2>&1) || azlin_refuse failed "$azlin_said"
+azlin_answer ok

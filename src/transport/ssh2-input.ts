@@ -1,0 +1,85 @@
+import type { Client, ClientChannel, ExecOptions } from 'ssh2';
+
+export interface CommandStart {
+  readonly line: string;
+  readonly options: ExecOptions;
+  /** What the command reads first. */
+  readonly input: Buffer;
+  /** Whether it is still wanted, asked when everything before it is done. */
+  readonly isWanted: () => boolean;
+  /** Called as it leaves. */
+  readonly onSent: () => void;
+}
+
+export type Started = (error: Error | undefined, channel: ClientChannel) => void;
+
+/** Asks for a command and gives it its first input in the same flight. */
+export type StartCommand = (start: CommandStart, started: Started) => void;
+
+/** What is used of the inside of ssh2 1.17; a test sees that it is there. */
+export interface Internals {
+  readonly _protocol: {
+    exec(channel: number, command: string | Buffer, wantReply: boolean): void;
+    channelData(channel: number, data: Buffer): void;
+  };
+  readonly _chanMgr: { readonly _channels: Readonly<Record<string, unknown>> };
+  readonly _remoteVer?: string;
+}
+
+interface Outgoing {
+  readonly id: number;
+  window: number;
+  readonly packetSize: number;
+}
+
+interface OpenChannel {
+  readonly outgoing: Outgoing;
+  close(): void;
+}
+
+/** Less than what OpenSSH takes at once. */
+const OPENSSH_WINDOW = 1_500_000;
+
+/**
+ * ssh2 hands a channel out only when the server has confirmed the command, a round trip after the request has left. What the command reads first is
+ * sent right behind the request instead, as far as the server's window allows. OpenSSH shows a window of none until the command starts; it reads
+ * request and input in this order, and by then it has opened 2 MB.
+ */
+export function commandStarter(client: Client): StartCommand {
+  const { _protocol: protocol, _chanMgr: channels, _remoteVer: version = '' } = client as unknown as Internals;
+  const waiting = new Map<unknown, { readonly start: CommandStart; early: number }>();
+  const exec = protocol.exec.bind(protocol);
+  const channelOf = (id: number) =>
+    Object.values(channels._channels).find(
+      (one): one is OpenChannel => (one as Partial<OpenChannel> | null)?.outgoing?.id === id,
+    );
+  protocol.exec = (id, command, wantReply) => {
+    const known = waiting.get(command);
+    if (!known) return exec(id, command, wantReply);
+    const { start } = known;
+    const channel = channelOf(id);
+    if (!start.isWanted()) return channel?.close();
+    start.onSent();
+    exec(id, command, wantReply);
+    if (!channel) return;
+    const { window, packetSize } = channel.outgoing;
+    const room = window === 0 && version.startsWith('OpenSSH') ? OPENSSH_WINDOW : window;
+    known.early = Math.min(room, start.input.length);
+    for (let at = 0; at < known.early; at += packetSize)
+      protocol.channelData(id, start.input.subarray(at, Math.min(at + packetSize, known.early)));
+  };
+  return (start, started) => {
+    // ssh2 passes it on as it is: it is known again by what it is, not by what it says.
+    const line = Buffer.from(start.line);
+    const known = { start, early: 0 };
+    waiting.set(line, known);
+    client.exec(line as unknown as string, start.options, (error, channel) => {
+      waiting.delete(line);
+      if (error) return started(error, channel);
+      const { outgoing } = channel as unknown as OpenChannel;
+      outgoing.window = Math.max(0, outgoing.window - known.early);
+      if (known.early < start.input.length) channel.write(start.input.subarray(known.early));
+      started(undefined, channel);
+    });
+  };
+}

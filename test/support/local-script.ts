@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { buffer } from 'node:stream/consumers';
+import type { RemoteScript, RunScript } from '../../src/domain/remote-script.ts';
+import { LOGIN_LINE, payloadOf, unframe } from '../../src/transport/frame.ts';
+
+export interface Local {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** The login shell, with its arguments; `sh` where nothing is said. */
+  readonly shell?: readonly string[];
+}
+
+const FRAMES = { output: 'f'.repeat(32), errors: 'e'.repeat(32) };
+
+/** Runs a script on this machine the way it would run on a VM: a login shell gets the line, standard input the script. */
+export async function runLocally(script: RemoteScript, { environment, cwd, shell = ['sh'] }: Local) {
+  const [program = 'sh', ...args] = shell;
+  const child = spawn(program, [...args, '-c', LOGIN_LINE], { env: environment, cwd, stdio: 'pipe' });
+  // A script that ends early leaves some of it.
+  child.stdin.on('error', () => {});
+  child.stdin.end(payloadOf(script, FRAMES, undefined));
+  const output = unframe(FRAMES.output);
+  const errors = unframe(FRAMES.errors);
+  const exit = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 128)));
+  const [stdout, stderr, code] = await Promise.all([
+    buffer(child.stdout.pipe(output.stream)),
+    buffer(child.stderr.pipe(errors.stream)),
+    exit,
+  ]);
+  return {
+    code,
+    stdout,
+    stderr: stderr.toString(),
+    begun: output.begun(),
+    noise: `${output.noise()} ${errors.noise()}`.trim(),
+  };
+}
+
+export function localRunner(local: () => Local): RunScript {
+  return async (script) => {
+    const { code, stdout } = await runLocally(script, local());
+    return { code, stdout: stdout.toString() };
+  };
+}
