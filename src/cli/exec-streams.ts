@@ -1,6 +1,6 @@
 import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import { AppError, messageOf, toAppError } from '../domain/errors.ts';
-import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
+import { exitStatusOf, type Outcome, outcomeOfError } from '../domain/outcome.ts';
 import { shellWord } from '../domain/text.ts';
 import { type CommandSignal, execCommand, type RunningCommand, type RunningJob } from '../operations/exec.ts';
 import type { ExecRequest } from '../operations/exec-request.ts';
@@ -49,7 +49,7 @@ export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: n
     if (job?.isFound) call.note(`Job ${job.id} is there ${other}; this is what it does and did`);
     outcome = await follow(call, command);
   } catch (error) {
-    outcome = command ? { kind: 'lost', cause: toAppError(error) } : { kind: 'not-started', cause: toAppError(error) };
+    outcome = command ? { kind: 'lost', cause: toAppError(error) } : outcomeOfError(error);
   }
   const durationMs = app.clock.now() - startedAt;
   if (line.result !== undefined) {

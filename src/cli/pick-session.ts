@@ -1,6 +1,6 @@
 import { formatAge } from '../domain/duration.ts';
 import { AppError } from '../domain/errors.ts';
-import { sessionNameProblem } from '../domain/session.ts';
+import { sessionNameProblem, sessionRef } from '../domain/session.ts';
 import type { SessionRow } from '../domain/session-row.ts';
 import { count, printable } from '../domain/text.ts';
 import { listSessions } from '../operations/list.ts';
@@ -118,9 +118,10 @@ function choicesOf(
   return rows
     .filter(({ probe }) => probe === 'ok')
     .map((row) => {
-      const { hostname, resourceGroup, session, sessionName, attached, region, vmId } = row;
+      const { hostname, resourceGroup, session, id, sessionName, attached, region, vmId } = row;
       const host = (groups.get(hostname)?.size ?? 0) > 1 ? `${resourceGroup}/${hostname}` : hostname;
-      const identifier = `${host}:${session ?? defaultSession}`;
+      const ref = session === null || id === null ? defaultSession : sessionRef({ id, name: session });
+      const identifier = `${host}:${ref}`;
       const columns = [
         identifier,
         sessionName ?? '',

@@ -24,6 +24,8 @@ export interface SessionRow {
   readonly clients: readonly string[];
   /** ISO 8601: when `azlin session --ttl` says it is no longer needed. */
   readonly expiresAt: string | null;
+  /** tmux's own: `$3`. `vm:$3` is an identifier, too. */
+  readonly id: string | null;
   readonly probe: Probe;
 }
 
@@ -47,5 +49,6 @@ export const SESSION_FIELDS = [
   'activityAt',
   'clients',
   'expiresAt',
+  'id',
   'probe',
 ] as const satisfies readonly (keyof SessionRow)[];

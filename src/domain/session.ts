@@ -55,13 +55,19 @@ export function sessionNameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** Whether it is tmux's id of a session, for those whose names cannot be said. */
+/** Whether it is tmux's id of a session. */
 export function isSessionId(text: string): boolean {
   return /^\$\d{1,9}$/.test(text);
 }
 
+/** What an identifier calls the session: its name, or tmux's id where somebody else gave it a name that no identifier can have. */
+export function sessionRef({ id, name }: Pick<Session, 'id' | 'name'>): string {
+  return sessionNameProblem(name) === undefined ? name : id;
+}
+
 /** The session that `name` means on one VM: the session name itself, or tmux's id, wins, else every friendly name that equals it. */
 export function sessionsNamed(sessions: readonly Session[], name: string): readonly Session[] {
-  const exact = sessions.filter((session) => session.name === name || session.id === name);
+  if (isSessionId(name)) return sessions.filter(({ id }) => id === name);
+  const exact = sessions.filter((session) => session.name === name);
   return exact.length > 0 ? exact : sessions.filter((session) => session.friendlyName === name);
 }

@@ -34,8 +34,8 @@ export type Followed =
   | { readonly kind: 'gone' }
   | { readonly kind: 'void' }
   | { readonly kind: 'left' }
-  /** The link is lost, or the follower was ended: go on from the position. */
-  | { readonly kind: 'broken'; readonly cause: unknown };
+  /** The link is lost, or the follower was ended: go on from the position. `how`: what is known all the same of the end. */
+  | { readonly kind: 'broken'; readonly cause: unknown; readonly how: JobEnd | undefined };
 
 export interface Following {
   readonly follower: Follower;
@@ -62,6 +62,7 @@ export async function followJob(following: Following): Promise<Followed> {
     settle = resolve;
   });
   const goal = goalOf(position, wanted, settle);
+  const broken = (cause: unknown): Followed => ({ kind: 'broken', cause, how: goal.how() });
   const filter = journalFilter(follower.wire, (line) => goal.hear(parseEntry(line)));
   const watch = watchProgress(following, goal, settle);
   const heart = beat(following);
@@ -85,13 +86,13 @@ export async function followJob(following: Following): Promise<Followed> {
     ),
   ];
   // What has come over a link that is lost is handed on before anything else comes.
-  const broken = Promise.all([remote.exit, ...pumps]).then(
-    ([exit]): Followed => ({ kind: 'broken', cause: exit.kind === 'lost' ? exit.cause : undefined }),
+  const lost = Promise.all([remote.exit, ...pumps]).then(
+    ([exit]): Followed => broken(exit.kind === 'lost' ? exit.cause : undefined),
   );
-  const onAbort = () => settle({ kind: 'broken', cause: signal.reason });
+  const onAbort = () => settle(broken(signal.reason));
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
-  const followed = await Promise.race([done, broken]);
+  const followed = await Promise.race([done, lost]);
   goal.stop();
   signal.removeEventListener('abort', onAbort);
   watch();
@@ -106,7 +107,7 @@ export async function followJob(following: Following): Promise<Followed> {
     const look = () => {
       const now = position.out + position.err + sinks.stdout.writableLength + sinks.stderr.writableLength;
       if (isDue() && now === last && !sinks.stdout.writableNeedDrain && !sinks.stderr.writableNeedDrain)
-        return give({ kind: 'broken', cause: undefined });
+        return give(broken(undefined));
       last = now;
       cancel = clock.schedule(patience, look);
     };
@@ -134,6 +135,8 @@ interface Goal {
   check(): void;
   /** Whether the end is known, and something is still to come. */
   readonly isDue: () => boolean;
+  /** How the job ended, as far as that is known. */
+  readonly how: () => JobEnd | undefined;
   /** How many more bytes of a stream may be handed on. */
   room(stream: 'out' | 'err'): number;
   /** Nothing is handed on from now on: whoever took it may have gone. */
@@ -157,6 +160,7 @@ function goalOf(
   return {
     check,
     isDue: () => size !== undefined,
+    how: () => (result?.kind === 'ended' ? result.end : undefined),
     stop() {
       isOver = true;
     },

@@ -8,7 +8,7 @@ import type { RunningCommand } from './exec.ts';
 import { type ExecRequest, prepare, timeLimit } from './exec-request.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { followedJob } from './followed-job.ts';
-import { followerOf, newWire } from './job-following.ts';
+import { errorsLost, followerOf, newWire } from './job-following.ts';
 import { withTarget } from './reach.ts';
 import { start } from './started.ts';
 import { sendInput } from './upload.ts';
@@ -165,11 +165,6 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
       doubt: undefined,
     };
   });
-}
-
-/** Of a job that keeps its errors, on a VM whose start-up files send them elsewhere by now. */
-export function errorsLost(id: string, where: string): string {
-  return `${where}: start-up files send standard error elsewhere, so that of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
 }
 
 function pin(attempt: Attempt, target: Target): void {

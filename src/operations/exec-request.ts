@@ -58,7 +58,7 @@ export function prepare(request: ExecRequest, target: Target): SessionCommand {
     create: request.create || target.origin === 'default',
     run: isScript(asked)
       ? { kind: asked.errexit ? 'errexit' : 'script', text, title: titleOf(asked) }
-      : { kind: 'command', text, title: `${text}` },
+      : { kind: asked.length === 1 ? 'command' : 'words', text, title: `${text}` },
     stdin: stdin !== undefined,
     timeout,
     agent: target.endpoint.ssh.forwardAgent !== undefined,

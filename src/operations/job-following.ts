@@ -5,6 +5,7 @@ import { AppError, type ErrorCode, messageOf, toAppError } from '../domain/error
 import type { Outcome } from '../domain/outcome.ts';
 import { type Followed, type Follower, followJob, type Sinks } from '../jobs/follow-job.ts';
 import { type From, followJobScript } from '../jobs/job-scripts.ts';
+import type { JobEnd } from '../jobs/journal.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { withTarget } from './reach.ts';
 import { type Started, start } from './started.ts';
@@ -35,6 +36,9 @@ const DELAYS = [0, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
 /** Milliseconds after which a connection was none that breaks at once. */
 const STABLE = 30_000;
 
+/** How often an end is waited for whose output does not come. */
+const STUCK = 3;
+
 /** Trying again does not change these. */
 const FINAL: readonly ErrorCode[] = [
   'bug',
@@ -61,6 +65,8 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
   const position = { out: 0, err: 0 };
   let follower = following.first;
   let isOpened = follower !== undefined;
+  /** How often in a row nothing came of what must be there. */
+  let stuck = 0;
   const retry = retries(following);
   for (;;) {
     try {
@@ -74,22 +80,25 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
       continue;
     }
     isOpened = true;
-    retry.connected();
+    access.progress(undefined);
     const before = position.out + position.err;
     const openedAt = clock.now();
     const patience = access.commandDeadline;
     const { heartbeat } = following;
     const followed = await followJob({ follower, sinks, position, clock, heartbeat, patience, signal });
     follower = undefined;
-    if (position.out + position.err > before || clock.now() - openedAt > STABLE) retry.reset();
+    const hasMoved = position.out + position.err > before || clock.now() - openedAt > STABLE;
+    if (hasMoved) retry.reset();
     if (followed.kind !== 'broken') return conclude(following, followed);
+    stuck = followed.how && !hasMoved ? stuck + 1 : 0;
+    if (followed.how && stuck >= STUCK) return incomplete(following, followed.how, position);
     if (signal.aborted) return { kind: 'lost', cause: toAppError(signal.reason) };
     const given = await retry(followed.cause ?? new Error('the connection was lost'));
     if (given) return lost(following, given);
   }
 }
 
-/** Waits for the time of the next attempt; gives the error when there is no more time. */
+/** Waits for the time of the next attempt; gives the error when there is no more time. That counts from the last progress, not from the last connection. */
 function retries({ access, id, identifier, signal }: JobFollowing) {
   const { clock, reconnectDeadline } = access;
   let attempt = 0;
@@ -111,15 +120,11 @@ function retries({ access, id, identifier, signal }: JobFollowing) {
     }
     return undefined;
   };
-  /** The time begins anew; that it goes on only counts when something has come. */
-  const connected = () => {
-    since = undefined;
-    access.progress(undefined);
-  };
   const reset = () => {
     attempt = 0;
+    since = undefined;
   };
-  return Object.assign(wait, { connected, reset });
+  return Object.assign(wait, { reset });
 }
 
 /** `position`: what has been handed on already. */
@@ -132,7 +137,9 @@ function open(following: JobFollowing, position: { readonly out: number; readonl
     const agent = reached.target.endpoint.ssh.forwardAgent !== undefined;
     const wire = newWire();
     const script = followJobScript({ id, out, err, now, agent, settles: following.doubt !== undefined, wire });
-    return followerOf(await start({ access, reached, script, mayRepeat: true, signal }), wire);
+    const started = await start({ access, reached, script, mayRepeat: true, signal });
+    if (started.words[4] === 'lost') access.warn(errorsLost(id, identifier));
+    return followerOf(started, wire, { out, err });
   });
 }
 
@@ -142,10 +149,29 @@ export function newWire(): string {
 }
 
 /** A follower from the status of `startJobScript` or `followJobScript`. */
-export function followerOf({ remote, words }: Started, wire: string): Follower {
+export function followerOf({ remote, words }: Started, wire: string, asked: Asked = { out: 0, err: 0 }): Follower {
   const [, , , out = '', err = ''] = words;
+  // A VM that begins anew is not printed anew.
+  if (!isAsAsked(asked.out, out) || !isAsAsked(asked.err, err))
+    throw new AppError('vm-failed', 'the VM does not go on where it was asked to');
   const byte = (word: string) => (word === 'none' || word === 'lost' ? word : Number(word));
   return { remote, wire, out: byte(out), err: byte(err) };
+}
+
+interface Asked {
+  readonly out: From;
+  readonly err: From;
+}
+
+/** Whether following starts where it was to; only the VM knows where the last lines start. */
+function isAsAsked(asked: From, word: string): boolean {
+  if (word === 'none' || word === 'lost') return true;
+  return typeof asked === 'number' ? Number(word) === asked : typeof asked === 'object';
+}
+
+/** Of a job that keeps its errors, on a VM whose start-up files send them elsewhere by now. */
+export function errorsLost(id: string, where: string): string {
+  return `${where}: start-up files send standard error elsewhere, so that of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
 }
 
 function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: 'broken' }>): Outcome | 'read' {
@@ -176,6 +202,22 @@ function ended({ id, identifier }: JobFollowing, kind: 'gone' | 'void' | 'left')
     );
   const message = `Job ${id} on ${identifier}: its command could not be started there`;
   return { kind: 'not-started', cause: new AppError('vm-failed', message) };
+}
+
+/** It has ended, and some of its output does not come. */
+function incomplete(
+  { id, identifier }: JobFollowing,
+  end: JobEnd,
+  position: { readonly out: number; readonly err: number },
+): Outcome {
+  const how =
+    end.kind === 'exited' ? `exit code ${end.detail}` : end.kind === 'signaled' ? `SIG${end.detail}` : end.kind;
+  const missing = (['out', 'err'] as const).filter((stream) => position[stream] < end[stream]);
+  const parts = missing.map((stream) => `${position[stream]} of ${end[stream]} bytes of std${stream}`);
+  return lostOutcome(
+    `Job ${id} on ${identifier} has ended (${how}), but its output does not come: ${parts.join(', ')} arrived`,
+    `azlin logs ${id}   asks for it again`,
+  );
 }
 
 export function outcomeOfEnd(kind: 'exited' | 'signaled' | 'timed-out' | 'cancelled', detail: string): Outcome {

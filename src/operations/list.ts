@@ -141,6 +141,7 @@ function rowOf({ vm, ip }: Place, probe: Probe, session: Session | undefined): S
     activityAt: session ? isoTime(session.activityAt) : null,
     clients: session?.clients ?? [],
     expiresAt: session?.expiresAt ? isoTime(session.expiresAt) : null,
+    id: session?.id ?? null,
     probe,
   };
 }

@@ -1,6 +1,6 @@
 import { AppError } from '../domain/errors.ts';
 import { isoTime } from '../domain/iso-time.ts';
-import { type Session, sessionNameProblem } from '../domain/session.ts';
+import { type Session, sessionNameProblem, sessionRef } from '../domain/session.ts';
 import { shellWord } from '../domain/text.ts';
 import type { FleetAccess } from './fleet-access.ts';
 import { sessionOf, withTarget } from './reach.ts';
@@ -32,9 +32,10 @@ export function nameSession(access: FleetAccess, request: NameRequest, signal: A
     const session = sessionOf(sessions, target);
     const others = sessions.filter((one) => one !== session);
     if (typeof friendlyName === 'string') refuseTaken(friendlyName, others, target.hostname);
-    if (friendlyName !== undefined) await tmux.setFriendlyName(session.name, friendlyName, signal);
+    if (friendlyName !== undefined) await tmux.setFriendlyName(sessionRef(session), friendlyName, signal);
     const seconds = ttl && Math.ceil(ttl / 1_000);
-    const expiresAt = seconds === undefined ? session.expiresAt : await tmux.setExpiry(session.name, seconds, signal);
+    const expiresAt =
+      seconds === undefined ? session.expiresAt : await tmux.setExpiry(sessionRef(session), seconds, signal);
     if (friendlyName !== undefined || ttl !== undefined) await access.survey.forget(target.endpoint);
     return {
       hostname: target.hostname,
@@ -53,6 +54,6 @@ export function refuseTaken(name: string, others: readonly Session[], hostname: 
       hint:
         other.name === name
           ? 'azlin list   shows the names there are'
-          : `azlin session ${shellWord(`${hostname}:${other.name}`)} --clear   removes a friendly name`,
+          : `azlin session ${shellWord(`${hostname}:${sessionRef(other)}`)} --clear   removes a friendly name`,
     });
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../domain/errors.ts';
 import { printable, shorten } from '../domain/text.ts';
 import { OLDEST_TMUX } from '../tmux/status-error.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
@@ -83,9 +84,9 @@ function judgeShell({ shell, noise }: VmFacts, { took }: Seen): Check {
 
 function judgeTmux({ tmux, tmuxPath }: VmFacts, { label }: Seen): Check {
   const advice = 'sudo apt-get install tmux, or what its system has';
-  const failed = (found: string): Check => ({ check: 'tmux', status: 'failed', found, advice, code: 'tmux-missing' });
-  if (tmux === '') return failed(`tmux is not installed on "${label}"`);
-  if (isOld(tmux)) return failed(`${printable(tmux)} is too old: azlin needs ${OLDEST_TMUX} or newer`);
+  const failed = (found: string, code: ErrorCode): Check => ({ check: 'tmux', status: 'failed', found, advice, code });
+  if (tmux === '') return failed(`tmux is not installed on "${label}"`, 'tmux-missing');
+  if (isOld(tmux)) return failed(`${printable(tmux)} is too old: azlin needs ${OLDEST_TMUX} or newer`, 'tmux-failed');
   if (tmuxPath === '') return good('tmux', printable(tmux));
   const found = `${printable(tmux)} in ${printable(tmuxPath)}, which only login shells have on their PATH`;
   return doubtful('tmux', found, 'azlin finds it, but slower: set PATH in .bashrc or .zshenv, or in /etc/environment');

@@ -37,9 +37,9 @@ azlin_watch() {
   done
   kill -0 "$$" || exit 0
   [ "$azlin_left" != 0 ] || mkdir "$azlin_room/$azlin_ticket"
-  kill -s TERM 0
+  kill -s TERM -- "-$$" || kill -s TERM "$$"
   sleep 5
-  kill -s KILL 0
+  kill -s KILL -- "-$$" || kill -s KILL "$$"
 }
 # Where the watchdog can leave word: at home, or else in the system's folder of the user.
 azlin_open_room() {
@@ -59,6 +59,11 @@ azlin_enter
 azlin_below=$$ azlin_sshd=
 azlin_above "$PPID"
 case $azlin_comm in sshd* | dropbear*) azlin_sshd=$PPID ;; ?*) azlin_below=$PPID azlin_sshd=$azlin_parent ;; esac
+# OpenSSH gives each command a process group, dropbear leaves it in its own, which must not be ended.
+azlin_read_stat "$$"
+# shellcheck disable=SC2086
+set -- $azlin_stat
+[ "${3:-$$}" = "$$" ] || ! command -v setsid >/dev/null 2>&1 || azlin_setsid=setsid
 (azlin_watch &)
 azlin_open_errors
 azlin_answer "ok $azlin_created $azlin_went $$"

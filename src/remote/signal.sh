@@ -3,5 +3,6 @@
 azlin_read_stat "$azlin_pid"
 # shellcheck disable=SC2086
 set -- $azlin_stat
-kill -s "$azlin_signal" -- "-${3:-$azlin_pid}" 2>/dev/null || kill -s "$azlin_signal" "$azlin_pid" 2>/dev/null
+# On some servers a command is in the process group of the connection.
+{ [ "${3:-$azlin_pid}" = "$azlin_pid" ] && kill -s "$azlin_signal" -- "-$azlin_pid"; } 2>/dev/null || kill -s "$azlin_signal" "$azlin_pid" 2>/dev/null
 azlin_answer ok

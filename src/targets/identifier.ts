@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { AppError } from '../domain/errors.ts';
-import { sessionNameProblem } from '../domain/session.ts';
+import { isSessionId, sessionNameProblem } from '../domain/session.ts';
 
 export type HostRef =
   | {
@@ -81,7 +81,9 @@ function parseHost(text: string): HostRef | undefined {
   return { kind: 'vm', resourceGroup, name, user };
 }
 
+/** tmux's own id names a session, too: `vm:$3`. */
 function checkedSession(text: string, session: string): string {
+  if (isSessionId(session)) return session;
   const problem = sessionNameProblem(session);
   if (problem === undefined) return session;
   throw invalidCompound(text, `the session name cannot be used: ${problem}`);

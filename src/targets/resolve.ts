@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
 import { nearestNames } from '../domain/nearest.ts';
-import { type Session, sessionsNamed } from '../domain/session.ts';
+import { type Session, sessionRef, sessionsNamed } from '../domain/session.ts';
 import { count, shellWord } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet, Inventory } from '../inventory/inventory.ts';
@@ -120,7 +120,15 @@ async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): P
     if (hit) {
       const { vm, session } = hit;
       return {
-        target: vmTarget({ settings, fleet, vm, user: undefined, session: session.name, origin: 'found', cached }),
+        target: vmTarget({
+          settings,
+          fleet,
+          vm,
+          user: undefined,
+          session: sessionRef(session),
+          origin: 'found',
+          cached,
+        }),
         cached,
       };
     }
@@ -186,7 +194,7 @@ function sessionNames({ answers }: SurveyResult): readonly string[] {
 
 function ambiguousSession(name: string, hits: readonly Hit[], fleet: Fleet): AppError {
   const items = hits.map(({ vm, session }) => ({
-    identifier: `${qualifiedName(vm, fleet.vms)}:${session.name}`,
+    identifier: `${qualifiedName(vm, fleet.vms)}:${sessionRef(session)}`,
     ip: addressOf(vm),
   }));
   const vms = new Set(hits.map(({ vm }) => vm)).size;

@@ -1,6 +1,6 @@
 import { AppError } from '../domain/errors.ts';
 import { qualifiedNames } from '../domain/qualified-names.ts';
-import { type Session, sessionsNamed } from '../domain/session.ts';
+import { type Session, sessionRef, sessionsNamed } from '../domain/session.ts';
 import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
@@ -113,11 +113,11 @@ interface Selecting {
 }
 
 function wantedOf(sessions: readonly Session[], wanted: SessionChoice): readonly string[] {
-  if (wanted.kind === 'name') return sessionsNamed(sessions, wanted.name).map(({ name }) => name);
+  if (wanted.kind === 'name') return sessionsNamed(sessions, wanted.name).map(sessionRef);
   const matches = namePattern(wanted.pattern, { ignoreCase: false });
   return sessions
     .filter(({ name, friendlyName }) => matches(name) || (friendlyName !== null && matches(friendlyName)))
-    .map(({ name }) => name)
+    .map(sessionRef)
     .sort();
 }
 

@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts';
-import { sessionNameProblem } from '../domain/session.ts';
+import { isSessionId, sessionNameProblem } from '../domain/session.ts';
 import { splitOutside } from '../domain/split-outside.ts';
 import { isPattern, unescaped } from './pattern.ts';
 
@@ -53,7 +53,7 @@ export function singleIdentifier(text: string): string | undefined {
 export function sessionChoice(text: string, whole: string): SessionChoice {
   if (isPattern(text)) return { kind: 'pattern', pattern: text };
   const name = unescaped(text);
-  const problem = sessionNameProblem(name);
+  const problem = isSessionId(name) ? undefined : sessionNameProblem(name);
   if (problem === undefined) return { kind: 'name', name };
   throw new AppError('invalid-identifier', `Invalid session name "${name}" in "${whole}": ${problem}`);
 }

@@ -6,9 +6,9 @@ import { nameToCreate } from './plain-word.ts';
 export interface SessionCommand {
   readonly session: string;
   readonly create: boolean;
-  /** `text` is a command for the shell, or a script; `title` is what lists call it. */
+  /** `text` is a command for the shell, words that are quoted for it, or a script; `title` is what lists call it. */
   readonly run: {
-    readonly kind: 'command' | 'script' | 'errexit';
+    readonly kind: 'command' | 'words' | 'script' | 'errexit';
     readonly text: Uint8Array | string;
     readonly title: string;
   };

@@ -40,7 +40,7 @@ export async function idleSessions(run: RunScript, host: string, signal: AbortSi
     // Nothing is known of one that ended while it was asked about.
     if (stamp === undefined || its.length === 0) return [];
     const active = Math.max(session.activityAt, ...its.flatMap((pane) => [Number(pane[2]), Number(pane[3])]));
-    const runs = its.map(([, , , , pid, isDead, , command = '']) =>
+    const runs = its.map(([, , , , pid, isDead, command = '']) =>
       isDead === '1' ? null : SHELL.test(command) ? (below.get(pid ?? '') ?? null) : command,
     );
     const overdue = session.expiresAt === null ? null : now - session.expiresAt;

@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts';
-import type { Session } from '../domain/session.ts';
+import { type Session, sessionRef } from '../domain/session.ts';
 import { printable, shellWord, shorten } from '../domain/text.ts';
 import type { Status } from './status.ts';
 
@@ -9,39 +9,9 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
     case 'missing':
     case 'ambiguous':
       return wrongName(status, host, session);
-    case 'no-tmux':
-      return new AppError('tmux-missing', `tmux is not installed on "${host}", or not on the PATH of its shells`, {
-        hint: `install it there: sudo apt-get install tmux`,
-      });
-    case 'old-tmux':
-      return new AppError('tmux-missing', `tmux ${printable(status.name)} on "${host}" is too old for azlin`, {
-        hint: `update it there: azlin needs tmux ${OLDEST_TMUX} or newer`,
-      });
-    case 'ended':
-      return endedAtOnce(status.name, host, session);
-    case 'hooked':
-      return new AppError(
-        'tmux-failed',
-        `A hook of tmux on "${host}" renamed the new session "${printable(status.wanted)}" to "${printable(status.name)}"; it was closed again`,
-        { hint: 'tmux show-hooks -g   on the VM lists its hooks; see session-created and after-new-session' },
-      );
+    case 'no-job':
     case 'elsewhere':
-      return new AppError(
-        'job-not-found',
-        `That job belongs to the VM "${printable(status.name)}", which shares its home with "${host}"`,
-        {
-          hint: `name that VM: azlin jobs ${shellWord(printable(status.name))}`,
-        },
-      );
-    case 'unreadable':
-      return new AppError(
-        'vm-failed',
-        `The answer of "${host}" cannot be understood: "${shorten(printable(status.said), 200)}"`,
-        {
-          mayHaveRun: true,
-          hint: `azlin doctor ${shellWord(host)}   checks the VM`,
-        },
-      );
+      return noSuchJob(status, host);
     case 'gone':
       return new AppError('session-not-found', `The session "${session}" on "${host}" has ended meanwhile`, {
         hint: `azlin list --host ${shellWord(host)}   shows what there is`,
@@ -52,18 +22,6 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
         `${printable(status.name)} detached you from "${session}" on "${host}" while the connection was lost`,
         { hint: `azlin connect ${shellWord(`${host}:${session}`)}   attaches again` },
       );
-    case 'no-job':
-      return new AppError('job-not-found', `There is no such job on "${host}"`, {
-        hint: `azlin jobs ${shellWord(host)}   lists those there are`,
-      });
-    case 'renamed':
-      return new AppError(
-        'usage',
-        `tmux cannot name a session "${printable(status.wanted)}": it would call it "${printable(status.name)}"`,
-        {
-          hint: 'use letters, digits, "-" and "_"',
-        },
-      );
     case 'no-directory':
       return noSuchPlace('directory', status.name, host);
     case 'no-shell':
@@ -71,20 +29,69 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
     case 'busy':
       return new AppError(
         'pane-busy',
-        `The pane of "${host}:${session}" is busy: ${shorten(printable(status.reason), 200) || 'no shell is at its prompt'}`,
+        `The pane of "${host}:${session}" is busy: ${said(status.reason, 200) || 'no shell is at its prompt'}`,
         {
           hint: `azlin exec ${shellWord(`${host}:${session}`)} COMMAND   runs beside it; run needs bash or zsh at its prompt`,
         },
       );
     case 'cannot':
-      return new AppError('vm-failed', `"${host}" cannot run this: ${shorten(printable(status.reason), 300)}`, {
+      return new AppError('vm-failed', `"${host}" cannot run this: ${said(status.reason, 300)}`, {
         hint: 'nothing was started',
       });
+    case 'unreadable':
+      return new AppError('vm-failed', `The answer of "${host}" cannot be understood: "${said(status.said, 200)}"`, {
+        mayHaveRun: true,
+        hint: `azlin doctor ${shellWord(host)}   checks the VM`,
+      });
+    default:
+      return tmuxTrouble(status, host, session);
+  }
+}
+
+const said = (text: string, length: number) => shorten(printable(text), length);
+
+type OfTmux = 'no-tmux' | 'old-tmux' | 'ended' | 'renamed' | 'hooked' | 'failed';
+
+function tmuxTrouble(status: Extract<Status, { kind: OfTmux }>, host: string, session: string): AppError {
+  switch (status.kind) {
+    case 'no-tmux':
+      return new AppError('tmux-missing', `tmux is not installed on "${host}", or not on the PATH of its shells`, {
+        hint: 'install it there: sudo apt-get install tmux',
+      });
+    case 'old-tmux':
+      return new AppError('tmux-failed', `tmux ${printable(status.name)} on "${host}" is too old for azlin`, {
+        hint: `update it there: azlin needs tmux ${OLDEST_TMUX} or newer`,
+      });
+    case 'ended':
+      return endedAtOnce(status.name, host, session);
+    case 'renamed':
+      return new AppError(
+        'usage',
+        `tmux cannot name a session "${printable(status.wanted)}": it would call it "${printable(status.name)}"`,
+        { hint: 'use letters, digits, "-" and "_"' },
+      );
+    case 'hooked':
+      return new AppError(
+        'tmux-failed',
+        `A hook of tmux on "${host}" renamed the new session "${printable(status.wanted)}" to "${printable(status.name)}", so azlin closed it again`,
+        { hint: 'tmux show-hooks -g   on the VM lists its hooks; see session-created and after-new-session' },
+      );
     case 'failed':
-      return new AppError('tmux-failed', `tmux on "${host}" failed: ${shorten(printable(status.reason), 300)}`, {
+      return new AppError('tmux-failed', `tmux on "${host}" failed: ${said(status.reason, 300)}`, {
         hint: 'if tmux was just upgraded there, its running server is of another version: log in and restart it',
       });
   }
+}
+
+function noSuchJob(status: Extract<Status, { kind: 'no-job' | 'elsewhere' }>, host: string): AppError {
+  if (status.kind === 'no-job')
+    return new AppError('job-not-found', `There is no such job on "${host}"`, {
+      hint: `azlin jobs ${shellWord(host)}   lists those there are`,
+    });
+  const owner = printable(status.name);
+  return new AppError('job-not-found', `That job belongs to the VM "${owner}", which shares its home with "${host}"`, {
+    hint: `azlin jobs ${shellWord(owner)}   shows it, when azlin knows that VM by this name`,
+  });
 }
 
 /** Older ones do wrong what they do not know, or say nothing. */
@@ -126,6 +133,6 @@ function noSuchPlace(what: 'directory' | 'shell', name: string, host: string): A
 }
 
 function candidatesOf(sessions: readonly Session[], host: string) {
-  const items = sessions.map(({ name }) => ({ identifier: `${host}:${printable(name)}`, ip: null }));
+  const items = sessions.map((session) => ({ identifier: `${host}:${printable(sessionRef(session))}`, ip: null }));
   return items.length === 0 ? undefined : { title: `Sessions on ${host}`, items };
 }

@@ -3,17 +3,19 @@ import type { Readable } from 'node:stream';
 import type { Session } from '../domain/session.ts';
 import { parseRows } from './rows.ts';
 
+type Kinds<Kind extends string, More> = { [One in Kind]: { readonly kind: One } & More }[Kind];
+
 /** What a script says before anything else. `words`: what follows `ok`; `text`: what follows its line. */
 export type Status =
   | { readonly kind: 'ok'; readonly words: readonly string[]; readonly text: string }
   | { readonly kind: 'missing'; readonly sessions: readonly Session[] }
   | { readonly kind: 'ambiguous'; readonly sessions: readonly Session[] }
-  | { readonly kind: 'no-tmux' | 'no-job' | 'gone' }
+  | Kinds<'no-tmux' | 'no-job' | 'gone', unknown>
   /** By tmux itself, or by one of its hooks. */
-  | { readonly kind: 'renamed' | 'hooked'; readonly name: string; readonly wanted: string }
+  | Kinds<'renamed' | 'hooked', { readonly name: string; readonly wanted: string }>
   /** `name`: the option of tmux that did it, the version of tmux, the other VM. */
-  | { readonly kind: 'ended' | 'old-tmux' | 'elsewhere'; readonly name: string }
-  | { readonly kind: 'no-directory' | 'no-shell' | 'parted'; readonly name: string }
+  | Kinds<'ended' | 'old-tmux' | 'elsewhere', { readonly name: string }>
+  | Kinds<'no-directory' | 'no-shell' | 'parted', { readonly name: string }>
   | { readonly kind: 'cannot' | 'busy'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
   /** No answer of ours. */

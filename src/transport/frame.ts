@@ -9,7 +9,9 @@ import type { RemoteScript } from '../domain/remote-script.ts';
  */
 
 /** `azlin: BYTES` announces the script; lines before that are what a start-up file may read away. */
-export const LOGIN_LINE = `exec sh -c 'while read -r a b; do if [ "$a" = azlin: ]; then eval "$(head -c "$b")"; exit; fi; done; exit 251'`;
+export const LOGIN_LINE =
+  `exec sh -c 'while read -r a b; do if [ "$a" = azlin: ]; then ` +
+  `eval "$(PATH=$PATH:/usr/bin:/bin head -c $b || echo exit 250)"; exit; fi; done; exit 251'`;
 
 /** A start-up file with a `read` takes one of these, and not the script. */
 const SPARE_LINES = '\n'.repeat(40);

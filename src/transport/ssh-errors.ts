@@ -200,6 +200,7 @@ export function lost(endpoint: Endpoint, cause: unknown): AppError {
 
 /** Exit codes of the start of our scripts (remote/parts/prelude.sh), and what they mean. */
 const NOT_BEGUN: Readonly<Record<number, readonly [reason: string, hint: string]>> = {
+  250: ['it has no program `head` that takes a number of bytes', 'install coreutils or busybox there'],
   251: ['its start-up files read all of standard input', 'let them read from /dev/null, or only where [ -t 0 ]'],
   252: ['its start-up files took too long', 'see what they wait for: .bashrc, .profile, .zshenv on the VM'],
   253: ['its start-up files send standard output elsewhere', 'let them do that only where [ -t 1 ]'],

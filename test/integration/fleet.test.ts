@@ -563,7 +563,7 @@ describe('bad VMs among good ones', () => {
     const bin = join(lab.directory, 'bin');
     mkdirSync(bin);
     for (const tool of readdirSync('/usr/bin')) if (tool !== 'tmux') symlinkSync(`/usr/bin/${tool}`, join(bin, tool));
-    await lab.start('bare', { sessions: [], environment: { PATH: bin } });
+    await lab.start('bare', { sessions: [], bashrc: `PATH=${bin}` });
     lab.name('refuse', { id: 'id-refuse', address: '127.21.9.1', port: 9 });
     const silent = createServer(() => {});
     await new Promise<void>((resolve) => silent.listen(2222, '127.21.9.2', resolve));

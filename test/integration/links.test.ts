@@ -13,6 +13,7 @@ import { aDialer, type TestDialer } from '../support/dialer.ts';
 import { canRunDropbear, startDropbear } from '../support/dropbear.ts';
 import { azlin, bash } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
+import { onScript } from '../support/on-script.ts';
 import { type FaultyProxy, startProxy } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -96,17 +97,18 @@ describe('a command that ends at once', () => {
   test('keeps its exit status, however its packets arrive', async () => {
     const { link, close } = await serverWith((client) => {
       client.on('session', (accept) => {
-        accept().on('exec', (acceptExec, _reject, { command }) => {
-          const nonce = /[0-9a-f]{32}/.exec(command)?.[0];
-          // All in one packet of TCP, so that it is read in one go.
-          const socket = (client as unknown as { _sock: import('node:net').Socket })._sock;
-          socket.cork();
+        accept().on('exec', (acceptExec) => {
           const channel = acceptExec();
-          channel.write(`\n${nonce}\nhello\n`);
-          channel.stderr.write(`\n${nonce}\n`);
-          channel.exit(7);
-          channel.end();
-          process.nextTick(() => socket.uncork());
+          onScript(channel, (output, errors) => {
+            // All in one packet of TCP, so that it is read in one go.
+            const socket = (client as unknown as { _sock: import('node:net').Socket })._sock;
+            socket.cork();
+            channel.write(`\n${output}\nhello\n`);
+            channel.stderr.write(`\n${errors}\n`);
+            channel.exit(7);
+            channel.end();
+            process.nextTick(() => socket.uncork());
+          });
         });
       });
     });
@@ -148,13 +150,14 @@ describe('a link that is cut between the exit status and the end of the output',
   test('leaves the command lost, not ended', async () => {
     const { link, close } = await serverWith((client) => {
       client.on('session', (accept) => {
-        accept().on('exec', (acceptExec, _reject, { command }) => {
-          const nonce = /[0-9a-f]{32}/.exec(command)?.[0];
+        accept().on('exec', (acceptExec) => {
           const channel = acceptExec();
-          channel.stderr.write(`\n${nonce}\n`);
-          channel.write(`\n${nonce}\nhalf of it`);
-          channel.exit(0);
-          setImmediate(() => setImmediate(() => client.end()));
+          onScript(channel, (output, errors) => {
+            channel.stderr.write(`\n${errors}\n`);
+            channel.write(`\n${output}\nhalf of it`);
+            channel.exit(0);
+            setImmediate(() => setImmediate(() => client.end()));
+          });
         });
       });
     });
@@ -173,20 +176,21 @@ describe('keys that are agreed on anew', () => {
     const { link, close } = await serverWith(
       (client) => {
         client.on('session', (accept) => {
-          accept().on('exec', (acceptExec, _reject, { command }) => {
-            const nonce = /[0-9a-f]{32}/.exec(command)?.[0];
+          accept().on('exec', (acceptExec) => {
             const channel = acceptExec();
             channel.on('error', () => {});
-            channel.stderr.write(`\n${nonce}\n`);
-            channel.write(`\n${nonce}\n`);
-            const { _protocol: protocol } = client as unknown as Inside;
-            const keys = protocol._hostKeys as Record<string, object>;
-            for (const type of Object.keys(keys)) keys[type] = Array.isArray(other) ? other[0] : (other as object);
-            protocol.rekey();
-            // It would end well.
-            realClock.schedule(500, () => {
-              channel.exit(0);
-              channel.end();
+            onScript(channel, (output, errors) => {
+              channel.stderr.write(`\n${errors}\n`);
+              channel.write(`\n${output}\n`);
+              const { _protocol: protocol } = client as unknown as Inside;
+              const keys = protocol._hostKeys as Record<string, object>;
+              for (const type of Object.keys(keys)) keys[type] = Array.isArray(other) ? other[0] : (other as object);
+              protocol.rekey();
+              // It would end well.
+              realClock.schedule(500, () => {
+                channel.exit(0);
+                channel.end();
+              });
             });
           });
         });

@@ -70,8 +70,8 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
     expect((await run(dev, long)).stdout).toBe('start\nthe-end\n');
     const screen = await screenOf(shell);
     expect(screen).toMatch(/^start\nthe-end$/m);
-    const typed = screen.split('\n').findLast((line) => line.includes('/go'));
-    expect(typed).toMatch(/ \. \/\S+\/\.azlin\/jobs\/[a-z0-9]{10}\/go #$/);
+    const typed = screen.split('\n').findLast((line) => line.includes('/go/'));
+    expect(typed).toMatch(/ \. \/\S+\/\.azlin\/go\/[a-z0-9]{10} #$/);
   });
 
   test('a busy pane is refused, with what keeps it busy', async () => {

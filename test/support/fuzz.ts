@@ -10,6 +10,7 @@ import { AppError } from '../../src/domain/errors.ts';
 import { commandScript } from '../../src/remote/remote-script.ts';
 import { realClock } from './clock.ts';
 import { aDialer, type TestDialer } from './dialer.ts';
+import { onScript } from './on-script.ts';
 import { random } from './random.ts';
 
 /*
@@ -214,15 +215,16 @@ function packetServer({ next, hostKey }: Hostility): Server {
     );
     client.on('session', (accept) => {
       const session = accept();
-      session.on('exec', (acceptExec, reject, { command }) => {
+      session.on('exec', (acceptExec, reject) => {
         if (next() < 0.1) return void reject();
-        const nonce = /[0-9a-f]{32}/.exec(command)?.[0];
         const channel = acceptExec();
         channel.on('error', () => {});
-        channel.write(`\n${nonce}\n${'out '.repeat(below(next, 200))}`);
-        channel.stderr.write(`\n${nonce}\nerr`);
-        channel.exit(below(next, 256));
-        channel.end();
+        onScript(channel, (output, errors) => {
+          channel.write(`\n${output}\n${'out '.repeat(below(next, 200))}`);
+          channel.stderr.write(`\n${errors}\nerr`);
+          channel.exit(below(next, 256));
+          channel.end();
+        });
       });
     });
   });

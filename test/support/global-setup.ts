@@ -16,6 +16,9 @@ command -v zsh >/dev/null || missing="$missing zsh"
 command -v busybox >/dev/null || missing="$missing busybox"
 command -v fish >/dev/null || missing="$missing fish"
 command -v man >/dev/null || missing="$missing man-db"
+command -v tcsh >/dev/null || missing="$missing tcsh"
+command -v elvish >/dev/null || missing="$missing elvish"
+command -v shellcheck >/dev/null || missing="$missing shellcheck"
 command -v jq >/dev/null || missing="$missing jq"
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit 1
@@ -28,11 +31,11 @@ apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
 /** A server that is not OpenSSH, a shell that is not bash, tools that are not GNU's. What cannot be had is not tested. */
 function installOthers(report: (line: string) => void): void {
   try {
-    const said = execFileSync('sh', ['-c', INSTALL], { encoding: 'utf8', timeout: 120_000 }).trim();
+    const said = execFileSync('sh', ['-c', INSTALL], { encoding: 'utf8', timeout: 240_000 }).trim();
     if (said !== '') report(`Installed ${said}, once`);
   } catch {
     report(
-      'Tests with dropbear, busybox, zsh, fish, man and jq are skipped where they are missing: only root can install them here',
+      'Tests with dropbear, busybox, other shells, shellcheck, man and jq are skipped where they are missing: only root can install them here',
     );
   }
 }

@@ -1,4 +1,4 @@
-import type { Session } from '../../domain/session.ts';
+import { type Session, sessionRef } from '../../domain/session.ts';
 import { count, printable } from '../../domain/text.ts';
 import { compareVms, type Vm } from '../../domain/vm.ts';
 import type { Known } from '../../operations/known.ts';
@@ -46,7 +46,7 @@ export function vmNamed({ known, vmsByName }: Names, host: string): Vm | undefin
 
 function sessionsOn({ known }: Names, vm: Vm, host: string): readonly Candidate[] {
   return (known.sessions.get(vm) ?? []).map((session) => ({
-    value: `${host}:${session.name}`,
+    value: `${host}:${sessionRef(session)}`,
     description: describeSession(session),
   }));
 }

@@ -45,6 +45,7 @@ const WIDE_COLUMNS: readonly Column[] = [
   'ATTACHED',
   'ACTIVITY',
   'CLIENTS',
+  'ID',
 ].map((title) => ({ title }));
 
 function wideCells(row: SessionRow): readonly string[] {
@@ -57,6 +58,7 @@ function wideCells(row: SessionRow): readonly string[] {
     `${attached ?? '-'}`,
     activityAt ?? '-',
     clients.join(', ') || '-',
+    row.id ?? '-',
   ];
 }
 

@@ -9,7 +9,7 @@
 azlin_finish() {
   azlin_say "$1" "$(wc -c <out)" "$(wc -c <err)"
   azlin_say end "$(date +%s)"
-  rm -f o e go "../.live-$azlin_shell"
+  rm -f o e "../../../go/${PWD##*/}" "../.live-$azlin_shell"
 }
 azlin_in_line() { [ "/proc/$azlin_shell/fd/1" -ef o ]; }
 azlin_interrupt() {

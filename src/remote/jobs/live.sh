@@ -13,6 +13,8 @@
 . ./parts/tail.sh
 . ./parts/follow.sh
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=new azlin_forwards= azlin_settles=1
+# Short, because people see it: it is what is typed.
+azlin_go=$azlin_home/.azlin/go/$azlin_id_of_job
 
 azlin_busy() { azlin_refuse busy "$1"; }
 case $azlin_jobs in *[!A-Za-z0-9_./@+,-]*) azlin_cannot "its home directory has a name that cannot be typed: $azlin_home" ;; esac
@@ -26,13 +28,14 @@ azlin_dead=${azlin_said%% *} azlin_said=${azlin_said#* }
 azlin_tty=${azlin_said%% *} azlin_session=${azlin_said#* }
 
 azlin_write() {
+  [ -d "${azlin_go%/*}" ] || mkdir "${azlin_go%/*}" || return
   mkdir "$azlin_job" && cd "$azlin_job" && mkfifo o e || return
   echo new >state && : >out && : >err && printf '%s\n%s\n' "$azlin_session" separate >info || return
   printf '%s\n' "$azlin_text" >command && printf '%s' "$azlin_supervisor" >run || return
   printf '%s\n' "if command mkdir $azlin_job/begun 2>/dev/null; then" \
     "(command sh $azlin_job/run live $azlin_front $azlin_tty '$azlin_seconds' </dev/null 2>/dev/null &)" \
     "{ . $azlin_job/command; } >$azlin_job/o 2>$azlin_job/e" \
-    "command sh $azlin_job/run ended $azlin_front \$?" "fi" >go
+    "command sh $azlin_job/run ended $azlin_front \$?" "fi" >"$azlin_go"
 }
 # Whether the words that a shell was started with name neither a script nor a command.
 azlin_is_interactive() {
@@ -112,7 +115,7 @@ azlin_type() {
     [ "$azlin_breaks" -lt 4 ] || return 0
   done
   azlin_wait_for_prompt 100 || return 0
-  printf ' . %s/go #\n' "$azlin_job" | azlin_paste "$azlin_pane" "azlin-$azlin_id_of_job"
+  printf ' . %s #\n' "$azlin_go" | azlin_paste "$azlin_pane" "azlin-$azlin_id_of_job"
 }
 # Typed again if it has been lost all the same: the command begins once, however often it is typed.
 azlin_type_until_begun() {
@@ -138,11 +141,11 @@ azlin_check_pane
 azlin_make_jobs
 umask 077
 azlin_said=$(azlin_write 2>&1) || {
-  rm -rf "$azlin_job"
+  rm -rf "$azlin_job" "$azlin_go"
   azlin_cannot "$azlin_said"
 }
 azlin_said=$(azlin_type_until_begun 2>&1) || {
-  rm -rf "$azlin_job"
+  rm -rf "$azlin_job" "$azlin_go"
   azlin_refuse failed "$azlin_said"
 }
 azlin_listen

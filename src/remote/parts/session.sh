@@ -12,10 +12,10 @@ azlin_find() {
     case $azlin_row in
     row:*)
       azlin_its=${azlin_row#row:*:*:*:*:*:*:}
-      if [ "$azlin_its" = "$azlin_session" ] || [ "$azlin_one" = "$azlin_session" ]; then
+      case $azlin_session in '$'[0-9]*) [ "$azlin_one" = "$azlin_session" ] ;; *) [ "$azlin_its" = "$azlin_session" ] ;; esac && {
         azlin_id=$azlin_one azlin_name_found=$azlin_its
         break
-      fi
+      }
       ;;
     friendly:*)
       [ "${azlin_row#friendly:*:}" = "$azlin_session" ] || continue

@@ -26,5 +26,6 @@ azlin_sweep() {
   [ -z "$azlin_all" ] || {
     echo "$azlin_now" >.swept
     find . -name '.in-*' -mtime +0 -exec rm -f {} +
+    find ../../go ../../run -mtime +0 ! -name go ! -name run -exec rm -rf {} +
   }
 }

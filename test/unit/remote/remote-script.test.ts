@@ -1,0 +1,120 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+import { compact, include } from '../../../src/remote/include.ts';
+import { commandScript, remoteScript, SCRIPTS } from '../../../src/remote/remote-script.ts';
+import { shellFile } from '../../../src/remote/shell-files.ts';
+import { VALUES } from '../../../src/remote/values.ts';
+import { LOGIN_LINE } from '../../../src/transport/frame.ts';
+import { runLocally } from '../../support/local-script.ts';
+import { hasTool } from '../../support/tools.ts';
+
+const FOLDER = fileURLToPath(new URL('../../../src/remote/', import.meta.url));
+const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.sh'));
+const local = { environment: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' }, cwd: '/' };
+
+describe('the scripts', () => {
+  test('are all there, and all of them are used', () => {
+    const scripts = files.filter((name) => !name.startsWith('parts/')).map((name) => name.replace(/\.sh$/, ''));
+    expect(scripts.sort()).toEqual([...SCRIPTS].sort());
+    const used = files.flatMap((name) => [
+      ...readFileSync(FOLDER + name, 'utf8').matchAll(/^\. \.\/(parts\/[\w-]+\.sh)$/gm),
+    ]);
+    const parts = files.filter((name) => name.startsWith('parts/'));
+    expect(parts.filter((name) => !used.some(([, part]) => part === name))).toEqual([]);
+  });
+
+  (hasTool('shellcheck') ? test : test.skip)('have nothing that shellcheck minds', () => {
+    const args = SCRIPTS.map((name) => `${FOLDER}${name}.sh`);
+    expect(execFileSync('shellcheck', args, { cwd: FOLDER, encoding: 'utf8' })).toBe('');
+  });
+
+  test.each(['dash', 'bash', 'busybox sh', 'zsh'].filter((shell) => hasTool(shell.split(' ')[0] ?? '')))(
+    'are read by %s',
+    (shell) => {
+      const [program = '', ...args] = shell.split(' ');
+      for (const name of SCRIPTS)
+        execFileSync(program, [...args, '-n'], { input: shellFile(name), stdio: ['pipe', 'pipe', 'pipe'] });
+    },
+  );
+
+  test('name every value that they get', () => {
+    const all = files.map((name) => readFileSync(FOLDER + name, 'utf8')).join('\n');
+    expect(VALUES.filter((name) => !new RegExp(`\\bazlin_${name}\\b`).test(all))).toEqual([]);
+  });
+});
+
+test('the line for the login shell has nothing that shells read differently', () => {
+  expect(LOGIN_LINE).not.toMatch(/[\n!\\]/);
+  expect(LOGIN_LINE.replace(/^exec sh -c '/, '').replace(/'$/, '')).not.toContain("'");
+  expect(LOGIN_LINE.length).toBeLessThan(200);
+});
+
+describe('values', () => {
+  test.each(["it's", '"', '$HOME`id`', 'a\\b', 'line\nline\n', '', 'é ☃', '-n', '!!'])(
+    '%j arrives as it is',
+    async (text) => {
+      const { stdout } = await runLocally(commandScript(['printf', '%s', text]), local);
+      expect(stdout.toString()).toBe(text);
+    },
+  );
+
+  test('bytes in any encoding', async () => {
+    const bytes = Buffer.from(Array.from({ length: 255 }, (_, index) => index + 1));
+    const { text } = remoteScript('command', { text: bytes, argv: 'printf %s "$azlin_text"' });
+    expect((await runLocally({ text }, local)).stdout.equals(bytes)).toBe(true);
+  });
+
+  test('a megabyte', async () => {
+    const long = 'x'.repeat(1_000_000);
+    // No program could take it as an argument.
+    const { text } = remoteScript('command', { text: long, argv: '2>&2; printf %s "$azlin_text"' });
+    expect((await runLocally({ text }, local)).stdout.length).toBe(1_000_000);
+  });
+});
+
+describe('how a script is made', () => {
+  const read = (files: Readonly<Record<string, string>>) => (path: string) => files[path] ?? '';
+
+  test('parts stand where they are named, each once', () => {
+    const text = include(
+      './a.sh',
+      read({ './a.sh': '. ./parts/p.sh\none\n. ./parts/p.sh\ntwo', './parts/p.sh': 'part' }),
+    );
+    expect(text).toBe('part\none\ntwo');
+  });
+
+  test('what is for people is left out, and names of its own are short ones', () => {
+    const text = '# Why.\n\nazlin_long_name=1\n  echo "$azlin_long_name" "$azlin_kept" azlin-x # azlin_* stays\n';
+    expect(compact(text, ['kept'])).toBe('_q0=1\necho "$_q0" "$azlin_kept" azlin-x # azlin_* stays');
+  });
+});
+
+describe('what a login shell does before', () => {
+  const bash = (before: string) => ({ ...local, shell: ['bash', '-c', `${before}\neval "$2"`, 'bash'] });
+
+  test.each([
+    ['prints', 'echo noise; echo noise >&2'],
+    ['traces', 'set -x'],
+    ['repeats what it is given', 'set -v; echo "$2"; echo "$2" >&2'],
+    ['reads lines', 'read -r x; read -r y; read -r z'],
+    ['sets odd variables', 'IFS=a; export IFS TMUX=/nowhere ENV=/nowhere POSIXLY_CORRECT=1'],
+  ])('a shell that %s', async (_what, before) => {
+    const script = commandScript(['sh', '-c', 'echo out; echo err >&2; exit 3']);
+    expect(await runLocally(script, bash(before))).toMatchObject({
+      code: 3,
+      stdout: Buffer.from('out\n'),
+      stderr: 'err\n',
+      begun: true,
+    });
+  });
+
+  test.each([
+    ['sends its output elsewhere', 'exec >/dev/null', 253],
+    ['reads all there is', 'cat >/dev/null', 251],
+  ])('a shell that %s runs nothing, and its exit code says why', async (_what, before, code) => {
+    const { code: ended, begun } = await runLocally(commandScript(['true']), bash(before));
+    expect({ ended, begun }).toEqual({ ended: code, begun: false });
+  });
+});
