@@ -1,5 +1,8 @@
 # What matters to azlin on a VM: a line for each fact, its name first.
 . ./parts/prelude.sh
+. ./parts/errors.sh
+# What its programs say is no matter of the login shell.
+azlin_open_errors
 azlin_answer ok
 printf 'shell %s\n' "${SHELL:-unknown}"
 azlin_login=

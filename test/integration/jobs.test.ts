@@ -449,12 +449,9 @@ describe('what ends with azlin, and what does not', () => {
 
 describe('jobs, logs, wait, cancel', () => {
   test('--detach prints the id and returns; the others know it', async () => {
-    const { exitCode, stdout } = await azlin(
-      'exec',
-      '--detach',
-      'vm:dev',
-      'for i in 1 2 3; do echo $i; echo e$i >&2; sleep 0.2; done; exit 9',
-    );
+    const line =
+      'for i in 1 2 3; do echo $i; echo e$i >&2; done; until [ -e ~/seen-running ]; do sleep 0.1; done; exit 9';
+    const { exitCode, stdout } = await azlin('exec', '--detach', 'vm:dev', line);
     const id = stdout.trim();
     expect({ exitCode, id }).toEqual({ exitCode: 0, id: expect.stringMatching(/^[a-z0-9]{10}$/) });
     expect(await job(id)).toMatchObject({
@@ -464,6 +461,7 @@ describe('jobs, logs, wait, cancel', () => {
       exitCode: null,
       endedAt: null,
     });
+    writeFileSync(join(home(), 'seen-running'), '');
     const followed = await azlin('logs', '--follow', id);
     expect(followed).toMatchObject({ exitCode: 0, stdout: '1\n2\n3\n' });
     expect(await azlin('wait', id)).toMatchObject({ exitCode: 9, stdout: '', stderr: '' });
@@ -475,7 +473,7 @@ describe('jobs, logs, wait, cancel', () => {
     expect((await azlin('logs', '--lines', '1', id)).stdout).toBe('3\n');
     expect((await azlin('logs', '-n', '0', id)).stdout).toBe('');
     expect(await job(id)).toMatchObject({
-      command: 'for i in 1 2 3; do echo $i; echo e$i >&2; sleep 0.2; done; exit 9',
+      command: line,
       state: 'exited',
       exitCode: 9,
       startedAt: expect.stringMatching(/^\d{4}-.*Z$/),

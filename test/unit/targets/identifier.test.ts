@@ -28,6 +28,7 @@ describe('parseIdentifier', () => {
     ['myvm:größe 東京', compound(vm('myvm'), 'größe 東京')],
     ['myvm:feature/x', compound(vm('myvm'), 'feature/x')],
     ['myvm:a@b', compound(vm('myvm'), 'a@b')],
+    ['myvm:$3', compound(vm('myvm'), '$3')],
     ['dev', bare('dev', vm('dev'))],
     ['feature/x', bare('feature/x', vm('x', 'feature'))],
     ['a/b/c', bare('a/b/c', undefined)],
@@ -50,7 +51,8 @@ describe('parseIdentifier', () => {
     'myvm:-x',
     'myvm: x',
     'myvm:=x',
-    'myvm:$1',
+    'myvm:$x',
+    'myvm:$',
     '-o@myvm:dev',
     'a/b/c:dev',
   ])('%s is an invalid compound name', (text) => {
