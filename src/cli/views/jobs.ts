@@ -20,7 +20,7 @@ export const jobsView: View<readonly PlacedJob[]> = {
     if (jobs.length === 0) return '';
     const { table } = await import('./table.ts');
     const rows = jobs.map((job) => ({
-      cells: [job.id, job.hostname, job.session, job.state, exitCell(job), ageCell(job), job.command],
+      cells: [job.id, job.hostname, job.session, stateCell(job), exitCell(job), ageCell(job), job.command],
       paint: job.state === 'running' ? style.bold : style.dim,
     }));
     return table(COLUMNS, rows, width);
@@ -39,16 +39,22 @@ export const jobsView: View<readonly PlacedJob[]> = {
     'ageSeconds',
     'stdoutBytes',
     'stderrBytes',
+    'ownedBy',
   ],
 };
 
 /** Fields are only ever added: this is what `--format json` prints. */
 function recordOf(job: PlacedJob): object {
-  const { id, hostname, session, command, state, exitCode, signal, stdoutBytes, stderrBytes } = job;
+  const { id, hostname, session, command, state, exitCode, signal, stdoutBytes, stderrBytes, ownedBy } = job;
   const startedAt = job.startedAt === null ? null : isoTime(job.startedAt);
   const endedAt = job.endedAt === null ? null : isoTime(job.endedAt);
   const what = { id, hostname, session, command, state, exitCode, signal };
-  return { ...what, startedAt, endedAt, ageSeconds: ageOf(job), stdoutBytes, stderrBytes };
+  return { ...what, startedAt, endedAt, ageSeconds: ageOf(job), stdoutBytes, stderrBytes, ownedBy };
+}
+
+/** A job of another VM that shares the home of this one: that VM knows how it goes. */
+function stateCell({ state, ownedBy }: PlacedJob): string {
+  return state === 'elsewhere' ? `on ${ownedBy}` : state;
 }
 
 function ageOf({ startedAt, askedAt }: PlacedJob): number | null {
