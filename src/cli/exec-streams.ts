@@ -22,6 +22,8 @@ export interface ExecLine {
 
 /** Milliseconds a command has to end after a signal of ours before azlin leaves it. */
 const GRACE = 1_000;
+/** Milliseconds after which somebody who pressed Ctrl-C is told that the command goes on. */
+const PATIENCE = 1_500;
 /** Milliseconds that the word to a job may take to arrive. */
 const CANCEL_LIMIT = 7_000;
 
@@ -100,7 +102,7 @@ async function follow(call: Call, command: RunningCommand): Promise<Outcome> {
 }
 
 /** Ctrl-C goes to the command, a second one ends azlin; so do SIGTERM and a reader that has gone, after a word to the command. */
-function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
+function earlyEnd({ app, interrupts, note }: Call, command: RunningCommand) {
   let settle = (_outcome: Outcome) => {};
   const outcome = new Promise<Outcome>((resolve) => {
     settle = resolve;
@@ -141,9 +143,13 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
     void cancelJob(job);
   };
   let presses = 0;
+  let cancelNote = () => {};
   const onPress = () => {
-    if (++presses === 1 && !command.job?.isWatched) void command.kill('INT');
-    else interrupted('KILL');
+    cancelNote();
+    if (++presses > 1 || command.job?.isWatched) return interrupted('KILL');
+    void command.kill('INT');
+    // Two presses at the very same moment are one signal to this process.
+    cancelNote = app.clock.schedule(PATIENCE, () => note(stillRuns(command)));
   };
   const giveBack = interrupts.takeOver(onPress);
   const onAbort = () => interrupted('TERM');
@@ -166,9 +172,15 @@ function earlyEnd({ app, interrupts }: Call, command: RunningCommand) {
     release: () => {
       giveBack();
       cancelGrace();
+      cancelNote();
       interrupts.signal.removeEventListener('abort', onAbort);
     },
   };
+}
+
+function stillRuns({ target, job }: RunningCommand): string {
+  const what = job && !job.endsWithUs ? 'leaves it running' : 'ends it';
+  return `The command in "${target}" is still running after Ctrl-C; press it again and azlin ${what}`;
 }
 
 function detached(id: string, target: string): AppError {

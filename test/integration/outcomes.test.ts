@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -6,6 +6,7 @@ import type { Machine } from '../../src/demo/virtual-machine.ts';
 import { azlin as azlinOn, CLI } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { type OneWayLink, startOneWayLink } from '../support/one-way-link.ts';
+import { startSlowLink } from '../support/slow-link.ts';
 import { until } from '../support/until.ts';
 
 /*
@@ -253,17 +254,67 @@ describe('an answer that is none', () => {
 });
 
 describe('a VM that does not play by the rules', () => {
-  test('standard error that never comes ends with what is known', async () => {
-    // What a job writes to standard error is sent, and lost on its way.
+  test('standard error that start-up files send elsewhere holds up nothing', async () => {
     const wrapper = 'ForceCommand $SHELL -c "$SSH_ORIGINAL_COMMAND" 2>/dev/null | cat';
     await lab.start('deaf', { sshdConfig: [wrapper] });
     const environment = lab.environment(SETTINGS);
-    const { exitCode, stdout } = await azlinOn({ environment }, [
-      'exec',
-      '--durable',
-      'deaf:dev',
-      'echo out; echo err >&2; exit 3',
-    ]);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: 'out\n' });
+    const line = ['exec', '--durable', 'deaf:dev', 'echo out; echo err >&2; exit 3'];
+    expect(await azlinOn({ environment }, line)).toMatchObject({ exitCode: 3, stdout: 'out\n' });
   });
+
+  test('an end whose output never comes is told with what is known', async () => {
+    // The job keeps its errors; what brings them loses them on the way.
+    const wrapper = 'ForceCommand $SHELL -c "$SSH_ORIGINAL_COMMAND" 2> >(sed -un "1,2p" >&2)';
+    await lab.start('lossy', { sshdConfig: [wrapper] });
+    const environment = lab.environment('[ssh]\ncommand_deadline = "1s"\n');
+    const line = ['exec', '--durable', 'lossy:dev', 'echo out; seq 100 >&2; exit 3'];
+    const { exitCode, stdout, stderr } = await azlinOn({ environment }, line);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 255, stdout: 'out\n' });
+    expect(stderr).toMatch(
+      /has ended \(exit code 3\), but its output does not come: \d+ of 292 bytes of stderr arrived/,
+    );
+  }, 60_000);
+
+  test('one that begins anew is not printed anew', async () => {
+    const wrapper =
+      'ForceCommand $SHELL -c "$SSH_ORIGINAL_COMMAND" | sed -u "s/^ok 0 cwd found .*/ok 0 cwd found 0 0/"';
+    const again = await lab.start('again', { sshdConfig: [wrapper] });
+    const environment = lab.environment(`${SETTINGS}[exec]\nreconnect_deadline = "2s"\n`);
+    await azlinOn({ environment }, ['exec', 'again:dev', 'true']);
+    const line = ['exec', '--durable', 'again:dev', 'echo once; until [ -e ~/end ]; do sleep 0.1; done'];
+    const child = spawn(process.execPath, [CLI, ...line], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk;
+    });
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    await until('its first output', () => stdout === 'once\n');
+    // Its connection breaks, not the VM.
+    execFileSync('pkill', ['-KILL', '-P', `${again.pid}`]);
+    expect(await ended).toBe(255);
+    writeFileSync(join(again.home, 'end'), '');
+    expect({ stdout, stderr }).toEqual({
+      stdout: 'once\n',
+      stderr: expect.stringMatching(/does not go on where it was asked to/),
+    });
+  }, 60_000);
+});
+
+describe('a link of 2 KB/s', () => {
+  test('a job gets through', async () => {
+    const slow = await startSlowLink(vm, { address: '127.21.8.2', bytesPerSecond: 2_048 });
+    try {
+      lab.name('slowlink', { id: 'id-of-vm', address: slow.address, port: slow.port, user: vm.user });
+      const environment = lab.environment();
+      const line = ['exec', '--durable', 'slowlink:dev', `${RUN}; echo out; echo err >&2; exit 3`];
+      expect(await azlinOn({ environment }, line)).toMatchObject({ exitCode: 3, stdout: 'out\n', stderr: 'err\n' });
+      expect({ runs: runs(vm), connections: slow.connections() }).toEqual({ runs: 1, connections: 1 });
+    } finally {
+      slow.close();
+    }
+  }, 120_000);
 });

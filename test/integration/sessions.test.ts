@@ -95,6 +95,7 @@ describe('list', () => {
       activityAt: expect.stringMatching(/^\d{4}-/),
       clients: [],
       expiresAt: null,
+      id: expect.stringMatching(/^\$\d+$/),
       probe: 'ok',
     });
     expect(await json('--host', 'empty')).toMatchObject([

@@ -109,6 +109,8 @@ azlin_new_line() {
 # there would be lost with it.
 azlin_type() {
   azlin_breaks=0
+  # Before 3.2 a pane stands still while somebody looks at its history.
+  case $azlin_version in 2.* | 3.[01]*) azlin_leave_history "$azlin_pane" ;; esac
   # The first one may end a search only, and leave the line.
   until azlin_new_line; do
     azlin_breaks=$((azlin_breaks + 1))

@@ -11,3 +11,5 @@ azlin_paste() {
   azlin_paste_flags
   tmux -u load-buffer -b "$2" - && tmux -u if-shell -F -t "$1" '#{pane_dead}' '' "paste-buffer $azlin_flags -d -b $2 -t '$1'"
 }
+# Takes whoever looks at the history of the pane $1 back; tmux before 3.2 has another way.
+azlin_leave_history() { tmux copy-mode -q -t "$1" 2>/dev/null || tmux send-keys -X -t "$1" cancel 2>/dev/null; }

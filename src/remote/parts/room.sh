@@ -6,7 +6,7 @@ azlin_private() {
   [ ! -L "$1" ] || { azlin_said="$1 is a symbolic link, and azlin keeps nothing behind a link"; return 1; }
   [ -O "$1" ] || { azlin_said="$1 belongs to another user"; return 1; }
   case $(ls -ld "$1" 2>/dev/null) in
-  *drwx------*) ;;
+  drwx------*) ;;
   *) azlin_said=$(chmod 700 "$1" 2>&1) || return ;;
   esac
 }

@@ -7,7 +7,7 @@
 azlin_list
 azlin_find_or_make
 azlin_send() {
-  tmux copy-mode -q -t "$azlin_id:" 2>/dev/null
+  azlin_leave_history "$azlin_id:"
   azlin_said=$(tmux display-message -p -t "$azlin_id:" "$azlin_mark:#{pane_dead}" 2>/dev/null)
   [ "${azlin_said##*"$azlin_mark:"}" != 1 ] || {
     echo 'the shell of its pane has ended'

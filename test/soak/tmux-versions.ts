@@ -1,0 +1,106 @@
+/*
+ * `npm run soak:tmux [-- SUITE…]`: other releases of tmux, as Debian's archive has them, and the tests of sessions with each. Needs root and a Debian that
+ * may download packages; what cannot be had is said and left out. The release that is tested stands before the machine's own while its tests run.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+const SUITES = ['tmux.test', 'sessions', 'live', 'sharing', 'prune'];
+const [...wanted] = process.argv.slice(2);
+/** Debian's releases, and the libraries that tmux needs there besides those of this machine. */
+const RELEASES = ['bullseye', 'trixie', 'forky', 'sid'];
+const LIBRARIES = [
+  'libc6',
+  'libevent-core-2.1-7t64',
+  'libtinfo6',
+  'libutempter0',
+  'libsystemd0',
+  'libjemalloc2',
+  'libcap2',
+  'libgcrypt20',
+  'libgpg-error0',
+  'liblz4-1',
+  'liblzma5',
+  'libzstd1',
+];
+const IN_FRONT = '/usr/local/bin/tmux';
+
+const directory = mkdtempSync('/tmp/azlin-tmux-releases-');
+chmodSync(directory, 0o755);
+let isBad = false;
+try {
+  for (const release of RELEASES) {
+    const tmux = fetchTmux(release);
+    if (tmux === undefined) continue;
+    if (existsSync(IN_FRONT)) throw new Error(`${IN_FRONT} is in the way`);
+    symlinkSync(tmux, IN_FRONT);
+    try {
+      const version = execFileSync(tmux, ['-V'], { encoding: 'utf8' }).trim();
+      console.log(`${release}: ${version}`);
+      const jest = [
+        '--experimental-vm-modules',
+        'node_modules/jest/bin/jest.js',
+        ...(wanted.length > 0 ? wanted : SUITES),
+      ];
+      isBad = spawnSync(process.execPath, jest, { stdio: 'inherit' }).status !== 0 || isBad;
+    } finally {
+      rmSync(IN_FRONT);
+    }
+  }
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
+process.exit(isBad ? 1 : 0);
+
+/** The path of a release's tmux; undefined where it cannot be had. */
+function fetchTmux(release: string): string | undefined {
+  const place = join(directory, release);
+  for (const folder of ['lists/partial', 'cache/archives/partial', 'root', 'bin'])
+    mkdirSync(join(place, folder), { recursive: true });
+  writeFileSync(join(place, 'sources'), `deb [trusted=yes] http://deb.debian.org/debian ${release} main\n`);
+  const options = [
+    ['Dir::Etc::sourcelist', join(place, 'sources')],
+    ['Dir::Etc::sourceparts', '-'],
+    ['Dir::State::lists', join(place, 'lists')],
+    ['Dir::Cache', join(place, 'cache')],
+    ['Dir::State::status', '/dev/null'],
+  ].flatMap(([key, value]) => ['-o', `${key}=${value}`]);
+  const apt = (...args: string[]) =>
+    spawnSync('apt-get', [...options, ...args], { cwd: place, stdio: 'ignore' }).status === 0;
+  if (!apt('update') || !apt('download', 'tmux')) {
+    console.log(`${release}: its tmux cannot be had here`);
+    return undefined;
+  }
+  // Those that a release calls otherwise are this machine's own.
+  for (const library of LIBRARIES) apt('download', library);
+  for (const name of readdirSync(place).filter((one) => one.endsWith('.deb')))
+    execFileSync('dpkg', ['-x', join(place, name), join(place, 'root')]);
+  return wrapper(place);
+}
+
+/** A program that runs the release's tmux with its own libraries, where this machine's are too old for it. */
+function wrapper(place: string): string {
+  const root = join(place, 'root');
+  const program = join(root, 'usr/bin/tmux');
+  const path = join(place, 'bin/tmux');
+  const find = (...args: string[]) =>
+    execFileSync('find', [root, ...args], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+  const isOwn = spawnSync(program, ['-V']).status === 0;
+  const loader = find('-name', 'ld-linux-x86-64.so.2')[0] ?? '';
+  const libraries = [...new Set(find('-name', '*.so*', '-printf', '%h\n'))].join(':');
+  const line = isOwn ? program : `${loader} --library-path ${libraries} --argv0 tmux ${program}`;
+  writeFileSync(path, `#!/bin/sh\nexec ${line} "$@"\n`, { mode: 0o755 });
+  return path;
+}
