@@ -139,7 +139,9 @@ function open(following: JobFollowing, position: { readonly out: number; readonl
     const script = followJobScript({ id, out, err, now, agent, settles: following.doubt !== undefined, wire });
     const started = await start({ access, reached, script, mayRepeat: true, signal });
     if (started.words[4] === 'lost') access.warn(errorsLost(id, identifier));
-    return followerOf(started, wire, { out, err });
+    const follower = followerOf(started, wire, { out, err });
+    if (!follower) throw new AppError('vm-failed', `"${identifier}" does not go on where it was asked to`);
+    return follower;
   });
 }
 
@@ -148,12 +150,17 @@ export function newWire(): string {
   return `@${randomBytes(16).toString('hex')}`;
 }
 
-/** A follower from the status of `startJobScript` or `followJobScript`. */
-export function followerOf({ remote, words }: Started, wire: string, asked: Asked = { out: 0, err: 0 }): Follower {
+/** A follower from the status of `startJobScript` or `followJobScript`; none where the VM goes on elsewhere than asked: what was printed is not printed anew. */
+export function followerOf(
+  { remote, words }: Started,
+  wire: string,
+  asked: Asked = { out: 0, err: 0 },
+): Follower | undefined {
   const [, , , out = '', err = ''] = words;
-  // A VM that begins anew is not printed anew.
-  if (!isAsAsked(asked.out, out) || !isAsAsked(asked.err, err))
-    throw new AppError('vm-failed', 'the VM does not go on where it was asked to');
+  if (!isAsAsked(asked.out, out) || !isAsAsked(asked.err, err)) {
+    remote.close();
+    return undefined;
+  }
   const byte = (word: string) => (word === 'none' || word === 'lost' ? word : Number(word));
   return { remote, wire, out: byte(out), err: byte(err) };
 }

@@ -25,7 +25,8 @@ export interface Frames {
 export function payloadOf({ text }: RemoteScript, { output, errors }: Frames, patience: number | undefined): Buffer {
   const seconds = patience === undefined ? '' : `${Math.ceil(patience / 1_000)}`;
   const start = Buffer.from(`azlin_frame=${output} azlin_errors_frame=${errors} azlin_patience=${seconds}\n`);
-  const whole = Buffer.concat([start, text]);
+  // One compound command: a script that is cut off half-way is a syntax error, and runs nothing.
+  const whole = Buffer.concat([Buffer.from('{\n'), start, text, Buffer.from('\n}')]);
   return Buffer.concat([Buffer.from(`${SPARE_LINES}azlin: ${whole.length}\n`), whole]);
 }
 

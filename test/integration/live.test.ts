@@ -77,28 +77,22 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
   test.each(
     shell === 'bash'
       ? [
-          ['a program', "PROMPT_COMMAND='sleep 0.1'"],
-          ['a subshell', "PROMPT_COMMAND='( : ; sleep 0.15; : )'"],
-          ['a pipe', "PROMPT_COMMAND='sleep 0.2 | cat'"],
+          ['a program', "PROMPT_COMMAND='( : ; sleep 0.1; : )'"],
           ['one in the prompt itself', "PS1='$(sleep 0.1)bash\\$ '"],
-          ['one for half a second', "PROMPT_COMMAND='sleep 0.5'"],
+          ['a pipe for half a second', "PROMPT_COMMAND='sleep 0.5 | cat'"],
         ]
       : [
-          ['a program', 'precmd() { sleep 0.1; }'],
-          ['a subshell', 'precmd() { ( : ; sleep 0.15; : ) }'],
-          ['a pipe', 'precmd() { sleep 0.2 | cat; }'],
+          ['a program', 'precmd() { ( : ; sleep 0.1; : ) }'],
           ['one in the prompt itself', "setopt prompt_subst; PS1='$(sleep 0.1)zsh%# '"],
-          ['one for half a second', 'precmd() { sleep 0.5; }'],
+          ['a pipe for half a second', 'precmd() { sleep 0.5 | cat; }'],
         ],
-  )('a prompt that starts %s', async (_what, hook) => {
+  )('a prompt that starts %s', async (what, hook) => {
     await atPrompt(shell);
     expect((await run(dev, hook)).exitCode).toBe(0);
     try {
-      // One right after the other: the hook is at work when the next one comes.
-      for (const n of [1, 2, 3])
-        expect(await run(dev, `echo ${n}; (exit ${n})`)).toMatchObject({ exitCode: n, stdout: `${n}\n` });
-      expect(await run('--timeout', '2s', dev, 'sleep 60')).toMatchObject({ exitCode: 124 });
-      expect(await run(dev, 'echo after')).toMatchObject({ exitCode: 0, stdout: 'after\n' });
+      // Right after the other one: the hook is at work when it comes.
+      expect(await run(dev, 'echo 2; (exit 2)')).toMatchObject({ exitCode: 2, stdout: '2\n' });
+      if (what === 'a program') expect(await run('--timeout', '1s', dev, 'sleep 60')).toMatchObject({ exitCode: 124 });
     } finally {
       await run(dev, shell === 'bash' ? "PROMPT_COMMAND=; PS1='bash\\$ '" : "precmd() { :; }; PS1='zsh%# '");
     }

@@ -12,13 +12,13 @@ export interface Local {
 
 const FRAMES = { output: 'f'.repeat(32), errors: 'e'.repeat(32) };
 
-/** Runs a script on this machine the way it would run on a VM: a login shell gets the line, standard input the script. */
-export async function runLocally(script: RemoteScript, { environment, cwd, shell = ['sh'] }: Local) {
+/** Runs a script on this machine the way it would run on a VM: a login shell gets the line, standard input the script, or so many bytes of it. */
+export async function runLocally(script: RemoteScript, { environment, cwd, shell = ['sh'] }: Local, bytes?: number) {
   const [program = 'sh', ...args] = shell;
   const child = spawn(program, [...args, '-c', LOGIN_LINE], { env: environment, cwd, stdio: 'pipe' });
   // A script that ends early leaves some of it.
   child.stdin.on('error', () => {});
-  child.stdin.end(payloadOf(script, FRAMES, undefined));
+  child.stdin.end(payloadOf(script, FRAMES, undefined).subarray(0, bytes));
   const output = unframe(FRAMES.output);
   const errors = unframe(FRAMES.errors);
   const exit = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 128)));

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { compact, include } from '../../../src/remote/include.ts';
 import { commandScript, remoteScript, SCRIPTS } from '../../../src/remote/remote-script.ts';
 import { shellFile } from '../../../src/remote/shell-files.ts';
 import { VALUES } from '../../../src/remote/values.ts';
-import { LOGIN_LINE } from '../../../src/transport/frame.ts';
+import { LOGIN_LINE, payloadOf } from '../../../src/transport/frame.ts';
 import { runLocally } from '../../support/local-script.ts';
 import { hasTool } from '../../support/tools.ts';
 
@@ -73,6 +74,17 @@ describe('values', () => {
     expect((await runLocally({ text }, local)).stdout.length).toBe(1_000_000);
   });
 });
+
+test('a script that is cut off half-way runs nothing', async () => {
+  const path = join(mkdtempSync('/tmp/azlin-cut-'), 'ran');
+  const script = { text: Buffer.from(`echo x >>${path}\n: ${'and more '.repeat(100)}`) };
+  const { length } = payloadOf(script, { output: 'o', errors: 'e' }, undefined);
+  for (let cut = 1; cut < length; cut += 37) await runLocally(script, local, cut);
+  expect(existsSync(path)).toBe(false);
+  await runLocally(script, local);
+  expect(existsSync(path)).toBe(true);
+  rmSync(dirname(path), { recursive: true });
+}, 60_000);
 
 describe('how a script is made', () => {
   const read = (files: Readonly<Record<string, string>>) => (path: string) => files[path] ?? '';
