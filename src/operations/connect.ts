@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { describeTarget, type Target } from '../targets/target.ts';
 import {
@@ -103,17 +104,31 @@ export async function attachTo(attaching: Attaching, signal: AbortSignal): Promi
       () => {},
       () => {},
     );
+  const end = endOf(remote, parting, target);
   return {
     target,
     session: { id, born },
     who,
     others: parseClientsHere(text, id, Number(now)).filter(({ token }) => token !== who.token),
     remote: { stdin, stdout, resize, check, close },
-    end: endOf(remote, parting, target),
+    end,
     begin: (takeOver) => void stdin.write(goAhead(key, takeOver)),
     redraw: () => tell('refresh-client'),
-    leave: () => tell('detach-client'),
+    leave: () => tell('detach-client').then(() => endedSoon(access.clock, end)),
   };
+}
+
+/** Milliseconds that the farewell of a client may take that has been told to detach. */
+const FAREWELL = 1_000;
+
+function endedSoon(clock: Clock, end: Promise<SessionEnd>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(FAREWELL, resolve);
+    void end.then(() => {
+      cancel();
+      resolve();
+    });
+  });
 }
 
 function readToEnd(stream: Readable): Promise<void> {

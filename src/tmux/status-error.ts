@@ -1,5 +1,5 @@
 import { AppError } from '../domain/errors.ts';
-import { type Session, sessionRef } from '../domain/session.ts';
+import { isSessionId, type Session, sessionRef } from '../domain/session.ts';
 import { printable, shellWord, shorten } from '../domain/text.ts';
 import type { Status } from './status.ts';
 
@@ -118,7 +118,9 @@ function wrongName(
   if (kind === 'missing')
     return new AppError('session-not-found', `No session named "${session}" on "${host}"`, {
       candidates: candidatesOf(sessions, host),
-      hint: `azlin ssh ${shellWord(host)} --tmux-session ${shellWord(session)}   creates it`,
+      hint: isSessionId(session)
+        ? `azlin list --wide --host ${shellWord(host)}   shows the ids there are`
+        : `azlin ssh ${shellWord(host)} --tmux-session ${shellWord(session)}   creates it`,
     });
   const named = sessions.filter((one) => one.friendlyName === session);
   return new AppError('ambiguous', `Several sessions on "${host}" have the friendly name "${session}"`, {

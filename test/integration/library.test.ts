@@ -171,7 +171,7 @@ describe('the package, imported', () => {
          say([stdout, outcome.kind]);`,
       );
     for (const make of [
-      `new Readable({ read() { this.push('half'); setTimeout(() => this.destroy(new Error('boom')), 50); } })`,
+      `new Readable({ read() { if (this.half) return; this.half = this.push('half'); setTimeout(() => this.destroy(new Error('boom')), 50); } })`,
       `Readable.from([{ a: 1 }])`,
       `(() => { const gone = Readable.from(['x']); gone.on('error', () => {}); gone.destroy(); return gone; })()`,
     ])

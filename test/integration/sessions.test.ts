@@ -104,6 +104,21 @@ describe('list', () => {
     expect(await json('--host', 'down')).toMatchObject([{ session: null, probe: 'denied' }]);
   });
 
+  test("tmux's id: in --wide and JSON, and as an identifier that means that session only", async () => {
+    const rows = (await json('--host', 'web')) as { session: string; id: string }[];
+    expect((await run('list', '--wide', '--host', 'web')).stdout).toMatch(/^HOSTNAME .* ID *$/m);
+    for (const { session, id } of rows) {
+      const name = await run('exec', `web:${id}`, "tmux -u display-message -p '#{session_name}'");
+      expect({ id, name: name.stdout }).toEqual({ id, name: `${session}\n` });
+    }
+    const missing = await run('exec', '--create', 'web:$999', 'true');
+    expect({ code: missing.exitCode, said: missing.stderr }).toEqual({
+      code: 255,
+      said: expect.stringMatching(/No session named "\$999" on "web"[\s\S]*--wide .*ids/),
+    });
+    expect(((await json('--host', 'web')) as unknown[]).length).toBe(rows.length);
+  });
+
   test('ndjson and csv', async () => {
     const lines = (await run('list', '--host', 'web', '--format', 'ndjson')).stdout.trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line).session)).toEqual(['dev', 'develop', 'main', 'späß']);
