@@ -53,9 +53,8 @@ const STARTUPS: readonly StartUp[] = [
 
 /** In `sh`: what bash itself was told in its start-up file, such as a trace, is not about the command. */
 const COMMANDS: readonly (readonly [name: string, line: string])[] = [
-  ['both streams and an exit code', `sh -c 'printf out; echo; printf err >&2; echo >&2; exit 3'`],
+  ['both streams and an exit code', `sh -c 'printf out; echo; printf err >&2; echo >&2; seq 2000; seq 10 >&2; exit 3'`],
   ['a command that writes to a closed stream', `sh -c 'echo x >&2 || exit 9; exit 4' 2>/dev/null`],
-  ['much', `sh -c 'seq 20000; seq 10 >&2'`],
   ['a signal', `sh -c 'echo dying; kill -TERM $$'`],
 ];
 

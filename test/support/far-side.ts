@@ -114,7 +114,9 @@ export async function startFarSide(lab: Lab, request: FarSideRequest): Promise<F
     stop() {
       for (const child of children) child.kill('SIGKILL');
       endProcessesOf(directory);
-      rmSync(directory, { recursive: true, force: true });
+      // What shells of hers leave.
+      for (const left of [directory, `/tmp/elvish-${ALICE}`, '/tmp/fish.alice'])
+        rmSync(left, { recursive: true, force: true });
     },
   };
 }

@@ -62,11 +62,21 @@ azlin_is_ready() {
   # shellcheck disable=SC2086
   azlin_is_interactive $azlin_words && azlin_at_prompt "$azlin_front" "$azlin_tty"
 }
+# Whether what is in front is no program of a prompt: one has not been there for three seconds, and a shell that has no child runs none.
+azlin_is_settled() {
+  case $azlin_comm in
+  bash | zsh)
+    azlin_kids=/proc/$azlin_front/task/$azlin_front/children
+    [ "$azlin_tries" -ge 5 ] && [ -r "$azlin_kids" ] && [ -z "$(cat "$azlin_kids")" ]
+    ;;
+  *) azlin_age "$azlin_front" && [ "$azlin_up" -gt 300 ] ;;
+  esac
+}
 # Tries $1 times, 20 a second.
 azlin_wait_for_prompt() {
   azlin_tries=0
   until azlin_is_ready; do
-    [ "$azlin_tries" -lt "$1" ] || return
+    [ "$azlin_tries" -lt "$1" ] && ! azlin_is_settled || return
     sleep 0.05 || {
       sleep 1
       azlin_tries=$((azlin_tries + 19))
@@ -79,7 +89,7 @@ azlin_check_pane() {
   azlin_front_of "$azlin_pane_pid"
   [ -n "$azlin_front" ] || azlin_cannot 'it tells nothing about its processes in /proc'
   # The shell of a session that has just been made reads its start-up files; another one may be at what it does before each prompt.
-  if [ "$azlin_created" = 1 ]; then azlin_wait_for_prompt 100; else azlin_wait_for_prompt 40; fi || {
+  if [ "$azlin_created" = 1 ]; then azlin_wait_for_prompt 100; else azlin_wait_for_prompt 25; fi || {
     case $azlin_comm:$azlin_words in bash: | zsh: | bash:?*' '?* | zsh:?*' '?* | [!bz]*) azlin_busy "$azlin_words" ;; *) azlin_busy "a command of $azlin_comm itself" ;; esac
   }
   # A job that is being broken off there is not done with the pane.

@@ -25,12 +25,13 @@ azlin_read_stat() {
 # A start-up file that sends standard output elsewhere leaves nobody to answer to. sshd gives a socket, a pipe or a terminal.
 [ ! -d /proc/self/fd ] || [ -S /proc/self/fd/1 ] || [ -p /proc/self/fd/1 ] || [ -t 1 ] || exit 253
 
-# After a start-up file that took so long azlin has given up: what begins now would be a surprise. This process was the login shell.
+# How long process $1 has been there, in azlin_up, in hundredths of a second.
 azlin_age() {
-  azlin_read_stat "$$" && { read -r azlin_up azlin_stat_rest </proc/uptime; } 2>/dev/null || return
+  azlin_read_stat "$1" && { read -r azlin_up azlin_stat_rest </proc/uptime; } 2>/dev/null || return
   # shellcheck disable=SC2086
   set -- $azlin_stat
   azlin_up=${azlin_up%.*}${azlin_up#*.}
   azlin_up=$((azlin_up - ${20}))
 }
-if [ -n "$azlin_patience" ] && azlin_age && [ "$azlin_up" -gt "${azlin_patience}00" ]; then exit 252; fi
+# After a start-up file that took so long azlin has given up: what begins now would be a surprise. This process was the login shell.
+if [ -n "$azlin_patience" ] && azlin_age "$$" && [ "$azlin_up" -gt "${azlin_patience}00" ]; then exit 252; fi
