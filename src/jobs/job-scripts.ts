@@ -15,6 +15,8 @@ export interface JobStart {
   readonly grace: number | undefined;
   /** Do not follow it. */
   readonly detach: boolean;
+  /** A word of this attempt: a job that has not begun in time is given up in its name, and only an attempt of another name may begin it. */
+  readonly settles: string;
   /** What stands before lines of the journal. */
   readonly wire: string;
 }
@@ -24,7 +26,16 @@ export interface JobStart {
  * `found`, or `other` for one that runs something else; where in the two streams following starts, `lost` for standard error that a start-up file
  * sends elsewhere.
  */
-export function startJobScript({ id, command, input = '', isNew, grace, detach, wire }: JobStart): RemoteScript {
+export function startJobScript({
+  id,
+  command,
+  input = '',
+  isNew,
+  grace,
+  detach,
+  settles,
+  wire,
+}: JobStart): RemoteScript {
   return remoteScript('jobs/start', {
     ...enterValues(command),
     id_of_job: id,
@@ -34,6 +45,7 @@ export function startJobScript({ id, command, input = '', isNew, grace, detach, 
     grace: grace === undefined ? '' : `${grace}`,
     supervisor: shellFile('jobs/supervisor'),
     detach: detach ? 'detach' : '',
+    settles,
     wire,
   });
 }

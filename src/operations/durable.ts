@@ -62,6 +62,8 @@ interface Attempt {
   create: boolean;
   /** The name of what its command will read. */
   input: string | undefined;
+  /** Nobody else has it: what is given up by it, a later one may begin. */
+  readonly word: string;
   /** The VM was asked to start it. */
   isAsked: boolean;
   /** The VM that was asked. */
@@ -86,6 +88,7 @@ export async function startJob(access: FleetAccess, request: DurableRequest, sig
     identifier,
     create,
     input: undefined,
+    word: newWire(),
     isAsked: false,
     vm: undefined,
     failure: undefined,
@@ -128,7 +131,7 @@ function doubtful({ id, identifier }: Attempt, error: unknown): StartedJob {
 }
 
 async function tryToStart(attempt: Attempt): Promise<StartedJob> {
-  const { access, request, id, input, signal } = attempt;
+  const { access, request, id, input, word, signal } = attempt;
   return withTarget({ access, identifier: attempt.identifier, signal }, async (reached) => {
     const { target } = reached;
     // By now the name may mean another VM; the job may be on the first one.
@@ -142,7 +145,7 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     const grace = request.grace === undefined ? undefined : Math.ceil(request.grace / 1_000);
     const { detach } = request;
     const wire = newWire();
-    const script = startJobScript({ id, command, input, isNew, grace, detach, wire });
+    const script = startJobScript({ id, command, input, isNew, grace, detach, settles: word, wire });
     attempt.isAsked = true;
     const remembered = access.jobMemory.remember(id, attempt.identifier);
     const started = await start({ access, reached, script, signal }).catch((error: unknown) => {

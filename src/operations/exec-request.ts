@@ -85,9 +85,12 @@ function checkText(text: Uint8Array | string): void {
 
 /** Throws `usage` for a name that a command must not have: it becomes a part of a script. */
 export function checkVariable(name: string): void {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || /^(azlin_.*|IFS|OPTIND)$/.test(name))
+  if (
+    !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
+    /^(azlin_.*|_q.{0,2}|IFS|OPTIND|UID|EUID|PPID|SHELLOPTS|BASHOPTS)$/.test(name)
+  )
     throw new AppError('usage', `Invalid name of a variable: "${name}"`, {
-      hint: 'letters, digits and "_", no digit first; not IFS, OPTIND or azlin_…',
+      hint: 'letters, digits and "_", no digit first; not azlin_…, nor what belongs to the shell, as IFS and UID',
     });
 }
 

@@ -36,7 +36,7 @@ export async function start(starting: Starting): Promise<Started> {
   const { target, connection } = reached;
   const ms = access.commandDeadline + timeToSend(script);
   let isSent = false;
-  let isAnswered = false;
+  let isRefused = false;
   let remote: RemoteProcess | undefined;
   const onSent = () => {
     isSent = true;
@@ -48,7 +48,7 @@ export async function start(starting: Starting): Promise<Started> {
       // On a terminal stderr comes with stdout, but the stream must be read all the same.
       if (terminal) remote.stderr.resume();
       const status = await statusOf(remote);
-      isAnswered = status.kind !== 'unreadable';
+      isRefused = status.kind !== 'unreadable' && status.kind !== 'ok';
       if (status.kind !== 'ok') throw statusError(status, target.hostname, target.session);
       if (status.words[0] === '1') await access.survey.forget(target.endpoint);
       return { remote, words: status.words, text: status.text };
@@ -58,7 +58,7 @@ export async function start(starting: Starting): Promise<Started> {
     remote?.stderr.resume();
     remote?.close();
     // A login shell that has ended without a word of ours has run nothing of ours.
-    const isCertain = mayRepeat || !isSent || isAnswered || (error instanceof AppError && error.code === 'ssh-denied');
+    const isCertain = mayRepeat || !isSent || isRefused || (error instanceof AppError && error.code === 'ssh-denied');
     throw isCertain ? error : inDoubt(error);
   }
 }

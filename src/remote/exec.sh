@@ -20,6 +20,12 @@ azlin_above() {
   set -- ${azlin_stat##*) }
   azlin_parent=$2
 }
+# Whoever has become root, by sudo say, cannot be signaled, but is there.
+azlin_is_there() { kill -0 "$$" || [ -d "/proc/$$" ]; }
+azlin_end() {
+  kill -0 "$$" || [ ! -d "/proc/$$" ] || sudo -n kill -s "$1" -- "-$$"
+  kill -s "$1" -- "-$$" || kill -s "$1" "$$"
+}
 azlin_watch() {
   trap '' HUP INT TERM
   exec </dev/null >/dev/null 2>&1
@@ -27,7 +33,7 @@ azlin_watch() {
   azlin_left=$azlin_seconds
   [ -z "$azlin_left" ] || [ "$azlin_part" = 0 ] || sleep "$azlin_part" || sleep 1
   while [ "$azlin_left" != 0 ]; do
-    kill -0 "$$" || exit 0
+    azlin_is_there || exit 0
     [ -z "$azlin_sshd" ] || {
       azlin_above "$azlin_below"
       [ "$azlin_parent" = "$azlin_sshd" ]
@@ -35,11 +41,11 @@ azlin_watch() {
     sleep 1
     [ -z "$azlin_left" ] || azlin_left=$((azlin_left - 1))
   done
-  kill -0 "$$" || exit 0
+  azlin_is_there || exit 0
   [ "$azlin_left" != 0 ] || mkdir "$azlin_room/$azlin_ticket"
-  kill -s TERM -- "-$$" || kill -s TERM "$$"
+  azlin_end TERM
   sleep 5
-  kill -s KILL -- "-$$" || kill -s KILL "$$"
+  azlin_end KILL
 }
 # Where the watchdog can leave word: at home, or else in the system's folder of the user.
 azlin_open_room() {
@@ -51,6 +57,9 @@ azlin_open_room() {
   azlin_cannot "${azlin_why:-$HOME/.azlin cannot be written}; --timeout needs a private place there"
 }
 
+azlin_begin_in_time
+# OpenSSH gives each command a process group, dropbear leaves it in its own, which must not be ended.
+[ "${azlin_its_group:-$$}" = "$$" ] || ! command -v setsid >/dev/null 2>&1 || azlin_setsid=setsid
 # Before the session's environment: it may have another home.
 azlin_said=
 [ -z "$azlin_seconds" ] || azlin_open_room
@@ -59,12 +68,9 @@ azlin_enter
 azlin_below=$$ azlin_sshd=
 azlin_above "$PPID"
 case $azlin_comm in sshd* | dropbear*) azlin_sshd=$PPID ;; ?*) azlin_below=$PPID azlin_sshd=$azlin_parent ;; esac
-# OpenSSH gives each command a process group, dropbear leaves it in its own, which must not be ended.
-azlin_read_stat "$$"
-# shellcheck disable=SC2086
-set -- $azlin_stat
-[ "${3:-$$}" = "$$" ] || ! command -v setsid >/dev/null 2>&1 || azlin_setsid=setsid
 (azlin_watch &)
+# bash keeps a long text in a temporary file, and that may have no room.
+[ -z "$BASH_VERSION" ] || azlin_said=$(azlin_has_room 2>&1) || azlin_cannot "$azlin_said"
 azlin_open_errors
 azlin_answer "ok $azlin_created $azlin_went $$"
 [ -n "$azlin_input" ] || exec </dev/null

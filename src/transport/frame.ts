@@ -8,26 +8,35 @@ import type { RemoteScript } from '../domain/remote-script.ts';
  * is dropped.
  */
 
-/** `azlin: BYTES` announces the script; lines before that are what a start-up file may read away. */
-export const LOGIN_LINE =
-  `exec sh -c 'while read -r a b; do if [ "$a" = azlin: ]; then ` +
-  `eval "$(PATH=$PATH:/usr/bin:/bin head -c $b || echo exit 250)"; exit; fi; done; exit 251'`;
+/**
+ * What the login shell runs. The line `azlin:WORD BYTES` announces the script; lines before that are what a start-up file may read away. Lists of processes
+ * show the word: all that it is for is that nothing in a script looks like another one's announcement.
+ */
+export const loginLine = ({ start }: Frames) =>
+  `exec sh -c 'while read -r _qa _qb; do if [ "$_qa" = azlin:${start} ]; then ` +
+  `eval "$(head -c $_qb || PATH=$PATH:/usr/bin:/bin head -c $_qb || echo exit 250)"; exit; fi; done; exit 251'`;
 
 /** A start-up file with a `read` takes one of these, and not the script. */
-const SPARE_LINES = '\n'.repeat(40);
+const SPARE_LINES = '\n'.repeat(10);
 
+/** Random words of one script. */
 export interface Frames {
+  readonly start: string;
   readonly output: string;
   readonly errors: string;
 }
 
-/** What goes over standard input to `LOGIN_LINE`. `patience`: milliseconds after which nobody waits any more for the script to begin. */
-export function payloadOf({ text }: RemoteScript, { output, errors }: Frames, patience: number | undefined): Buffer {
+/** What goes over standard input to `loginLine`. `patience`: milliseconds after which nobody waits any more for the script to begin. */
+export function payloadOf(
+  { text }: RemoteScript,
+  { start, output, errors }: Frames,
+  patience: number | undefined,
+): Buffer {
   const seconds = patience === undefined ? '' : `${Math.ceil(patience / 1_000)}`;
-  const start = Buffer.from(`azlin_frame=${output} azlin_errors_frame=${errors} azlin_patience=${seconds}\n`);
+  const first = Buffer.from(`azlin_frame=${output} azlin_errors_frame=${errors} azlin_patience=${seconds}\n`);
   // One compound command: a script that is cut off half-way is a syntax error, and runs nothing.
-  const whole = Buffer.concat([Buffer.from('{\n'), start, text, Buffer.from('\n}')]);
-  return Buffer.concat([Buffer.from(`${SPARE_LINES}azlin: ${whole.length}\n`), whole]);
+  const whole = Buffer.concat([Buffer.from('{\n'), first, text, Buffer.from('\n}')]);
+  return Buffer.concat([Buffer.from(`${SPARE_LINES}azlin:${start} ${whole.length}\n`), whole]);
 }
 
 const NOISE_KEPT = 2_000;

@@ -206,6 +206,18 @@ const NOT_BEGUN: Readonly<Record<number, readonly [reason: string, hint: string]
   253: ['its start-up files send standard output elsewhere', 'let them do that only where [ -t 1 ]'],
 };
 
+/** The script has run, as standard error shows, and its answer has gone elsewhere. */
+export function unanswered(endpoint: Endpoint): AppError {
+  const [reason, hint] = NOT_BEGUN[253] ?? [];
+  return new AppError(
+    'vm-failed',
+    `Nothing that the command says comes from ${describeEndpoint(endpoint)}: ${reason}`,
+    {
+      hint,
+    },
+  );
+}
+
 /** The login shell ended without running the script: no such shell, a locked account, a broken start-up file. */
 export function noCommand(endpoint: Endpoint, noise: string, code: number | undefined): AppError {
   const [reason, cure] = NOT_BEGUN[code ?? 0] ?? [];

@@ -7,7 +7,7 @@ import { formatDuration } from '../domain/duration.ts';
 import { AppError } from '../domain/errors.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
 import type { Endpoint } from './endpoint.ts';
-import { LOGIN_LINE, payloadOf } from './frame.ts';
+import { loginLine, payloadOf } from './frame.ts';
 import { watchSilence } from './silence.ts';
 import { channelTimeout, lostEarly, refusedForward, refusedRequest } from './ssh-errors.ts';
 import { commandStarter } from './ssh2-input.ts';
@@ -107,14 +107,14 @@ export function linkOf(signedIn: SignedIn): Link {
 
   const startCommand = commandStarter(client);
   const spawn = async (script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | 'no-channel'> => {
-    const frames = { output: newWord(), errors: newWord() };
+    const frames = { start: newWord(), output: newWord(), errors: newWord() };
     const { terminal, isUsers = false, patience, signal } = options;
     const pty = terminal && { term: terminal.term, cols: terminal.columns, rows: terminal.rows, modes: SILENT_MODES };
     const ms = endpoint.ssh.connectTimeout;
     let isSent = false;
     let isLate = false;
     const start = {
-      line: LOGIN_LINE,
+      line: loginLine(frames),
       options: {
         env: { ...endpoint.ssh.environment },
         ...(pty ? { pty } : {}),

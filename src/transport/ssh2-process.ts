@@ -1,7 +1,7 @@
 import type { ClientChannel } from 'ssh2';
 import type { Endpoint } from './endpoint.ts';
 import { type Frames, unframe } from './frame.ts';
-import { lost, lostEarly, noCommand } from './ssh-errors.ts';
+import { lost, lostEarly, noCommand, unanswered } from './ssh-errors.ts';
 import type { ExitStatus, RemoteProcess } from './transport.ts';
 
 /** A process whose link is lost. */
@@ -57,6 +57,7 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
       const gone = output.begun() ? lost : lostEarly;
       if (status === undefined || isCut) return resolve({ kind: 'lost', cause: gone(endpoint, lossCause()) });
       if (output.begun()) return resolve(status);
+      if (errors.begun()) return resolve({ kind: 'lost', cause: unanswered(endpoint) });
       const code = status.kind === 'exited' ? status.code : undefined;
       resolve({ kind: 'lost', cause: noCommand(endpoint, `${output.noise()} ${errors.noise()}`, code) });
     });

@@ -68,6 +68,25 @@ describe('the same id', () => {
     expect(readFileSync(join(home(), 'once'), 'utf8')).toBe('ran\n');
   });
 
+  test('one that ends in a line break is the same one', async () => {
+    const both = [0, 1].map(() => azlin('exec', '--job', 'broken-line', 'vm:dev', 'echo out\n'));
+    for (const { stdout, stderr } of await Promise.all(both))
+      expect({ stdout, stderr }).toEqual({ stdout: 'out\n', stderr: expect.not.stringMatching(/another command/) });
+  });
+
+  test('one that was given up before it began is begun by whoever tries again, and no list has it until then', async () => {
+    mkdirSync(join(folder('given-up'), 'begun'), { recursive: true });
+    writeFileSync(join(folder('given-up'), 'state'), 'new\n');
+    writeFileSync(join(folder('given-up'), 'begun/void'), '@somebody\n');
+    expect(await job('given-up')).toBeUndefined();
+    expect((await azlin('logs', 'vm/given-up')).exitCode).not.toBe(0);
+    expect(await exec('--job', 'given-up', 'vm:dev', 'echo out')).toMatchObject({
+      exitCode: 0,
+      stdout: 'out\n',
+      stderr: '',
+    });
+  });
+
   test('eight at once run it once, and all have its output', async () => {
     const line = 'echo ran >>~/eight; sleep 0.5; echo done; exit 3';
     const all = await Promise.all(
@@ -152,7 +171,7 @@ describe('whatever a command does', () => {
       end: 'off\n',
     });
     expect(stdout).toContain(readFileSync(join(home(), 'ps'), 'utf8'));
-    expect(stdout).toMatch(/^new\nstarted \d+ \d+ \S+$/m);
+    expect(stdout).toMatch(/^new\n(?:at \d+\n)?started \d+ \d+ \S+$/m);
   });
 
   test('it takes its own folder away: lost, without a byte too many, and its time still ends', async () => {

@@ -71,7 +71,14 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
     const screen = await screenOf(shell);
     expect(screen).toMatch(/^start\nthe-end$/m);
     const typed = screen.split('\n').findLast((line) => line.includes('/go/'));
-    expect(typed).toMatch(/ \. \/\S+\/\.azlin\/go\/[a-z0-9]{10} #$/);
+    expect(typed).toMatch(/ \. \/\S+\/\.azlin\/go\/[a-z0-9]{10}(?: #)?$/);
+  });
+
+  test('a command gets no arguments, whatever the shell takes for a pattern', async () => {
+    await atPrompt(shell);
+    expect((await run(dev, shell === 'zsh' ? 'setopt extendedglob; echo $#' : 'echo $#')).stdout).toBe('0\n');
+    expect((await run(dev, 'echo $#')).stdout).toBe('0\n');
+    if (shell === 'zsh') await run(dev, 'unsetopt extendedglob');
   });
 
   test.each(

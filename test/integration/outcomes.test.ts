@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Machine } from '../../src/demo/virtual-machine.ts';
@@ -253,7 +253,46 @@ describe('an answer that is none', () => {
   );
 });
 
+describe('`run`, typed by a script that stands still', () => {
+  test('what azlin gave up never comes', async () => {
+    const still = await lab.start('still', { bashrc: 'PATH=~/bin:$PATH' });
+    const standIn = [
+      '#!/bin/sh',
+      'case $* in *pane_tty*)',
+      '  echo $PPID >~/stalled',
+      '  until [ -e ~/go-on ]; do sleep 0.1; done ;;',
+      'esac',
+      'PATH=${PATH#*:} exec tmux "$@"',
+    ];
+    mkdirSync(join(still.home, 'bin'));
+    writeFileSync(join(still.home, 'bin/tmux'), `${standIn.join('\n')}\n`, { mode: 0o755 });
+    const path = resultPath();
+    const environment = lab.environment('[ssh]\ncommand_deadline = "8s"\n');
+    const { exitCode, stderr } = await azlinOn({ environment }, ['run', '--result', path, 'still:dev', RUN]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 255, stderr: expect.stringMatching(/nothing was started/) });
+    expect(resultOf(path)).toMatchObject({ outcome: 'not-started' });
+    const process = `/proc/${readFileSync(join(still.home, 'stalled'), 'utf8').trim()}`;
+    expect(existsSync(process)).toBe(true);
+    writeFileSync(join(still.home, 'go-on'), '');
+    await until('the script to end', () => !existsSync(process));
+    expect(runs(still)).toBe(0);
+  }, 60_000);
+});
+
 describe('a VM that does not play by the rules', () => {
+  test('output that a start-up file sends elsewhere: the command may have run', async () => {
+    const mute = await lab.start('mute', { bashrc: '[ ! -e ~/mute ] || exec > >(cat >>~/log)' });
+    const environment = lab.environment(SETTINGS);
+    writeFileSync(join(mute.home, 'mute'), '');
+    const path = resultPath();
+    const line = ['exec', '--direct', '--retry', '2', '--result', path, 'mute:dev', RUN];
+    const { exitCode, stderr } = await azlinOn({ environment }, line);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 255, stderr: expect.stringMatching(/may have run/) });
+    expect(resultOf(path)).toMatchObject({ results: [{ outcome: 'lost', attempts: 1 }] });
+    await until('it to have run', () => runs(mute) > 0);
+    expect(runs(mute)).toBe(1);
+  });
+
   test('standard error that start-up files send elsewhere holds up nothing', async () => {
     const wrapper = 'ForceCommand $SHELL -c "$SSH_ORIGINAL_COMMAND" 2>/dev/null | cat';
     await lab.start('deaf', { sshdConfig: [wrapper] });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { canHaveUsers, type FarSide, startFarSide } from '../support/far-side.ts';
 import { azlin } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
+import { until } from '../support/until.ts';
 
 /*
  * Start-up files that hang, echo, merge and drop streams: what a command writes, and how it ends, is what `ssh` itself gives on the same server, but for
@@ -48,12 +49,16 @@ const STARTUPS: readonly StartUp[] = [
   { name: 'TMUX of elsewhere', file: 'export TMUX=/nowhere,1,0 TMUX_PANE=%9' },
   { name: 'an odd IFS and options', file: 'IFS=:; export IFS; set -u; set -f; set -o noclobber; shopt -s nullglob' },
   { name: 'functions of our names', file: 'head() { echo wrong; }; export -f head; alias sh=false; printf() { :; }' },
+  { name: 'variables of short names', file: 'export a=1 b=2' },
   { name: 'something slow', file: 'sleep 0.3' },
 ];
 
 /** In `sh`: what bash itself was told in its start-up file, such as a trace, is not about the command. */
 const COMMANDS: readonly (readonly [name: string, line: string])[] = [
-  ['both streams and an exit code', `sh -c 'printf out; echo; printf err >&2; echo >&2; seq 2000; seq 10 >&2; exit 3'`],
+  [
+    'both streams and an exit code',
+    `sh -c 'printf out; echo; printf err >&2; echo >&2; seq 2000; seq 10 >&2; echo "$a $b"; exit 3'`,
+  ],
   ['a command that writes to a closed stream', `sh -c 'echo x >&2 || exit 9; exit 4' 2>/dev/null`],
   ['a signal', `sh -c 'echo dying; kill -TERM $$'`],
 ];
@@ -156,6 +161,68 @@ const withUsers = canHaveUsers();
     });
     expect((await vm.run(['test', '-e', join(vm.home, 'ran')])).code).toBe(1);
   });
+
+  test('standard error that goes to a file: the command ends as it does, and what is missing is named', async () => {
+    vm.write('.bashrc', 'exec 2>>~/log\n');
+    try {
+      const environment = lab.environment();
+      const line = 'echo out; echo err >&2; exit 3';
+      expect(await azlin({ environment }, ['exec', '--direct', 'vm:dev', line])).toMatchObject({
+        exitCode: 3,
+        stdout: 'out\n',
+        stderr: '',
+      });
+      const durable = await azlin({ environment }, ['exec', '--job', 'logged', 'vm:dev', line]);
+      expect(durable).toMatchObject({
+        exitCode: 3,
+        stdout: 'out\n',
+        stderr: expect.stringMatching(
+          /^warning: vm:dev: start-up files send standard error elsewhere, .*azlin logs --stderr logged/,
+        ),
+      });
+      expect((await azlin({ environment }, ['logs', '--stderr', 'logged'])).stdout).toBe('err\n');
+    } finally {
+      vm.write('.bashrc', '');
+    }
+  });
+
+  test('an open descriptor does not stay with a tmux server that azlin starts', async () => {
+    const fresh = await startFarSide(lab, { name: 'fresh' });
+    try {
+      await fresh.run(['tmux', 'kill-server']);
+      fresh.write('.bashrc', 'exec 5>&1 6>&2\n');
+      const line = ['exec', '--direct', '--create', 'fresh:made', 'echo out; exit 3'];
+      expect(await azlin({ environment: lab.environment() }, line)).toMatchObject({ exitCode: 3, stdout: 'out\n' });
+    } finally {
+      fresh.stop();
+    }
+  }, 30_000);
+
+  test('CDPATH leads nowhere: jobs are listed, and what is like them stays', async () => {
+    vm.write('.bashrc', 'export CDPATH=~/projects\n');
+    try {
+      const environment = lab.environment();
+      const line = 'mkdir -p ~/projects/build && echo mine >~/projects/build/file && echo out';
+      expect(await azlin({ environment }, ['exec', '--job', 'build', 'vm:dev', line])).toMatchObject({
+        stdout: 'out\n',
+      });
+      const jobs = await azlin({ environment }, ['jobs', 'vm']);
+      expect(jobs).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^build +.*exit/m) });
+      // The next job of a shell looks after what is old: nothing of this looks old.
+      await vm.run(['sh', '-c', 'cd ~/.azlin/jobs/* && rm -f .swept && echo "end 1" >>build/state']);
+      expect(await azlin({ environment }, ['run', 'vm:dev', 'export CDPATH=~/projects'])).toMatchObject({
+        exitCode: 0,
+      });
+      expect(await azlin({ environment }, ['run', 'vm:dev', 'echo swept'])).toMatchObject({ stdout: 'swept\n' });
+      await until(
+        'the old job to go',
+        async () => (await vm.run(['sh', '-c', 'ls -d ~/.azlin/jobs/*/build'])).code !== 0,
+      );
+      expect((await vm.run(['cat', join(vm.home, 'projects/build/file')])).stdout.toString()).toBe('mine\n');
+    } finally {
+      vm.write('.bashrc', '');
+    }
+  }, 30_000);
 
   test('an audit wrapper that repeats the command line', async () => {
     const wrapper =

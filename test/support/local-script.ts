@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { buffer } from 'node:stream/consumers';
 import type { RemoteScript, RunScript } from '../../src/domain/remote-script.ts';
-import { LOGIN_LINE, payloadOf, unframe } from '../../src/transport/frame.ts';
+import { loginLine, payloadOf, unframe } from '../../src/transport/frame.ts';
 
 export interface Local {
   readonly environment: Readonly<Record<string, string>>;
@@ -10,12 +10,12 @@ export interface Local {
   readonly shell?: readonly string[];
 }
 
-const FRAMES = { output: 'f'.repeat(32), errors: 'e'.repeat(32) };
+const FRAMES = { start: 's'.repeat(32), output: 'f'.repeat(32), errors: 'e'.repeat(32) };
 
 /** Runs a script on this machine the way it would run on a VM: a login shell gets the line, standard input the script, or so many bytes of it. */
 export async function runLocally(script: RemoteScript, { environment, cwd, shell = ['sh'] }: Local, bytes?: number) {
   const [program = 'sh', ...args] = shell;
-  const child = spawn(program, [...args, '-c', LOGIN_LINE], { env: environment, cwd, stdio: 'pipe' });
+  const child = spawn(program, [...args, '-c', loginLine(FRAMES)], { env: environment, cwd, stdio: 'pipe' });
   // A script that ends early leaves some of it.
   child.stdin.on('error', () => {});
   child.stdin.end(payloadOf(script, FRAMES, undefined).subarray(0, bytes));

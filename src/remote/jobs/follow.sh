@@ -2,12 +2,17 @@
 # there is by now; azlin_forwards, azlin_settles.
 . ./parts/prelude.sh
 . ./parts/errors.sh
+. ./parts/room.sh
 . ./parts/place.sh
 . ./parts/journal.sh
 . ./parts/tail.sh
 . ./parts/follow.sh
-azlin_job=$azlin_jobs/$azlin_id_of_job azlin_created=0 azlin_went=cwd azlin_found=found
-[ -z "$azlin_settles" ] || (umask 077 && mkdir "$azlin_job" 2>/dev/null)
+azlin_job=$azlin_jobs/$azlin_id_of_job azlin_created=0 azlin_went=cwd azlin_found=found azlin_title=
+# What is not there yet cannot be made any more. Where that cannot be seen to, it may still begin.
+if [ -n "$azlin_settles" ] && [ ! -d "$azlin_job" ]; then
+  azlin_make_jobs
+  azlin_said=$(umask 077 && mkdir "$azlin_job" 2>&1) || [ -d "$azlin_job" ] || azlin_cannot "$azlin_said"
+fi
 azlin_listen
 azlin_choose_tail
 azlin_follow "$azlin_out" "$azlin_err" "$azlin_now"

@@ -8,7 +8,7 @@
 azlin_list_jobs() {
   cd "$1" 2>/dev/null || return
   for azlin_id in ${azlin_id_of_job:-*}; do
-    cd "$azlin_id" 2>/dev/null || continue
+    cd "./$azlin_id" 2>/dev/null || continue
     azlin_read
     azlin_session= azlin_command= azlin_more=
     { IFS= read -r azlin_session; } 2>/dev/null <info
@@ -16,7 +16,7 @@ azlin_list_jobs() {
       IFS= read -r azlin_command
       IFS= read -r azlin_more
     } 2>/dev/null <command
-    if [ -n "$azlin_new" ]; then
+    if [ -n "$azlin_new" ] && [ ! -e begun/void ]; then
       if [ -n "$azlin_how" ]; then :
       elif [ -n "$2" ]; then azlin_how=elsewhere
       elif [ -z "$azlin_pid" ]; then azlin_how=starting

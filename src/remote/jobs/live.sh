@@ -12,6 +12,7 @@
 . ./parts/prompt.sh
 . ./parts/tail.sh
 . ./parts/follow.sh
+azlin_begin_in_time
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=new azlin_forwards= azlin_settles=1
 # Short, because people see it: it is what is typed.
 azlin_go=$azlin_home/.azlin/go/$azlin_id_of_job
@@ -127,7 +128,9 @@ azlin_type() {
     [ "$azlin_breaks" -lt 4 ] || return 0
   done
   azlin_wait_for_prompt 100 || return 0
-  printf ' . %s #\n' "$azlin_go" | azlin_paste "$azlin_pane" "azlin-$azlin_id_of_job"
+  # What may stand behind the cursor is a comment, where the shell knows comments at its prompt.
+  case $azlin_comm in bash) azlin_end=' #' ;; *) azlin_end= ;; esac
+  printf ' . %s%s\n' "$azlin_go" "$azlin_end" | azlin_paste "$azlin_pane" "azlin-$azlin_id_of_job"
 }
 # Typed again if it has been lost all the same: the command begins once, however often it is typed.
 azlin_type_until_begun() {
@@ -156,7 +159,7 @@ azlin_said=$(azlin_write 2>&1) || {
   rm -rf "$azlin_job" "$azlin_go"
   azlin_cannot "$azlin_said"
 }
-azlin_said=$(azlin_type_until_begun 2>&1) || {
+azlin_said=$(azlin_type_until_begun 2>&1) || ! mkdir "$azlin_job/begun" 2>/dev/null || {
   rm -rf "$azlin_job" "$azlin_go"
   azlin_refuse failed "$azlin_said"
 }

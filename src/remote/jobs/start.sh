@@ -11,7 +11,8 @@
 . ./parts/journal.sh
 . ./parts/tail.sh
 . ./parts/follow.sh
-azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=found azlin_forwards=$azlin_agent azlin_settles=1
+azlin_begin_in_time
+azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=found azlin_forwards=$azlin_agent
 # What nobody takes is thrown away.
 [ -z "$azlin_upload" ] || trap 'rm -f "$azlin_jobs/.in-$azlin_upload"' EXIT
 
@@ -19,7 +20,9 @@ azlin_write() {
   cd "$azlin_job" && mkfifo w o e || return
   # With its first line the journal has the room on the disk that it needs to its end.
   echo new >state && : >out && : >err && printf '%s\n%s\n' "$azlin_session" "$azlin_errors" >info || return
-  printf '%s\n' "$azlin_title" >command && printf '%s' "$azlin_text" >text && printf '%s' "$azlin_supervisor" >run || return
+  printf '%s\n' "$azlin_title" >command && printf '%s' "$azlin_supervisor" >run || return
+  # What is too long for the environment has a file of its own.
+  if [ "${#azlin_text}" -gt 30000 ]; then printf '%s' "$azlin_text" >text || return; else export azlin_text; fi
   [ -z "$azlin_upload" ] || mv "$azlin_jobs/.in-$azlin_upload" in || return
   [ -z "$azlin_grace" ] || : >lease
   [ "$azlin_agent" != agent ] || [ -z "$azlin_own_agent" ] || { ln -sf "$azlin_own_agent" agent && export SSH_AUTH_SOCK="$azlin_job/agent"; }
@@ -47,11 +50,17 @@ azlin_start() {
     rm -rf "$azlin_job"
     azlin_refuse failed "$azlin_said"
   }
+  # While the supervisor begins: when it did, and what will read what it keeps.
   azlin_choose_tail
+  printf 'at %s\n' "$(date +%s)" >>"$azlin_job/state"
   read -r azlin_word <&4
   exec 4>&-
 }
 
+# One that was given up before it began leaves its id to whoever tries again: that is not who gave it up, however late a packet of theirs comes.
+azlin_void=
+{ read -r azlin_void <"$azlin_job/begun/void"; } 2>/dev/null
+[ -z "$azlin_void" ] || [ "$azlin_void" = "$azlin_settles" ] || rm -rf "$azlin_job"
 if [ ! -e "$azlin_job" ]; then
   azlin_path=$PATH
   azlin_enter
@@ -68,7 +77,6 @@ if [ ! -e "$azlin_job" ]; then
 fi
 [ -z "$azlin_is_new" ] || [ "$azlin_found" = new ] || azlin_cannot 'a job of that id is there already'
 if [ "$azlin_found" != new ]; then
-  [ "$(cat "$azlin_job/command" 2>/dev/null)" = "$azlin_title" ] || azlin_found=other
   azlin_listen
   azlin_choose_tail
 fi

@@ -56,11 +56,12 @@ azlin_watch() {
 }
 
 # Runs the command, and sets azlin_ended to how that did. awk's system() tells a signal from an exit status of 128 + n, which `wait` does not; where awk
-# cannot tell, as busybox's cannot, it says nothing.
+# cannot tell, as busybox's and mawk before 1.3.4 cannot, it says nothing.
 azlin_run_command() {
   azlin_code=$(awk 'BEGIN { if (system("kill -9 $$") >= 256) printf "%s", system(ARGV[1]) }' "exec setsid sh ./run begin $azlin_errors >&3 2>&4 3>&- 4>&-")
   if [ -z "$azlin_code" ]; then
-    setsid sh ./run begin "$azlin_errors" >&3 2>&4 3>&- 4>&-
+    # Shells say on their own standard error how a child was ended.
+    setsid sh -c "exec sh ./run begin $azlin_errors >&3 2>&4 3>&- 4>&-"
     azlin_code=$?
     [ "$azlin_code" -le 128 ] || ! kill -l $((azlin_code - 128)) >/dev/null || azlin_code=$((azlin_code + 128))
   fi
@@ -86,7 +87,6 @@ azlin_supervise() {
   azlin_outs=$!
   { cat <e >>err || azlin_say cut err; } &
   azlin_errs=$!
-  azlin_say at "$(date +%s)"
   # Whatever is started here with an ampersand ignores Ctrl-C, and so would the command.
   azlin_watch "$azlin_outs" "$azlin_errs" &
   azlin_watcher=$!
@@ -114,16 +114,19 @@ azlin_supervise() {
 
 # The command's own environment is taken over last: nothing of ours is left in it.
 azlin_run() {
-  azlin_birth "$$"
-  azlin_say running "$$" "${azlin_born:--}" "${azlin_boot:--}"
-  azlin_read
-  [ -z "$azlin_why" ] || exit 143
-  if [ -e in ]; then exec <in; else exec </dev/null; fi
-  azlin_text=$(cat text && echo .) || exit 255
-  azlin_text=${azlin_text%.}
+  # One too long for the environment.
+  [ ! -s text ] || { azlin_text=$(cat text && echo .) && azlin_text=${azlin_text%.}; } || exit 255
   # shellcheck disable=SC1091
   . ./env
   : >env
+  # bash keeps a long text in a temporary file, and that may have no room.
+  [ -z "$BASH_VERSION" ] || azlin_has_room || exit 255
+  # What is not recorded must not run: its end would say that nothing did.
+  azlin_birth "$$"
+  azlin_say running "$$" "${azlin_born:--}" "${azlin_boot:--}" || exit 255
+  azlin_read
+  [ -z "$azlin_why" ] || exit 143
+  if [ -e in ]; then exec <in; else exec </dev/null; fi
   umask "$azlin_umask"
   cd "$azlin_cwd" 2>/dev/null || cd || exit
   azlin_shell=$azlin_program
@@ -138,9 +141,9 @@ azlin_run() {
 }
 # Values that the environment brought stay ours.
 azlin_unexport() {
-  set -- "$azlin_kind" "$azlin_given_shell"
-  unset azlin_kind azlin_given_shell
-  azlin_kind=$1 azlin_given_shell=$2
+  set -- "$azlin_kind" "$azlin_given_shell" "$azlin_text"
+  unset azlin_kind azlin_given_shell azlin_text
+  azlin_kind=$1 azlin_given_shell=$2 azlin_text=$3
 }
 
 cd "${0%/run}" || exit 0

@@ -31,6 +31,12 @@ $azlin_before $azlin_text
 azlin_text_end
 }
 
+azlin_has_room() {
+  true <<azlin_text_end
+$azlin_text
+azlin_text_end
+}
+
 azlin_begin() {
   case $azlin_kind:${azlin_shell##*/} in
   command:* | words:fish) ;;

@@ -49,18 +49,18 @@ azlin_plain_statements() {
 }
 
 # $1: the session as tmux's target. The answer ends with a line of ours: what is taken from a command loses the line breaks at its end, and a
-# directory may have some.
+# directory may have some. What is short stands in front: shells take long to cut something long at its far end.
 azlin_context() {
   azlin_said=$(tmux -u display-message -p -t "$1:" "$azlin_mark:#{session_id},#{pane_id},#{pid},#{version},#{socket_path}" \; \
-    show-environment -g -s \; show-environment -s -t "$1" \; \
-    display-message -p -t "$1:" "$azlin_mark:cwd:#{pane_current_path}" \; display-message -p -t "$1:" "$azlin_mark:end" 2>/dev/null)
-  case $azlin_said in *"$azlin_mark:"'$'*"$azlin_newline$azlin_mark:cwd:"*"$azlin_newline$azlin_mark:end"*) ;; *) return 1 ;; esac
+    display-message -p -t "$1:" "$azlin_mark:#{pane_current_path}$azlin_mark:" \; \
+    show-environment -g -s \; show-environment -s -t "$1" \; display-message -p -t "$1:" "$azlin_mark:end" 2>/dev/null)
+  case $azlin_said in *"$azlin_mark:"'$'*"$azlin_newline$azlin_mark:"*"$azlin_mark:$azlin_newline"*"$azlin_newline$azlin_mark:end"*) ;; *) return 1 ;; esac
   azlin_said=${azlin_said#*"$azlin_mark:"}
   azlin_said=${azlin_said%"$azlin_newline$azlin_mark:end"*}
-  azlin_cwd=${azlin_said##*"$azlin_newline$azlin_mark:cwd:"}
-  azlin_said=${azlin_said%"$azlin_newline$azlin_mark:cwd:$azlin_cwd"}
   azlin_line=${azlin_said%%"$azlin_newline"*}
-  azlin_said=${azlin_said#"$azlin_line"}
+  azlin_said=${azlin_said#"$azlin_line$azlin_newline$azlin_mark:"}
+  azlin_cwd=${azlin_said%%"$azlin_mark:"*}
+  azlin_said=${azlin_said#"$azlin_cwd$azlin_mark:$azlin_newline"}
   azlin_id=${azlin_line%%,*} azlin_line=${azlin_line#*,}
   azlin_pane=${azlin_line%%,*} azlin_line=${azlin_line#*,}
   azlin_server=${azlin_line%%,*} azlin_line=${azlin_line#*,}
@@ -86,7 +86,9 @@ azlin_enter() {
     azlin_session=$azlin_name_found
   }
   # A login by ssh has read ~/.bashrc already; at this level the command's own bash leaves it alone, and what it prints.
+  # bash takes one off when it becomes another program.
   SHLVL=1
+  [ -z "$BASH_VERSION" ] || SHLVL=2
   export TMUX TMUX_PANE SHLVL
   [ -z "$azlin_agent" ] || [ -z "$azlin_own_agent" ] || export SSH_AUTH_SOCK="$azlin_own_agent"
   eval "$azlin_variables"

@@ -1,4 +1,5 @@
-# What start-up files have done to standard error, in azlin_errors: nothing (separate), `exec 2>&1` (merged), `2>/dev/null` (none), `2>&-` (closed).
+# What start-up files have done to standard error, in azlin_errors: nothing (separate), `exec 2>&1` (merged), `2>/dev/null` (none), `2>&-` (closed),
+# `2>>log` (elsewhere).
 # As with ssh, the user's command has it so, too.
 azlin_errors=separate
 if [ -d /proc/self/fd ]; then
@@ -10,7 +11,9 @@ if [ -d /proc/self/fd ]; then
     azlin_errors=none
   elif [ /proc/self/fd/1 -ef /proc/self/fd/2 ]; then
     azlin_errors=merged
+  elif [ ! -S /proc/self/fd/2 ] && [ ! -p /proc/self/fd/2 ] && [ ! -t 2 ]; then
+    azlin_errors=elsewhere
   fi
 fi
 # What comes on standard error from here on is the user's. Before the frame of standard output: where both are one, that drops it.
-azlin_open_errors() { printf '\n%s\n' "$azlin_errors_frame" >&2; }
+azlin_open_errors() { [ -n "$azlin_is_open" ] || printf '\n%s\n' "$azlin_errors_frame" >&2; }

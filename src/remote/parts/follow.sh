@@ -2,8 +2,8 @@
 # wanted it comes on the output, too. Each line of the journal gets azlin_wire in front, a word that stands in no file and in no list of processes, so
 # that a line is told from the command's output wherever it lands. azlin says when it has what it wants by closing its end. Until then it is told if
 # nobody is left who could say how the job ends. The SSH agent of a connection goes with it: the job's is a link to the latest one.
-# Values: azlin_job, azlin_forwards (`agent` when the SSH agent is forwarded), azlin_settles, set when the job must not begin from now on if it has not
-# begun; azlin_created, azlin_went, azlin_found for the status.
+# Values: azlin_job, azlin_forwards (`agent` when the SSH agent is forwarded), azlin_settles, a word of whoever must know: if the job has not begun, it
+# must not begin from now on; azlin_created, azlin_went, azlin_found for the status.
 
 # $1 where to start in the file $2: a byte, or `-N` for the last N lines.
 azlin_from() {
@@ -43,6 +43,11 @@ azlin_tell_journal() {
   trap 'kill $azlin_reader 2>/dev/null; exit 0' TERM
   while read -r azlin_word azlin_rest; do printf '%s %s %s\n' "$azlin_wire" "$azlin_word" "$azlin_rest"; done
 }
+# Whether the job runs what azlin_title says: a command can end in line breaks.
+azlin_is_same() {
+  azlin_said=$(cat command && echo .) 2>/dev/null
+  [ "$azlin_said" = "$azlin_title$azlin_newline." ]
+}
 # Waits until the job has begun; the first line says where following starts, and `lost` for errors that a start-up file sends elsewhere.
 azlin_await() {
   cd "$azlin_job" 2>/dev/null || azlin_leave_without
@@ -51,19 +56,21 @@ azlin_await() {
     azlin_read
     [ -n "$azlin_pid" ]
   do
-    # Whoever made it may be at it, or may have been stopped; from then on it will not begin.
+    [ ! -e begun/void ] || azlin_leave_without
+    # Whoever made it may be at it, or may have been stopped; from then on it will not begin. The folder stays: without it they would make it anew.
     if [ -n "$azlin_settles" ] && [ "$azlin_tries" -gt 250 ] && mkdir begun 2>/dev/null; then
-      cd .. || exit
-      rm -rf "$azlin_job"
+      echo "$azlin_settles" >begun/void
       azlin_leave_without
     fi
-    [ "$azlin_tries" -lt 400 ] || azlin_leave_without
+    # What is about to begin may still do so.
+    [ "$azlin_tries" -lt 400 ] || { [ -n "$azlin_settles" ] && [ -d begun ]; } || azlin_leave_without
     sleep 0.02 2>/dev/null || {
       sleep 1
       azlin_tries=$((azlin_tries + 50))
     }
     azlin_tries=$((azlin_tries + 1))
   done
+  [ "$azlin_found" != found ] || [ -z "$azlin_title" ] || azlin_is_same || azlin_found=other
   [ "$azlin_forwards" != agent ] || [ -z "$SSH_AUTH_SOCK" ] || ln -sf "$SSH_AUTH_SOCK" agent
   azlin_out=$1 azlin_err=$2
   case $1$2 in *-*) azlin_out=$(azlin_from "$1" out) azlin_err=$(azlin_from "$2" err) ;; esac
@@ -71,8 +78,10 @@ azlin_await() {
   azlin_its= azlin_one=
   { read -r azlin_one && read -r azlin_its; } 2>/dev/null <info
   if [ "$azlin_out" != none ] && [ "$azlin_err" != none ]; then
-    if [ "$azlin_its" != separate ]; then azlin_err=none
-    elif [ "$azlin_errors" != separate ]; then azlin_err=lost; fi
+    case $azlin_its in
+    separate | elsewhere) [ "$azlin_errors" = separate ] || azlin_err=lost ;;
+    *) azlin_err=none ;;
+    esac
   fi
   azlin_open_errors
   azlin_answer "ok $azlin_created $azlin_went $azlin_found $azlin_out $azlin_err"

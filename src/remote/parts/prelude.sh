@@ -1,7 +1,10 @@
 # Comes first in every script. Before it stand assignments: azlin_frame and azlin_errors_frame, the words that tell our output from what login
 # shells print (transport/frame.ts); azlin_mark, which rows of ours start with; azlin_patience, seconds; and the script's own values.
-set +evxu
+set +aevxu
 unset IFS TMUX TMUX_PANE ENV
+# A bash that is called sh would hand its own options on.
+# shellcheck disable=SC3045
+case $BASH_VERSION:$SHELLOPTS in ?*:*posix*) export -n SHELLOPTS ;; esac
 
 # The frame, then the status: what comes before them is noise. Nobody answers twice.
 azlin_answer() { printf '\n%s\n%s\n' "$azlin_frame" "$*" || exit 253; }
@@ -23,15 +26,24 @@ azlin_read_stat() {
 }
 
 # A start-up file that sends standard output elsewhere leaves nobody to answer to. sshd gives a socket, a pipe or a terminal.
-[ ! -d /proc/self/fd ] || [ -S /proc/self/fd/1 ] || [ -p /proc/self/fd/1 ] || [ -t 1 ] || exit 253
+azlin_is_open=
+if [ -d /proc/self/fd ] && [ ! -S /proc/self/fd/1 ] && [ ! -t 1 ]; then
+  [ -p /proc/self/fd/1 ] || exit 253
+  # A pipe that a start-up file has put there may lead here or not. That this has begun is said on standard error.
+  if [ -S /proc/self/fd/0 ]; then azlin_is_open=1 && printf '\n%s\n' "$azlin_errors_frame" >&2; fi
+fi
 
-# How long process $1 has been there, in azlin_up, in hundredths of a second.
+# How long process $1 has been there, in azlin_up, in hundredths of a second; its process group is in azlin_its_group.
 azlin_age() {
+  azlin_its_group=
   azlin_read_stat "$1" && { read -r azlin_up azlin_stat_rest </proc/uptime; } 2>/dev/null || return
   # shellcheck disable=SC2086
   set -- $azlin_stat
+  azlin_its_group=$3
   azlin_up=${azlin_up%.*}${azlin_up#*.}
   azlin_up=$((azlin_up - ${20}))
 }
 # After a start-up file that took so long azlin has given up: what begins now would be a surprise. This process was the login shell.
-if [ -n "$azlin_patience" ] && azlin_age "$$" && [ "$azlin_up" -gt "${azlin_patience}00" ]; then exit 252; fi
+azlin_begin_in_time() {
+  if azlin_age "$$" && [ -n "$azlin_patience" ] && [ "$azlin_up" -gt "${azlin_patience}00" ]; then exit 252; fi
+}

@@ -44,7 +44,8 @@ azlin_take_rows() {
 # Runs tmux with $@ and takes the rows that it prints; azlin_trouble is what it says where it fails. A server that is just ending is asked once more.
 azlin_ask() {
   azlin_trouble=
-  azlin_said=$(tmux -u "$@" 2>&1)
+  # A server that is made now would keep what start-up files have opened, and the connection with it.
+  azlin_said=$(tmux -u "$@" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-)
   azlin_take_rows "$azlin_said"
   [ -z "$azlin_rows" ] || return 0
   case $azlin_said in

@@ -50,10 +50,10 @@ azlin_create() {
   case ${azlin_options%":$azlin_name_found"} in : | 0: | off:) azlin_looks=1 ;; *) azlin_looks=10 ;; esac
   [ "$azlin_name_found" = "$azlin_session" ] || azlin_undo renamed
   while :; do
-    azlin_found=$(tmux -u display-message -p -t "$azlin_id:" "$azlin_mark:#{session_id}:#{session_name}" 2>/dev/null)
-    azlin_found=${azlin_found##*"$azlin_mark:"}
-    [ "${azlin_found%%:*}" = "$azlin_id" ] || azlin_gone
-    azlin_name_found=${azlin_found#*:}
+    azlin_seen=$(tmux -u display-message -p -t "$azlin_id:" "$azlin_mark:#{session_id}:#{session_name}" 2>/dev/null)
+    azlin_seen=${azlin_seen##*"$azlin_mark:"}
+    [ "${azlin_seen%%:*}" = "$azlin_id" ] || azlin_gone
+    azlin_name_found=${azlin_seen#*:}
     [ "$azlin_name_found" = "$azlin_session" ] || azlin_undo hooked
     azlin_looks=$((azlin_looks - 1))
     [ "$azlin_looks" -gt 0 ] || return 0

@@ -11,7 +11,7 @@ azlin_sweep() {
   for azlin_name in $(ls -t); do
     azlin_count=$((azlin_count + 1))
     [ -n "$azlin_all" ] || [ "$azlin_count" -gt 200 ] || continue
-    cd "$azlin_name" || continue
+    cd "./$azlin_name" || continue
     azlin_read
     cd .. || return
     # What was never begun by now never will be.

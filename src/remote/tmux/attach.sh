@@ -82,6 +82,8 @@ azlin_said=$(
   export AZLIN_CLIENT
   exec tmux -u "$@" -t "$azlin_id" 2>&1
 )
+# What the loader says of a broken LD_PRELOAD is nothing of tmux.
+case $azlin_said in *'ERROR: ld.so: '*) azlin_said=$(printf '%s\n' "$azlin_said" | sed '/^ERROR: ld\.so: /d' 2>/dev/null) ;; esac
 case $azlin_said in
 '[moved]') exit 0 ;;
 '[detached by '* | '[detached and SIGHUP'*) ;;
