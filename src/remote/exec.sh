@@ -69,7 +69,6 @@ azlin_below=$$ azlin_sshd=
 azlin_above "$PPID"
 case $azlin_comm in sshd* | dropbear*) azlin_sshd=$PPID ;; ?*) azlin_below=$PPID azlin_sshd=$azlin_parent ;; esac
 (azlin_watch &)
-# bash keeps a long text in a temporary file, and that may have no room.
 [ -z "$BASH_VERSION" ] || azlin_said=$(azlin_has_room 2>&1) || azlin_cannot "$azlin_said"
 azlin_open_errors
 azlin_answer "ok $azlin_created $azlin_went $$"

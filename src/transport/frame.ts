@@ -33,7 +33,7 @@ export function payloadOf(
   patience: number | undefined,
 ): Buffer {
   const seconds = patience === undefined ? '' : `${Math.ceil(patience / 1_000)}`;
-  const first = Buffer.from(`azlin_frame=${output} azlin_errors_frame=${errors} azlin_patience=${seconds}\n`);
+  const first = Buffer.from(`set +a\nazlin_frame=${output} azlin_errors_frame=${errors} azlin_patience=${seconds}\n`);
   // One compound command: a script that is cut off half-way is a syntax error, and runs nothing.
   const whole = Buffer.concat([Buffer.from('{\n'), first, text, Buffer.from('\n}')]);
   return Buffer.concat([Buffer.from(`${SPARE_LINES}azlin:${start} ${whole.length}\n`), whole]);

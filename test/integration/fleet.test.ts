@@ -482,6 +482,9 @@ describe('on a terminal', () => {
   });
   afterAll(() => terminal.close());
   const enter = async (line: string) => {
+    // What the command before has left there is not taken for what this one says.
+    await terminal.press('C-l');
+    await terminal.shows(/^local\$\s*$/);
     await terminal.type(`clear; ${line}`);
     await terminal.press('Enter');
   };

@@ -4,6 +4,7 @@
 . ./parts/journal.sh
 azlin_begin_in_time
 cd "$azlin_jobs/$azlin_id_of_job" 2>/dev/null || azlin_no_job "$azlin_id_of_job"
+[ ! -e begun/void ] || azlin_no_job "$azlin_id_of_job"
 azlin_read
 [ -z "$azlin_how" ] || azlin_refuse "ok ended $azlin_how"
 if [ -n "$azlin_pid" ] && ! azlin_alive; then

@@ -21,8 +21,8 @@ azlin_write() {
   # With its first line the journal has the room on the disk that it needs to its end.
   echo new >state && : >out && : >err && printf '%s\n%s\n' "$azlin_session" "$azlin_errors" >info || return
   printf '%s\n' "$azlin_title" >command && printf '%s' "$azlin_supervisor" >run || return
-  # What is too long for the environment has a file of its own.
-  if [ "${#azlin_text}" -gt 30000 ]; then printf '%s' "$azlin_text" >text || return; else export azlin_text; fi
+  # What is too long for the environment has a file of its own; so has what bash would write in a way that other shells do not read.
+  if [ "${#azlin_text}" -gt 30000 ] || [ -n "$BASH_VERSION" ]; then printf '%s' "$azlin_text" >text || return; else export azlin_text; fi
   [ -z "$azlin_upload" ] || mv "$azlin_jobs/.in-$azlin_upload" in || return
   [ -z "$azlin_grace" ] || : >lease
   [ "$azlin_agent" != agent ] || [ -z "$azlin_own_agent" ] || { ln -sf "$azlin_own_agent" agent && export SSH_AUTH_SOCK="$azlin_job/agent"; }
@@ -47,21 +47,27 @@ azlin_start() {
   # shellcheck disable=SC2016
   azlin_line='setsid env -i PATH="$PATH" sh '"$azlin_quoted/run supervise '$azlin_seconds' '$azlin_part' '$azlin_grace' $azlin_errors </dev/null >/dev/null 2>&1; exit 0"
   azlin_said=$(tmux -u run-shell -b -t "$azlin_id:" "$azlin_line" 2>&1) || ! mkdir "$azlin_job/begun" 2>/dev/null || {
-    rm -rf "$azlin_job"
+    azlin_remove
     azlin_refuse failed "$azlin_said"
   }
-  # While the supervisor begins: when it did, and what will read what it keeps.
   azlin_choose_tail
-  printf 'at %s\n' "$(date +%s)" >>"$azlin_job/state"
   read -r azlin_word <&4
   exec 4>&-
 }
 
+# Whoever still stands in it finds nothing to run.
+azlin_remove() {
+  rm -f "$azlin_job/run" "$azlin_job/env"
+  rm -rf "$azlin_job"
+}
 # One that was given up before it began leaves its id to whoever tries again: that is not who gave it up, however late a packet of theirs comes.
-azlin_void=
-{ read -r azlin_void <"$azlin_job/begun/void"; } 2>/dev/null
-[ -z "$azlin_void" ] || [ "$azlin_void" = "$azlin_settles" ] || rm -rf "$azlin_job"
-if [ ! -e "$azlin_job" ]; then
+azlin_is_free() {
+  [ -e "$azlin_job/begun/void" ] || return
+  azlin_void=
+  { read -r azlin_void <"$azlin_job/begun/void"; } 2>/dev/null
+  [ "$azlin_void" != "$azlin_settles" ]
+}
+if [ ! -e "$azlin_job" ] || azlin_is_free; then
   azlin_path=$PATH
   azlin_enter
   # The user's PATH is for the user's command.
@@ -72,6 +78,8 @@ if [ ! -e "$azlin_job" ]; then
   azlin_make_jobs
   azlin_umask=$(umask) azlin_cwd=$PWD azlin_program=$azlin_shell
   umask 077
+  # Of many who come for it one clears it away.
+  ! azlin_is_free || ! mv "$azlin_job/begun/void" "$azlin_job/begun/void-$$" 2>/dev/null || azlin_remove
   if azlin_said=$(mkdir "$azlin_job" 2>&1); then azlin_start
   elif [ ! -d "$azlin_job" ]; then azlin_cannot "$azlin_said"; fi
 fi

@@ -87,13 +87,15 @@ azlin_supervise() {
   azlin_outs=$!
   { cat <e >>err || azlin_say cut err; } &
   azlin_errs=$!
+  azlin_say at "$(date +%s)" &
+  azlin_ats=$!
   # Whatever is started here with an ampersand ignores Ctrl-C, and so would the command.
   azlin_watch "$azlin_outs" "$azlin_errs" &
   azlin_watcher=$!
   exec 3>o 4>e
   azlin_run_command
   exec 3>&- 4>&-
-  wait "$azlin_outs" "$azlin_errs"
+  wait "$azlin_outs" "$azlin_errs" "$azlin_ats"
   azlin_read
   # Nothing of the user's has run.
   [ -n "$azlin_group" ] || azlin_ended=void
@@ -119,7 +121,6 @@ azlin_run() {
   # shellcheck disable=SC1091
   . ./env
   : >env
-  # bash keeps a long text in a temporary file, and that may have no room.
   [ -z "$BASH_VERSION" ] || azlin_has_room || exit 255
   # What is not recorded must not run: its end would say that nothing did.
   azlin_birth "$$"

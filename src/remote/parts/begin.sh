@@ -31,7 +31,9 @@ $azlin_before $azlin_text
 azlin_text_end
 }
 
+# Whether bash can keep a text that it reads as a file in a temporary one: where that is full nothing has begun yet.
 azlin_has_room() {
+  case $azlin_kind in command | words) [ "${#azlin_text}" -gt 30000 ] || [ -n "$BASH_ENV" ] || return 0 ;; esac
   true <<azlin_text_end
 $azlin_text
 azlin_text_end

@@ -54,9 +54,9 @@ azlin_context() {
   azlin_said=$(tmux -u display-message -p -t "$1:" "$azlin_mark:#{session_id},#{pane_id},#{pid},#{version},#{socket_path}" \; \
     display-message -p -t "$1:" "$azlin_mark:#{pane_current_path}$azlin_mark:" \; \
     show-environment -g -s \; show-environment -s -t "$1" \; display-message -p -t "$1:" "$azlin_mark:end" 2>/dev/null)
-  case $azlin_said in *"$azlin_mark:"'$'*"$azlin_newline$azlin_mark:"*"$azlin_mark:$azlin_newline"*"$azlin_newline$azlin_mark:end"*) ;; *) return 1 ;; esac
+  case $azlin_said in *"$azlin_mark:"'$'*"$azlin_newline$azlin_mark:"*"$azlin_mark:$azlin_newline"*"$azlin_mark:end"*) ;; *) return 1 ;; esac
   azlin_said=${azlin_said#*"$azlin_mark:"}
-  azlin_said=${azlin_said%"$azlin_newline$azlin_mark:end"*}
+  azlin_said=${azlin_said%"$azlin_mark:end"*}
   azlin_line=${azlin_said%%"$azlin_newline"*}
   azlin_said=${azlin_said#"$azlin_line$azlin_newline$azlin_mark:"}
   azlin_cwd=${azlin_said%%"$azlin_mark:"*}

@@ -1,9 +1,9 @@
 # A job is a folder of mode 0700 in azlin_jobs:
 #   state    the journal: lines that are only ever appended, by whoever has something to say
 #   out, err what the command has written
-#   command  what lists call it; text: what runs; in: its standard input; info: its session, and what becomes of its errors
+#   command  what lists call it; text: what runs, where that is too long for env; in: its standard input; info: its session, and what becomes of its errors
 #   run, env its supervisor, and its environment, which is gone once it has been read
-#   begun    a folder: whoever makes it decides whether the command is started
+#   begun    a folder: whoever makes it decides whether the command is started; void in it: it is not, and who decided so
 # Words of the journal:
 #   new | started PID BORN BOOT | at SECONDS | running GROUP BORN BOOT | live SHELL TERMINAL | shown READERS | drained | ending timed-out, cancelled | cut out, err |
 #   exited CODE OUT ERR | signaled NAME OUT ERR | timed-out OUT ERR | cancelled OUT ERR | void | left | end SECONDS

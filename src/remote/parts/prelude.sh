@@ -1,10 +1,10 @@
 # Comes first in every script. Before it stand assignments: azlin_frame and azlin_errors_frame, the words that tell our output from what login
 # shells print (transport/frame.ts); azlin_mark, which rows of ours start with; azlin_patience, seconds; and the script's own values.
-set +aevxu
+set +evxu
 unset IFS TMUX TMUX_PANE ENV
-# A bash that is called sh would hand its own options on.
+# A bash that is called sh would hand its own options on, and what it cannot read back.
 # shellcheck disable=SC3045
-case $BASH_VERSION:$SHELLOPTS in ?*:*posix*) export -n SHELLOPTS ;; esac
+case $BASH_VERSION:$SHELLOPTS in ?*:*posix*) export -n SHELLOPTS BASHOPTS UID EUID ;; esac
 
 # The frame, then the status: what comes before them is noise. Nobody answers twice.
 azlin_answer() { printf '\n%s\n%s\n' "$azlin_frame" "$*" || exit 253; }
