@@ -14,7 +14,7 @@ import type { RemoteScript } from '../domain/remote-script.ts';
  */
 export const loginLine = ({ start }: Frames) =>
   `exec sh -c 'while read -r _qa _qb; do if [ "$_qa" = azlin:${start} ]; then ` +
-  `eval "$(head -c $_qb || PATH=$PATH:/usr/bin:/bin head -c $_qb || echo exit 250)"; exit; fi; done; exit 251'`;
+  `eval "$(head -c $_qb 2>/dev/null || PATH=$PATH:/usr/bin:/bin head -c $_qb || echo exit 250)"; exit; fi; done; exit 251'`;
 
 /** A start-up file with a `read` takes one of these, and not the script. */
 const SPARE_LINES = '\n'.repeat(10);

@@ -18,7 +18,7 @@ interface Place {
   readonly home: string;
 }
 
-function promises(place: () => Place, lab: () => Lab): void {
+function promises(place: () => Place, lab: () => Lab, isWhole: boolean): void {
   describe.each(['--direct', '--durable'])('%s', (mode) => {
     let environment: Readonly<Record<string, string>>;
     beforeAll(() => {
@@ -70,6 +70,17 @@ function promises(place: () => Place, lab: () => Lab): void {
       expect(stopped).toMatchObject({ exitCode: 1, stdout: 'a\n' });
     });
 
+    test("the session's environment and directory, --env, --cwd", async () => {
+      await words('tmux', 'set-environment', 'FROM_SESSION', "it's\ntwo lines");
+      const line = 'printf "%s|%s|" "$FROM_SESSION" "$GIVEN"; pwd; tmux display-message -p "#{session_name}"';
+      const { stdout } = await sh(line, '--env', "GIVEN=it's", '--cwd', '/usr/lib');
+      expect(stdout).toBe("it's\ntwo lines|it's|/usr/lib\ndev\n");
+      expect((await words('pwd')).stdout).toBe(`${place().home}\n`);
+    });
+
+    // The login shell has no part in these.
+    if (!isWhole) return;
+
     test('a script and a command of a megabyte', async () => {
       const script = `true ${'x'.repeat(1_000_000)}\necho "it ran"\n`;
       expect(await azlin(['exec', mode, at()], { input: script })).toMatchObject({ exitCode: 0, stdout: 'it ran\n' });
@@ -97,14 +108,6 @@ function promises(place: () => Place, lab: () => Lab): void {
         stderr: expect.stringMatching(/NUL byte in line 1.*\n.*UTF-16/),
       });
       expect(existsSync(join(place().home, 'nul'))).toBe(false);
-    });
-
-    test("the session's environment and directory, --env, --cwd", async () => {
-      await words('tmux', 'set-environment', 'FROM_SESSION', "it's\ntwo lines");
-      const line = 'printf "%s|%s|" "$FROM_SESSION" "$GIVEN"; pwd; tmux display-message -p "#{session_name}"';
-      const { stdout } = await sh(line, '--env', "GIVEN=it's", '--cwd', '/usr/lib');
-      expect(stdout).toBe("it's\ntwo lines|it's|/usr/lib\ndev\n");
-      expect((await words('pwd')).stdout).toBe(`${place().home}\n`);
     });
 
     test('what is not there is said, and nothing runs', async () => {
@@ -147,6 +150,7 @@ if (!withUsers) process.stderr.write('Not checked: only root can give a VM users
   promises(
     () => ({ name: shell, home: vm.home }),
     () => lab,
+    shell === SHELLS[0],
   );
 });
 
@@ -170,5 +174,6 @@ if (!withUsers) process.stderr.write('Not checked: only root can give a VM users
     // Its logins see their folder in the place of this user's home.
     () => ({ name: 'drop', home: process.env['HOME'] ?? '/root' }),
     () => lab,
+    true,
   );
 });

@@ -267,7 +267,7 @@ describe('`run`, typed by a script that stands still', () => {
     mkdirSync(join(still.home, 'bin'));
     writeFileSync(join(still.home, 'bin/tmux'), `${standIn.join('\n')}\n`, { mode: 0o755 });
     const path = resultPath();
-    const environment = lab.environment('[ssh]\ncommand_deadline = "8s"\n');
+    const environment = lab.environment('[ssh]\ncommand_deadline = "6s"\n');
     const { exitCode, stderr } = await azlinOn({ environment }, ['run', '--result', path, 'still:dev', RUN]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 255, stderr: expect.stringMatching(/nothing was started/) });
     expect(resultOf(path)).toMatchObject({ outcome: 'not-started' });
