@@ -19,7 +19,9 @@ afterAll(() => fleet.close());
 
 const azlin = (...args: string[]) => azlinOn(fleet, args);
 const homeOf = (shell: string) => fleet.machines.get(shell)?.home ?? '';
-const screenOf = async (shell: string) => (await azlin('logs', '--screen', `${shell}:dev`)).stdout;
+/** Asked of tmux itself: it is asked often. */
+const screenOf = async (shell: string) =>
+  (await machineRun(fleet, shell, ['tmux', 'capture-pane', '-p', '-t', '=dev:'])).stdout;
 /** The shell shows its prompt, and nothing is typed there. */
 const atPrompt = async (shell: string) => {
   let screen = '';
@@ -109,7 +111,6 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
     for (const [line, what] of [
       ['sleep 31', 'sleep 31'],
       ['read x', `a command of ${shell} itself`],
-      ['while :; do :; done', `a command of ${shell} itself`],
       [shell === 'bash' ? 'read -n 1 x' : 'read -k 1 x', `a command of ${shell} itself`],
       [`${shell} ~/ask`, `${shell} ${homeOf(shell)}/ask`],
     ] as const) {
@@ -294,7 +295,7 @@ describe('send and logs --screen', () => {
     await atPrompt('bash');
     await azlin('send', 'bash:dev', 'clear; seq 1 300', '--keys', 'Enter');
     await until('the end of it', async () => /^300$/m.test(await screenOf('bash')));
-    expect(await screenOf('bash')).not.toMatch(/^200$/m);
+    expect((await azlin('logs', '--screen', 'bash:dev')).stdout).not.toMatch(/^200$/m);
     expect((await azlin('logs', '--screen', '--lines', '200', 'bash:dev')).stdout).toMatch(/^200$/m);
   });
 });
