@@ -222,7 +222,7 @@ function incomplete(
   const missing = (['out', 'err'] as const).filter((stream) => position[stream] < end[stream]);
   const parts = missing.map((stream) => `${position[stream]} of ${end[stream]} bytes of std${stream}`);
   return lostOutcome(
-    `Job ${id} on ${identifier} has ended (${how}), but its output does not come: ${parts.join(', ')} arrived`,
+    `Job ${id} on ${identifier} ended (${how}), but its output is incomplete: received ${parts.join(', ')}`,
     `azlin logs ${id}   asks for it again`,
   );
 }

@@ -121,8 +121,8 @@ export function connectTimeout(endpoint: Endpoint, stage: Stage, limit: string):
 
 /** A channel was asked for, or a command in it, and no answer came. */
 export function channelTimeout(endpoint: Endpoint, limit: string, isSent: boolean): AppError {
-  const what = isSent ? 'did not confirm the command' : 'opened no channel';
-  const message = `Signed in to ${describeEndpoint(endpoint)}, but its SSH server ${what} in ${limit}`;
+  const what = isSent ? 'did not confirm the command' : 'did not open a channel';
+  const message = `Signed in to ${describeEndpoint(endpoint)}, but its SSH server ${what} within ${limit}`;
   return new AppError('timed-out', message, { hint: 'the VM may be overloaded; try again' });
 }
 
@@ -209,27 +209,27 @@ const NOT_BEGUN: Readonly<Record<number, readonly [reason: string, hint: string]
 /** The script has run, as standard error shows, and its answer has gone elsewhere. */
 export function unanswered(endpoint: Endpoint): AppError {
   const [reason, hint] = NOT_BEGUN[253] ?? [];
-  return new AppError(
-    'vm-failed',
-    `Nothing that the command says comes from ${describeEndpoint(endpoint)}: ${reason}`,
-    {
-      hint,
-    },
-  );
+  return new AppError('vm-failed', `No output came back from ${describeEndpoint(endpoint)}: ${reason}`, {
+    hint,
+  });
 }
 
 /** The login shell ended without running the script: no such shell, a locked account, a broken start-up file. */
 export function noCommand(endpoint: Endpoint, noise: string, code: number | undefined): AppError {
   const [reason, cure] = NOT_BEGUN[code ?? 0] ?? [];
   if (reason !== undefined)
-    return new AppError('ssh-denied', `The login shell of ${describeEndpoint(endpoint)} ran nothing: ${reason}`, {
-      hint: cure,
-    });
+    return new AppError(
+      'ssh-denied',
+      `The login shell on ${describeEndpoint(endpoint)} did not run the command: ${reason}`,
+      {
+        hint: cure,
+      },
+    );
   const said = shorten(printable(noise.replace(/\s+/g, ' ')), 300);
   const how = code === undefined ? '' : ` (exit code ${code})`;
   return new AppError(
     'ssh-denied',
-    `The login shell of ${describeEndpoint(endpoint)} ended before the command${how}${said ? `: ${said}` : ''}`,
+    `The login shell on ${describeEndpoint(endpoint)} exited before running the command${how}${said ? `: ${said}` : ''}`,
     {
       hint: 'azlin needs a login shell that runs `exec sh`, as bash, zsh, fish, tcsh and others do; see chsh and the start-up files there',
     },

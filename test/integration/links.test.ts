@@ -418,7 +418,7 @@ describe('each step has a deadline and a message of its own', () => {
     );
     await expect(link.spawn(commandScript(['true']), { signal })).rejects.toMatchObject({
       code: 'timed-out',
-      message: expect.stringMatching(/^Signed in to .*, but its SSH server opened no channel in 500 ms$/),
+      message: expect.stringMatching(/^Signed in to .*, but its SSH server did not open a channel within 500 ms$/),
     });
     close();
   });

@@ -161,7 +161,9 @@ const withUsers = canHaveUsers();
     vm.write('.bashrc', '');
     expect({ exitCode, stderr }).toEqual({
       exitCode: 255,
-      stderr: expect.stringMatching(/ran nothing: its start-up files send standard output elsewhere\nhint: /),
+      stderr: expect.stringMatching(
+        /did not run the command: its start-up files send standard output elsewhere\nhint: /,
+      ),
     });
     expect((await vm.run(['test', '-e', join(vm.home, 'ran')])).code).toBe(1);
   });
@@ -253,7 +255,7 @@ const withUsers = canHaveUsers();
     closed.stop();
     expect(exitCode).toBe(255);
     expect(stderr).toMatch(
-      /The login shell of "closed" .* ended before the command .*not available[\s\S]*hint: .*chsh/,
+      /The login shell on "closed" .* exited before running the command .*not available[\s\S]*hint: .*chsh/,
     );
   });
 });
