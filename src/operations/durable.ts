@@ -63,7 +63,7 @@ interface Attempt {
   /** The name of what its command will read. */
   input: string | undefined;
   /** Nobody else has it: what is given up by it, a later one may begin. */
-  readonly word: string;
+  word: string;
   /** The VM was asked to start it. */
   isAsked: boolean;
   /** The VM that was asked. */
@@ -100,10 +100,17 @@ export async function startJob(access: FleetAccess, request: DurableRequest, sig
     try {
       return await tryToStart(attempt);
     } catch (error) {
-      if (!attempt.isInDoubt) throw toAppError(error).code === 'job-not-found' ? notBegun(attempt) : error;
-      // Asking for the same id again starts it if it was not started, and finds it if it was.
       const { code } = toAppError(error);
-      if (code === 'job-not-found') throw notBegun(attempt);
+      if (code === 'job-not-found') {
+        // What the command would read has gone with what was cut off.
+        if (!attempt.isInDoubt || attempt.input !== undefined) throw notBegun(attempt);
+        // What was cut off will never begin, the VM says so; it may be begun anew.
+        attempt.word = newWire();
+        attempt.isInDoubt = false;
+        continue;
+      }
+      if (!attempt.isInDoubt) throw error;
+      // Asking for the same id again starts it if it was not started, and finds it if it was.
       // What the VM itself says is certain.
       if (!PASSING.includes(code) && code !== 'interrupted') throw error;
       const isSlow = code === 'timed-out' && tries > 2;

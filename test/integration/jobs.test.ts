@@ -253,6 +253,27 @@ describe('a broken link', () => {
     }
   });
 
+  test('before it began: it is begun anew, and runs once', async () => {
+    const torn = await startFleet([{ name: 'torn', sessions: ['dev'], bashrc: 'PATH=$HOME/bin:$PATH' }]);
+    try {
+      const place = torn.machines.get('torn')?.home ?? '';
+      mkdirSync(join(place, 'bin'));
+      const tmux = `#!/bin/sh
+        case $* in *run-shell*)
+          [ ! -e ~/cut ] || { rm ~/cut; read -r _ _ _ sshd _ </proc/$PPID/stat; kill -9 "$sshd" "$PPID"; exit; } ;;
+        esac
+        exec /usr/bin/tmux "$@"`;
+      writeFileSync(join(place, 'bin/tmux'), tmux, { mode: 0o755 });
+      writeFileSync(join(place, 'cut'), '');
+      const ended = await azlinOn(torn, ['exec', '--durable', 'torn:dev', 'echo ran >>~/doubt; echo out; exit 3']);
+      expect(ended).toMatchObject({ exitCode: 3, stdout: 'out\n', stderr: expect.stringContaining('asking again') });
+      expect(existsSync(join(place, 'cut'))).toBe(false);
+      expect(readFileSync(join(place, 'doubt'), 'utf8')).toBe('ran\n');
+    } finally {
+      torn.close();
+    }
+  });
+
   test('that does not come back is said after its time, with the way to ask again', async () => {
     const own = freshHome(fleet, '[exec]\nreconnect_deadline = "1s"\n');
     const result = join(fleet.directory, 'lost.json');

@@ -41,7 +41,6 @@ azlin_start() {
   *[!A-Za-z0-9_./@+,-]*) azlin_quoted="'$(printf '%s' "$azlin_job" | sed "s/'/'\\\\''/g; s/#/##/g")'" ;;
   *) azlin_quoted=$azlin_job ;;
   esac
-  azlin_listen
   # Opened both ways: neither side waits for the other one to open it.
   exec 4<>"$azlin_job/w"
   # shellcheck disable=SC2016
@@ -50,6 +49,8 @@ azlin_start() {
     azlin_remove
     azlin_refuse failed "$azlin_said"
   }
+  # Not before: what has come this far begins, whether azlin is still there or not.
+  azlin_listen
   azlin_choose_tail
   read -r azlin_word <&4
   exec 4>&-

@@ -83,16 +83,20 @@ azlin_supervise() {
   }
   # Whoever started it waits for this word; when it has gone, the word is lost, and nothing else.
   echo begun 1<>w
-  { cat <o >>out || azlin_say cut out; } &
+  # No end waits for the other one to be opened: a child that ends meanwhile would break the wait off, and with it some shells.
+  exec 7<>o 8<>e
+  exec 5<o 6<e
+  exec 3>o 4>e 7>&- 8>&-
+  { cat <&5 >>out || azlin_say cut out; } 3>&- 4>&- 6<&- &
   azlin_outs=$!
-  { cat <e >>err || azlin_say cut err; } &
+  { cat <&6 >>err || azlin_say cut err; } 3>&- 4>&- 5<&- &
   azlin_errs=$!
+  exec 5<&- 6<&-
   azlin_say at "$(date +%s)" &
   azlin_ats=$!
   # Whatever is started here with an ampersand ignores Ctrl-C, and so would the command.
-  azlin_watch "$azlin_outs" "$azlin_errs" &
+  { azlin_watch "$azlin_outs" "$azlin_errs"; } 3>&- 4>&- &
   azlin_watcher=$!
-  exec 3>o 4>e
   azlin_run_command
   exec 3>&- 4>&-
   wait "$azlin_outs" "$azlin_errs" "$azlin_ats"
