@@ -57,7 +57,7 @@ azlin_open_room() {
   azlin_cannot "${azlin_why:-$HOME/.azlin cannot be written}; --timeout needs a private place there"
 }
 
-azlin_begin_in_time
+azlin_may_begin
 # OpenSSH gives each command a process group, dropbear leaves it in its own, which must not be ended.
 [ "${azlin_its_group:-$$}" = "$$" ] || ! command -v setsid >/dev/null 2>&1 || azlin_setsid=setsid
 # Before the session's environment: it may have another home.

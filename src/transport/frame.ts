@@ -50,9 +50,9 @@ export interface Unframed {
   readonly noise: () => string;
 }
 
-/** Drops what comes before the line that is the frame, and nothing else. */
-export function unframe(word: string): Unframed {
-  const mark = Buffer.from(word);
+/** Drops what comes before the line that is the frame, and nothing else. `answer`: called when the script asks, by `WORD?`, whether it is heard. */
+export function unframe(word: string, answer: () => void = () => {}): Unframed {
+  const longest = word.length + 2;
   let begun = false;
   let held = Buffer.alloc(0);
   let noise = Buffer.alloc(0);
@@ -67,11 +67,10 @@ export function unframe(word: string): Unframed {
         const line = held.subarray(0, end);
         held = held.subarray(end + 1);
         // On a terminal lines end with a carriage return as well.
-        if (
-          !line.equals(mark) &&
-          !(line.length === mark.length + 1 && line.indexOf(mark) === 0 && line.at(-1) === 0x0d)
-        ) {
-          keep(Buffer.concat([line, Buffer.from('\n')]));
+        const said = line.length > longest ? '' : line.toString('latin1').replace(/\r$/, '');
+        if (said !== word) {
+          if (said === `${word}?`) answer();
+          else keep(Buffer.concat([line, Buffer.from('\n')]));
           continue;
         }
         begun = true;
@@ -80,9 +79,9 @@ export function unframe(word: string): Unframed {
         return done(null, rest.length > 0 ? rest : undefined);
       }
       // The start of a line that is longer than the frame cannot be one.
-      if (held.length > mark.length + 1) {
-        keep(held.subarray(0, -1));
-        held = held.subarray(-1);
+      if (held.length > longest + 1) {
+        keep(held.subarray(0, -longest - 1));
+        held = held.subarray(-longest - 1);
       }
       done();
     },

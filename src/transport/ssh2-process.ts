@@ -24,7 +24,7 @@ interface Spawned {
 
 /** A channel with a command as a process. */
 export function processOf({ channel, endpoint, frames, running, lossCause, check }: Spawned): RemoteProcess {
-  const output = unframe(frames.output);
+  const output = unframe(frames.output, () => void channel.write(`${frames.output}\n`));
   const errors = unframe(frames.errors);
   channel.pipe(output.stream);
   channel.stderr.pipe(errors.stream);

@@ -39,6 +39,7 @@ const STARTUPS: readonly StartUp[] = [
   { name: 'set -v', file: 'set -v', noise: /^(printf|echo|kill|sh -c|seq|exit) / },
   { name: 'read x', file: 'read x; read y', asks: true },
   { name: 'exec 2>&1', file: 'exec 2>&1' },
+  { name: 'a log of all output', file: 'exec > >(tee -a ~/.log)', asks: true },
   { name: 'exec 2>/dev/null', file: 'exec 2>/dev/null' },
   { name: 'exec 2>&-', file: 'exec 2>&-', asks: true },
   { name: 'an EXIT trap', file: 'trap "echo bye; echo bye >&2" EXIT', noise: /^(bye|Terminated)$/ },
@@ -166,6 +167,28 @@ const withUsers = canHaveUsers();
       ),
     });
     expect((await vm.run(['test', '-e', join(vm.home, 'ran')])).code).toBe(1);
+  });
+
+  test('output that is piped away is said, and nothing runs', async () => {
+    const away = '>(cat >/dev/null)';
+    const environment = lab.environment();
+    const exec = async (mode: string) => {
+      expect(await azlin({ environment }, ['exec', mode, 'vm:dev', 'echo ran >>~/piped; exit 7'])).toMatchObject({
+        exitCode: 255,
+        stderr: expect.stringMatching(
+          /did not run the command: its start-up files send standard output elsewhere\nhint: /,
+        ),
+      });
+    };
+    try {
+      for (const redirection of [`> ${away} 2>&1`, '>&2']) {
+        vm.write('.bashrc', `exec ${redirection}\n`);
+        await Promise.all(['--direct', '--durable'].map(exec));
+      }
+      expect((await vm.run(['test', '-e', join(vm.home, 'piped')])).code).toBe(1);
+    } finally {
+      vm.write('.bashrc', '');
+    }
   });
 
   test('standard error that goes to a file: the command ends as it does, and what is missing is named', async () => {

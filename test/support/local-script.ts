@@ -12,14 +12,16 @@ export interface Local {
 
 const FRAMES = { start: 's'.repeat(32), output: 'f'.repeat(32), errors: 'e'.repeat(32) };
 
-/** Runs a script on this machine the way it would run on a VM: a login shell gets the line, standard input the script, or so many bytes of it. */
+/** Runs a script on this machine the way it would run on a VM: a login shell gets the line, standard input the script, or so many bytes of it and its end. */
 export async function runLocally(script: RemoteScript, { environment, cwd, shell = ['sh'] }: Local, bytes?: number) {
   const [program = 'sh', ...args] = shell;
   const child = spawn(program, [...args, '-c', loginLine(FRAMES)], { env: environment, cwd, stdio: 'pipe' });
   // A script that ends early leaves some of it.
   child.stdin.on('error', () => {});
-  child.stdin.end(payloadOf(script, FRAMES, undefined).subarray(0, bytes));
-  const output = unframe(FRAMES.output);
+  child.stdin.write(payloadOf(script, FRAMES, undefined).subarray(0, bytes));
+  if (bytes !== undefined) child.stdin.end();
+  const output = unframe(FRAMES.output, () => void child.stdin.end(`${FRAMES.output}\n`));
+  output.stream.once('data', () => child.stdin.end());
   const errors = unframe(FRAMES.errors);
   const exit = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 128)));
   const [stdout, stderr, code] = await Promise.all([

@@ -9,7 +9,7 @@
 . ./parts/follow.sh
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_created=0 azlin_went=cwd azlin_found=found azlin_title=
 # What is not there yet cannot be made any more. Where that cannot be seen to, it may still begin.
-[ -z "$azlin_settles" ] || azlin_begin_in_time
+[ -z "$azlin_settles" ] || azlin_may_begin
 if [ -n "$azlin_settles" ] && [ ! -d "$azlin_job" ]; then
   azlin_make_jobs
   azlin_said=$(umask 077 && mkdir "$azlin_job" 2>&1) || [ -d "$azlin_job" ] || azlin_cannot "$azlin_said"

@@ -12,7 +12,7 @@
 . ./parts/prompt.sh
 . ./parts/tail.sh
 . ./parts/follow.sh
-azlin_begin_in_time
+azlin_may_begin
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=new azlin_forwards= azlin_settles=1
 # Short, because people see it: it is what is typed.
 azlin_go=$azlin_home/.azlin/go/$azlin_id_of_job

@@ -2,7 +2,7 @@
 . ./parts/prelude.sh
 . ./parts/place.sh
 . ./parts/journal.sh
-azlin_begin_in_time
+azlin_may_begin
 cd "$azlin_jobs/$azlin_id_of_job" 2>/dev/null || azlin_no_job "$azlin_id_of_job"
 azlin_read
 # In a live shell the command is what has the terminal.

@@ -11,7 +11,7 @@
 . ./parts/journal.sh
 . ./parts/tail.sh
 . ./parts/follow.sh
-azlin_begin_in_time
+azlin_may_begin
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=found azlin_forwards=$azlin_agent
 # What nobody takes is thrown away.
 [ -z "$azlin_upload" ] || trap 'rm -f "$azlin_jobs/.in-$azlin_upload"' EXIT

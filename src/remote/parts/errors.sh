@@ -16,4 +16,4 @@ if [ -d /proc/self/fd ]; then
   fi
 fi
 # What comes on standard error from here on is the user's. Before the frame of standard output: where both are one, that drops it.
-azlin_open_errors() { [ -n "$azlin_is_open" ] || printf '\n%s\n' "$azlin_errors_frame" >&2; }
+azlin_open_errors() { printf '\n%s\n' "$azlin_errors_frame" >&2; }

@@ -11,7 +11,7 @@
 . ./parts/session.sh
 . ./parts/clients.sh
 . ./parts/parting.sh
-azlin_begin_in_time
+azlin_may_begin
 
 # Ids begin anew with each server: what was created when, and by which server, tells the same session.
 azlin_birth() { azlin_tells "$1" '#{session_created}-#{pid}'; }

@@ -4,7 +4,7 @@
 . ./parts/rows.sh
 . ./parts/parting.sh
 . ./parts/facts.sh
-azlin_begin_in_time
+azlin_may_begin
 [ "$(azlin_tells "$azlin_id" '#{session_created}')" = "$azlin_created_at" ] || azlin_refuse 'ok changed'
 if [ -n "$azlin_stamp_seen" ]; then
   [ "$(azlin_stamp "$(azlin_facts "$azlin_id")")" = "$azlin_stamp_seen" ] || azlin_refuse 'ok changed'

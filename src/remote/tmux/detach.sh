@@ -5,7 +5,7 @@
 . ./parts/session.sh
 . ./parts/parting.sh
 . ./parts/views.sh
-azlin_begin_in_time
+azlin_may_begin
 azlin_list
 azlin_find_or_make
 eval "set -- $azlin_only"

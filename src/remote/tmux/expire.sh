@@ -3,7 +3,7 @@
 . ./parts/rows.sh
 . ./parts/session.sh
 . ./parts/option.sh
-azlin_begin_in_time
+azlin_may_begin
 azlin_list
 azlin_find_or_make
 azlin_expires=

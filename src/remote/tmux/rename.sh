@@ -3,7 +3,7 @@
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/session.sh
-azlin_begin_in_time
+azlin_may_begin
 azlin_list
 azlin_find_or_make
 azlin_name_now() {

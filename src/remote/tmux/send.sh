@@ -4,7 +4,7 @@
 . ./parts/rows.sh
 . ./parts/session.sh
 . ./parts/paste.sh
-azlin_begin_in_time
+azlin_may_begin
 azlin_list
 azlin_find_or_make
 azlin_send() {

@@ -127,7 +127,7 @@ describe('what a login shell does before', () => {
     ['sends its output elsewhere', 'exec >/dev/null', 253],
     ['reads all there is', 'cat >/dev/null', 251],
   ])('a shell that %s runs nothing, and its exit code says why', async (_what, before, code) => {
-    const { code: ended, begun } = await runLocally(commandScript(['true']), bash(before));
+    const { code: ended, begun } = await runLocally(commandScript(['true']), bash(before), Infinity);
     expect({ ended, begun }).toEqual({ ended: code, begun: false });
   });
 });

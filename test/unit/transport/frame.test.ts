@@ -38,14 +38,26 @@ describe('unframe', () => {
 
   test.each([
     ['in the middle of a line', `echo ${NONCE}\n`],
+    ['at the end of a long line', `${'x'.repeat(NONCE.length + 2)}${NONCE}\n`],
     ['with more behind it', `${NONCE} ok\n`],
     ['echoed by a shell that traces', `+ printf '\\n%s\\n' ${NONCE}\n`],
     ['cut short', `${NONCE.slice(1)}\n`],
   ])('the word %s is no frame', (_what, before) => {
     const { text, begun } = through([Buffer.from(before)]);
     expect({ text: text(), begun: begun() }).toEqual({ text: '', begun: false });
+    const bytes = Buffer.from(before);
+    for (let at = 1; at < bytes.length; at++)
+      expect(through([bytes.subarray(0, at), bytes.subarray(at)]).begun()).toBe(false);
     const both = through([Buffer.from(`${before}\n${NONCE}\nours`)]);
     expect({ text: both.text(), noise: both.noise() }).toEqual({ text: 'ours', noise: before.trim() });
+  });
+
+  test('a script that asks whether it is heard is answered, and the question is no noise', () => {
+    let answers = 0;
+    const { stream, noise } = unframe(NONCE, () => answers++);
+    stream.resume();
+    stream.write(`hello\n${NONCE}?\nx${NONCE}?\n${NONCE}\n${NONCE}?\n`);
+    expect({ answers, noise: noise() }).toEqual({ answers: 1, noise: `hello\nx${NONCE}?` });
   });
 
   test('counts once', () => {
