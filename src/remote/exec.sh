@@ -12,12 +12,10 @@
 # The watchdog belongs to the process group that it ends: when the time is up, and when the SSH server's process above has gone, and azlin with it. It
 # leaves once the command has ended. The folder it makes says that it was the timeout that ended the command.
 azlin_above() {
-  azlin_parent= azlin_comm=
-  { read -r azlin_stat <"/proc/$1/stat"; } 2>/dev/null || return
-  azlin_comm=${azlin_stat#*(}
-  azlin_comm=${azlin_comm%)*}
+  azlin_parent=
+  azlin_read_stat "$1" || return
   # shellcheck disable=SC2086
-  set -- ${azlin_stat##*) }
+  set -- $azlin_stat
   azlin_parent=$2
 }
 # Whoever has become root, by sudo say, cannot be signaled, but is there.
@@ -66,8 +64,15 @@ azlin_said=
 azlin_enter
 # Below the server there may be a login shell, which would not end with it.
 azlin_below=$$ azlin_sshd=
-azlin_above "$PPID"
-case $azlin_comm in sshd* | dropbear*) azlin_sshd=$PPID ;; ?*) azlin_below=$PPID azlin_sshd=$azlin_parent ;; esac
+azlin_comm=
+{ read -r azlin_comm <"/proc/$PPID/comm"; } 2>/dev/null
+case $azlin_comm in
+sshd* | dropbear*) azlin_sshd=$PPID ;;
+?*)
+  azlin_above "$PPID"
+  azlin_below=$PPID azlin_sshd=$azlin_parent
+  ;;
+esac
 (azlin_watch &)
 [ -z "$BASH_VERSION" ] || azlin_said=$(azlin_has_room 2>&1) || azlin_cannot "$azlin_said"
 azlin_open_errors
