@@ -5,8 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Machine } from '../../src/demo/virtual-machine.ts';
 import { azlin as azlinOn, CLI } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
-import { type OneWayLink, startOneWayLink } from '../support/one-way-link.ts';
-import { startSlowLink } from '../support/slow-link.ts';
+import { type OneWayLink, startOneWayLink, startSlowLink } from '../support/tcp-link.ts';
 import { until } from '../support/until.ts';
 
 /*

@@ -105,7 +105,10 @@ exec ${real.trim()} "$@"
   );
 
   test('a name that tmux would change makes nothing', async () => {
-    await expect(server.ensure('a\\b', signal)).rejects.toMatchObject({ code: 'usage' });
+    const made = server.ensure('a\\b', signal);
+    // tmux 3.1 takes it as it is.
+    if (/ (2|3\.[01])/.test(await tmux('-V'))) return void (await made);
+    await expect(made).rejects.toMatchObject({ code: 'usage' });
     expect(await server.list(signal)).toEqual([]);
   });
 

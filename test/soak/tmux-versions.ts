@@ -1,5 +1,5 @@
 /*
- * `npm run soak:tmux [-- SUITE…]`: other releases of tmux, as Debian's archive has them, and the tests of sessions with each. Needs root and a Debian that
+ * `npm run soak:tmux [-- RELEASE… SUITE…]`: other releases of tmux, as Debian's archive has them, and the tests of sessions with each. Needs root and a Debian that
  * may download packages; what cannot be had is said and left out. The release that is tested stands before the machine's own while its tests run.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -16,9 +16,11 @@ import {
 import { join } from 'node:path';
 
 const SUITES = ['tmux.test', 'sessions', 'live', 'sharing', 'prune'];
-const [...wanted] = process.argv.slice(2);
+const wanted = process.argv.slice(2);
 /** Debian's releases, and the libraries that tmux needs there besides those of this machine. */
 const RELEASES = ['bullseye', 'trixie', 'forky', 'sid'];
+const releases = wanted.filter((one) => RELEASES.includes(one));
+const suites = wanted.filter((one) => !RELEASES.includes(one));
 const LIBRARIES = [
   'libc6',
   'libevent-core-2.1-7t64',
@@ -39,7 +41,7 @@ const directory = mkdtempSync('/tmp/azlin-tmux-releases-');
 chmodSync(directory, 0o755);
 let isBad = false;
 try {
-  for (const release of RELEASES) {
+  for (const release of releases.length > 0 ? releases : RELEASES) {
     const tmux = fetchTmux(release);
     if (tmux === undefined) continue;
     if (existsSync(IN_FRONT)) throw new Error(`${IN_FRONT} is in the way`);
@@ -50,7 +52,7 @@ try {
       const jest = [
         '--experimental-vm-modules',
         'node_modules/jest/bin/jest.js',
-        ...(wanted.length > 0 ? wanted : SUITES),
+        ...(suites.length > 0 ? suites : SUITES),
       ];
       isBad = spawnSync(process.execPath, jest, { stdio: 'inherit' }).status !== 0 || isBad;
     } finally {

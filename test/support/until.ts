@@ -7,12 +7,14 @@ export async function until<T>(
   look: () => T | Promise<T>,
   ms = 15_000,
 ): Promise<Exclude<T, undefined | false>> {
-  const end = realClock.now() + ms;
+  const start = realClock.now();
   const { signal } = new AbortController();
   for (;;) {
     const seen = await look();
     if (seen !== undefined && seen !== false) return seen as Exclude<T, undefined | false>;
-    if (realClock.now() > end) throw new Error(`timed out waiting for ${what}`);
-    await pause(realClock, 25, signal);
+    const waited = realClock.now() - start;
+    if (waited > ms) throw new Error(`timed out waiting for ${what}`);
+    // Looking takes time from what is waited for.
+    await pause(realClock, Math.min(25 + waited / 8, 250), signal);
   }
 }

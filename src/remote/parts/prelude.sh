@@ -57,15 +57,16 @@ azlin_is_open() {
 }
 # A start-up file may have sent standard output through a program, to azlin or away from it: azlin is asked, and nothing begins that it would not hear of.
 azlin_be_heard() {
-  trap 'exit 253' TERM
   {
     sleep 5
     kill "$$"
-  } </dev/null >/dev/null 2>&1 &
+  } </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
   azlin_kid=$!
+  trap 'exit 253' TERM
   printf '\n%s?\n' "$azlin_frame"
   read -r azlin_word && [ "$azlin_word" = "$azlin_frame" ] || exit 253
-  kill "$azlin_kid"
+  kill -s KILL "$azlin_kid"
+  wait "$azlin_kid"
   trap - TERM
 }
 # What starts something comes by here. After a start-up file that took so long azlin has given up: what begins now would be a surprise. This process was
