@@ -279,8 +279,8 @@ describe('`run`, typed by a script that stands still', () => {
 });
 
 describe('a VM that does not play by the rules', () => {
-  test('output that a start-up file sends elsewhere: the command may have run', async () => {
-    const mute = await lab.start('mute', { bashrc: '[ ! -e ~/mute ] || exec > >(cat >>~/log)' });
+  test('output that goes elsewhere once azlin has been heard: the command may have run', async () => {
+    const mute = await lab.start('mute', { bashrc: '[ ! -e ~/mute ] || exec > >(head -n 2; cat >>~/log)' });
     const environment = lab.environment(SETTINGS);
     writeFileSync(join(mute.home, 'mute'), '');
     const path = resultPath();
