@@ -151,6 +151,7 @@ import { until } from '../support/until.ts';
         expect(existsSync('/tmp/azlin-alice-ran')).toBe(false);
       } finally {
         await vm.run(['chmod', '700', vm.home]);
+        rmSync('/tmp/azlin-alice-ran', { force: true });
       }
     });
 
