@@ -20,8 +20,8 @@ export type Identifier =
 
 const VM_NAME = /^[\p{L}\p{N}_](?:[\p{L}\p{N}_.-]{0,78}[\p{L}\p{N}_])?$/u;
 const RESOURCE_GROUP = /^[\p{L}\p{N}_().-]{1,90}$/u;
-// May hold an @ itself, as the names of Entra ID do. No shell sees it, but a leading dash has no good meaning anywhere.
-const USER = /^[\p{L}\p{N}_][^\s:/\\[\]]*$/u;
+// May hold an @ itself, as the names of Entra ID do, or a domain before a backslash, as those of Active Directory do. No shell sees it, but a leading dash has no good meaning anywhere.
+const USER = /^[\p{L}\p{N}_][^\s:/[\]]*$/u;
 
 /** `[user@]host[:session] | session`. Throws `invalid-identifier`. */
 export function parseIdentifier(text: string): Identifier {

@@ -1,6 +1,7 @@
 import { AppError } from '../domain/errors.ts';
 import { qualifiedNames } from '../domain/qualified-names.ts';
 import { type Session, sessionRef, sessionsNamed } from '../domain/session.ts';
+import { shellWord } from '../domain/text.ts';
 import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
@@ -86,7 +87,7 @@ export async function selectSessions(
   }
   if (user !== undefined)
     throw new AppError('usage', `The VMs are asked for their sessions, and as "${user}" they cannot be here`, {
-      hint: `--user ${user} instead of ${user}@`,
+      hint: `--user ${shellWord(user)} instead of ${user}@`,
     });
   const request = { vms: usable.filter(mayAnswer), isKept: fleet.isKept === true, maxAge: 0, skipSilent: false };
   const { answers } = await settings.survey.ask({ ...request, ...asking }, signal);

@@ -26,7 +26,7 @@ export type SessionChoice =
   | { readonly kind: 'pattern'; readonly pattern: string };
 
 // An address in brackets is no pattern.
-const IPV6 = /^(?:[^@[\]]*@)?\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]/;
+const IPV6 = /^(?:[^[\]]*@)?\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?\]/;
 
 /** `web-1:main,web-*:api` in its parts. Throws `invalid-identifier`. */
 export function parseSelection(text: string): readonly SelectionPart[] {

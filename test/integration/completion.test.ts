@@ -58,6 +58,8 @@ describe('what is offered', () => {
     // Two VMs have it.
     ['azlin connect ma', []],
     ['azlin connect bob@alpha:de', ['bob@alpha:deploy', 'bob@alpha:dev']],
+    ['azlin connect bob@corp.example@alpha:de', ['bob@corp.example@alpha:deploy', 'bob@corp.example@alpha:dev']],
+    ['azlin exec CORP\\bob@beta:a', ['CORP\\bob@beta:api']],
     ['azlin connect rg-demo/alpha:m', ['rg-demo/alpha:main']],
     ['azlin exec alpha:dev,beta:a', ['alpha:dev,beta:api']],
     ['azlin connect alpha:dev,beta:a', []],
@@ -151,6 +153,11 @@ describe('what is offered', () => {
     expect(await bashOffered('azlin connect alpha:x')).toEqual(['x\\$\\(touch\\ pwned\\)']);
     expect(await bashOffered('azlin connect "alpha:x')).toEqual(['alpha:x\\$(touch pwned)']);
     expect(await bashOffered("azlin connect 'alpha:x")).toEqual([`alpha:${EVIL}`]);
+    expect(await bashOffered('azlin connect CORP\\\\bob@alpha:de')).toEqual(['deploy', 'dev']);
+    expect(await bashOffered("azlin connect 'CORP\\bob@alpha:de")).toEqual([
+      'CORP\\bob@alpha:deploy',
+      'CORP\\bob@alpha:dev',
+    ]);
     expect(await bashOffered('azlin list --format=c')).toEqual(['csv']);
     expect(await bashOffered('true; FOO=1 azlin conn')).toEqual(['connect']);
     expect(await bashOffered('azlin 2>/dev/null connect alpha:dep')).toEqual(['deploy']);

@@ -24,6 +24,14 @@ const run = (...args: string[]) => azlin(fleet, args);
 const json = async (...args: string[]) => JSON.parse((await run('list', '--format', 'json', ...args)).stdout);
 const tmux = (vm: string, ...args: string[]) => machineRun(fleet, vm, ['tmux', ...args]);
 
+test.each(['CORP\\bob', 'bob@corp.example'])('%s signs in as that', async (user) => {
+  const { stderr, exitCode } = await run('exec', `${user}@web:dev`, 'true');
+  expect({ stderr, exitCode }).toEqual({ exitCode: 255, stderr: expect.stringContaining(`to "web" (${user}@127.`) });
+  const many = await run('exec', `${user}@web:dev,${user}@d*:main`, 'true');
+  expect(many.stderr).toContain(`to "web" (${user}@127.`);
+  expect(many.stderr).toContain(`to "db" (${user}@127.`);
+});
+
 describe('list', () => {
   test('a row a session, a row with - for a VM without any, ? where nobody knows', async () => {
     const { exitCode, stdout, stderr } = await run('list');

@@ -116,7 +116,7 @@ async function positional(name: string, { line, before, around }: Positional): P
 /** Also the last one of a list, and after a user name. */
 async function identifiers(line: TypedLine, { app }: Surroundings, takesMany: boolean): Promise<readonly Candidate[]> {
   const head = takesMany ? line.text.slice(0, line.text.lastIndexOf(',') + 1) : '';
-  const user = /^[^@:/]+@/.exec(line.text.slice(head.length))?.[0] ?? '';
+  const user = /^[^:/]+@/.exec(line.text.slice(head.length))?.[0] ?? '';
   const typed = line.text.slice(head.length + user.length);
   const names = await namesFor(line, app);
   const isCompound = typed.includes(':');

@@ -28,6 +28,11 @@ describe('what many targets are called', () => {
       [pattern('web-[1,3]:main', { host: 'web-[1,3]', session: { kind: 'name', name: 'main' } }), identifier('db')],
     ],
     ['{a,b}:main', [pattern('{a,b}:main', { host: '{a,b}', session: { kind: 'name', name: 'main' } })]],
+    [
+      '[fe80::1%lo]:main,bob@corp.example@[::1]',
+      [identifier('[fe80::1%lo]:main'), identifier('bob@corp.example@[::1]')],
+    ],
+    ['CORP\\bob@a:x,CORP\\bob@b:x', [identifier('CORP\\bob@a:x'), identifier('CORP\\bob@b:x')]],
     ['[2001:db8::4]:main,u@[::1]', [identifier('[2001:db8::4]:main'), identifier('u@[::1]')]],
     ['vm:a\\,b', [identifier('vm:a,b')]],
     ['vm:\\*', [identifier('vm:*')]],
