@@ -65,7 +65,6 @@ const FENCES: readonly (readonly [vendor: RegExp, place: RegExp])[] = [
   [/^yargs-parser$/, /^cli\/program\.ts$/],
   [/^cli-table3$/, /^cli\/views\//],
   [/^ssh2$/, /^transport\/(ssh2-\w+|algorithms)\.ts$/],
-  [/^ssh-config$/, /^transport\/ssh-config\.ts$/],
   [/^@azure/, /^inventory\/azure\//],
   [/^@inquirer/, /^terminal\/(prompts|picker)\.ts$/],
   [/^selfsigned$/, /^demo\//],

@@ -43,7 +43,7 @@ function hopsIn(text: string): readonly Hop[] | undefined {
 
 // A host is a name, an address, or a VM with its resource group; neither may pass for an option.
 const HOP =
-  /^(?:ssh:\/\/)?(?:([^\s/-][^\s/]*)@)?(?:\[([0-9a-fA-F:.]+)\]|([\p{L}\p{N}_(.][\p{L}\p{N}_().-]*(?:\/[\p{L}\p{N}_.-]+)?))(?::(\d+))?\/?$/u;
+  /^(?:ssh:\/\/)?(?:([^\s/-][^\s/]*)@)?(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([\p{L}\p{N}_(.][\p{L}\p{N}_().-]*(?:\/[\p{L}\p{N}_.-]+)?))(?::(\d+))?\/?$/u;
 
 function hopIn(text: string): Hop | undefined {
   const [, user, bracketed, plain, port] = HOP.exec(text) ?? [];

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { DIRECT, describeHop, type Hop, type Route } from '../domain/jump.ts';
 import { printable } from '../domain/text.ts';
 import { addressOf, tagOf, type Vm } from '../domain/vm.ts';
 import type { Expansion } from './expand.ts';
 import { type HostOptions, hostOptions, mentions } from './host-options.ts';
+import type { PatternCase } from './patterns.ts';
 import { expandedRoute, type JumpSettings, routeOf } from './route.ts';
 import type { SshConfig } from './ssh-config.ts';
 import { hostNameOf, type LoginSettings, type SshOptions, settleSshOptions } from './ssh-options.ts';
@@ -58,9 +60,10 @@ const NO_CONFIG: SshConfig = { entries: [], files: [] };
 export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
   const { name, resourceGroup } = vm;
   const known = addressOf(vm);
-  const host = {
+  const host: Host = {
     label: name,
     names: [name, `${resourceGroup}/${name}`, ...(known === null ? [] : [known])],
+    case: 'any',
     address: known ?? undefined,
     isFinal: tagOf(vm, 'azlin-ssh-host') !== undefined,
     user: choice.flagUser ?? choice.identifierUser ?? tagOf(vm, 'azlin-ssh-user') ?? choice.settingsUser,
@@ -86,9 +89,10 @@ export function addressOfVm(vm: Vm, choice: LoginChoice): string | null {
 
 /** The endpoint of a bare address: nothing is known but the user's wishes. */
 export function endpointOfAddress(address: string, choice: LoginChoice): Endpoint {
-  const host = {
+  const host: Host = {
     label: address,
     names: [address],
+    case: 'exact',
     address,
     isFinal: false,
     user: choice.flagUser ?? choice.identifierUser ?? choice.settingsUser,
@@ -101,9 +105,10 @@ export function endpointOfAddress(address: string, choice: LoginChoice): Endpoin
 
 /** The endpoint of a jump host that is no VM of the fleet: as with ssh, its user is one's own unless something else is said. */
 export function endpointOfHop({ user, host, port }: Hop, choice: LoginChoice): Endpoint {
-  const login = {
+  const login: Host = {
     label: host,
     names: [host],
+    case: 'exact',
     address: host,
     isFinal: false,
     user,
@@ -119,6 +124,7 @@ export function endpointOfHop({ user, host, port }: Hop, choice: LoginChoice): E
 interface Host {
   readonly label: string;
   readonly names: readonly string[];
+  readonly case: PatternCase;
   readonly address: string | undefined;
   /** Whether the address counts more than the SSH settings. */
   readonly isFinal: boolean;
@@ -132,7 +138,7 @@ interface Host {
 function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOptions) => Route): Endpoint {
   const { label } = host;
   const around = choice.surroundings ?? NOWHERE;
-  const query = { names: host.names, address: host.address, user: host.user, localUser: around.user };
+  const query = { names: host.names, case: host.case, address: host.address, user: host.user, localUser: around.user };
   const options = hostOptions(choice.sshConfig ?? NO_CONFIG, query);
   const user = host.user ?? options.text('user') ?? host.otherwise;
   if (!/^[^\s\p{Cc}-][^\s\p{Cc}]*$/u.test(user))
@@ -141,7 +147,7 @@ function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOption
   const { home, environment } = around;
   const named = { n: label, h: label, p: `${port}`, r: user };
   const address = settledAddress(host, options, { home, environment, tokens: named });
-  const alias = options.text('hostkeyalias');
+  const alias = options.text('hostkeyalias')?.toLowerCase();
   if (alias !== undefined && !/^[\w.:/()[\]%+-]+$/.test(alias)) throw options.wrong('hostkeyalias', 'one plain name');
   const knownAs = alias ?? (port === 22 ? address : `[${address}]:${port}`).toLowerCase();
   const hostKeyAlias = host.hostKeyAlias ?? knownAs;
@@ -157,7 +163,7 @@ function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOption
     L: hostname.replace(/\..*/, ''),
     i: `${uid ?? ''}`,
   };
-  const expansion = { home, environment, tokens: { ...named, ...local, h: address, k: knownAs } };
+  const expansion = { home, environment, tokens: { ...named, ...local, h: address, k: alias ?? label } };
   return {
     label,
     address,
@@ -185,7 +191,7 @@ function settledAddress({ label, address, isFinal }: Host, options: HostOptions,
     throw new AppError('unreachable', `Cannot connect to "${label}": it has no IP address`, {
       hint: 'give it a public IP address, or set its tag azlin-ssh-host to a name or address that reaches it',
     });
-  if (/^[A-Za-z0-9.:_][A-Za-z0-9.:_-]*$/.test(settled)) return settled;
+  if (isIPv6(settled) || /^[A-Za-z0-9.:_][A-Za-z0-9.:_-]*$/.test(settled)) return settled;
   const what = isFinal ? `The tag azlin-ssh-host of "${label}"` : JSON.stringify(settled);
   throw new AppError('config', `${what} is no host name or address`);
 }

@@ -1,11 +1,14 @@
 import { AppError } from '../domain/errors.ts';
-import { matchesPatterns } from './patterns.ts';
+import { matchesPattern, matchesPatterns, type PatternCase } from './patterns.ts';
 import type { Block, Directive, Entry, SshConfig } from './ssh-config.ts';
+import { isKnown, type Keyword } from './ssh-keywords.ts';
 
 /** Whom the settings are wanted for. */
 export interface HostQuery {
   /** What the user could call it: VM name, `rg/vm`, address. The first one is `%n`. */
   readonly names: readonly string[];
+  /** For `Host`: to ssh, case makes another host; to Azure, it makes no other VM. */
+  readonly case: PatternCase;
   /** Where it is without these settings; undefined when only they can tell. */
   readonly address: string | undefined;
   /** Settled already, by something that counts more. */
@@ -31,33 +34,16 @@ export interface HostOptions {
   wrong(keyword: Keyword, expected: string): AppError;
 }
 
-const KEYWORDS = [
-  'addressfamily',
-  'connecttimeout',
-  'forwardagent',
-  'globalknownhostsfile',
-  'hostkeyalias',
-  'hostname',
-  'identitiesonly',
-  'identityagent',
-  'identityfile',
-  'port',
-  'proxycommand',
-  'proxyjump',
-  'revokedhostkeys',
-  'sendenv',
-  'serveralivecountmax',
-  'serveraliveinterval',
-  'setenv',
-  'stricthostkeychecking',
-  'user',
-  'userknownhostsfile',
-] as const;
-export type Keyword = (typeof KEYWORDS)[number];
-
 const RIVALS: Readonly<Record<string, Keyword>> = { proxyjump: 'proxycommand', proxycommand: 'proxyjump' };
 
 const ADDING_UP: readonly string[] = ['identityfile', 'sendenv'];
+
+/** What `SendEnv` comes to: a pattern with a dash takes out those before it that it fits. */
+export function sentVariables(words: readonly string[]): readonly string[] {
+  const isLost = (one: string, at: number) =>
+    words.slice(at + 1).some((word) => word.startsWith('-') && matchesPattern(one, word.slice(1), 'exact'));
+  return words.filter((word, at) => !word.startsWith('-') && !isLost(word, at));
+}
 
 /** What holds in azlin whatever is set: saying that it has no effect would help nobody. */
 const SETTLED: Readonly<Record<string, readonly string[]>> = {
@@ -145,7 +131,7 @@ function collect(entries: readonly Entry[], found: Found): void {
 
 function take(directive: Directive, { values, unsupported }: Found): void {
   const { keyword, words, written, path } = directive;
-  if (!(KEYWORDS as readonly string[]).includes(keyword)) {
+  if (!isKnown(keyword)) {
     const harmless = SETTLED[keyword];
     const isSettled = harmless && (harmless.length === 0 || harmless.includes(words[0]?.toLowerCase() ?? ''));
     if (!isSettled) unsupported.add(`${written} (${path})`);
@@ -157,13 +143,15 @@ function take(directive: Directive, { values, unsupported }: Found): void {
   const rivalling = rival && values.get(rival)?.words[0]?.toLowerCase();
   if (rivalling !== undefined && !(rival === 'proxyjump' && rivalling === 'none')) return;
   if (!known) values.set(keyword, { words, directive });
-  else if (ADDING_UP.includes(keyword))
-    values.set(keyword, { words: [...new Set([...known.words, ...words])], directive });
+  else if (ADDING_UP.includes(keyword)) {
+    const all = [...known.words, ...words];
+    values.set(keyword, { words: keyword === 'sendenv' ? all : [...new Set(all)], directive });
+  }
 }
 
 function applies({ when, words, path }: Block, found: Found): boolean {
   if (when === 'always') return true;
-  if (when === 'host') return matchesPatterns(found.query.names, words);
+  if (when === 'host') return matchesPatterns(found.query.names, words, found.query.case);
   const criteria = criteriaOf(words);
   return criteria.every(({ name, negated, value }) => {
     const holds = criterionHolds(name, value, found);
@@ -208,9 +196,9 @@ function criterionHolds(name: string, value: string, { query, values }: Found): 
     case 'originalhost':
       return matchesPatterns(query.names, patterns);
     case 'user':
-      return matchesPatterns([query.user ?? said('user') ?? query.localUser], patterns);
+      return matchesPatterns([query.user ?? said('user') ?? query.localUser], patterns, 'exact');
     case 'localuser':
-      return matchesPatterns([query.localUser], patterns);
+      return matchesPatterns([query.localUser], patterns, 'exact');
     default:
       return undefined;
   }

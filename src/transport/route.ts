@@ -79,9 +79,9 @@ export function expandedRoute(route: Route, expansion: Expansion): Route {
 const FROM_OUTSIDE: readonly string[] = ['n', 'h', 'r', 'k'];
 
 function plainToken(letter: string, value: string, command: string): string {
-  const isPlain = !FROM_OUTSIDE.includes(letter) || /^[\w.:@+,/][\w.:@+,/-]*$/.test(value);
+  const isPlain = !FROM_OUTSIDE.includes(letter) || /^[\w.:@+,/][\w.:@+,/%-]*$/.test(value);
   if (isPlain || !command.includes(`%${letter}`)) return value;
   throw new AppError('config', `Cannot give ${JSON.stringify(value)} to the shell of ProxyCommand as %${letter}`, {
-    hint: 'only letters, digits and . : @ + , / _ - can stand there',
+    hint: 'only letters, digits and . : @ + , / % _ - can stand there',
   });
 }

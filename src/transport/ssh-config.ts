@@ -1,8 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Line, parse } from 'ssh-config';
+import picomatch from 'picomatch';
 import { AppError, messageOf } from '../domain/errors.ts';
-import { matchesPattern } from './patterns.ts';
+import { shellWord } from '../domain/text.ts';
+import { strangerTo } from '../domain/trusted-file.ts';
+import { type ConfigLine, configLine, matchWords } from './config-line.ts';
+import { isKnown } from './ssh-keywords.ts';
 
 /** One line that sets something. */
 export interface Directive {
@@ -44,20 +47,23 @@ export interface SshConfigPlace {
 const SYSTEM_FILE = '/etc/ssh/ssh_config';
 const MAX_DEPTH = 16;
 
-/** Reads `~/.ssh/config` and `/etc/ssh/ssh_config`, or the named file. Throws `config` for what cannot be read. */
+/** Reads `~/.ssh/config` and `/etc/ssh/ssh_config`, or the named file. Throws `config` for what ssh would refuse. */
 export async function readSshConfig({ named, home }: SshConfigPlace): Promise<SshConfig> {
   const files: string[] = [];
   const base = join(home, '.ssh');
-  if (named !== undefined) return { entries: await readEntries({ path: named, must: true, base, files, home }), files };
-  const user = await readEntries({ path: join(base, 'config'), must: false, base, files, home });
-  const system = await readEntries({ path: SYSTEM_FILE, must: false, base: dirname(SYSTEM_FILE), files, home });
-  return { entries: [...user, ...system], files };
+  if (named !== undefined)
+    return { entries: await readEntries({ path: named, must: true, isOwn: false, base, files, home }), files };
+  const own = { path: join(base, 'config'), must: false, isOwn: true, base, files, home };
+  const common = { path: SYSTEM_FILE, must: false, isOwn: false, base: dirname(SYSTEM_FILE), files, home };
+  return { entries: [...(await readEntries(own)), ...(await readEntries(common))], files };
 }
 
 interface Reading {
   readonly path: string;
   /** Whether it is a mistake that it is not there. */
   readonly must: boolean;
+  /** Nobody but the user and root may have a say in it. */
+  readonly isOwn: boolean;
   /** Where relative includes are looked for. */
   readonly base: string;
   readonly home: string;
@@ -66,27 +72,51 @@ interface Reading {
 }
 
 async function readEntries(reading: Reading): Promise<readonly Entry[]> {
-  const { path, must, files } = reading;
+  const { path, must, isOwn, files } = reading;
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await textOf(path, isOwn);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (!must && ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(code ?? '')) return [];
-    throw cannotRead(path, error);
+    throw error instanceof AppError ? error : cannotRead(path, error);
   }
   files.push(path);
-  let lines: readonly Line[];
-  try {
-    lines = parse(text);
-  } catch (error) {
-    throw cannotRead(path, error);
+  const entries: Entry[] = [];
+  let current = entries;
+  for (const [index, line] of text.split('\n').entries()) {
+    try {
+      const read = configLine(line);
+      if (!read) continue;
+      const keyword = read.written.toLowerCase();
+      if (keyword === 'host' || keyword === 'match') {
+        current = [];
+        entries.push({ kind: 'block', when: keyword, words: conditionOf(keyword, read), entries: current, path });
+      } else if (keyword === 'include') {
+        const { words } = read;
+        current.push({ kind: 'block', when: 'always', words, entries: await included(words, reading), path });
+      } else current.push({ kind: 'set', keyword, words: settingOf(keyword, read), written: read.written, path });
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      throw cannotRead(path, new Error(`line ${index + 1}: ${messageOf(error)}`));
+    }
   }
-  // The parser takes a command's quotes apart; what its shell gets is the text as it stands.
-  const commands = [...text.matchAll(/^[ \t]*ProxyCommand(?![^ \t=\r\n])[ \t]*=?[ \t]*(.*?)[ \t\r]*$/gim)].map(
-    ([, rest = '']) => rest,
-  );
-  return entriesOf(lines, { ...reading, commands });
+  return entries;
+}
+
+/** `isOwn`: as with ssh, only where nobody else has a say in it. */
+async function textOf(path: string, isOwn: boolean): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const stranger = isOwn ? await strangerTo(await file.stat()) : undefined;
+    if (stranger)
+      throw new AppError('config', `Cannot trust the SSH settings in ${path}: ${stranger}`, {
+        hint: `chown "$USER" ${shellWord(path)}; chmod go-w ${shellWord(path)}   ssh refuses it, too`,
+      });
+    return (await file.readFile('utf8')).replace(/^\ufeff/, '');
+  } finally {
+    await file.close();
+  }
 }
 
 function cannotRead(path: string, cause: unknown): AppError {
@@ -96,63 +126,61 @@ function cannotRead(path: string, cause: unknown): AppError {
   });
 }
 
-interface Walk extends Reading {
-  /** The commands of ProxyCommand that are still to come. */
-  readonly commands: string[];
+function conditionOf(keyword: 'host' | 'match', { words, rest }: ConfigLine): readonly string[] {
+  if (keyword === 'match') return matchWords(rest);
+  if (words.includes('')) throw new Error('Host with an empty pattern');
+  return words;
 }
 
-async function entriesOf(lines: readonly Line[], walk: Walk): Promise<readonly Entry[]> {
-  const entries: Entry[] = [];
-  const { path } = walk;
-  for (const line of lines) {
-    if (!('param' in line) || line.param === '') continue;
-    const keyword = line.param.toLowerCase();
-    const { value } = line;
-    const words = typeof value === 'string' ? [value] : value.map(({ val }) => val);
-    if ('config' in line) {
-      const when = keyword === 'host' ? 'host' : 'match';
-      entries.push({ kind: 'block', when, words, entries: await entriesOf(line.config, walk), path });
-    } else if (keyword === 'include') {
-      entries.push({ kind: 'block', when: 'always', words, entries: await included(words, walk), path });
-    } else {
-      const command = keyword === 'proxycommand' ? walk.commands.shift() : undefined;
-      if (command === '') throw cannotRead(path, new Error('ProxyCommand without a command'));
-      entries.push({ kind: 'set', keyword, words: command ? [command] : words, written: line.param, path });
-    }
+/** What takes more than one word. */
+const LISTS = ['globalknownhostsfile', 'userknownhostsfile', 'sendenv', 'setenv'];
+
+/** Of keywords that azlin does not know, anything. */
+function settingOf(keyword: string, { written, words, rest }: ConfigLine): readonly string[] {
+  if (keyword === 'proxycommand' || keyword === 'proxyjump') {
+    const given = rest.replace(/^[ \t\r\n=]+/, '');
+    // A command goes to a shell, comment and all.
+    const value = keyword === 'proxyjump' ? given.replace(/\s*#.*$/, '') : given;
+    if (value === '') throw new Error(`"${written}" says nothing`);
+    return [value];
   }
-  return entries;
+  if (!isKnown(keyword)) return words;
+  if (words.length === 0 || words.includes('')) throw new Error(`"${written}" says nothing`);
+  if (words.length > 1 && !LISTS.includes(keyword)) throw new Error(`"${written}" takes one value: ${rest}`);
+  return words;
 }
 
-async function included(patterns: readonly string[], walk: Walk): Promise<readonly Entry[]> {
-  const { base, home, depth = 0, path } = walk;
-  if (depth >= MAX_DEPTH) throw cannotRead(path, new Error('too many files include each other'));
+async function included(patterns: readonly string[], reading: Reading): Promise<readonly Entry[]> {
+  const { base, home, depth = 0 } = reading;
+  if (depth >= MAX_DEPTH) throw new Error('too many files include each other');
   const entries: Entry[] = [];
   for (const pattern of patterns) {
     const full = pattern.startsWith('~/') ? join(home, pattern.slice(2)) : pattern;
-    for (const file of await filesOf(full.startsWith('/') ? full : join(base, full)))
-      entries.push(...(await readEntries({ ...walk, path: file, must: false, depth: depth + 1 })));
+    for (const path of await filesOf(full.startsWith('/') ? full : join(base, full)))
+      entries.push(...(await readEntries({ ...reading, path, must: false, isOwn: true, depth: depth + 1 })));
   }
   return entries;
 }
 
-/** The files that a path with wildcards names, in order. */
+/** The files that a path with wildcards names, as glob(7) has it: with case, in the order of their bytes. */
 async function filesOf(pattern: string): Promise<readonly string[]> {
   let found = ['/'];
   for (const part of pattern.split('/').filter((one) => one !== '')) {
-    if (!/[*?]/.test(part)) {
-      found = found.map((folder) => join(folder, part));
+    if (!/[*?[]/.test(part)) {
+      found = found.map((folder) => join(folder, part.replace(/\\(.)/g, '$1')));
       continue;
     }
+    const fits = picomatch(part.replace(/(?<!\\)\[!/g, '[^'), GLOB);
     const folders = found;
     found = [];
     for (const folder of folders) {
       const names = await readdir(folder).catch(() => []);
-      // As in a shell, a wildcard at the start does not find hidden files.
-      const fitting = names.filter(
-        (name) => matchesPattern(name, part) && (!name.startsWith('.') || part.startsWith('.')),
-      );
-      found.push(...fitting.sort().map((name) => join(folder, name)));
+      const isSeen = (name: string) => !name.startsWith('.') || /^\\?\./.test(part);
+      found.push(...names.filter((name) => isSeen(name) && fits(name)).map((name) => join(folder, name)));
     }
   }
-  return found;
+  return found.sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
 }
+
+/** Nothing but `*`, `?`, `[...]` and the backslash; hidden files only by their dot. */
+const GLOB = { nobrace: true, noextglob: true, noglobstar: true, nonegate: true, posix: true } as const;

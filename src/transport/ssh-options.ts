@@ -1,6 +1,7 @@
+import { isIPv6 } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { type Expansion, expandPath, expandTokens } from './expand.ts';
-import type { HostOptions } from './host-options.ts';
+import { type HostOptions, sentVariables } from './host-options.ts';
 import { matchesPatterns } from './patterns.ts';
 
 /** What to do about a host whose key is not known: keep it, refuse it, or ask whoever sits at the terminal. */
@@ -147,26 +148,21 @@ function familyOf(options: HostOptions): 0 | 4 | 6 {
 
 /** The locale, as most systems' ssh sends it, what `SendEnv` names, and what `SetEnv` sets. */
 function environmentOf(options: HostOptions, expansion: Expansion): Readonly<Record<string, string>> {
-  const patterns = [...LOCALE, ...(options.words('sendenv') ?? []).flatMap((word) => word.split(/\s+/))];
+  const patterns = sentVariables([...LOCALE, ...(options.words('sendenv') ?? [])]);
   const sent = Object.entries(expansion.environment).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && matchesPatterns([entry[0]], patterns),
+    (entry): entry is [string, string] => entry[1] !== undefined && matchesPatterns([entry[0]], patterns, 'exact'),
   );
-  const set = options.words('setenv')?.flatMap(assignmentsIn) ?? [];
-  return Object.fromEntries([...sent, ...set]);
-}
-
-/** `A=1 "B=two words" C="x y"`. */
-function assignmentsIn(text: string): (readonly [string, string])[] {
-  const words = text.match(/(?:[^\s"]|"[^"]*")+/g) ?? [];
-  return words.flatMap((word) => {
-    const [, name, value] = /^(\w+)=([\s\S]*)$/.exec(word.replaceAll('"', '')) ?? [];
-    return name === undefined ? [] : [[name, value ?? ''] as const];
+  const set = (options.words('setenv') ?? []).map((word) => {
+    const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
+    if (name === '') throw options.wrong('setenv', 'NAME=VALUE');
+    return [name, value] as const;
   });
+  return Object.fromEntries([...sent, ...set]);
 }
 
 /** A host name of the SSH settings. Throws `config` for one that no host can have. */
 export function hostNameOf(text: string, expansion: Expansion): string {
   const name = expandTokens(text, expansion);
-  if (/^[\w.:-]+$/.test(name) && !name.startsWith('-')) return name;
+  if (isIPv6(name) || (/^[\w.:-]+$/.test(name) && !name.startsWith('-'))) return name;
   throw new AppError('config', `"HostName ${text}" in the SSH settings is no host name or address`);
 }

@@ -1,0 +1,27 @@
+/** What azlin makes use of in the SSH settings. */
+const KEYWORDS = [
+  'addressfamily',
+  'connecttimeout',
+  'forwardagent',
+  'globalknownhostsfile',
+  'hostkeyalias',
+  'hostname',
+  'identitiesonly',
+  'identityagent',
+  'identityfile',
+  'port',
+  'proxycommand',
+  'proxyjump',
+  'revokedhostkeys',
+  'sendenv',
+  'serveralivecountmax',
+  'serveraliveinterval',
+  'setenv',
+  'stricthostkeychecking',
+  'user',
+  'userknownhostsfile',
+] as const;
+export type Keyword = (typeof KEYWORDS)[number];
+
+/** `keyword` is in lower case. */
+export const isKnown = (keyword: string): keyword is Keyword => (KEYWORDS as readonly string[]).includes(keyword);
