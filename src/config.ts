@@ -1,6 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, messageOf } from './domain/errors.ts';
 import { didYouMean } from './domain/nearest.ts';
+import { NotTrusted, strangerTo } from './domain/trusted-file.ts';
 import { ENTRIES, KEYS, SETTINGS, type Setting, type SettingName, type Values } from './settings.ts';
 import { type KeptValues, NO_FILE, parseSettings, readSettingsFile, type SettingsFile } from './settings-file.ts';
 
@@ -70,6 +72,7 @@ export async function loadConfig(
   overrides: Overrides,
 ): Promise<Config> {
   const place = settingsPlace(environment, userHome);
+  if (!isMending) await checkHome(azlinHome(environment, userHome));
   const reading = readSettingsFile(place.path, { isRequired: place.isNamed, keys: KEYS });
   const file = await (isMending ? reading.catch(() => NO_FILE) : reading);
   const settleOne = (name: SettingName, from: Sources): Settled => {
@@ -97,6 +100,15 @@ export async function loadConfig(
     sshConfig: values.sshConfig && fromHome(values.sshConfig),
     identities: values.identities.map(fromHome),
   });
+}
+
+/** Whoever can write there says which host keys are right, and which VM has which name. */
+async function checkHome(path: string): Promise<void> {
+  const stats = await stat(path).catch(() => undefined);
+  const stranger = stats && (await strangerTo(stats));
+  if (!stranger) return;
+  const { hint } = new NotTrusted(path, stranger);
+  throw new AppError('config', `Cannot use ${path} for what azlin keeps: ${stranger}`, { hint });
 }
 
 /** Reads a text that is to become the settings file, as `loadConfig` would. Rejects with `config`. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { contextNameProblem } from './domain/context.ts';
 import { AppError, messageOf } from './domain/errors.ts';
 import { didYouMean } from './domain/nearest.ts';
+import { NotTrusted, readOwnFile } from './domain/trusted-file.ts';
 
 /** Settings by key, as TOML has them. */
 export type KeptValues = ReadonlyMap<string, unknown>;
@@ -28,10 +29,12 @@ export interface ReadWish {
 export async function readSettingsFile(path: string, { isRequired, keys }: ReadWish): Promise<SettingsFile> {
   let content: string;
   try {
-    content = await readFile(path, 'utf8');
+    // One that the user names is read as it is.
+    content = await (isRequired ? readFile(path, 'utf8') : readOwnFile(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !isRequired) return NO_FILE;
-    throw new AppError('config', `Cannot read the settings in ${path}: ${messageOf(error)}`, { cause: error });
+    const hint = error instanceof NotTrusted ? error.hint : undefined;
+    throw new AppError('config', `Cannot read the settings in ${path}: ${messageOf(error)}`, { cause: error, hint });
   }
   return parseSettings(content, path, keys);
 }

@@ -1,5 +1,31 @@
-import type { Stats } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { shellWord } from './text.ts';
+
+/** A file or folder in which somebody else may have a say. */
+export class NotTrusted extends Error {
+  readonly hint: string;
+
+  constructor(path: string, why: string) {
+    super(why);
+    this.hint = `ls -ld ${shellWord(path)}   shows whose it is; chmod go-w ${shellWord(path)}   keeps others out`;
+  }
+}
+
+/** The text of a file in which nobody but the user and root has a say. Rejects with NotTrusted, or with what the system says. */
+export async function readOwnFile(path: string): Promise<string> {
+  // A pipe that nobody writes to would never open.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile() && !stats.isDirectory()) throw new NotTrusted(path, 'it is no regular file');
+    const stranger = await strangerTo(stats);
+    if (stranger) throw new NotTrusted(path, stranger);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
 
 /**
  * Why somebody else may have a say in what a file or folder holds; undefined where only the user and root have one. As to Debian's ssh, a group that the

@@ -13,6 +13,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { NotTrusted, strangerTo } from '../domain/trusted-file.ts';
 import { matchesPatterns } from './patterns.ts';
 import { typeOfKey } from './public-key.ts';
 
@@ -40,8 +41,11 @@ interface Remembered {
 
 const remembered = new Map<string, Remembered>();
 
-/** The lines of a file; none where there is no file. Rejects with what the system says about one that cannot be read. */
-export async function readKnownHosts(path: string): Promise<readonly KnownHost[]> {
+/**
+ * The lines of a file; none where there is no file. `own`: nobody but the user may have a say in it. Rejects with what the system says about one that
+ * cannot be read, or with NotTrusted.
+ */
+export async function readKnownHosts(path: string, whose: 'own' | 'any' = 'any'): Promise<readonly KnownHost[]> {
   try {
     // Asked again and again for every connection: a thread for each question would cost more than the answer.
     const found = statSync(path);
@@ -51,6 +55,8 @@ export async function readKnownHosts(path: string): Promise<readonly KnownHost[]
     const stamp = `${mtimeMs} ${size} ${ino}`;
     const known = remembered.get(path);
     if (known?.stamp === stamp) return known.entries;
+    const stranger = whose === 'own' ? await strangerTo(found) : undefined;
+    if (stranger) throw new NotTrusted(path, stranger);
     const entries = entriesIn(await readFile(path, 'latin1'), path);
     remembered.set(path, { stamp, entries });
     return entries;

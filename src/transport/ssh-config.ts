@@ -1,9 +1,8 @@
-import { open, readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import picomatch from 'picomatch';
 import { AppError, messageOf } from '../domain/errors.ts';
-import { shellWord } from '../domain/text.ts';
-import { strangerTo } from '../domain/trusted-file.ts';
+import { NotTrusted, readOwnFile } from '../domain/trusted-file.ts';
 import { type ConfigLine, configLine, matchWords } from './config-line.ts';
 import { isKnown } from './ssh-keywords.ts';
 
@@ -75,11 +74,12 @@ async function readEntries(reading: Reading): Promise<readonly Entry[]> {
   const { path, must, isOwn, files } = reading;
   let text: string;
   try {
-    text = await textOf(path, isOwn);
+    // As with ssh, only where nobody else has a say in it.
+    text = (await (isOwn ? readOwnFile(path) : readFile(path, 'utf8'))).replace(/^\ufeff/, '');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (!must && ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(code ?? '')) return [];
-    throw error instanceof AppError ? error : cannotRead(path, error);
+    throw cannotRead(path, error);
   }
   files.push(path);
   const entries: Entry[] = [];
@@ -104,25 +104,11 @@ async function readEntries(reading: Reading): Promise<readonly Entry[]> {
   return entries;
 }
 
-/** `isOwn`: as with ssh, only where nobody else has a say in it. */
-async function textOf(path: string, isOwn: boolean): Promise<string> {
-  const file = await open(path, 'r');
-  try {
-    const stranger = isOwn ? await strangerTo(await file.stat()) : undefined;
-    if (stranger)
-      throw new AppError('config', `Cannot trust the SSH settings in ${path}: ${stranger}`, {
-        hint: `chown "$USER" ${shellWord(path)}; chmod go-w ${shellWord(path)}   ssh refuses it, too`,
-      });
-    return (await file.readFile('utf8')).replace(/^\ufeff/, '');
-  } finally {
-    await file.close();
-  }
-}
-
 function cannotRead(path: string, cause: unknown): AppError {
   return new AppError('config', `Cannot read the SSH settings in ${path}: ${messageOf(cause)}`, {
     cause,
-    hint: '--ssh-config FILE reads another file, --ssh-config none reads none',
+    hint:
+      cause instanceof NotTrusted ? cause.hint : '--ssh-config FILE reads another file, --ssh-config none reads none',
   });
 }
 

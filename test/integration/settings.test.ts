@@ -1,9 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -404,5 +407,47 @@ describe('azlin init', () => {
     });
     const { stderr } = await azlin('init -y', { AZURE_CONFIG_DIR: home, AZLIN_HOME: mkdtempSync(join(home, 'x-')) });
     expect(stderr).toMatch(/az knows no subscription here\nhint: az login/);
+  });
+});
+
+describe('what others have a say in is not trusted', () => {
+  const exec = () => azlinOn(fleet, ['exec', 'myvm:dev', 'true'], { environment: { AZLIN_HOME: home } });
+  const refusal = (what: string, why: string) => ({
+    exitCode: 255,
+    stdout: '',
+    stderr: expect.stringMatching(new RegExp(`^error: .*${what}.*: ${why}\\nhint: ls -ld .*; chmod go-w `)),
+  });
+
+  test('AZLIN_HOME', async () => {
+    expect((await exec()).exitCode).toBe(0);
+    for (const mode of [0o777, 0o1777, 0o703]) {
+      chmodSync(home, mode);
+      expect(await exec()).toMatchObject(refusal(home, 'others can write to it'));
+    }
+    // A group that has nobody else in it is its one member.
+    chmodSync(home, 0o770);
+    expect((await exec()).exitCode).toBe(0);
+    if (process.getuid?.() !== 0) return;
+    chownSync(home, 0, 12_345);
+    expect(await exec()).toMatchObject(refusal(home, 'others can write to it'));
+    chownSync(home, 12_345, 0);
+    chmodSync(home, 0o700);
+    expect(await exec()).toMatchObject(refusal(home, 'it belongs to another user'));
+  });
+
+  test('config.toml; one that AZLIN_CONFIG names is read as it is', async () => {
+    writeFileSync(path, '[ssh]\nport = 1\n');
+    chmodSync(path, 0o602);
+    expect(await exec()).toMatchObject(refusal(path, 'others can write to it'));
+    expect((await azlin('config get ssh.port', { AZLIN_CONFIG: path })).stdout).toBe('1\n');
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    expect(await exec()).toMatchObject(refusal(path, 'it is no regular file'));
+  });
+
+  test('known_hosts', async () => {
+    expect((await exec()).exitCode).toBe(0);
+    chmodSync(join(home, 'known_hosts'), 0o606);
+    expect(await exec()).toMatchObject(refusal('known_hosts', 'others can write to it'));
   });
 });
