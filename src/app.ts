@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import type { World } from './app/access.ts';
@@ -89,6 +90,14 @@ export function createApp(process: Process): App {
     home,
     clock,
     version: () => packageJson.version,
+    givenArguments() {
+      try {
+        const words = readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1);
+        return words.map((word) => Buffer.from(word, 'latin1'));
+      } catch {
+        return undefined;
+      }
+    },
     hideArguments() {
       process.title = 'azlin';
     },

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { contextNameProblem } from './domain/context.ts';
 import { AppError, messageOf } from './domain/errors.ts';
 import { didYouMean } from './domain/nearest.ts';
+import { withoutMark } from './domain/text.ts';
 import { NotTrusted, readOwnFile } from './domain/trusted-file.ts';
 
 /** Settings by key, as TOML has them. */
@@ -83,7 +84,7 @@ export function unknownSetting(key: string, known: Iterable<string>, where = '')
 export async function parseToml(content: string, path: string): Promise<object> {
   const { parse, TomlError } = await import('smol-toml');
   try {
-    return parse(content);
+    return parse(withoutMark(content));
   } catch (error) {
     const line = error instanceof TomlError ? `:${error.line}` : '';
     const reason = messageOf(error).split('\n')[0];

@@ -34,6 +34,8 @@ export interface App {
   readonly home: string;
   readonly clock: Clock;
   readonly version: () => string;
+  /** The arguments as they were given, whatever they mean; undefined where the system does not tell. */
+  givenArguments(): readonly Buffer[] | undefined;
   /** Takes the arguments out of the list of processes. */
   hideArguments(): void;
   /** `isMending`: what has a mistake is as by default. */

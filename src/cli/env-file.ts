@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { AppError, messageOf } from '../domain/errors.ts';
+import { printable } from '../domain/text.ts';
 import type { Variable } from '../operations/exec-request.ts';
 
 /**
@@ -9,7 +10,8 @@ import type { Variable } from '../operations/exec-request.ts';
 export async function variablesIn(path: string): Promise<readonly Variable[]> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    // Values keep their bytes, whatever they mean.
+    text = (await readFile(path, 'latin1')).replace(/^\xef\xbb\xbf/, '');
   } catch (error) {
     throw new AppError('usage', `Cannot read --env-file ${path}: ${messageOf(error)}`, { cause: error });
   }
@@ -23,12 +25,13 @@ export async function variablesIn(path: string): Promise<readonly Variable[]> {
     if (sign === undefined || end < 0)
       throw new AppError(
         'usage',
-        `${path}:${at + 1}: ${sign === undefined ? 'no NAME=VALUE' : `no line "${rest}" ends it`}`,
+        `${path}:${at + 1}: ${sign === undefined ? 'no NAME=VALUE' : `no line "${printable(Buffer.from(rest, 'latin1').toString())}" ends it`}`,
         {
           hint: 'NAME=VALUE, or NAME<<END, lines, and END',
         },
       );
-    variables.push({ name, value: sign === '<<' ? lines.slice(at + 1, end).join('\n') : rest });
+    const value = sign === '<<' ? lines.slice(at + 1, end).join('\n') : rest;
+    variables.push({ name, value: Buffer.from(value, 'latin1') });
     at = end;
   }
   return variables;

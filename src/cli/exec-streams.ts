@@ -65,6 +65,8 @@ export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: n
   return { exitCode: exitStatusOf(outcome) };
 }
 
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+
 /** The whole script on standard input: a script that is cut off half-way must not run. */
 export async function readScript(io: IoStreams, identifier: string | undefined, signal: AbortSignal): Promise<Buffer> {
   const stdin = io.stdin();
@@ -79,7 +81,8 @@ export async function readScript(io: IoStreams, identifier: string | undefined, 
     signal.throwIfAborted();
     throw new AppError('usage', `Cannot read the script: ${messageOf(error)}`, { cause: error });
   }
-  const script = Buffer.concat(chunks);
+  const whole = Buffer.concat(chunks);
+  const script = whole.indexOf(BYTE_ORDER_MARK) === 0 ? whole.subarray(BYTE_ORDER_MARK.length) : whole;
   if (script.length === 0)
     throw new AppError('usage', 'There is no command to run, and standard input is empty', { hint });
   return script;

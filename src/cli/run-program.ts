@@ -1,8 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import type { Config } from '../config.ts';
 import { type Aliases, withoutAliases } from '../domain/aliases.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { splitOutside } from '../domain/split-outside.ts';
-import { shellWord } from '../domain/text.ts';
+import { shellWord, shorten } from '../domain/text.ts';
 import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
 import type { SettingName } from '../settings.ts';
 import type { App, Interrupts, IoStreams } from './app.ts';
@@ -33,6 +34,7 @@ export async function runProgram(run: Run): Promise<number> {
   const known: Known = {};
   try {
     split = await splitArgv(argv, CONTENTS, GLOBAL_OPTIONS);
+    checkEncoding(argv, app);
     const text = await builtIn(run, split);
     if (text !== undefined) {
       await write(io, text);
@@ -48,6 +50,19 @@ export async function runProgram(run: Run): Promise<number> {
   } finally {
     app.close();
   }
+}
+
+/** Node puts another character in the place of what is not UTF-8: something else would run than what was typed. */
+function checkEncoding(argv: readonly string[], app: App): void {
+  if (!argv.some((word) => word.includes('\ufffd'))) return;
+  const bad = app.givenArguments()?.find((bytes) => !isUtf8(bytes));
+  if (!bad) return;
+  const shown = bad
+    .toString('latin1')
+    .replace(/[^ -~]/g, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  throw new AppError('usage', `An argument is not UTF-8: ${shorten(shown, 200)}`, {
+    hint: 'a script on standard input and --env-file keep any bytes',
+  });
 }
 
 /** What is settled by the time something goes wrong. */

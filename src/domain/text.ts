@@ -43,3 +43,6 @@ export function colouredLine(line: string): string {
 function tabbed(text: string): string {
   return text.split('\t').map(printable).join('\t');
 }
+
+/** Text without the byte order mark that editors and az put before it. */
+export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '');

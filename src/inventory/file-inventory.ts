@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../domain/clock.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
+import { withoutMark } from '../domain/text.ts';
 import type { PowerState, Vm } from '../domain/vm.ts';
 import { hostKeyName } from './host-key-name.ts';
 import type { Inventory } from './inventory.ts';
@@ -52,7 +53,7 @@ export function fileInventory(path: string, { clock, resourceGroup, subscription
 async function parse(path: string): Promise<unknown> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = withoutMark(await readFile(path, 'utf8'));
   } catch (error) {
     throw new AppError('config', `Cannot read the inventory ${path}: ${messageOf(error)}`, {
       cause: error,

@@ -33,7 +33,8 @@ export interface Script {
 
 export interface Variable {
   readonly name: string;
-  readonly value: string;
+  /** A text, or its bytes in whatever encoding. */
+  readonly value: string | Uint8Array;
 }
 
 export function isScript(command: ExecRequest['command']): command is Script {
@@ -64,8 +65,16 @@ export function prepare(request: ExecRequest, target: Target): SessionCommand {
     agent: target.endpoint.ssh.forwardAgent !== undefined,
     cwd,
     shell,
-    variables: variables.map(({ name, value }) => `export ${name}=${shellWord(value)}\n`).join(''),
+    variables: Buffer.from(variables.map(exportLine).join(''), 'latin1'),
   };
+}
+
+/** In latin1: a value keeps its bytes, whatever they mean. */
+function exportLine({ name, value }: Variable): string {
+  const bytes = Buffer.from(value as Uint8Array);
+  if (bytes.includes(0))
+    throw new AppError('usage', `The value of ${name} contains a NUL byte, and no variable can hold that`);
+  return `export ${name}=${shellWord(bytes.toString('latin1'))}\n`;
 }
 
 /** Shells leave NUL bytes out, each in its own way: what would run is not what was written. */

@@ -20,7 +20,7 @@ export interface SessionCommand {
   /** Where to run instead of the session's directory. */
   readonly cwd: string | undefined;
   /** Lines of `export NAME='value'`. */
-  readonly variables: string;
+  readonly variables: Uint8Array;
   /** The shell to use instead of the login shell. */
   readonly shell: string | undefined;
 }

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import picomatch from 'picomatch';
 import { AppError, messageOf } from '../domain/errors.ts';
+import { withoutMark } from '../domain/text.ts';
 import { NotTrusted, readOwnFile } from '../domain/trusted-file.ts';
 import { type ConfigLine, configLine, matchWords } from './config-line.ts';
 import { isKnown } from './ssh-keywords.ts';
@@ -75,7 +76,7 @@ async function readEntries(reading: Reading): Promise<readonly Entry[]> {
   let text: string;
   try {
     // As with ssh, only where nobody else has a say in it.
-    text = (await (isOwn ? readOwnFile(path) : readFile(path, 'utf8'))).replace(/^\ufeff/, '');
+    text = withoutMark(await (isOwn ? readOwnFile(path) : readFile(path, 'utf8')));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (!must && ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(code ?? '')) return [];

@@ -39,7 +39,7 @@ const REQUEST = {
   timeout: undefined,
   agent: false,
   cwd: undefined,
-  variables: '',
+  variables: Buffer.alloc(0),
   shell: undefined,
 } as const;
 

@@ -54,6 +54,7 @@ function fakeApp(fleet: FakeFleet): App {
     home: '/nonexistent',
     clock,
     version: () => '1.2.3',
+    givenArguments: () => undefined,
     hideArguments: () => {},
     config: (overrides) => loadConfig({ environment, home: '/nonexistent' }, overrides),
     access: async (request) => fakeAccess(fleet, request, clock.now()),

@@ -90,7 +90,13 @@ export const exec = defineCommand({
 const POSIX_SHELL = /(^|\/)(ba|z|k|mk|da|a)?sh$/;
 
 async function whatToRun(
-  { args, remote, io, interrupts }: Pick<Call, 'remote' | 'io' | 'interrupts'> & { args: Args<typeof OPTIONS> },
+  {
+    args,
+    remote,
+    io,
+    interrupts,
+    warn,
+  }: Pick<Call, 'remote' | 'io' | 'interrupts' | 'warn'> & { args: Args<typeof OPTIONS> },
   identifier: string | undefined,
 ): Promise<Pick<ExecRequest, 'command' | 'stdin'>> {
   const { errexit, stdin, shell } = args;
@@ -102,5 +108,7 @@ async function whatToRun(
   if (errexit && shell !== undefined && !POSIX_SHELL.test(shell))
     throw new AppError('usage', `--errexit is for shells; "${shell}" is none that azlin knows`);
   const script = await readScript(io, identifier, interrupts.signal);
+  if (script.includes('\r\n') && (shell === undefined || POSIX_SHELL.test(shell)))
+    warn("The script has Windows line endings (CRLF), and the shell sees the CR in each line; tr -d '\\r' removes it");
   return { command: { script, errexit }, stdin: undefined };
 }

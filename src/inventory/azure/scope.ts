@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CloudName, cloudNamed } from '../../domain/cloud.ts';
 import { AppError } from '../../domain/errors.ts';
+import { withoutMark } from '../../domain/text.ts';
 
 export interface Subscription {
   readonly id: string;
@@ -32,7 +33,7 @@ export async function azureProfile(azureConfigDirectory: string): Promise<readon
   try {
     const text = await readFile(join(azureConfigDirectory, 'azureProfile.json'), 'utf8');
     // az writes a byte order mark.
-    const { subscriptions } = JSON.parse(text.replace(/^\ufeff/, '')) as { subscriptions?: readonly ProfileEntry[] };
+    const { subscriptions } = JSON.parse(withoutMark(text)) as { subscriptions?: readonly ProfileEntry[] };
     return (subscriptions ?? []).filter(({ id }) => typeof id === 'string');
   } catch {
     return [];

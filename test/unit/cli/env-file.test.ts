@@ -7,10 +7,20 @@ const directory = mkdtempSync('/tmp/azlin-env-');
 afterAll(() => rmSync(directory, { recursive: true }));
 const path = join(directory, 'variables');
 
+const texts = async () =>
+  (await variablesIn(path)).map(({ name, value }) => ({ name, value: Buffer.from(value as Uint8Array).toString() }));
+
 describe('--env-file', () => {
+  test('a byte order mark is no part of the first name, and values keep their bytes', async () => {
+    writeFileSync(path, Buffer.from('\xef\xbb\xbfA=caf\xe9\nB=\xc3\xa9\n', 'latin1'));
+    const [a, b] = await variablesIn(path);
+    expect(a).toEqual({ name: 'A', value: Buffer.from('caf\xe9', 'latin1') });
+    expect(b).toEqual({ name: 'B', value: Buffer.from('é') });
+  });
+
   test('lines, values of several lines, comments', async () => {
     writeFileSync(path, '# comment\n\nA=b=c\nEMPTY=\r\nKEY<<END\none\n  two=2\nEND\nLAST= x \n');
-    expect(await variablesIn(path)).toEqual([
+    expect(await texts()).toEqual([
       { name: 'A', value: 'b=c' },
       { name: 'EMPTY', value: '' },
       { name: 'KEY', value: 'one\n  two=2' },
