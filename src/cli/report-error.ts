@@ -1,4 +1,5 @@
 import type { AppError } from '../domain/errors.ts';
+import { withoutSecrets } from '../domain/secrets.ts';
 import { printable } from '../domain/text.ts';
 import type { Style } from './style.ts';
 
@@ -46,5 +47,5 @@ export function errorJson({ code, message, candidates }: AppError, hint: string 
 
 /** Messages have lines of their own; what a VM put into them must not move the cursor. */
 export function printableLines(text: string): string {
-  return text.split('\n').map(printable).join('\n');
+  return withoutSecrets(text).split('\n').map(printable).join('\n');
 }

@@ -1,3 +1,5 @@
+import { withoutSecrets } from './secrets.ts';
+
 /** Sorted by what the user does next; `cli/exit-codes.ts` gives each its exit code. */
 export type ErrorCode =
   // report it
@@ -62,10 +64,10 @@ export class AppError extends Error {
   readonly mayHaveRun: boolean;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(withoutSecrets(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'AppError';
     this.code = code;
-    this.hint = details.hint;
+    this.hint = details.hint === undefined ? undefined : withoutSecrets(details.hint);
     this.candidates = details.candidates;
     this.mayHaveRun = details.mayHaveRun === true;
   }

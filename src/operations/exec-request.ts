@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
 import { quoteArgv } from '../domain/quote.ts';
+import { keepSecret } from '../domain/secrets.ts';
 import { shellWord } from '../domain/text.ts';
 import type { Target } from '../targets/target.ts';
 import type { SessionCommand } from '../tmux/exec-script.ts';
@@ -51,7 +52,10 @@ export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'unt
 /** A request, for one session. Throws `usage` for what no shell could take as it is. */
 export function prepare(request: ExecRequest, target: Target): SessionCommand {
   const { command: asked, stdin, timeout, cwd, shell, variables = [] } = request;
-  for (const { name } of variables) checkVariable(name);
+  for (const { name, value } of variables) {
+    checkVariable(name);
+    keepSecret(Buffer.from(value as Uint8Array).toString());
+  }
   const text = isScript(asked) ? asked.script : asked.length === 1 ? (asked[0] ?? '') : quoteArgv(asked);
   checkText(text);
   return {

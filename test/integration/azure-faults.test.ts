@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fault, refusal, throttled } from '../../src/demo/arm-faults.ts';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
@@ -385,6 +386,30 @@ describe('on a terminal', () => {
       await terminal.shows(/^Listing VMs: \d so far \(\d s\)$/m);
     } finally {
       await terminal.close();
+    }
+  });
+});
+
+describe('a reply that repeats the token', () => {
+  test.each<[string, (token: string) => unknown]>([
+    ['with its header', (token) => `<h1>Forbidden</h1>Authorization: Bearer ${token}`],
+    [
+      'by itself',
+      (token) => ({ error: { code: 'AuthorizationFailed', message: `the token ${token} is not good enough` } }),
+    ],
+    ['in a page of a proxy', (token) => `<pre>GET / HTTP/1.1\nauthorization: bearer ${token}\n</pre>`],
+  ])('%s: nobody reads it', async (_what, body) => {
+    const said = execFileSync('az', ['account', 'get-access-token'], { env: fleet.environment, encoding: 'utf8' });
+    const { accessToken } = JSON.parse(said) as { accessToken: string };
+    expect(accessToken.length).toBeGreaterThan(5);
+    for (const args of [[], ['--verbose'], ['--format', 'json'], ['--format', 'ndjson', '--verbose']]) {
+      const { stdout, stderr } = await listWith(
+        [{ match: /./, reply: { status: 403, body: body(accessToken) } }],
+        ...args,
+      );
+      expect(stderr).toMatch(/Cannot list|403|Forbidden|AuthorizationFailed/);
+      expect(stdout + stderr).not.toContain(accessToken);
+      fleet.resourceManager.faults.clear();
     }
   });
 });

@@ -63,6 +63,19 @@ test('a value that no variable can hold is refused by its name', async () => {
   });
 });
 
+test('the value of a variable is in no message of azlin, whoever repeats it', async () => {
+  const variables = file('secrets', 'PASSWORD=correct-horse\n');
+  const line = ['exec', '--env-file', variables, '--cwd', '/nowhere/correct-horse', 'vm:dev', 'true'];
+  for (const more of [[], ['--verbose'], ['--format', 'json']]) {
+    const { stdout, stderr, exitCode } = await azlin(fleet, [...line.slice(0, 1), ...more, ...line.slice(1)]);
+    expect({ exitCode, said: stdout + stderr }).toEqual({
+      exitCode: 255,
+      said: expect.stringContaining('/nowhere/***'),
+    });
+    expect(stdout + stderr).not.toContain('correct-horse');
+  }
+});
+
 test('an argument that is not UTF-8 is refused; one that is any UTF-8 is not', async () => {
   expect(await bash(fleet, `azlin exec vm:dev echo $'caf\\xe9'`)).toMatchObject({
     exitCode: 255,

@@ -19,7 +19,7 @@ const OPTIONS = {
   env: {
     kind: 'texts',
     takes: 'VARIABLE',
-    describe: 'Set a variable: NAME=VALUE, or NAME to pass it on; can be repeated',
+    describe: 'Set a variable: NAME passes yours on; NAME=VALUE can be read in process lists for a moment',
   },
   'env-file': {
     kind: 'texts',

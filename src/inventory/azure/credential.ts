@@ -11,6 +11,7 @@ import {
 import type { Clock } from '../../domain/clock.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
+import { keepSecret } from '../../domain/secrets.ts';
 import { printable, shorten } from '../../domain/text.ts';
 import { loginHint } from './azure-errors.ts';
 
@@ -75,6 +76,7 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
         // Some constructors throw when their environment is not there.
         const credential = working?.credential ?? credentialOf(kind, request);
         const token = await credential.getToken(scopes, options);
+        if (token) keepSecret(token.token);
         if (!working) request.trace(`azure: signed in by ${kind}`);
         working = { kind, credential };
         if (token) return token;
