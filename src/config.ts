@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, messageOf } from './domain/errors.ts';
 import { didYouMean } from './domain/nearest.ts';
-import { NotTrusted, strangerTo } from './domain/trusted-file.ts';
+import { notTrusted, strangerTo } from './domain/trusted-file.ts';
 import { ENTRIES, KEYS, SETTINGS, type Setting, type SettingName, type Values } from './settings.ts';
 import { type KeptValues, NO_FILE, parseSettings, readSettingsFile, type SettingsFile } from './settings-file.ts';
 
@@ -107,7 +107,7 @@ async function checkHome(path: string): Promise<void> {
   const stats = await stat(path).catch(() => undefined);
   const stranger = stats && (await strangerTo(stats));
   if (!stranger) return;
-  const { hint } = new NotTrusted(path, stranger);
+  const { hint } = notTrusted(path, stranger);
   throw new AppError('config', `Cannot use ${path} for what azlin keeps: ${stranger}`, { hint });
 }
 

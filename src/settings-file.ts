@@ -3,7 +3,7 @@ import { contextNameProblem } from './domain/context.ts';
 import { AppError, messageOf } from './domain/errors.ts';
 import { didYouMean } from './domain/nearest.ts';
 import { withoutMark } from './domain/text.ts';
-import { NotTrusted, readOwnFile } from './domain/trusted-file.ts';
+import { readOwnFile } from './domain/trusted-file.ts';
 
 /** Settings by key, as TOML has them. */
 export type KeptValues = ReadonlyMap<string, unknown>;
@@ -34,7 +34,7 @@ export async function readSettingsFile(path: string, { isRequired, keys }: ReadW
     content = await (isRequired ? readFile(path, 'utf8') : readOwnFile(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !isRequired) return NO_FILE;
-    const hint = error instanceof NotTrusted ? error.hint : undefined;
+    const hint = error instanceof AppError ? error.hint : undefined;
     throw new AppError('config', `Cannot read the settings in ${path}: ${messageOf(error)}`, { cause: error, hint });
   }
   return parseSettings(content, path, keys);

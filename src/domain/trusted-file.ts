@@ -1,26 +1,24 @@
 import { constants, type Stats } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
+import { AppError } from './errors.ts';
 import { shellWord } from './text.ts';
 
-/** A file or folder in which somebody else may have a say. */
-export class NotTrusted extends Error {
-  readonly hint: string;
-
-  constructor(path: string, why: string) {
-    super(why);
-    this.hint = `ls -ld ${shellWord(path)}   shows whose it is; chmod go-w ${shellWord(path)}   keeps others out`;
-  }
+/** A file or folder in which somebody else may have a say: `config`. */
+export function notTrusted(path: string, why: string): AppError {
+  return new AppError('config', why, {
+    hint: `ls -ld ${shellWord(path)}   shows whose it is; chmod go-w ${shellWord(path)}   keeps others out`,
+  });
 }
 
-/** The text of a file in which nobody but the user and root has a say. Rejects with NotTrusted, or with what the system says. */
+/** The text of a file in which nobody but the user and root has a say. Rejects with `config`, or with what the system says. */
 export async function readOwnFile(path: string): Promise<string> {
   // A pipe that nobody writes to would never open.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = await file.stat();
-    if (!stats.isFile() && !stats.isDirectory()) throw new NotTrusted(path, 'it is no regular file');
+    if (!stats.isFile() && !stats.isDirectory()) throw notTrusted(path, 'it is no regular file');
     const stranger = await strangerTo(stats);
-    if (stranger) throw new NotTrusted(path, stranger);
+    if (stranger) throw notTrusted(path, stranger);
     return await file.readFile('utf8');
   } finally {
     await file.close();

@@ -13,7 +13,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { NotTrusted, strangerTo } from '../domain/trusted-file.ts';
+import { notTrusted, strangerTo } from '../domain/trusted-file.ts';
 import { matchesPatterns } from './patterns.ts';
 import { typeOfKey } from './public-key.ts';
 
@@ -43,7 +43,7 @@ const remembered = new Map<string, Remembered>();
 
 /**
  * The lines of a file; none where there is no file. `own`: nobody but the user may have a say in it. Rejects with what the system says about one that
- * cannot be read, or with NotTrusted.
+ * cannot be read, or with `config`.
  */
 export async function readKnownHosts(path: string, whose: 'own' | 'any' = 'any'): Promise<readonly KnownHost[]> {
   try {
@@ -56,7 +56,7 @@ export async function readKnownHosts(path: string, whose: 'own' | 'any' = 'any')
     const known = remembered.get(path);
     if (known?.stamp === stamp) return known.entries;
     const stranger = whose === 'own' ? await strangerTo(found) : undefined;
-    if (stranger) throw new NotTrusted(path, stranger);
+    if (stranger) throw notTrusted(path, stranger);
     const entries = entriesIn(await readFile(path, 'latin1'), path);
     remembered.set(path, { stamp, entries });
     return entries;

@@ -1,6 +1,5 @@
 import { AppError, messageOf } from '../domain/errors.ts';
 import { oneByOne } from '../domain/in-turn.ts';
-import { NotTrusted } from '../domain/trusted-file.ts';
 import { changedKey, type HostOfKeys, type KnownKey, revokedKey, unknownKey, weakKey } from './host-keys.ts';
 import { describeLine, isAboutHost, isRevokedFor, knownIn, knownWithoutPort, pinnedIn } from './host-lines.ts';
 import {
@@ -190,7 +189,7 @@ async function ownHosts({ path }: KnownHostsSettings): Promise<readonly KnownHos
     return await readKnownHosts(path, 'own');
   } catch (error) {
     // Going on without the file would accept any key.
-    const hint = error instanceof NotTrusted ? error.hint : undefined;
+    const hint = error instanceof AppError ? error.hint : undefined;
     throw new AppError('host-key-unknown', `Cannot read the known host keys in ${path}: ${messageOf(error)}`, {
       cause: error,
       hint,

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import picomatch from 'picomatch';
 import { AppError, messageOf } from '../domain/errors.ts';
 import { withoutMark } from '../domain/text.ts';
-import { NotTrusted, readOwnFile } from '../domain/trusted-file.ts';
+import { readOwnFile } from '../domain/trusted-file.ts';
 import { type ConfigLine, configLine, matchWords } from './config-line.ts';
 import { isKnown } from './ssh-keywords.ts';
 
@@ -108,8 +108,7 @@ async function readEntries(reading: Reading): Promise<readonly Entry[]> {
 function cannotRead(path: string, cause: unknown): AppError {
   return new AppError('config', `Cannot read the SSH settings in ${path}: ${messageOf(cause)}`, {
     cause,
-    hint:
-      cause instanceof NotTrusted ? cause.hint : '--ssh-config FILE reads another file, --ssh-config none reads none',
+    hint: cause instanceof AppError ? cause.hint : '--ssh-config FILE reads another file, --ssh-config none reads none',
   });
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generate } from 'selfsigned';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { realClock } from '../support/clock.ts';
-import { azlin, startFleet } from '../support/fleet.ts';
+import { azlin, bash, startFleet } from '../support/fleet.ts';
 import { freshHome, GIVES_TOKEN, withAz } from '../support/fresh-home.ts';
 
 const CLIENT = 'aaaaaaaa-0000-4000-8000-000000000001';
@@ -110,6 +111,49 @@ describe('not signed in', () => {
       stderr: expect.stringMatching(/cli: az gave no token in 1\.6 s[\s\S]*^hint: az account get-access-token/m),
     });
     expect(realClock.now() - started).toBeLessThan(10_000);
+  });
+
+  test('an az that hangs ends with what it has started, and so it does when azlin is ended', async () => {
+    const home = freshHome(fleet, '[azure]\ncredential = "cli"\ndeadline = "2s"\n');
+    const seconds = `${700_000 + process.pid}`;
+    const az = `trap '' HUP TERM INT; sleep ${seconds} & sleep ${seconds}`;
+    const left = () => spawnSync('pgrep', ['-f', `^sleep ${seconds}$`], { encoding: 'utf8' }).stdout;
+    await list({ environment: home, only: 'cli', az });
+    expect(left()).toBe('');
+    const long = freshHome(fleet, '[azure]\ncredential = "cli"\ndeadline = "30s"\n');
+    const line = `azlin list --no-sessions & until pgrep -f '^sleep ${seconds}$' >/dev/null; do sleep 0.1; done; kill -TERM $!; wait $!`;
+    const environment = { ...long, AZURE_SUBSCRIPTION_ID: DEMO_SUBSCRIPTION, ...withAz(fleet, az) };
+    expect((await bash(fleet, line, { environment })).exitCode).toBe(143);
+    expect(left()).toBe('');
+  });
+
+  test.each([
+    ['a byte order mark', `printf '\\357\\273\\277'; ${GIVES_TOKEN}`],
+    ['colours', `printf '\\033[93m'; ${GIVES_TOKEN}; printf '\\033[0m\\033]0;az\\007'`],
+    ['line ends of Windows', `${GIVES_TOKEN} | sed 's/$/\\r/'`],
+    ['warnings before and after', `echo 'WARNING: {preview}'; ${GIVES_TOKEN}; echo 'You have 2 updates {az upgrade}'`],
+    ['warnings beside it', `echo 'WARNING: your token expires soon; run az login' >&2; ${GIVES_TOKEN}`],
+    ['other JSON', `echo '{"cloud":{"name":"x"}}'; ${GIVES_TOKEN}; echo '[{"a":1}]'`],
+    ['what it leaves behind', `sleep 30 & ${GIVES_TOKEN}`],
+  ])('what az prints around its answer does not matter: %s', async (_what, az) => {
+    const { exitCode, stderr, stdout } = await list({ environment: {}, only: 'cli', az });
+    expect({ exitCode, stderr, stdout }).toEqual({ exitCode: 0, stderr: '', stdout: expect.stringMatching(/^vm /m) });
+  });
+
+  test.each([
+    ['nothing', 'exit 0', /cli: az gave no token \(exit code 0\)/],
+    [
+      'a complaint',
+      "echo 'ERROR: AADSTS700082: The refresh token has expired.' >&2; exit 1",
+      /cli: AADSTS700082: The refresh token/,
+    ],
+    ['a token that is none', `echo '{"accessToken":"","expires_on":4070908800}'`, /cli: az gave no token/],
+    ['a token and a failure', `${GIVES_TOKEN}; exit 1`, /cli: az gave no token \(exit code 1\)/],
+  ])('an az that gives %s gives no token', async (_what, az, reason) => {
+    expect(await list({ environment: {}, only: 'cli', az })).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringMatching(reason),
+    });
   });
 
   test('a credential that is set up and refused is not passed over for another identity', async () => {

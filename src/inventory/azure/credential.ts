@@ -1,6 +1,5 @@
 import {
   type AccessToken,
-  AzureCliCredential,
   EnvironmentCredential,
   type GetTokenOptions,
   ManagedIdentityCredential,
@@ -14,6 +13,7 @@ import { AppError, messageOf } from '../../domain/errors.ts';
 import { keepSecret } from '../../domain/secrets.ts';
 import { printable, shorten } from '../../domain/text.ts';
 import { loginHint } from './azure-errors.ts';
+import { cliCredential } from './cli-credential.ts';
 
 export type CredentialKind = 'environment' | 'workload-identity' | 'cli' | 'managed-identity';
 
@@ -111,7 +111,6 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
   };
 }
 
-/** The SDK ends an `az` that takes too long, and then complains that its answer is no JSON. */
 function reasonOf(error: unknown, took: number, limit: number): string {
   return took < limit ? messageOf(error) : `${HUNG} in ${formatDuration(limit)}`;
 }
@@ -133,8 +132,7 @@ function credentialOf(kind: CredentialKind, request: CredentialRequest): TokenCr
       return new WorkloadIdentityCredential(authorityHost);
     case 'cli': {
       // Ended before azlin gives up: a child that hangs must not outlive it.
-      const processTimeoutInMs = Math.ceil(deadline * CLI_SHARE);
-      return new AzureCliCredential({ processTimeoutInMs, ...(tenant === undefined ? {} : { tenantId: tenant }) });
+      return cliCredential({ tenant, patience: Math.ceil(deadline * CLI_SHARE), clock: request.clock });
     }
     case 'managed-identity': {
       // Within the chain one short question finds out whether there is any; asked for by name, it is waited for.
