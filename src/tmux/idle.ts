@@ -9,7 +9,7 @@ import { statusError } from './status-error.ts';
 
 /** A session and what it does. */
 export interface IdleSession extends Session {
-  /** Changes when something happens there. */
+  /** What the VM says of it, word for word: changes when something happens there. */
   readonly stamp: string;
   /** Seconds since somebody typed there, attached, or something was printed in one of its windows. */
   readonly idle: number;
@@ -29,16 +29,14 @@ export async function idleSessions(run: RunScript, host: string, signal: AbortSi
   const { text, words } = status;
   const now = Number(words[0]);
   const below = new Map([...text.matchAll(/^below:(\d+):(.*)$/gm)].map(([, pid, comm = '']) => [pid, comm]));
-  const stamps = new Map([...text.matchAll(/^stamp:(\$\d+):(\S+)$/gm)].map(([, id, stamp = '']) => [id, stamp]));
-  const panes = [...text.matchAll(/^pane:(\$\d+):\d+:(\d+):(\d+):(\d+):([01]):[^:]*:\d*:(.*)$/gm)];
+  const facts = factsIn(text);
   const watched = parseClients(text, now);
   const groups = groupsOf(text);
   return parseList(text, now).sessions.flatMap((session) => {
     const { id } = session;
-    const its = panes.filter((pane) => pane[1] === id);
-    const stamp = stamps.get(id);
+    const { panes: its, lines } = facts.get(id) ?? { panes: [], lines: [] };
     // Nothing is known of one that ended while it was asked about.
-    if (stamp === undefined || its.length === 0) return [];
+    if (its.length === 0) return [];
     const active = Math.max(session.activityAt, ...its.flatMap((pane) => [Number(pane[2]), Number(pane[3])]));
     const runs = its.map(([, , , , pid, isDead, command = '']) =>
       isDead === '1' ? null : SHELL.test(command) ? (below.get(pid ?? '') ?? null) : command,
@@ -49,7 +47,7 @@ export async function idleSessions(run: RunScript, host: string, signal: AbortSi
     return [
       {
         ...session,
-        stamp,
+        stamp: lines.join('\n'),
         clients,
         attached: clients.length,
         idle: Math.max(0, now - active),
@@ -58,6 +56,29 @@ export async function idleSessions(run: RunScript, host: string, signal: AbortSi
       },
     ];
   });
+}
+
+interface Facts {
+  readonly panes: RegExpExecArray[];
+  /** As they came. */
+  readonly lines: string[];
+}
+
+/** By the id of the session. */
+function factsIn(text: string): ReadonlyMap<string, Facts> {
+  const facts = new Map<string, Facts>();
+  let current: Facts | undefined;
+  for (const line of text.split('\n')) {
+    const pane = /^pane:(\$\d+):\d+:(\d+):(\d+):(\d+):([01]):[^:]*:\d*:(.*)$/.exec(line);
+    if (pane) {
+      const [, id = ''] = pane;
+      current = facts.get(id) ?? { panes: [], lines: [] };
+      facts.set(id, current);
+      current.panes.push(pane);
+    }
+    if (pane || line.startsWith('below:')) current?.lines.push(line);
+  }
+  return facts;
 }
 
 function described(runs: readonly (string | null)[]): string | null {

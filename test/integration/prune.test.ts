@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
@@ -207,4 +209,24 @@ describe('rename', () => {
     expect((await run('rename', 'one:nosuch', 'x')).exitCode).toBe(3);
     expect(await sessions('one')).toEqual(['a#{pane_id} $(x)', 'keep']);
   });
+});
+
+describe('a VM with a thousand sessions', () => {
+  test('is listed and pruned within the usual deadline', async () => {
+    const crowded = await startFleet([{ name: 'crowd', sessions: ['dev'] }]);
+    try {
+      const lines = Array.from({ length: 1_000 }, (_, n) => `new-session -d -s s${n} 'exec sleep 100000'\n`).join('');
+      const file = join(crowded.directory, 'sessions.tmux');
+      writeFileSync(file, lines);
+      await machineRun(crowded, 'crowd', ['tmux', 'source-file', file]);
+      const { stdout, stderr } = await azlin(crowded, ['list', '--quiet']);
+      expect({ rows: stdout.trim().split('\n').length, stderr }).toEqual({ rows: 1_002, stderr: '' });
+      expect((await azlin(crowded, ['prune', '--dry-run', '--idle', '1h'])).stderr).toMatch(/^nothing to close: /);
+      const all = await azlin(crowded, ['prune', '--dry-run', '--idle', '1s', '--format', 'json']);
+      expect(all.stderr).toBe('');
+      expect((JSON.parse(all.stdout) as unknown[]).length).toBeGreaterThan(1_000);
+    } finally {
+      crowded.close();
+    }
+  }, 60_000);
 });

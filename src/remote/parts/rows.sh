@@ -30,6 +30,11 @@ azlin_expires_format='expires:#{session_id}:#{@azlin-expires}'
 # The rows among the lines of $1, without their mark, in azlin_rows.
 azlin_take_rows() {
   azlin_rows=
+  # Of thousands each would copy all those before it.
+  if [ "${#1}" -gt 30000 ]; then
+    azlin_rows=$(printf '%s\n' "$1" | sed -n "s/^$azlin_mark://p")$azlin_newline
+    return
+  fi
   IFS=$azlin_newline
   set -f
   for azlin_row in $1; do

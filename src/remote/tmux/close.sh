@@ -7,7 +7,7 @@
 azlin_may_begin
 [ "$(azlin_tells "$azlin_id" '#{session_created}')" = "$azlin_created_at" ] || azlin_refuse 'ok changed'
 if [ -n "$azlin_stamp_seen" ]; then
-  [ "$(azlin_stamp "$(azlin_facts "$azlin_id")")" = "$azlin_stamp_seen" ] || azlin_refuse 'ok changed'
+  [ "$(azlin_facts -s -t "$azlin_id")" = "$azlin_stamp_seen" ] || azlin_refuse 'ok changed'
   # Whoever looks at its windows through another session has it open, too.
   azlin_group=$(azlin_tells "$azlin_id" '#{?session_group,#{session_group},#{session_name}}')
   ! tmux -u list-clients -F "$azlin_mark:#{?session_group,#{session_group},#{session_name}}" 2>/dev/null | grep -Fxq -e "$azlin_mark:$azlin_group" || azlin_refuse 'ok changed'
