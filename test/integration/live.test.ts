@@ -156,8 +156,9 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
 
   test('a stopped pane holds up what is shown, not what comes back', async () => {
     await atPrompt(shell);
-    const running = run(dev, 'echo on; until [ -e ~/stopped ]; do sleep 0.1; done; seq 30000; (exit 5)');
-    await until('it to run', async () => /^on$/m.test(await screenOf(shell)));
+    // A word that no other test leaves on the screen: stopped before it begins, it would not begin.
+    const running = run(dev, 'echo unstopped; until [ -e ~/stopped ]; do sleep 0.1; done; seq 30000; (exit 5)');
+    await until('it to run', async () => /^unstopped$/m.test(await screenOf(shell)));
     await azlin('send', dev, '--keys', 'C-s');
     writeFileSync(join(homeOf(shell), 'stopped'), '');
     const { exitCode, stdout } = await running;
@@ -167,7 +168,7 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
       await azlin('send', dev, '--keys', 'Enter');
       return /[#$%] ?$/.test((await screenOf(shell)).trimEnd());
     });
-    expect({ exitCode, length: stdout.length }).toEqual({ exitCode: 5, length: 168_897 });
+    expect({ exitCode, length: stdout.length }).toEqual({ exitCode: 5, length: 168_904 });
   });
 
   test('Ctrl-C in the pane ends the whole line, and azlin says so', async () => {
