@@ -87,7 +87,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     for (const machine of started.values()) machine.stop();
     resourceManager?.close();
     // What runs on a machine may be writing its last words.
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   try {
     const identity = join(directory, 'id_ed25519');
