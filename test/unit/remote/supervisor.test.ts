@@ -16,7 +16,7 @@ test.each(['dash', 'bash', 'busybox sh'].filter((shell) => hasTool(shell.split('
     const file = (name: string) => join(job, name);
     try {
       writeFileSync(file('run'), shellFile('jobs/supervisor'));
-      for (let time = 0; time < 20; time++) {
+      for (let time = 0; time < 40; time++) {
         rmSync(file('begun'), { recursive: true, force: true });
         execFileSync('mkfifo', [file('w'), file('o'), file('e')]);
         for (const name of ['out', 'err']) writeFileSync(file(name), '');
