@@ -61,7 +61,6 @@ azlin_may_begin
 # Before the session's environment: it may have another home.
 azlin_said=
 [ -z "$azlin_seconds" ] || azlin_open_room
-azlin_enter
 # Below the server there may be a login shell, which would not end with it.
 azlin_below=$$ azlin_sshd=
 azlin_comm=
@@ -73,7 +72,9 @@ sshd* | dropbear*) azlin_sshd=$PPID ;;
   azlin_below=$PPID azlin_sshd=$azlin_parent
   ;;
 esac
-(azlin_watch &)
+azlin_start_watch() { azlin_watch & }
+azlin_beside=azlin_start_watch
+azlin_enter
 [ -z "$BASH_VERSION" ] || azlin_said=$(azlin_has_room 2>&1) || azlin_cannot "$azlin_said"
 azlin_open_errors
 azlin_answer "ok $azlin_created $azlin_went $$"

@@ -1,18 +1,17 @@
 const INCLUDE = /^\. (\.\/parts\/[\w-]+\.sh)$/;
 
-/** The file with what its lines `. ./parts/NAME.sh` name in their place, each part once. */
+/** The file with what its lines `. ./parts/NAME.sh` name in their place, and what those name in theirs; each part once. */
 export function include(path: string, read: (path: string) => string): string {
   const seen = new Set<string>();
-  return read(path)
-    .split('\n')
-    .flatMap((line) => {
+  const linesOf = (text: string): string[] =>
+    text.split('\n').flatMap((line) => {
       const [, part] = INCLUDE.exec(line) ?? [];
       if (part === undefined) return [line];
       if (seen.has(part)) return [];
       seen.add(part);
-      return read(part).split('\n');
-    })
-    .join('\n');
+      return linesOf(read(part));
+    });
+  return linesOf(read(path)).join('\n');
 }
 
 const NAME = /\bazlin_[a-z_]+\b/g;

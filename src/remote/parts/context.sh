@@ -24,36 +24,45 @@ azlin_statements() {
 # The same where each variable of $1 is on a line of its own, which is nearly always so; fails where not. A line that only looks like one is part of a
 # longer value: what opens that value looks like none, and a quote inside of a value stands after a backslash.
 azlin_plain_statements() {
-  azlin_safe=
+  azlin_safe= azlin_names=
   for azlin_line in $1; do
     case $azlin_line in
     'unset '*';')
       azlin_name=${azlin_line#unset }
       azlin_name=${azlin_name%;}
       ;;
-    *=\"*)
+    *)
       azlin_name=${azlin_line%%=*}
-      azlin_value=${azlin_line#*=\"}
-      case $azlin_value in *"\"; export $azlin_name;") ;; *) return 1 ;; esac
-      case ${azlin_value%"\"; export $azlin_name;"} in *\\) return 1 ;; esac
+      case $azlin_line in
+      *"\\\"; export $azlin_name;") return 1 ;;
+      *=\"*"\"; export $azlin_name;") ;;
+      *) return 1 ;;
+      esac
       ;;
-    *) return 1 ;;
     esac
+    azlin_names=$azlin_names$azlin_name
     case $azlin_name in
-    '' | [0-9]* | *[!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_]*) return 1 ;;
-    SHLVL | PWD | OLDPWD | _ | IFS | TERM | TMUX | TMUX_PANE | OPTIND | SHELLOPTS | BASHOPTS | UID | EUID | PPID | azlin_* | _q? | _q??) ;;
-    BASH_ARG* | BASH_FUNC* | BASH_LINENO* | BASH_SOURCE* | BASH_VERS* | BASHPID) ;;
-    *) azlin_safe=$azlin_safe$azlin_line$azlin_newline ;;
+    '' | [0-9]*) return 1 ;;
+    # Spares most names the comparison with all of the others.
+    [!BEIOPSTU_a]*) ;;
+    SHLVL | PWD | OLDPWD | _ | IFS | TERM | TMUX | TMUX_PANE | OPTIND | SHELLOPTS | BASHOPTS | UID | EUID | PPID | azlin_* | _q? | _q?? | \
+      BASH_ARG* | BASH_FUNC* | BASH_LINENO* | BASH_SOURCE* | BASH_VERS* | BASHPID) continue ;;
     esac
+    azlin_safe=$azlin_safe$azlin_line$azlin_newline
   done
+  case $azlin_names in *[!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_]*) return 1 ;; esac
 }
 
 # $1: the session as tmux's target. The answer ends with a line of ours: what is taken from a command loses the line breaks at its end, and a
 # directory may have some. What is short stands in front: shells take long to cut something long at its far end.
 azlin_context() {
-  azlin_said=$(tmux -u display-message -p -t "$1:" "$azlin_mark:#{session_id},#{pane_id},#{pid},#{version},#{socket_path}" \; \
-    display-message -p -t "$1:" "$azlin_mark:#{pane_current_path}$azlin_mark:" \; \
-    show-environment -g -s \; show-environment -s -t "$1" \; display-message -p -t "$1:" "$azlin_mark:end" 2>/dev/null)
+  azlin_said=$(
+    $azlin_beside
+    exec tmux -u display-message -p -t "$1:" "$azlin_mark:#{session_id},#{pane_id},#{pid},#{version},#{socket_path}" \; \
+      display-message -p -t "$1:" "$azlin_mark:#{pane_current_path}$azlin_mark:" \; \
+      show-environment -g -s \; show-environment -s -t "$1" \; display-message -p -t "$1:" "$azlin_mark:end" 2>/dev/null
+  )
+  azlin_beside=
   case $azlin_said in *"$azlin_mark:"'$'*"$azlin_newline$azlin_mark:"*"$azlin_mark:$azlin_newline"*"$azlin_mark:end"*) ;; *) return 1 ;; esac
   azlin_said=${azlin_said#*"$azlin_mark:"}
   azlin_said=${azlin_said%"$azlin_mark:end"*}

@@ -9,6 +9,7 @@
 #   exited CODE OUT ERR | signaled NAME OUT ERR | timed-out OUT ERR | cancelled OUT ERR | void | left | end SECONDS
 # OUT and ERR are the lengths of the two streams. The journal has had its room on the disk since before the command began: the end is recorded on a full
 # disk, too.
+. ./parts/stat.sh
 
 # Reads the journal of the job in the current directory.
 azlin_read() {
@@ -37,9 +38,9 @@ azlin_boot=
 # When process $1 began, in ticks since the system did.
 azlin_birth() {
   azlin_born=
-  { read -r azlin_stat <"/proc/$1/stat"; } 2>/dev/null || return
+  azlin_read_stat "$1" || return
   # shellcheck disable=SC2086
-  set -- ${azlin_stat##*) }
+  set -- $azlin_stat
   [ "$1" = Z ] || azlin_born=${20}
 }
 # shellcheck disable=SC2086

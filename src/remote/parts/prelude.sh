@@ -18,13 +18,7 @@ azlin_refuse() {
 azlin_newline='
 '
 
-# The fields of /proc/$1/stat after the name, which may hold anything, in azlin_stat: the state, the parent, the process group and so on.
-azlin_read_stat() {
-  azlin_stat=
-  { read -r azlin_stat <"/proc/$1/stat"; } 2>/dev/null || return
-  azlin_stat=${azlin_stat##*) }
-}
-
+. ./parts/stat.sh
 # A start-up file that sends standard output elsewhere leaves nobody to answer to. sshd gives a socket, a pipe or a terminal.
 if [ -d /proc/self/fd ] && [ ! -S /proc/self/fd/1 ] && [ ! -p /proc/self/fd/1 ] && [ ! -t 1 ]; then exit 253; fi
 

@@ -1,9 +1,10 @@
+. ./parts/stat.sh
 # The process group in the foreground of the terminal of process $1.
 azlin_front_of() {
   azlin_front=
-  { read -r azlin_stat <"/proc/$1/stat"; } 2>/dev/null || return
+  azlin_read_stat "$1" || return
   # shellcheck disable=SC2086
-  set -- ${azlin_stat##*) }
+  set -- $azlin_stat
   azlin_front=$6
 }
 # A shell at its prompt reads keys as they come, shows none, and takes Return as it is (bash) or tells it from Ctrl-J (zsh). A program finds the terminal
