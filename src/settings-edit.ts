@@ -3,11 +3,12 @@ import { chmod, mkdir, readFile, readlink, realpath, rename, rm, writeFile } fro
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { checkSettings } from './config.ts';
-import { type Clock, pause } from './domain/clock.ts';
 import { AppError, messageOf } from './domain/errors.ts';
+import { withoutMark } from './domain/text.ts';
 import { KEYS } from './settings.ts';
 import { parseSettings, parseToml } from './settings-file.ts';
-import { keepsComments, withoutKey } from './settings-lines.ts';
+import { keepsComments, withKey, withoutKey } from './settings-lines.ts';
+import { type Locking, withLock } from './settings-lock.ts';
 
 /** A settings file as TOML has it. */
 export interface SettingsTable {
@@ -34,11 +35,6 @@ export async function usesContext(path: string, name: string): Promise<boolean> 
   return (await parseSettings(await readSettingsText(path), path, KEYS)).values.get('context') === name;
 }
 
-export interface Editing {
-  readonly path: string;
-  readonly clock: Clock;
-}
-
 /** What is to be otherwise in the settings file. */
 export interface SettingsChange {
   /** `['ssh', 'user']`. */
@@ -52,20 +48,21 @@ export interface SettingsChange {
  * were, and may reject. Rejects with `config`; the file is as before then.
  */
 export async function changeSettings(
-  { path, clock }: Editing,
+  { path, clock }: Locking,
   changes: readonly SettingsChange[],
   look: (table: SettingsTable) => void = () => {},
 ): Promise<void> {
   const toml = await import('smol-toml');
   const { patch } = await import('@decimalturn/toml-patch');
-  await withLock({ path, clock }, async () => {
+  await withLock({ path, clock }, async (isHeld) => {
     const original = await readSettingsText(path);
-    // Also where somebody has edited it elsewhere.
-    const isDos = original.includes('\r\n');
-    let text = original.replaceAll('\r\n', '\n');
+    let text = withoutMark(original);
+    const mark = original.slice(0, original.length - text.length);
     look((await parseToml(text, path)) as SettingsTable);
     for (const change of changes) text = changed(text, change, { path, toml, patch });
-    await writeSettings(path, isDos ? text.replaceAll('\n', '\r\n') : text);
+    if (!(await isHeld()))
+      throw new AppError('config', `Another azlin has changed ${path} at the same time`, { hint: 'try again' });
+    await writeSettings(path, mark + text);
   });
 }
 
@@ -83,53 +80,25 @@ function changed(text: string, { at, value }: SettingsChange, { path, toml, patc
   if (isDeepStrictEqual(plain(pruned(before)), wanted)) return text;
   const isRight = (one: string) =>
     isDeepStrictEqual(plain(pruned(toml.parse(one))), wanted) && keepsComments(text, one);
-  const more = () => toml.stringify(added(before, after));
+  const isDos = text.includes('\r\n');
+  // What takes the text apart knows one kind of line break.
+  const patched = (table: SettingsTable) => {
+    const made = patch(text.replaceAll('\r\n', '\n'), table);
+    return isDos ? made.replaceAll('\n', '\r\n') : made;
+  };
+  const literal = () => toml.stringify({ key: value }).replace(/^key = |\n$/g, '');
   const ways =
     value === undefined
-      ? [() => withoutKey(text, at.join('.'), isRight), () => patch(text, pruned(after))]
-      : // What belongs to no table comes first, a new table last: that reads better than what a patch makes of it.
-        [
-          () => (at.length === 1 && !isAt(before, at) ? `${more()}\n${text}` : ''),
-          () => patch(text, after),
-          () => `${text.trimEnd()}\n\n${more()}`,
-        ];
-  if (value !== undefined && at.length > 1 && !isAt(before, at.slice(0, -1))) ways.reverse();
+      ? [() => withoutKey(text, at.join('.'), isRight), () => patched(pruned(after))]
+      : [() => withKey(text, at, literal()), () => patched(after)];
   for (const way of ways) {
-    const made = attempt(() => way()?.trim());
-    if (made !== undefined && attempt(() => isRight(`${made}\n`))) return made === '' ? '' : `${made}\n`;
+    const made = attempt(way);
+    if (made !== undefined && attempt(() => isRight(made))) return made;
   }
   throw new AppError('config', `Cannot change ${at.join('.')} in ${path} without losing what else is written there`, {
     hint: 'azlin config edit   opens it in your editor',
   });
 }
-
-/** Milliseconds that another azlin may take to write its settings; one that takes longer has died. */
-const LOCK_TTL = 5_000;
-
-/** Two azlin that write at once do so one after the other. */
-async function withLock<T>({ path, clock }: Editing, work: () => Promise<T>): Promise<T> {
-  const { signal } = new AbortController();
-  const lock = `${path}.lock`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(() => {});
-  for (let tries = 0; ; tries++) {
-    try {
-      await writeFile(lock, '', { flag: 'wx', mode: 0o600 });
-      break;
-    } catch (error) {
-      // Where it cannot be made for another reason the settings cannot be written either, which says more.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') break;
-      if (tries * LOCK_STEP >= LOCK_TTL) await rm(lock, { force: true }).catch(() => {});
-      else await pause(clock, LOCK_STEP, signal);
-    }
-  }
-  try {
-    return await work();
-  } finally {
-    await rm(lock, { force: true }).catch(() => {});
-  }
-}
-
-const LOCK_STEP = 20;
 
 /** Writes the settings file, atomically and for you alone. Rejects with `config` where the text has a mistake or cannot be written. */
 export async function writeSettings(path: string, text: string): Promise<void> {
@@ -174,20 +143,6 @@ function putAt(table: SettingsTable, [name = '', ...rest]: readonly string[], va
     putAt(made, rest, value);
     table[name] = made;
   }
-}
-
-/** Of two tables that differ in what the second one has more, that. */
-function added(before: SettingsTable, after: SettingsTable): SettingsTable {
-  return Object.fromEntries(
-    Object.entries(after).flatMap(([name, value]) => {
-      const known = before[name];
-      if (isTable(value) && isTable(known)) {
-        const more = added(known, value);
-        return Object.keys(more).length > 0 ? [[name, more]] : [];
-      }
-      return isDeepStrictEqual(plain(known), plain(value)) ? [] : [[name, value]];
-    }),
-  );
 }
 
 /** Without tables in which nothing is left. */

@@ -24,9 +24,60 @@ export function withoutKey(text: string, key: string, isRight: IsRight): string 
     if (kind === 'rest' && taken.has(index - 1)) taken.add(index);
     if (kind === 'key' && isOf(section)) taken.add(index);
   }
-  const left = lines.filter((_, index) => !taken.has(index));
-  const tidy = joined(withoutEmptyTables(left));
-  return [tidy, joined(left)].find(isRight);
+  // A header goes with the last line below it, no other one.
+  const touched = [...taken].map((index) => `${lines[index]?.section}.`);
+  const isTouched = (table: string | undefined) => touched.some((one) => one.startsWith(`${table}.`));
+  const left = without(lines, taken);
+  const empty = new Set([...left.keys()].filter((index) => isEmptyTable(left, index) && isTouched(left[index]?.key)));
+  return [joined(without(left, empty)), joined(left)].find(isRight);
+}
+
+/**
+ * The text with a value at the key, in its line where it has one, else after the last one of its table, else in a table of its own at the end: nothing
+ * but that line is otherwise. `literal`: the value as TOML writes it. Undefined where no line can be told, which is so for some that are right.
+ */
+export function withKey(text: string, at: readonly string[], literal: string): string | undefined {
+  const lines = read(text);
+  const end = text.includes('\r\n') ? '\r' : '';
+  const own = lines.findIndex(({ kind, key }) => kind === 'key' && key === at.join('.'));
+  const known = lines[own];
+  if (known) {
+    const [, before, after] = VALUE.exec(known.text) ?? [];
+    if (before === undefined || lines[own + 1]?.kind === 'rest') return undefined;
+    return joined(lines.with(own, { ...known, text: `${before}${literal}${after}` }));
+  }
+  const section = at.slice(0, -1).join('.');
+  const line = `${at.slice(-1).map(named)} = ${literal}${end}`;
+  const last = lines.findLastIndex((one) => one.section === section && ['header', 'key', 'rest'].includes(one.kind));
+  const texts = lines.map((one) => one.text);
+  // The last line of a file may lack its end.
+  const complete = (index: number) => texts.with(index, texts[index]?.replace(/\r?$/, end) ?? '');
+  if (last >= 0) return [...complete(last).slice(0, last + 1), line, ...texts.slice(last + 1)].join('\n');
+  if (section === '') return text === '' ? `${line}\n` : [line, end, ...texts].join('\n');
+  const table = [`[${at.slice(0, -1).map(named).join('.')}]${end}`, line, ''];
+  if (text.trim() === '') return `${text}${table.join('\n')}`;
+  const isEnded = text.endsWith('\n');
+  const gap = /\n\r?\n$/.test(text) ? [] : [end];
+  return [...(isEnded ? texts.slice(0, -1) : complete(texts.length - 1)), ...gap, ...table].join('\n');
+}
+
+/** What stands before a value of one line, and behind it. */
+const VALUE =
+  /^([^=]*=\s*)(?:"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]#"']*\]|\[(?:\s*(?:"(?:[^"\\]|\\.)*"|'[^']*')\s*,?)*\s*\]|[\w.:+-]+)(\s*(?:#.*)?)$/;
+
+/** A part of a key as TOML writes it. */
+const named = (part: string) => (/^[\w-]+$/.test(part) ? part : JSON.stringify(part));
+
+/** Without some lines; where there were empty ones on both sides of what is gone, one of them goes, too. */
+function without(lines: readonly Line[], taken: ReadonlySet<number>): readonly Line[] {
+  const isGap = (index: number) => (lines[index]?.kind ?? 'blank') === 'blank';
+  return lines.filter((_, index) => {
+    if (taken.has(index)) return false;
+    if (!isGap(index) || !taken.has(index - 1) || index === lines.length - 1) return true;
+    let before = index - 1;
+    while (taken.has(before)) before--;
+    return !isGap(before);
+  });
 }
 
 /** Whether every comment that has a line of its own is still there. */
@@ -69,20 +120,11 @@ function plain(key: string): string {
   return key.replace(/["'\s]/g, '');
 }
 
-/** Without the headers under which nothing is left, not even a comment. */
-function withoutEmptyTables(lines: readonly Line[]): readonly Line[] {
-  return lines.filter(({ kind }, index) => {
-    if (kind !== 'header') return true;
-    const next = lines.slice(index + 1).find((line) => line.kind !== 'blank');
-    return next !== undefined && next.kind !== 'header';
-  });
+/** Whether the line is a header under which nothing is left, not even a comment. */
+function isEmptyTable(lines: readonly Line[], index: number): boolean {
+  if (lines[index]?.kind !== 'header') return false;
+  const next = lines.slice(index + 1).find((line) => line.kind !== 'blank');
+  return next === undefined || next.kind === 'header';
 }
 
-/** No two empty lines in a row. */
-function joined(lines: readonly Line[]): string {
-  return lines
-    .map(({ text }) => text)
-    .join('\n')
-    .replace(/\n{3,}/g, '\n\n')
-    .replace(/^\n+/, '');
-}
+const joined = (lines: readonly Line[]): string => lines.map(({ text }) => text).join('\n');

@@ -1,5 +1,4 @@
 import type { SessionRow } from '../domain/session-row.ts';
-import { shorten } from '../domain/text.ts';
 import type { ListProgress } from '../operations/list.ts';
 import { type Drawing, roomOn } from '../terminal/screen.ts';
 import type { Call } from './command.ts';
@@ -50,6 +49,8 @@ export function liveList({ app: { clock }, io, styles }: Call, settings: LiveLis
     const begunAt = clock.now();
     const rows = sortedRows([...byVm.values()].flat().sort(compareRows), sort);
     // The widths of all columns are those that all rows need, also of the ones that do not fit. Only a line without colours can be cut.
+    const { cutTo } = await import('../terminal/cells.ts');
+    const cut = (line: string) => styles.stdout.dim(cutTo(line, columns()));
     const style = wide ? styleFor(false) : styles.stdout;
     const text = await sessionsView.text({ rows, wide }, { style, width: columns() });
     if (isOver) return;
@@ -61,17 +62,16 @@ export function liveList({ app: { clock }, io, styles }: Call, settings: LiveLis
     const shown = hidden > 0 ? lines.slice(0, room) : lines;
     drawing.draw([
       ...(title ? [cut(title())] : []),
-      ...(wide ? shown.map((line) => shorten(line, columns())) : shown),
-      footer(hidden),
+      ...(wide ? shown.map((line) => cutTo(line, columns())) : shown),
+      cut(footer(hidden)),
     ]);
     pace = Math.max(PACE, (clock.now() - begunAt) * SHARE);
   };
-  const cut = (line: string) => styles.stdout.dim(shorten(line, columns()));
   const footer = (hidden: number) => {
     const { asked, answered } = progress;
     const waiting = answered < asked ? [`${answered} of ${asked} VMs have answered`] : [];
     const more = hidden > 0 ? [`${hidden} more ${hidden === 1 ? 'row' : 'rows'} below`] : [];
-    return cut([...waiting, ...more, ...notes].join('; '));
+    return [...waiting, ...more, ...notes].join('; ');
   };
   const redraw = () => {
     const wait = isOpen || title ? pace : Math.max(pace, startedAt + PATIENCE - clock.now());

@@ -55,7 +55,7 @@ export async function manyOutput(
       }),
     );
   if (group || isRecords) sinks.push(gatheringSink(call, gathered, isRecords ? withOutput : undefined));
-  else if (outputDir === undefined) sinks.push(meant.isPlain ? plainSink(call) : namedLines(call, choice));
+  else if (outputDir === undefined) sinks.push(meant.isPlain ? plainSink(call) : await namedLines(call, choice));
   return {
     sink: tee(sinks),
     lastWords: tails.lastWords,
@@ -102,13 +102,14 @@ const WIDEST_PREFIX = 40;
 const COLOURS = ['cyan', 'green', 'yellow', 'magenta', 'blue'] as const satisfies readonly (keyof Style)[];
 
 /** `web-1:main  | `, as wide for all, each in a colour of its own. */
-function namedLines({ print, io, styles }: Call, { chosen }: Choice): OutputSink {
+async function namedLines({ print, io, styles, warn }: Call, { chosen }: Choice): Promise<OutputSink> {
+  const { padTo, widthOf } = await import('../terminal/cells.ts');
   const names = chosen.map(labelOf);
-  const width = Math.min(WIDEST_PREFIX, Math.max(0, ...names.map((name) => name.length)));
+  const width = names.reduce((most, name) => Math.min(WIDEST_PREFIX, Math.max(most, widthOf(printable(name)))), 0);
   const prefixes = new Map(
     names.map((name, index) => {
       const colour = COLOURS[index % COLOURS.length] ?? 'cyan';
-      const text = `${printable(name).padEnd(width)} | `;
+      const text = `${padTo(printable(name), width)} | `;
       return [name, { stdout: styles.stdout[colour](text), stderr: styles.stderr[colour](text) }] as const;
     }),
   );
@@ -116,5 +117,6 @@ function namedLines({ print, io, styles }: Call, { chosen }: Choice): OutputSink
     print,
     prefixOf: (target, stream) => prefixes.get(target)?.[stream] ?? `${printable(target)} | `,
     isTerminal: (stream) => io[stream].isTTY === true,
+    warn,
   });
 }

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, messageOf } from '../domain/errors.ts';
-import { colouredLine } from '../domain/text.ts';
+import { colouredLine, printable } from '../domain/text.ts';
 import type { OutputSink } from '../operations/exec-many.ts';
 import type { Call } from './command.ts';
 
 type Stream = 'stdout' | 'stderr';
 const LINE_BREAK = 10;
-/** Bytes of a line that is still not over, after which it is broken. */
-const LONGEST_LINE = 1024 * 1024;
+/** Bytes of lines that are still not over, of all targets together; docs/fleet.md says so. */
+const MOST_HELD = 64 * 1024 * 1024;
 
 /** Bytes as they are, for one target. */
 export function plainSink({ print }: Pick<Call, 'print'>): OutputSink {
@@ -22,11 +22,46 @@ export interface LineSettings {
   readonly prefixOf: (target: string, stream: Stream) => string;
   /** Whether lines go to a terminal, which must not be told to do anything. */
   readonly isTerminal: (stream: Stream) => boolean;
+  /** Called with what a line could not be kept whole for. */
+  readonly warn: (line: string) => void;
+  readonly mostHeld?: number;
 }
 
-/** Whole lines, each after the name of its target. */
-export function lineSink({ print, prefixOf, isTerminal }: LineSettings): OutputSink {
-  const rests = new Map<string, Buffer>();
+interface Unfinished {
+  readonly target: string;
+  readonly stream: Stream;
+  readonly chunks: Buffer[];
+  length: number;
+}
+
+/** Whole lines, each after the name of its target. Where they take too much memory the longest one goes out in pieces. */
+export function lineSink({ print, prefixOf, isTerminal, warn, mostHeld = MOST_HELD }: LineSettings): OutputSink {
+  const unfinished = new Map<string, Unfinished>();
+  const broken = new Set<string>();
+  let held = 0;
+  const take = (key: string): Buffer => {
+    const { chunks = [], length = 0 } = unfinished.get(key) ?? {};
+    unfinished.delete(key);
+    held -= length;
+    return Buffer.concat(chunks);
+  };
+  const keep = (target: string, stream: Stream, chunk: Buffer) => {
+    if (chunk.length === 0) return;
+    const key = `${stream} ${target}`;
+    const line = unfinished.get(key) ?? { target, stream, chunks: [], length: 0 };
+    unfinished.set(key, line);
+    line.chunks.push(chunk);
+    line.length += chunk.length;
+    held += chunk.length;
+  };
+  const breakLongest = (): Promise<void> | undefined => {
+    if (held <= mostHeld) return undefined;
+    const longest = [...unfinished.values()].reduce((most, one) => (one.length > most.length ? one : most));
+    const { target, stream } = longest;
+    if (!broken.has(target)) warn(`${printable(target)}: a line is too long to be kept whole; it comes in pieces`);
+    broken.add(target);
+    return print(stream, lines(target, stream, take(`${stream} ${target}`)));
+  };
   const lines = (target: string, stream: Stream, data: Buffer): Buffer => {
     const prefix = Buffer.from(prefixOf(target, stream));
     const parts: Buffer[] = [];
@@ -41,17 +76,20 @@ export function lineSink({ print, prefixOf, isTerminal }: LineSettings): OutputS
   };
   return {
     write(target, stream, chunk) {
-      const key = `${stream} ${target}`;
-      const data = Buffer.concat([rests.get(key) ?? Buffer.alloc(0), chunk]);
-      const end = data.length > LONGEST_LINE ? data.length : data.lastIndexOf(LINE_BREAK) + 1;
-      rests.set(key, data.subarray(end));
-      return end === 0 ? undefined : print(stream, lines(target, stream, data.subarray(0, end)));
+      const end = chunk.lastIndexOf(LINE_BREAK) + 1;
+      const rest = chunk.subarray(end);
+      if (end === 0) {
+        keep(target, stream, rest);
+        return breakLongest();
+      }
+      const whole = Buffer.concat([take(`${stream} ${target}`), chunk.subarray(0, end)]);
+      keep(target, stream, rest);
+      return print(stream, lines(target, stream, whole));
     },
     async end({ target }) {
       for (const stream of ['stdout', 'stderr'] as const) {
-        const rest = rests.get(`${stream} ${target}`);
-        rests.delete(`${stream} ${target}`);
-        if (rest && rest.length > 0) await print(stream, lines(target, stream, rest));
+        const rest = take(`${stream} ${target}`);
+        if (rest.length > 0) await print(stream, lines(target, stream, rest));
       }
     },
   };

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
 import { formatAge } from '../domain/duration.ts';
-import { printable, shorten } from '../domain/text.ts';
+import { isPlain, printable, shorten } from '../domain/text.ts';
 
 export interface ProgressLine {
   /** What is being waited for; undefined when the wait is over. */
@@ -33,6 +33,7 @@ export function progressLine({ clock, terminal, dim }: ProgressSettings): Progre
   let since = 0;
   let isDrawn = false;
   let isHeld = false;
+  let cells: typeof import('../terminal/cells.ts') | undefined;
   let cancel = () => {};
   const clear = () => {
     if (isDrawn) terminal.write('\r\u001b[K');
@@ -42,8 +43,16 @@ export function progressLine({ clock, terminal, dim }: ProgressSettings): Progre
     if (isHeld) return;
     const what = hindrance === undefined ? text : `${text}: ${hindrance}`;
     const line = `${printable(what ?? '')} (${formatAge(clock.now() - since)})`;
-    terminal.write(`\r\u001b[K${dim(shorten(line, (terminal.columns ?? 80) - 1))}`);
+    const width = (terminal.columns ?? 80) - 1;
+    // What measures other characters takes long to load.
+    if (!isPlain(line) && !cells) return void load();
+    const cut = isPlain(line) ? shorten(line, width) : cells?.cutTo(line, width);
+    terminal.write(`\r\u001b[K${dim(cut ?? '')}`);
     isDrawn = true;
+  };
+  const load = async () => {
+    cells = await import('../terminal/cells.ts');
+    if (text !== undefined) draw();
   };
   const tick = () => {
     cancel = clock.schedule(TICK, tick);

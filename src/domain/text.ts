@@ -15,6 +15,9 @@ export function shorten(text: string, length: number): string {
   return characters.length <= length ? text : `${characters.slice(0, Math.max(0, length - 1)).join('')}…`;
 }
 
+/** Whether each character is one of ASCII that takes one cell of a terminal. */
+export const isPlain = (text: string): boolean => /^[ -~]*$/.test(text);
+
 /** `1 VM`, `2 VMs`. */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;

@@ -9,7 +9,7 @@ import {
   usePrefix,
   useState,
 } from '@inquirer/core';
-import { shorten } from '../domain/text.ts';
+import { cutTo, padTo, widthOf } from './cells.ts';
 
 /** A row to choose. */
 export interface PickRow {
@@ -88,12 +88,12 @@ export const pickerPrompt = createPrompt<Picked, Picking>(({ message, rows, pend
     pageSize: Math.max(1, Math.min(PAGE, size().rows - 5)),
     loop: false,
     renderItem: ({ item, isActive }) =>
-      item.key === '' ? '' : shorten(`${isActive ? '❯' : ' '} ${lined(item, widths)}`, size().columns - 1),
+      item.key === '' ? '' : cutTo(`${isActive ? '❯' : ' '} ${lined(item, widths)}`, size().columns - 1),
   });
   if (isDone) return `${prefix} ${message} ${current?.columns[0] ?? ''}`;
   const nothing = shown.length > 0 ? page : `  ${all.length === 0 ? 'nothing yet' : 'nothing fits; Backspace'}`;
   const help = `↑↓ move   Enter attach   Ctrl-N ${makes}   Ctrl-C leave`;
-  const below = [nothing, pending(), shorten(help, size().columns - 1)];
+  const below = [nothing, pending(), cutTo(help, size().columns - 1)];
   return [`${prefix} ${message} ${typed}`, below.filter((part) => part !== undefined).join('\n')];
 });
 
@@ -110,14 +110,14 @@ function narrowed(rows: readonly PickRow[], typed: string): readonly PickRow[] {
 function widthsOf(rows: readonly PickRow[]): readonly number[] {
   const widths: number[] = [];
   for (const { columns } of rows)
-    for (const [index, cell] of columns.entries()) widths[index] = Math.max(widths[index] ?? 0, [...cell].length);
+    for (const [index, cell] of columns.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
   return widths;
 }
 
 /** Columns that are empty everywhere take no room. */
 function lined({ columns }: PickRow, widths: readonly number[]): string {
   return columns
-    .map((cell, index) => cell + ' '.repeat((widths[index] ?? 0) - [...cell].length))
+    .map((cell, index) => padTo(cell, widths[index] ?? 0))
     .filter((_, index) => (widths[index] ?? 0) > 0)
     .join('  ')
     .trimEnd();

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -130,6 +131,32 @@ describe('azlin config', () => {
     expect(ended.map(({ exitCode }) => exitCode)).toEqual(names.map(() => 0));
     expect([...text().matchAll(/^(n\d) = /gm)].map(([, name]) => name).sort()).toEqual(names);
     expect(existsSync(`${path}.lock`)).toBe(false);
+  });
+
+  test('several azlin beside the lock of a dead one lose nothing either', async () => {
+    writeFileSync(`${path}.lock`, '');
+    const names = Array.from({ length: 8 }, (_, index) => `n${index}`);
+    const ended = await Promise.all(names.map((name) => azlin(`config set aliases.${name} myvm:dev`)));
+    expect(ended.map(({ exitCode }) => exitCode)).toEqual(names.map(() => 0));
+    expect([...text().matchAll(/^(n\d) = /gm)].map(([, name]) => name).sort()).toEqual(names);
+    expect(readdirSync(home).filter((name) => name.includes('.lock'))).toEqual([]);
+  });
+
+  test.each([
+    ['blank lines', '\n\n# top\n\n\n[ssh]\n\nuser = "a"   # me\n\n\n\nport = 22\n\n\n'],
+    ['order', 'context = "lab"\n[ssh]\nport=22\n  user    =   \'a\'#me\n[azure]\n[contexts.lab.ssh]\nuser = "x"\n'],
+    ['line breaks of two kinds', '# one\r\n[ssh]\nport = 22\r\nuser = "a"\r\n\r\n# two\n'],
+    ['a byte order mark', '\ufeff[ssh]\nuser = "a"\n'],
+    ['no line break at the end', '[ssh]\nport = 22\nuser = "a"'],
+  ])('set and unset change nothing but their line: %s', async (_, before) => {
+    writeFileSync(path, before);
+    expect((await azlin('config set ssh.user bob')).exitCode).toBe(0);
+    expect(text()).toBe(before.replace(/(user +=? +)["']a["']/, '$1"bob"'));
+    await azlin('config set ssh.keepalive 9');
+    const [line = ''] = /^keepalive = 9.*$/m.exec(text()) ?? [];
+    await azlin('config unset ssh.keepalive');
+    expect(line).toMatch(/^keepalive = 9\r?$/);
+    expect(text().trimEnd()).toBe(before.replace(/(user +=? +)["']a["']/, '$1"bob"').trimEnd());
   });
 
   test('paths are kept as they are meant, values may begin with a dash, odd names are refused', async () => {

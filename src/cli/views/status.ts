@@ -95,5 +95,5 @@ async function sessionTable(sessions: readonly SessionStatus[]): Promise<string>
       ],
     }));
   });
-  return `\n${table(columns, rows, undefined)}`;
+  return `\n${await table(columns, rows, undefined)}`;
 }

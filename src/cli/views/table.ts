@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { printable, shorten } from '../../domain/text.ts';
+import { isPlain, printable, shorten } from '../../domain/text.ts';
 
 export interface Column {
   readonly title: string;
@@ -16,11 +16,24 @@ export interface Row {
 const GAP = 2;
 const NARROWEST = 8;
 
-/** A header and rows, two spaces apart, no borders. With a width, flexible columns are cut until it fits. */
-export function table(columns: readonly Column[], rows: readonly Row[], width: number | undefined): string {
+/** A header and rows, two spaces apart, no borders. With a width, in cells of a terminal, flexible columns are cut until it fits. */
+export async function table(
+  columns: readonly Column[],
+  rows: readonly Row[],
+  width: number | undefined,
+): Promise<string> {
   const cells = rows.map((row) => row.cells.map((cell) => printable(cell)));
-  const limits = width === undefined ? undefined : fitWidths(columns, cells, width);
-  const cut = (line: readonly string[]) => line.map((cell, index) => shorten(cell, limits?.[index] ?? cell.length));
+  const { widthOf, cutTo } = cells.flat().every(isPlain) ? ASCII : await import('../../terminal/cells.ts');
+  const limits = width === undefined ? undefined : fitWidths({ columns, cells, width, widthOf });
+  // The library counts cells in a way of its own; what it gets in the place of a text that is not ASCII is as wide for everybody.
+  const odd: string[] = [];
+  const standIn = (cell: string) => {
+    if (isPlain(cell)) return cell;
+    odd.push(cell);
+    return STAND_IN.padEnd(Math.max(1, widthOf(cell)), FILLER);
+  };
+  const cut = (line: readonly string[]) =>
+    line.map((cell, index) => standIn(limits ? cutTo(cell, limits[index] ?? 0) : cell));
   const none = Object.fromEntries(
     ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
       ['', '-mid', '-left', '-right'].map((end) => [`${side}${end}`, '']),
@@ -36,14 +49,28 @@ export function table(columns: readonly Column[], rows: readonly Row[], width: n
   );
   const lines = grid
     .toString()
+    .replace(STAND_INS, () => odd.shift() ?? '')
     .split('\n')
     .map((line) => line.trimEnd());
   return `${lines.map((line, index) => (index === 0 ? line : (rows[index - 1]?.paint?.(line) ?? line))).join('\n')}\n`;
 }
 
-function fitWidths(columns: readonly Column[], cells: readonly (readonly string[])[], width: number): number[] {
+const ASCII = { widthOf: (text: string) => text.length, cutTo: shorten };
+// Of no meaning to anybody, and one cell each.
+const STAND_IN = '\ue000';
+const FILLER = '\ue001';
+const STAND_INS = /\ue000\ue001*/g;
+
+interface Fitting {
+  readonly columns: readonly Column[];
+  readonly cells: readonly (readonly string[])[];
+  readonly width: number;
+  readonly widthOf: (text: string) => number;
+}
+
+function fitWidths({ columns, cells, width, widthOf }: Fitting): number[] {
   const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...cells.map((row) => [...(row[index] ?? '')].length)),
+    cells.reduce((most, row) => Math.max(most, widthOf(row[index] ?? '')), title.length),
   );
   const total = () => widths.reduce((sum, one) => sum + one, GAP * (columns.length - 1));
   while (total() > width) {

@@ -62,6 +62,7 @@ test('the summary: failures with their reasons, equal ones together, what was no
 });
 
 describe('output', () => {
+  const warn = () => {};
   const written = () => {
     const said: string[] = [];
     const print = (to: string, data: string | Uint8Array) => {
@@ -73,7 +74,7 @@ describe('output', () => {
 
   test('only whole lines are printed, each after the name of its target', async () => {
     const { said, print } = written();
-    const sink = lineSink({ print, prefixOf: (target) => `${target} | `, isTerminal: () => false });
+    const sink = lineSink({ print, prefixOf: (target) => `${target} | `, isTerminal: () => false, warn });
     sink.write('a', 'stdout', Buffer.from('one\ntw'));
     sink.write('b', 'stdout', Buffer.from('other\n'));
     sink.write('a', 'stdout', Buffer.from('o\n\nthr'));
@@ -88,12 +89,25 @@ describe('output', () => {
     ]);
   });
 
-  test('a line that never ends is broken', () => {
+  test('where lines without an end take too much memory, the longest one comes in pieces', () => {
     const { said, print } = written();
-    const sink = lineSink({ print, prefixOf: () => '', isTerminal: () => false });
-    for (let n = 0; n < 33; n++) sink.write('a', 'stdout', Buffer.alloc(32 * 1024, 'x'));
-    expect(said).toHaveLength(1);
-    expect(said[0]?.length).toBeGreaterThan(1024 * 1024);
+    const warnings: string[] = [];
+    const warn = (line: string) => void warnings.push(line);
+    const sink = lineSink({ print, prefixOf: (name) => `${name} | `, isTerminal: () => false, warn, mostHeld: 100 });
+    sink.write('short', 'stdout', Buffer.from('not '));
+    for (let n = 0; n < 5; n++) sink.write('long', 'stdout', Buffer.alloc(60, 'x'));
+    sink.write('short', 'stdout', Buffer.from('over\n'));
+    const piece = `stdout:long | ${'x'.repeat(120)}\n`;
+    expect(said).toEqual([piece, piece, 'stdout:short | not over\n']);
+    expect(warnings).toEqual(['long: a line is too long to be kept whole; it comes in pieces']);
+  });
+
+  test('a long line is whole', async () => {
+    const { said, print } = written();
+    const sink = lineSink({ print, prefixOf: () => '', isTerminal: () => false, warn });
+    for (let n = 0; n < 100; n++) sink.write('a', 'stdout', Buffer.alloc(64 * 1024, 'x'));
+    await sink.end(ended('a', 0));
+    expect(said.map((line) => line.length)).toEqual(['stdout:\n'.length + 100 * 64 * 1024]);
   });
 
   test.each([

@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { progressLine } from '../../../src/cli/progress.ts';
 import { manualClock } from '../../support/clock.ts';
+import { until } from '../../support/until.ts';
 
 /** What a terminal of 40 columns shows on its line, in the end. */
 function terminal() {
@@ -50,6 +51,15 @@ describe('the progress line', () => {
     line.aside(undefined);
     clock.advance(1_000);
     expect(shown()).toBe('Listing (2 s)');
+  });
+
+  test('is cut to the cells of the terminal', async () => {
+    const { clock, line, shown, written } = terminal();
+    line.show('東'.repeat(20));
+    clock.advance(1_000);
+    await until('the line', () => written() !== '');
+    expect(shown()).toBe(`${'東'.repeat(19)}…`);
+    line.show(undefined);
   });
 
   test('makes room, and comes back', () => {
