@@ -77,6 +77,7 @@ const FENCES: readonly (readonly [vendor: RegExp, place: RegExp])[] = [
   [/^@azure/, /^inventory\/azure\//],
   [/^@inquirer/, /^terminal\/(prompts|picker)\.ts$/],
   [/^selfsigned$/, /^demo\//],
+  [/^(?:https?|socks)-proxy-agent$/, /^inventory\/azure\/web-agents\.ts$/],
 ];
 
 /** Where the process itself is touched: of the command line, of the GitHub action, of whoever uses the library. */

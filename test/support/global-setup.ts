@@ -19,6 +19,8 @@ command -v man >/dev/null || missing="$missing man-db"
 command -v tcsh >/dev/null || missing="$missing tcsh"
 command -v elvish >/dev/null || missing="$missing elvish"
 command -v shellcheck >/dev/null || missing="$missing shellcheck"
+command -v curl >/dev/null || missing="$missing curl"
+command -v tinyproxy >/dev/null || missing="$missing tinyproxy-bin"
 command -v jq >/dev/null || missing="$missing jq"
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit 1

@@ -27,7 +27,11 @@ export const ENVIRONMENT: readonly Part[] = [
       { left: 'AZURE_CLIENT_SECRET', right: 'of a service principal; or AZURE_CLIENT_CERTIFICATE_PATH' },
       { left: 'AZURE_FEDERATED_TOKEN_FILE', right: 'of a workload identity' },
       { left: 'SSH_AUTH_SOCK', right: 'the SSH agent' },
-      { left: 'NODE_EXTRA_CA_CERTS', right: 'certificates to trust besides, as for a proxy that breaks up TLS' },
+      { left: 'HTTPS_PROXY, ALL_PROXY, NO_PROXY', right: 'the proxy to Azure, and what needs none, as for curl' },
+      {
+        left: 'NODE_EXTRA_CA_CERTS, SSL_CERT_FILE',
+        right: 'certificates to trust besides, as for a proxy that breaks up TLS',
+      },
     ],
   },
   {

@@ -3,9 +3,11 @@ import type { Clock } from '../../domain/clock.ts';
 import { type AzureAccess, azureClient } from './azure-client.ts';
 import { azureCredential, type CredentialSettings, type PatientCredential } from './credential.ts';
 import type { AzureScope } from './scope.ts';
+import type { WebAgents } from './web-agents.ts';
 
 /** Where Azure is and how to sign in there. */
 export interface AzureSettings extends Pick<AzureScope, 'subscriptions'> {
+  readonly agents: WebAgents;
   readonly clock: Clock;
   readonly resourceGroup: string | undefined;
   /** The URL of Resource Manager. */
@@ -38,12 +40,12 @@ export interface Asking {
 /** Sign-ins by tenant, each made once. */
 export type Credentials = (tenant: string | undefined) => PatientCredential;
 
-export function credentialsOf({ credential, deadline, clock, trace }: AzureSettings): Credentials {
+export function credentialsOf({ agents, credential, deadline, clock, trace }: AzureSettings): Credentials {
   const made = new Map<string | undefined, PatientCredential>();
   return (tenant) => {
     const known =
       made.get(tenant) ??
-      azureCredential({ ...credential, tenant: tenant ?? credential.tenant, deadline, clock, trace });
+      azureCredential({ ...credential, tenant: tenant ?? credential.tenant, agents, deadline, clock, trace });
     made.set(tenant, known);
     return known;
   };
@@ -55,14 +57,23 @@ export function askAzure(
   signal: AbortSignal,
   credentials: Credentials = credentialsOf(settings),
 ): Asking {
-  const { clock, endpoint, scope, trace, aside } = settings;
+  const { agents, clock, endpoint, scope, trace, aside } = settings;
   const names = new Map<string, string>();
   const until = clock.now() + settings.deadline;
   const made = new Map<string | undefined, Asking>();
   const askIn = (tenant: string | undefined): Asking => {
     const known = made.get(tenant);
     if (known) return known;
-    const access: AzureAccess = { credential: credentials(tenant), endpoint, scope, clock, until, names, aside };
+    const access: AzureAccess = {
+      agents,
+      credential: credentials(tenant),
+      endpoint,
+      scope,
+      clock,
+      until,
+      names,
+      aside,
+    };
     const asking = { access, client: azureClient(access), names, signal, trace, in: askIn };
     made.set(tenant, asking);
     return asking;

@@ -3,11 +3,14 @@ import type { Clock } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
 import { describeRequest, refusalError } from './azure-errors.ts';
 import type { PatientCredential } from './credential.ts';
+import { limitedReplies } from './reply-limit.ts';
 import { type Policy, retries, retryAfterOf } from './retries.ts';
+import { byAgents, SDK_PROXY, type WebAgents } from './web-agents.ts';
 
 /** How to talk to one Resource Manager, for one piece of work. */
 export interface AzureAccess {
   readonly credential: PatientCredential;
+  readonly agents: WebAgents;
   /** The URL of Resource Manager. */
   readonly endpoint: string;
   /** What its tokens are asked for. */
@@ -27,16 +30,27 @@ export function azureClient(access: AzureAccess): Client {
 }
 
 /** The same behaviour for every client of the SDK. */
-export function azureClientOptions({ endpoint, scope, clock, until, names, aside }: AzureAccess): ClientOptions {
+export function azureClientOptions({
+  agents,
+  endpoint,
+  scope,
+  clock,
+  until,
+  names,
+  aside,
+}: AzureAccess): ClientOptions {
   return {
     credentials: { scopes: [scope] },
     userAgentOptions: { userAgentPrefix: 'azlin' },
     // The SDK waits for as long as it is told to, and only when it is told: `retries` knows the deadline.
     retryOptions: { maxRetries: 0 },
+    proxyOptions: SDK_PROXY,
     additionalPolicies: [
       { position: 'perCall', policy: sameOrigin(endpoint) },
       { position: 'perCall', policy: refusals(names) },
+      { position: 'perCall', policy: byAgents(agents, names) },
       { position: 'perCall', policy: retries({ clock, until, aside }) },
+      { position: 'perCall', policy: limitedReplies() },
     ],
   };
 }

@@ -14,6 +14,8 @@ import { keepSecret } from '../../domain/secrets.ts';
 import { printable, shorten } from '../../domain/text.ts';
 import { loginHint } from './azure-errors.ts';
 import { cliCredential } from './cli-credential.ts';
+import { limitedReplies } from './reply-limit.ts';
+import { byAgents, SDK_PROXY, type WebAgents } from './web-agents.ts';
 
 export type CredentialKind = 'environment' | 'workload-identity' | 'cli' | 'managed-identity';
 
@@ -33,6 +35,7 @@ export interface CredentialSettings {
 }
 
 export interface CredentialRequest extends CredentialSettings {
+  readonly agents: WebAgents;
   readonly clock: Clock;
   /** Milliseconds that the work with it has. */
   readonly deadline: number;
@@ -81,7 +84,7 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
         working = { kind, credential };
         if (token) return token;
       } catch (error) {
-        if (options?.abortSignal?.aborted) throw error;
+        if (options?.abortSignal?.aborted || (error instanceof AppError && error.code === 'config')) throw error;
         const limit = kind === 'cli' ? request.deadline * CLI_SHARE : Number.POSITIVE_INFINITY;
         tried.push({ kind, reason: reasonOf(error, request.clock.now() - startedAt, limit) });
         if (isFinal(kind, error, request)) break;
@@ -123,13 +126,20 @@ function isFinal(kind: CredentialKind, error: unknown, { isCliSignedIn }: Creden
 }
 
 function credentialOf(kind: CredentialKind, request: CredentialRequest): TokenCredential {
-  const { only, authority, clientId, tenant, deadline } = request;
-  const authorityHost = authority === undefined ? {} : { authorityHost: authority };
+  const { only, agents, authority, clientId, tenant, deadline } = request;
+  const web = {
+    proxyOptions: SDK_PROXY,
+    additionalPolicies: [
+      { position: 'perCall' as const, policy: byAgents(agents) },
+      { position: 'perCall' as const, policy: limitedReplies() },
+    ],
+  };
+  const options = authority === undefined ? web : { ...web, authorityHost: authority };
   switch (kind) {
     case 'environment':
-      return new EnvironmentCredential(authorityHost);
+      return new EnvironmentCredential(options);
     case 'workload-identity':
-      return new WorkloadIdentityCredential(authorityHost);
+      return new WorkloadIdentityCredential(options);
     case 'cli': {
       // Ended before azlin gives up: a child that hangs must not outlive it.
       return cliCredential({ tenant, patience: Math.ceil(deadline * CLI_SHARE), clock: request.clock });
@@ -137,7 +147,7 @@ function credentialOf(kind: CredentialKind, request: CredentialRequest): TokenCr
     case 'managed-identity': {
       // Within the chain one short question finds out whether there is any; asked for by name, it is waited for.
       // The SDK does the same in its own default chain; its types keep the option to themselves.
-      const probe = { sendProbeRequest: only === undefined } as ManagedIdentityCredentialClientIdOptions;
+      const probe = { ...web, sendProbeRequest: only === undefined } as ManagedIdentityCredentialClientIdOptions;
       return new ManagedIdentityCredential(clientId === undefined ? probe : { ...probe, clientId });
     }
   }
