@@ -33,8 +33,9 @@ async function run(): Promise<void> {
   });
   const { runProgram } = await import('./cli/run-program.ts');
   const { createApp } = await import('./app.ts');
-  const { AppError } = await import('./domain/errors.ts');
+  const { AppError, toAppError } = await import('./domain/errors.ts');
   const interrupts = processInterrupts(() => new AppError('interrupted', 'Interrupted'));
+  process.on('uncaughtException', (thrown) => interrupts.fail(toAppError(thrown)));
   const io = { stdin: () => process.stdin, stdout: process.stdout, stderr: process.stderr };
   const exitCode = await runProgram({ argv, app: createApp(process), io, interrupts });
   // What is written may still be on its way to a slow reader; somebody who interrupts does not wait for that.
@@ -87,8 +88,15 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write('', () => resolve()));
 }
 
+interface ProcessInterrupts extends Interrupts {
+  /** What a signal makes of the exit code. */
+  exitCode(): number | undefined;
+  /** What nobody has caught ends the work in order; a second one, at once. */
+  fail(error: AppError): void;
+}
+
 /** Signals as aborts; the second one of a kind that nobody took over ends at once. */
-function processInterrupts(interrupted: () => AppError): Interrupts & { exitCode(): number | undefined } {
+function processInterrupts(interrupted: () => AppError): ProcessInterrupts {
   const controller = new AbortController();
   // Every VM that is asked at the same time listens to it.
   setMaxListeners(0, controller.signal);
@@ -125,5 +133,12 @@ function processInterrupts(interrupted: () => AppError): Interrupts & { exitCode
       return () => process.off('SIGCONT', back);
     },
     exitCode: () => exitCode,
+    fail(error) {
+      if (controller.signal.aborted) {
+        process.stderr.write(`error: ${error.message}\n`);
+        process.exit(1);
+      }
+      controller.abort(error);
+    },
   };
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Clock } from '../domain/clock.ts';
+import { readKept } from '../domain/kept-file.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
 import { claim } from '../inventory/cached-inventory.ts';
 import { renewBehind } from '../inventory/renew.ts';
@@ -17,7 +18,7 @@ const MARK_TTL = 120_000;
 async function dropOldMarks(directory: string, { now }: Clock): Promise<void> {
   const marks = (await readdir(directory)).filter((name) => /^sessions-\w+\.renewing$/.test(name));
   for (const name of marks) {
-    const made = Number(await readFile(join(directory, name), 'utf8').catch(() => now()));
+    const made = Number(await readKept(join(directory, name)).catch(() => now()));
     if (Math.abs(now() - made) > MARK_TTL) await rm(join(directory, name), { force: true });
   }
 }

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { AppError, messageOf } from '../domain/errors.ts';
 import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
 
@@ -36,16 +36,27 @@ export const writeResults = (path: string, results: Results): Promise<void> => w
 
 async function write(path: string, result: object): Promise<void> {
   try {
-    await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
+    await writePrivately(path, `${JSON.stringify(result, null, 2)}\n`);
   } catch (error) {
     throw new AppError('usage', `Cannot write --result ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Errors may hold what not everybody is to read; a pipe or a terminal is as its owner wants it. */
+async function writePrivately(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  try {
+    if ((await file.stat()).isFile()) await file.chmod(0o600).catch(() => {});
+    await file.writeFile(text);
+  } finally {
+    await file.close();
   }
 }
 
 /** Empties the file that the outcome will go to. Throws `usage` when it cannot be written. */
 export async function prepareResult(path: string): Promise<void> {
   try {
-    await writeFile(path, '');
+    await writePrivately(path, '');
   } catch (error) {
     throw new AppError('usage', `Cannot write --result ${path}: ${messageOf(error)}`, { cause: error });
   }

@@ -1,6 +1,7 @@
 /** A reply of the local servers. */
 export interface Reply {
   readonly status: number;
+  /** As JSON; a Buffer as it is. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -79,8 +79,8 @@ async function answer(running: Running, incoming: IncomingMessage, { response, f
   if (fault?.delay) await pause(running.request.clock, fault.delay, signal);
   const right = fault?.reply ?? replyTo(running, incoming, body);
   const reply = fault?.edit && right.body ? { ...right, body: fault.edit(right.body as never) } : right;
-  const text = reply.body === undefined ? '' : JSON.stringify(reply.body);
-  const whole = Buffer.from(text);
+  const { body: said } = reply;
+  const whole = Buffer.isBuffer(said) ? said : Buffer.from(said === undefined ? '' : JSON.stringify(said));
   const sent = fault?.cut ? whole.subarray(0, whole.length >> 1) : whole;
   const length = fault?.cut === 'json' ? sent.length : whole.length;
   response.writeHead(reply.status, {

@@ -82,7 +82,24 @@ export function inDoubt(thrown: unknown, more = ''): AppError {
 /** Anything thrown, as an AppError; what is none already is a bug of ours. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
+  if (isWithoutRoom(thrown)) return noRoom(thrown);
   return new AppError('bug', messageOf(thrown), { cause: thrown });
+}
+
+/** Whether this machine has no room for something: too many files are open, too little memory, too many processes. */
+export function isWithoutRoom(thrown: unknown): boolean {
+  const { code = '', message = '' } = (thrown ?? {}) as { code?: string; message?: string };
+  return (
+    ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'].includes(code) ||
+    /RangeError.*Out of memory|Cannot allocate/.test(`${thrown} ${message}`)
+  );
+}
+
+export function noRoom(thrown: unknown): AppError {
+  return new AppError('config', `This machine has too little room for azlin: ${messageOf(thrown)}`, {
+    hint: 'ulimit -a   shows what is allowed: open files (-n), memory (-v), processes (-u)',
+    cause: thrown,
+  });
 }
 
 /** The message of anything thrown, for the text around it. */

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { messageOf } from '../domain/errors.ts';
+import { readKept, writeKept } from '../domain/kept-file.ts';
 
 /** Changes with the shape of what is kept; a file of another version is as good as none. */
 const VERSION = 3;
@@ -14,7 +13,7 @@ export async function readCache<T>(
 ): Promise<T | undefined> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readKept(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') warn(`cannot read the cache ${path}: ${messageOf(error)}`);
     return undefined;
@@ -36,13 +35,9 @@ export async function readCache<T>(
 
 /** Keeps `value` at `path`, atomically. A cache that cannot be written costs speed, not the command: it is a warning. */
 export async function writeCache(path: string, value: unknown, warn: (line: string) => void): Promise<void> {
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(draft, JSON.stringify({ version: VERSION, value }), { mode: 0o600 });
-    await rename(draft, path);
+    await writeKept(path, JSON.stringify({ version: VERSION, value }));
   } catch (error) {
-    await rm(draft, { force: true }).catch(() => {});
     warn(`cannot write the cache ${path}: ${messageOf(error)}`);
   }
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { formatAge } from '../domain/duration.ts';
+import { readKept, writeKept } from '../domain/kept-file.ts';
 import { count } from '../domain/text.ts';
 import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from './cache-file.ts';
@@ -78,7 +79,7 @@ const RENEWAL = 30_000;
 export async function claim(marker: string, clock: Clock): Promise<boolean> {
   try {
     await mkdir(dirname(marker), { recursive: true, mode: 0o700 });
-    const age = clock.now() - Number(await readFile(marker, 'utf8'));
+    const age = clock.now() - Number(await readKept(marker));
     if (age >= 0 && age < RENEWAL) return false;
     await rm(marker, { force: true });
   } catch {
@@ -93,15 +94,14 @@ export async function claim(marker: string, clock: Clock): Promise<boolean> {
 
 /** When VMs were last started or stopped from here, in milliseconds since 1970. */
 async function changedAt(directory: string, now: number): Promise<number> {
-  const text = await readFile(join(directory, CHANGED), 'utf8').catch(() => '');
+  const text = await readKept(join(directory, CHANGED)).catch(() => '');
   // A time that is to come is none.
   return text === '' || Number(text) > now ? Number.NEGATIVE_INFINITY : Number(text);
 }
 
 /** VMs have just been started or stopped: what is kept of any scope no longer holds. */
 export async function forgetInventories(directory: string, clock: Clock): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 }).catch(() => {});
-  await writeFile(join(directory, CHANGED), String(clock.now()), { mode: 0o600 }).catch(() => {});
+  await writeKept(join(directory, CHANGED), String(clock.now())).catch(() => {});
 }
 
 function isFleet(value: unknown): value is Fleet {

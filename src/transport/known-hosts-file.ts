@@ -51,7 +51,7 @@ export async function readKnownHosts(path: string, whose: 'own' | 'any' = 'any')
     const found = statSync(path);
     const { mtimeMs, size, ino } = found;
     // Others may never end. /dev/null is one way to say that there is none.
-    if (!found.isFile() && !found.isCharacterDevice()) throw new Error('it is no file');
+    if (!found.isFile() && found.rdev !== statSync('/dev/null').rdev) throw new Error('it is no file');
     const stamp = `${mtimeMs} ${size} ${ino}`;
     const known = remembered.get(path);
     if (known?.stamp === stamp) return known.entries;

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode, messageOf } from '../domain/errors.ts';
+import { AppError, type ErrorCode, isWithoutRoom, messageOf, noRoom } from '../domain/errors.ts';
 import type { Weakest } from '../domain/ssh-algorithms.ts';
 import { count, printable, shorten } from '../domain/text.ts';
 import { disagreement } from './algorithms.ts';
@@ -62,6 +62,7 @@ const JUMP_HINT = "check that it may forward (AllowTcpForwarding), and that it c
 
 /** The connection ended, or what came over it makes no sense, at `stage`. */
 export function hungUp(endpoint: Endpoint, stage: Stage, { hello, error }: Ending): AppError {
+  if (isWithoutRoom(error)) return noRoom(error);
   const { heard, greeting, version } = hello;
   const said = shorten(printable(greeting.trim().replace(/\s+/g, ' ')), 200);
   const isOther = heard && version === undefined && said !== '' && !SHEDDING.test(said);

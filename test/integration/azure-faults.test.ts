@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Fault, refusal, throttled } from '../../src/demo/arm-faults.ts';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
@@ -411,5 +412,38 @@ describe('a reply that repeats the token', () => {
       expect(stdout + stderr).not.toContain(accessToken);
       fleet.resourceManager.faults.clear();
     }
+  });
+});
+
+describe('replies that never end', () => {
+  const SIZE = 40 * 1024 * 1024;
+
+  test.each<[string, Fault]>([
+    [
+      'packed',
+      {
+        match: HERE,
+        reply: { status: 200, body: gzipSync(Buffer.alloc(SIZE)), headers: { 'content-encoding': 'gzip' } },
+      },
+    ],
+    ['as they are', { match: HERE, reply: { status: 200, body: Buffer.alloc(SIZE, ' ') } }],
+    ['in a refusal', { match: HERE, reply: { status: 403, body: Buffer.alloc(SIZE, ' ') } }],
+  ])('%s: more than a reply may have is not read', async (_, fault) => {
+    const { exitCode, names, stderr } = await listWith([fault]);
+    expect({ exitCode, names }).toEqual({ exitCode: 0, names: ['far'] });
+    expect(stderr).toMatch(/The reply of https:\S+ to \/subscriptions\/\S+ has more than 32 MiB: not read to its end/);
+  });
+
+  test('pages without an end: the deadline holds', async () => {
+    let page = 0;
+    const endless = {
+      match: /Compute\/virtualMachines/,
+      edit: () => ({ value: [], nextLink: `${fleet.resourceManager.url}${HERE_PATH}?first=${++page}` }),
+    };
+    const { names, stderr, seconds } = await listWith([endless]);
+    expect(names).toEqual([]);
+    expect(stderr).toContain(`did not answer in ${DEADLINE} s`);
+    expect(seconds).toBeLessThan(DEADLINE + 3);
+    expect(page).toBeGreaterThan(50);
   });
 });

@@ -26,7 +26,10 @@ export interface AzureAccess {
 
 /** One client for everything of a run: one connection pool, one token. */
 export function azureClient(access: AzureAccess): Client {
-  return getClient(access.endpoint, access.credential, azureClientOptions(access));
+  const client = getClient(access.endpoint, access.credential, azureClientOptions(access));
+  // It looks for forms, of which there are none, and has Node load all of `fetch` for that.
+  client.pipeline.removePolicy({ name: 'formDataPolicy' });
+  return client;
 }
 
 /** The same behaviour for every client of the SDK. */

@@ -6,6 +6,7 @@ import {
   type TokenCredential,
 } from '@azure/identity';
 import type { Clock } from '../../domain/clock.ts';
+import { isWithoutRoom, noRoom } from '../../domain/errors.ts';
 import { withoutMark } from '../../domain/text.ts';
 
 export interface CliCredentialRequest {
@@ -64,8 +65,9 @@ function runAz(
     const isWindows = process.platform === 'win32';
     const az = spawn('az', words, { stdio: ['ignore', 'pipe', 'pipe'], detached: !isWindows, shell: isWindows });
     const said = { stdout: '', stderr: '' };
+    // Without a process there are no streams, whatever the types say.
     for (const name of ['stdout', 'stderr'] as const)
-      az[name].setEncoding('utf8').on('data', (text: string) => {
+      az[name]?.setEncoding('utf8').on('data', (text: string) => {
         if (said[name].length < MOST) said[name] += text;
       });
     const onExit = () => endAll(az);
@@ -84,7 +86,10 @@ function runAz(
     abortSignal?.addEventListener('abort', onAbort);
     process.once('exit', onExit);
     az.once('error', (error: NodeJS.ErrnoException) =>
-      settle(() => reject(new CredentialUnavailableError(error.code === 'ENOENT' ? NOT_INSTALLED : error.message))),
+      settle(() => {
+        if (isWithoutRoom(error)) return reject(noRoom(error));
+        reject(new CredentialUnavailableError(error.code === 'ENOENT' ? NOT_INSTALLED : error.message));
+      }),
     );
     // What it has left behind may keep its output open.
     az.once('exit', (code) => {

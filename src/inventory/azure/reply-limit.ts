@@ -17,6 +17,7 @@ export function limitedReplies(most = MOST_BYTES): Policy {
         const response = await next(request);
         const { readableStreamBody: stream } = response;
         if (!stream) return response;
+        if (Number(response.headers.get('content-length')) > most) throw tooLong(request.url, most);
         const chunks: Buffer[] = [];
         let length = 0;
         try {

@@ -37,7 +37,7 @@ export function readVm(raw: unknown): Reading<ComputeVm> {
   const properties = reader.record(rawProperties, 'properties');
   const vm = {
     id,
-    vmId: hostKeyName(reader.text(properties['vmId'], 'vmId') ?? id.toLowerCase()),
+    vmId: hostKeyName(vmIdOf(reader, properties) ?? id.toLowerCase()),
     name,
     resourceGroup: segmentAfter(id, 'resourceGroups'),
     subscriptionId: segmentAfter(id, 'subscriptions'),
@@ -51,6 +51,14 @@ export function readVm(raw: unknown): Reading<ComputeVm> {
   const found = { key: id.toLowerCase(), vm, interfaces: interfacesOf(reader, properties['networkProfile']) };
   const problem = reader.malformed.length === 0 ? undefined : malformedText(name, reader.malformed);
   return { found, problem };
+}
+
+/** What its host key is pinned to. */
+function vmIdOf(reader: JsonReader, properties: Readonly<Record<string, unknown>>): string | undefined {
+  const vmId = reader.text(properties['vmId'], 'vmId');
+  if (vmId === undefined || /^(?=.*\S)[^\p{Cc}]{1,128}$/u.test(vmId)) return vmId;
+  reader.refuse('vmId');
+  return undefined;
 }
 
 export function malformedText(name: string, fields: readonly string[]): string {

@@ -84,6 +84,9 @@ describe('a VM that makes no sense', () => {
     ['vmSize', { properties: { hardwareProfile: { vmSize: {} } } }],
     ['osDisk', { properties: { storageProfile: { osDisk: 'Linux' } } }],
     ['location', { location: 3 }],
+    ['vmId', { properties: { vmId: '' } }],
+    ['vmId', { properties: { vmId: ' ' } }],
+    ['vmId', { properties: { vmId: 'x'.repeat(129) } }],
   ])('%s of another type: the VM stays, with a warning that names it', (field, more) => {
     const { found, problem } = readVm({ id: '/subscriptions/s/resourceGroups/g/x/virtualMachines/odd', ...more });
     expect(found?.vm.name).toBe('odd');
