@@ -89,8 +89,6 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 interface ProcessInterrupts extends Interrupts {
-  /** What a signal makes of the exit code. */
-  exitCode(): number | undefined;
   /** What nobody has caught ends the work in order; a second one, at once. */
   fail(error: AppError): void;
 }

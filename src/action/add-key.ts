@@ -22,6 +22,7 @@ export async function addKey(sshKey: string, environment: StepWorld['environment
         : reject(new Error(`the input "ssh-key" is no private key without a passphrase: ${said.trim()}`)),
     );
     child.stdin.on('error', () => {});
-    child.stdin.end(`${sshKey}\n`);
+    // A secret that was pasted on Windows has line breaks that ssh-add does not take.
+    child.stdin.end(`${sshKey.replaceAll('\r\n', '\n')}\n`);
   });
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
 import type { WorkflowLog } from './workflow-commands.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -18,6 +19,9 @@ export function start(
 ): ChildProcess {
   const [program, ...first] = azlin;
   const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('INPUT_')));
+  // Where the workflow names the keys, what this runner has met before does not count.
+  const settings = argv[argv.indexOf('--ssh-config') + 1];
+  if (argv.includes('--ssh-config') && settings) env['AZLIN_KNOWN_HOSTS'] = join(dirname(settings), 'pinned');
   // In a group of its own: a signal to all of the runner's would reach it twice.
   return spawn(program, [...first, ...argv], { env, stdio: 'pipe', detached: true });
 }

@@ -8,7 +8,9 @@ export async function cancelStep(world: StepWorld): Promise<number> {
   const state = savedState(environment);
   if (!state) return 0;
   await addKey(environment['INPUT_SSH_KEY'] ?? '', environment);
-  const left = (await jobsOf(world, state.options)).filter((job) => job.state === 'running' && isOwn(state, job));
+  const left = (await jobsOf(world, [...state.options, ...state.hosts])).filter(
+    (job) => job.state === 'running' && isOwn(state, job),
+  );
   const codes = await Promise.all(
     left.map(async ({ id, hostname }) => {
       const { code, stdout } = await answerOf(world, ['cancel', '--vm', hostname, ...state.options, id]);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type StepWorld, start } from './azlin-process.ts';
 import { commandLine } from './command-line.ts';
 import { recordLog } from './record-log.ts';
-import { type TargetResult, targetsIn, unfinished } from './results.ts';
+import { lastLineOf, mistakeIn, type TargetResult, targetsIn, unfinished } from './results.ts';
 import type { Step } from './step-state.ts';
 import { environmentFileEntry } from './workflow-commands.ts';
 
@@ -17,7 +17,17 @@ export interface Turn {
 interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** The end of its stderr. */
+  readonly said: string;
 }
+
+interface Logged extends Ended {
+  /** The last line of a target's stderr. */
+  wordsOf(target: string): string;
+}
+
+/** Characters of the end of stderr that are kept. */
+const KEPT = 4_000;
 
 /** Runs azlin once, with its output in the log and in the file of the step. */
 export async function execute(
@@ -32,13 +42,13 @@ export async function execute(
   writeFileSync(envFile, variables, { mode: 0o600 });
   const argv = commandLine({ inputs, id, directory, target, isMany }, { resultFile, envFile });
   try {
-    const { code, signal } = await runLogged(world, step, { argv, target, isFirst });
+    const { code, signal, said, wordsOf } = await runLogged(world, step, { argv, target, isFirst });
     const text = existsSync(resultFile) ? readFileSync(resultFile, 'utf8') : undefined;
-    if (text) return targetsIn(text, target);
+    if (text) return targetsIn(text, target).map((one) => ({ ...one, lastWords: wordsOf(one.target) }));
     // It is empty from the moment on at which something may run.
     if (signal !== null || text === '')
       return [unfinished(target, 'lost', `azlin ended with ${signal ?? code} in the middle`)];
-    return [unfinished(target, 'not-started', 'azlin could not begin; the log says why')];
+    return [unfinished(target, 'not-started', mistakeIn(said) ?? 'azlin could not begin; the log says why')];
   } finally {
     rmSync(envFile, { force: true });
   }
@@ -54,7 +64,7 @@ async function runLogged(
   world: StepWorld,
   { inputs, stdoutFile, isMany }: Step,
   { argv, target, isFirst }: Line,
-): Promise<Ended> {
+): Promise<Logged> {
   const { log, cancelled } = world;
   const file = createWriteStream(stdoutFile, { flags: isFirst ? 'w' : 'a' });
   const failed = new Promise<never>((_, reject) => {
@@ -67,13 +77,17 @@ async function runLogged(
   if (cancelled.aborted) onCancel();
   child.stdin?.on('error', () => {});
   child.stdin?.end(inputs.run);
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk}`.slice(-KEPT);
+  });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code, signal) => resolve({ code, signal }));
+    child.once('close', (code, signal) => resolve({ code, signal, said }));
   });
-  const end = isMany ? gathered() : streamed();
+  const { end, wordsOf } = isMany ? gathered() : streamed();
   try {
-    return await Promise.race([ended, failed]);
+    return { ...(await Promise.race([ended, failed])), wordsOf };
   } finally {
     cancelled.removeEventListener('abort', onCancel);
     // Where the output cannot be kept nobody would wait for it any more.
@@ -86,7 +100,7 @@ async function runLogged(
     const records = recordLog(log, inputs.format, (data) => file.write(data));
     child.stdout?.setEncoding('utf8').on('data', (text: string) => records.add(text));
     child.stderr?.on('data', (chunk: Buffer) => records.note(chunk));
-    return () => records.end();
+    return { end: () => records.end(), wordsOf: records.lastWords };
   }
 
   function streamed() {
@@ -97,9 +111,10 @@ async function runLogged(
       section.write(chunk);
     });
     child.stderr?.on('data', (chunk: Buffer) => section.write(chunk));
-    return () => {
+    const end = () => {
       section.end();
       log.endGroup();
     };
+    return { end, wordsOf: () => lastLineOf(said) };
   }
 }

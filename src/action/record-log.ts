@@ -1,4 +1,4 @@
-import { reasonOf, type TargetResult } from './results.ts';
+import { lastLineOf, reasonOf, type TargetResult } from './results.ts';
 import type { WorkflowLog } from './workflow-commands.ts';
 
 interface Record extends TargetResult {
@@ -13,6 +13,8 @@ export interface RecordLog {
   add(text: string): void;
   /** What azlin says besides: groups must not be torn apart by it. */
   note(chunk: Buffer): void;
+  /** The last line of a target's stderr. */
+  lastWords(target: string): string;
   end(): void;
 }
 
@@ -25,6 +27,7 @@ export function recordLog(
   const records: Record[] = [];
   const pieces: string[] = [];
   const notes: Buffer[] = [];
+  const words = new Map<string, string>();
   const show = (record: Record) => {
     const { target, outcome, exitCode, durationMs, encoding = 'utf8', stdout = '', stderr = '', truncated } = record;
     const end = outcome === 'exited' ? `exit ${exitCode}` : reasonOf(record);
@@ -33,6 +36,7 @@ export function recordLog(
     for (const text of [stdout, stderr]) section.write(Buffer.from(text, encoding));
     section.end();
     log.endGroup();
+    words.set(target, lastLineOf(Buffer.from(stderr, encoding).toString()));
     if (truncated) log.notice(`${target}: only the first 8 MiB of its output were kept`);
     if (format === 'ndjson') keep(`${JSON.stringify(record)}\n`);
     if (format === 'text')
@@ -60,6 +64,7 @@ export function recordLog(
       for (const line of whole.split('\n')) take(line);
     },
     note: (chunk) => void notes.push(chunk),
+    lastWords: (target) => words.get(target) ?? '',
     end() {
       log.text(Buffer.concat(notes));
       if (format === 'json') keep(`${JSON.stringify(records, null, 2)}\n`);

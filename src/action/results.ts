@@ -10,6 +10,8 @@ export interface TargetResult {
   readonly found: boolean;
   readonly reason?: string | null;
   readonly error?: { readonly message: string } | null;
+  /** The last line of its stderr. */
+  readonly lastWords?: string;
 }
 
 interface ManyResults {
@@ -46,11 +48,22 @@ export function isGood({ outcome, exitCode }: TargetResult): boolean {
   return outcome === 'exited' && exitCode === 0;
 }
 
+/** The last line that says something. */
+export function lastLineOf(text: string): string {
+  return text.trimEnd().split('\n').at(-1)?.trim() ?? '';
+}
+
+/** What azlin says of a mistake on its command line, in the words of the workflow. */
+export function mistakeIn(said: string): string | undefined {
+  const [, message] = /^error: (.*)$/m.exec(said) ?? [];
+  return message?.replace(/--(timeout|shell|user|subscription|resource-group|job)\b/g, 'the input "$1"');
+}
+
 /** Why it is not well, on one line. */
-export function reasonOf({ outcome, exitCode, signal, reason, error }: TargetResult): string {
+export function reasonOf({ outcome, exitCode, signal, reason, error, lastWords }: TargetResult): string {
+  if (outcome === 'exited') return lastWords ? `exit ${exitCode}: ${lastWords}` : `exit ${exitCode}`;
   if (reason) return reason;
   if (error) return error.message.replace(/\s*\n\s*/g, '; ');
-  if (outcome === 'exited') return `exit ${exitCode}`;
   return signal === null ? outcome : `ended by SIG${signal.replace(/^SIG/, '')}`;
 }
 

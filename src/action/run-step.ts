@@ -46,13 +46,21 @@ async function inTurns(world: StepWorld, step: Step, id: string): Promise<Turns>
   const options = scopeOf(inputs, directory);
   const names = [id, ...Array.from({ length: Math.max(0, attempt - 1) }, (_, n) => `${id}-a${n + 2}`)];
   if (inputs.durable)
-    saveState(environment, { jobs: names, host: isMany ? undefined : hostIn(inputs.target), options });
+    saveState(environment, {
+      jobs: names,
+      host: isMany ? undefined : hostIn(inputs.target),
+      options,
+      hosts: hostOptions(inputs.target),
+    });
+  let { target } = inputs;
   // What is cancelled from now on is not to be begun anew.
-  const earlier = attempt < 2 ? [] : (await jobsOf(world, options)).filter(({ state }) => state === 'cancelled');
+  const earlier =
+    attempt < 2
+      ? []
+      : (await jobsOf(world, [...options, ...hostOptions(target)])).filter(({ state }) => state === 'cancelled');
   const isStale = ({ outcome, found, jobId, ...where }: TargetResult) =>
     outcome === 'cancelled' && found && earlier.some((job) => job.id === jobId && job.hostname === hostOf(where));
   let results: readonly TargetResult[] = [];
-  let target = inputs.target;
   for (const [turn, jobId] of names.entries()) {
     if (cancelled.aborted)
       return { results: [...results, unfinished(target, 'not-started', 'cancelled before')], jobId };
@@ -72,6 +80,14 @@ async function inTurns(world: StepWorld, step: Step, id: string): Promise<Turns>
 /** The VM of `vm:session`; undefined where only azlin knows what is meant. */
 function hostIn(target: string): string | undefined {
   return target.includes(':') ? hostOf({ target }) : undefined;
+}
+
+/** The VMs that a target names, as options of `azlin jobs`; none where only azlin knows what is meant. */
+function hostOptions(target: string): readonly string[] {
+  const parts = target.split(/,(?![^[]*\])/).map((part) => part.trim());
+  if (/[{}\\/]/.test(target) || !parts.every((part) => part.includes(':'))) return [];
+  const hosts = [...new Set(parts.map((part) => hostOf({ target: part })))];
+  return ['--host', hosts.length === 1 ? `${hosts[0]}` : `{${hosts.join(',')}}`];
 }
 
 /** A pattern, a list, or an alias, which may mean any: azlin then tells of each target by itself. */

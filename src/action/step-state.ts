@@ -22,6 +22,8 @@ export interface StepState {
   readonly host: string | undefined;
   /** Which VMs are meant, and how they are known. */
   readonly options: readonly string[];
+  /** More of them, for `azlin jobs`. */
+  readonly hosts: readonly string[];
 }
 
 export function saveState(environment: Environment, state: StepState | undefined): void {

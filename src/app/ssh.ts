@@ -42,7 +42,7 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   const { environment, clock, wallClock, questions, inventory } = around;
   const choice = await choiceOf(request, around);
   const hostKeys = knownHosts({
-    path: join(config.home, 'known_hosts'),
+    path: environment['AZLIN_KNOWN_HOSTS'] || join(config.home, 'known_hosts'),
     weakestRsa: config.weakestRsa,
     ask: questions?.confirm,
     trace,

@@ -19,6 +19,8 @@ export interface IoStreams {
 export interface Interrupts {
   /** Aborts with an AppError `interrupted`. */
   readonly signal: AbortSignal;
+  /** What the signal that aborted makes of the exit code; undefined where none did. */
+  exitCode(): number | undefined;
   /** Until the returned function is called, Ctrl-C calls `handler` and aborts nothing. */
   takeOver(handler: () => void): () => void;
   /** Until the returned function is called, `restore` runs when this process ends, however that happens. */

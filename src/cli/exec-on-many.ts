@@ -83,7 +83,7 @@ async function startJobs(call: Call, { choice, control, requestFor, jobFor }: Jo
   };
   const { values, exitCode, ...rest } = await forEach(call, { choice, control, doing: 'Starting jobs', act });
   // As for every failure of exec itself.
-  const code = exitCode === 0 || exitCode === 1 || exitCode === 130 ? exitCode : 255;
+  const code = exitCode === 0 || exitCode === 1 || exitCode > 128 ? exitCode : 255;
   return { data: { kind: 'jobs', jobs: values }, exitCode: code, ...rest };
 }
 

@@ -4,6 +4,8 @@ import { exitStatusOf, type Outcome } from '../domain/outcome.ts';
 
 export interface Finished {
   readonly outcome: Outcome;
+  /** What the signal that ended azlin makes of the exit code. */
+  readonly interruptedBy: number | undefined;
   readonly target: string;
   readonly durationMs: number;
   /** Null for a command that was no job. */
@@ -15,11 +17,12 @@ export interface Finished {
 /** Writes what `--result` promises. */
 export async function writeResult(
   path: string,
-  { outcome, target, durationMs, jobId, found }: Finished,
+  { outcome, interruptedBy, target, durationMs, jobId, found }: Finished,
 ): Promise<void> {
   const cause = 'cause' in outcome ? { error: { code: outcome.cause.code, message: outcome.cause.message } } : {};
   const signal = outcome.kind === 'signaled' ? outcome.signal : null;
-  const exitCode = exitStatusOf(outcome);
+  const isInterrupted = 'cause' in outcome && outcome.cause.code === 'interrupted';
+  const exitCode = (isInterrupted ? interruptedBy : undefined) ?? exitStatusOf(outcome);
   await write(path, { outcome: outcome.kind, exitCode, signal, target, durationMs, jobId, found, ...cause });
 }
 

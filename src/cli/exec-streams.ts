@@ -57,11 +57,16 @@ export async function runExec(call: Call, line: ExecLine): Promise<{ exitCode: n
   if (line.result !== undefined) {
     const target = command ? command.target : line.identifier;
     const jobId = command?.job?.id ?? null;
-    await writeResult(line.result, { outcome, target, durationMs, jobId, found: command?.job?.isFound === true });
+    const found = command?.job?.isFound === true;
+    const interruptedBy = interrupts.exitCode();
+    await writeResult(line.result, { outcome, interruptedBy, target, durationMs, jobId, found });
   }
   if (outcome.kind === 'lost' || outcome.kind === 'not-started') throw outcome.cause;
   if (outcome.kind === 'timed-out') call.note(`${line.identifier}: its time was up`);
-  if (outcome.kind === 'cancelled') call.note(`${line.identifier}: cancelled`);
+  if (outcome.kind === 'cancelled') {
+    const why = interrupts.signal.aborted ? 'Interrupted; ' : '';
+    call.note(`${why}job ${command?.job?.id ?? ''} on ${command?.target ?? line.identifier} was cancelled`);
+  }
   return { exitCode: exitStatusOf(outcome) };
 }
 
@@ -127,10 +132,14 @@ function earlyEnd({ app, interrupts, note }: Call, command: RunningCommand) {
         cancelGrace = app.clock.schedule(CANCEL_LIMIT, () => resolve(false));
       }),
     ]);
-    const where = `job ${id} on ${command.target}`;
-    const message = told ? `Interrupted; ${where} was cancelled` : `Interrupted; ${where} could not be told to end`;
-    const hint = told ? undefined : `azlin cancel ${id}   tells it`;
-    settle({ kind: 'lost', cause: new AppError('interrupted', message, { hint }) });
+    // How it ended it says itself; it has been told to end, and that is waited for a little.
+    if (told) {
+      cancelGrace();
+      cancelGrace = app.clock.schedule(GRACE, () => settle({ kind: 'cancelled' }));
+      return;
+    }
+    const message = `Interrupted; job ${id} on ${command.target} could not be told to end`;
+    settle({ kind: 'lost', cause: new AppError('interrupted', message, { hint: `azlin cancel ${id}   tells it` }) });
   };
   const interrupted = (signal: CommandSignal) => {
     const { job, target } = command;
@@ -139,10 +148,6 @@ function earlyEnd({ app, interrupts, note }: Call, command: RunningCommand) {
       return endWith(command.kill(signal), { kind: 'lost', cause: new AppError('interrupted', message) });
     }
     if (!job.endsWithUs) return settle({ kind: 'lost', cause: detached(job.id, target) });
-    wanted = {
-      kind: 'lost',
-      cause: new AppError('interrupted', `Interrupted; job ${job.id} on ${target} was cancelled`),
-    };
     void cancelJob(job);
   };
   let presses = 0;

@@ -33,7 +33,7 @@ export function manyInterrupts({ interrupts, io, note }: Call, run: ManyRun): Ma
   };
   const onAbort = () => {
     stillRunning = names();
-    exitCode = 130;
+    exitCode = interrupts.exitCode() ?? 130;
     run.abandon('TERM', why);
   };
   const onError = (error: NodeJS.ErrnoException) => {

@@ -7,7 +7,7 @@ export type SaveResults = (results: Results) => Promise<void>;
 
 /** Runs `work` with a way to write `--result`. Where it fails before that, the failure is written: an old result must not pass for this one's. */
 export async function withResultFile<T>(
-  { app }: Pick<Call, 'app'>,
+  { app, interrupts }: Pick<Call, 'app' | 'interrupts'>,
   path: string | undefined,
   work: (save: SaveResults) => Promise<T>,
 ): Promise<T> {
@@ -23,7 +23,7 @@ export async function withResultFile<T>(
   } catch (thrown) {
     const { code, message } = toAppError(thrown);
     const durationMs = app.clock.now() - startedAt;
-    const exitCode = code === 'interrupted' ? 130 : 255;
+    const exitCode = code === 'interrupted' ? (interrupts.exitCode() ?? 130) : 255;
     if (!isSaved) await writeResults(path, { exitCode, durationMs, results: [], error: { code, message } });
     throw thrown;
   }

@@ -7,6 +7,7 @@ import { parseStatus } from '../tmux/status.ts';
 import { runOverSsh } from '../transport/run-script.ts';
 import { askFleet } from './ask-fleet.ts';
 import type { FleetAccess } from './fleet-access.ts';
+import { vmFilter } from './list.ts';
 import { withTarget } from './reach.ts';
 
 /** A job and where it is. */
@@ -21,6 +22,8 @@ export interface PlacedJob extends Job {
 export interface JobsRequest {
   /** A VM, or a session of one; undefined for every running VM in scope. */
   readonly identifier: string | undefined;
+  /** Of every running VM in scope, those whose name matches this pattern. */
+  readonly host?: string | undefined;
   /** Only the job of this id. */
   readonly id?: string | undefined;
   /** Milliseconds for each VM, and for all of them. */
@@ -83,7 +86,7 @@ async function fleetJobs(access: FleetAccess, request: JobsRequest, signal: Abor
   const answers = await askFleet(
     access,
     {
-      ...{ about: 'jobs', deadline, wholeDeadline },
+      ...{ about: 'jobs', of: vmFilter({ tags: [], host: request.host }), deadline, wholeDeadline },
       ask: ({ run, limited }, { hostname }) => askForJobs(run, { id, hostname, signal: limited }),
     },
     signal,

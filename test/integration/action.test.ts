@@ -156,7 +156,7 @@ describe('a step', () => {
       .use({ target: 'web-*:main', run });
     expect([exitCode, outputs['exit-code'], outputs['outcome']]).toEqual([4, '4', 'exited']);
     const errors = commandsIn(log).filter((line) => line.startsWith('::error'));
-    expect(errors).toEqual(['::error title=azlin web-2%3Amain::web-2:main: exit 4']);
+    expect(errors).toEqual(['::error title=azlin web-2%3Amain::web-2:main: exit 4: broken']);
     expect(summary).toMatch(/:white_check_mark: web\\-1&#58;main[\s\S]*:x: web\\-2&#58;main \| exited \| 4 \|/);
   });
 });
@@ -190,7 +190,9 @@ describe('a run that is run again', () => {
     const cancelled = await first.use({ target: 'web-2:main', run }, (log) => {
       if (/^begun$/m.test(log)) first.cancel();
     });
-    expect(cancelled.exitCode).not.toBe(0);
+    expect({ code: cancelled.exitCode, ...cancelled.outputs }).toMatchObject({
+      ...{ code: 143, outcome: 'cancelled', 'exit-code': '143' },
+    });
     const [listed] = JSON.parse((await azlin(fleet, ['jobs', 'web-2', '--format', 'json'])).stdout);
     expect(listed).toMatchObject({ state: 'cancelled', id: cancelled.outputs['job-id'] });
     writeFileSync(`${mark}-go`, '');
@@ -199,6 +201,8 @@ describe('a run that is run again', () => {
       const job = runner.job({ runId, attempt });
       const again = await job.use({ target: 'web-2:main', run });
       expect(again.log).toMatch(/an earlier attempt was cancelled; run anew/);
+      // The one that is not concerned, and does not answer, is not asked.
+      expect(again.log).not.toMatch(/web-1|rebooted/);
       expect(readFileSync(again.outputs['stdout-file'] ?? '', 'utf8')).toMatch(/begun\nended\n$/);
       ids.push(again.outputs['job-id']);
       expect((await job.use(other)).exitCode).toBe(0);
@@ -260,6 +264,32 @@ describe('a workflow that is cancelled', () => {
   });
 });
 
+describe('what went wrong', () => {
+  const use = (inputs: Readonly<Record<string, string>>) =>
+    runner.job({ runId: newRun() }).use({ target: 'web-1:main', run: 'true', ...inputs });
+
+  test.each([
+    ['web-1:main', 'web-1:main'],
+    ['web-1:main,web-2:main', 'web-2:main'],
+  ])('%s: the annotation carries the last line of stderr', async (target, name) => {
+    const { log } = await use({ target, run: 'echo first >&2; echo the reason >&2; echo; exit 7' });
+    expect(commandsIn(log).filter((line) => line.startsWith('::error'))).toContain(
+      `::error title=azlin ${name.replaceAll(':', '%3A')}::${name}: exit 7: the reason`,
+    );
+  });
+
+  test.each<[Record<string, string>, RegExp]>([
+    [{ timeout: 'soon' }, /::error title=azlin web-1%3Amain::web-1:main: .*"soon" for the input "timeout"/],
+    [{ target: 'a:b:c' }, /::error title=azlin a%3Ab%3Ac::a:b:c: Invalid compound name "a:b:c"/],
+    [{ subscription: 'none-such' }, /::error title=azlin web-1%3Amain::web-1:main: .*none-such/],
+  ])('%j is named', async (inputs, expected) => {
+    const { exitCode, log } = await use(inputs);
+    expect(exitCode).not.toBe(0);
+    expect(log).toMatch(expected);
+    expect(log).not.toContain('could not begin');
+  });
+});
+
 describe('keys', () => {
   test('the input ssh-key is in an agent that ends with the step; known-hosts are strict', async () => {
     const { AZLIN_IDENTITY: identity = '', ...environment } = fleet.environment;
@@ -293,6 +323,18 @@ describe('keys', () => {
       'the agents to end',
       async () => readdirSync('/tmp').filter((name) => name.startsWith('ssh-')).length <= agents.length,
     );
+    // What the runner has pinned before does not count against what the workflow says, and not for it.
+    expect((await use({ 'known-hosts': `${place} ${key('web-2')}` })).exitCode).toBe(255);
+    writeFileSync(
+      join(tools, 'home', 'known_hosts'),
+      readFileSync(join(tools, 'home', 'known_hosts'), 'utf8').replace(/ ssh-ed25519 \S+/g, ` ${key('web-2')}`),
+    );
+    expect((await use({})).log).toMatch(/host key of .* has changed/i);
+    expect(await use({ 'known-hosts': `${place} ${key('web-1')}` })).toMatchObject({ exitCode: 0 });
+    const windows = readFileSync(identity, 'utf8').replaceAll('\n', '\r\n');
+    expect(await use({ 'ssh-key': windows, 'known-hosts': `${place} ${key('web-1')}\r\n` })).toMatchObject({
+      exitCode: 0,
+    });
     const none = await use({ 'ssh-key': 'nonsense' });
     expect(none.log).toMatch(/::error title=azlin::the input "ssh-key" is no private key/);
   });

@@ -347,7 +347,7 @@ describe('Resource Graph', () => {
 
 describe('on a terminal', () => {
   test('a wait is shown after a second, and gone afterwards', async () => {
-    fleet.resourceManager.faults.add({ match: /networkInterfaces/, times: 1, delay: 2_500 });
+    fleet.resourceManager.faults.add({ match: /networkInterfaces/, times: 1, delay: 2_000 });
     const terminal = await openTerminal({ ...fleet.environment, ...home() });
     try {
       await terminal.type('clear; azlin list --all --no-sessions\n');

@@ -31,6 +31,7 @@ export async function run(line: string, fleet: FakeFleet) {
 
 const NO_INTERRUPTS: Interrupts = {
   signal: new AbortController().signal,
+  exitCode: () => undefined,
   takeOver: () => () => {},
   onExit: () => () => {},
   onContinue: () => () => {},

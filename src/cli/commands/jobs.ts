@@ -1,3 +1,4 @@
+import { AppError } from '../../domain/errors.ts';
 import { defineCommand } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
 import { jobsView } from '../views/jobs.ts';
@@ -8,13 +9,21 @@ export const jobs = defineCommand({
   examples: [
     { line: 'azlin jobs', does: 'of the whole fleet, the newest first' },
     { line: 'azlin jobs myvm:dev', does: 'of one session' },
+    { line: "azlin jobs --host 'web-*'", does: 'of some VMs' },
     { line: "azlin jobs --format json | jq '.[].state'", does: 'for programs' },
   ],
   seeAlso: ['logs', 'wait', 'cancel', 'exec'],
-  options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
-  async run({ positionals, access, config, interrupts }) {
+  options: {
+    host: { kind: 'text', takes: 'PATTERN', describe: 'Only VMs whose name matches this pattern' },
+    ...SCOPE_OPTIONS,
+    ...SSH_OPTIONS,
+  },
+  async run({ args, positionals, access, config, interrupts }) {
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
-    const request = { identifier: positionals['identifier'], deadline, wholeDeadline };
+    const { identifier } = positionals;
+    if (identifier !== undefined && args.host !== undefined)
+      throw new AppError('usage', 'Give an identifier or --host, not both');
+    const request = { identifier, host: args.host, deadline, wholeDeadline };
     const { listJobs } = await import('../../operations/jobs.ts');
     const data = await listJobs(await access(), request, interrupts.signal);
     return { data, notes: data.length === 0 ? ['there are no jobs'] : [] };

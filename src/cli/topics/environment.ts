@@ -15,6 +15,7 @@ export const ENVIRONMENT: readonly Part[] = [
     rows: [
       { left: 'AZLIN_HOME', right: 'directory of config.toml, known_hosts and cache; ~/.azlin' },
       { left: 'AZLIN_CONFIG', right: 'the settings file; config.toml in AZLIN_HOME' },
+      { left: 'AZLIN_KNOWN_HOSTS', right: 'where host keys are pinned; known_hosts in AZLIN_HOME' },
       { left: 'AZURE_CONFIG_DIR', right: 'where az keeps its subscriptions; ~/.azure' },
       { left: 'HOME', right: 'your home directory' },
     ],
