@@ -35,9 +35,16 @@ async function run(): Promise<void> {
   const { createApp } = await import('./app.ts');
   const { AppError, toAppError } = await import('./domain/errors.ts');
   const interrupts = processInterrupts(() => new AppError('interrupted', 'Interrupted'));
-  process.on('uncaughtException', (thrown) => interrupts.fail(toAppError(thrown)));
+  let isOver = false;
+  process.on('uncaughtException', (thrown) => {
+    const error = toAppError(thrown);
+    if (!isOver && !interrupts.signal.aborted) return interrupts.fail(error);
+    process.stderr.write(`error: ${error.message}\n`);
+    process.exit(1);
+  });
   const io = { stdin: () => process.stdin, stdout: process.stdout, stderr: process.stderr };
   const exitCode = await runProgram({ argv, app: createApp(process), io, interrupts });
+  isOver = true;
   // What is written may still be on its way to a slow reader; somebody who interrupts does not wait for that.
   await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), aborted(interrupts.signal)]);
   leaveTerminal();
@@ -89,7 +96,7 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 interface ProcessInterrupts extends Interrupts {
-  /** What nobody has caught ends the work in order; a second one, at once. */
+  /** What nobody has caught ends the work in order. */
   fail(error: AppError): void;
 }
 
@@ -131,12 +138,6 @@ function processInterrupts(interrupted: () => AppError): ProcessInterrupts {
       return () => process.off('SIGCONT', back);
     },
     exitCode: () => exitCode,
-    fail(error) {
-      if (controller.signal.aborted) {
-        process.stderr.write(`error: ${error.message}\n`);
-        process.exit(1);
-      }
-      controller.abort(error);
-    },
+    fail: (error) => controller.abort(error),
   };
 }

@@ -63,7 +63,7 @@ export function withKey(text: string, at: readonly string[], literal: string): s
 
 /** What stands before a value of one line, and behind it. */
 const VALUE =
-  /^([^=]*=\s*)(?:"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]#"']*\]|\[(?:\s*(?:"(?:[^"\\]|\\.)*"|'[^']*')\s*,?)*\s*\]|[\w.:+-]+)(\s*(?:#.*)?)$/;
+  /^([^=]*=\s*)(?:"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]#"']*\]|\[\s*(?:(?:"(?:[^"\\]|\\.)*"|'[^']*')\s*(?:,\s*)?)*\]|[\w.:+-]+)(\s*(?:#.*)?)$/;
 
 /** A part of a key as TOML writes it. */
 const named = (part: string) => (/^[\w-]+$/.test(part) ? part : JSON.stringify(part));

@@ -2,10 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, pause } from './domain/clock.ts';
+import { AppError } from './domain/errors.ts';
+import { shellWord } from './domain/text.ts';
 
 /** Milliseconds that another azlin may take to write its settings; one that takes longer has died. */
 const LOCK_TTL = 5_000;
 const LOCK_STEP = 20;
+/** Milliseconds after which somebody has to look. */
+const PATIENCE = 20_000;
 
 export interface Locking {
   readonly path: string;
@@ -23,19 +27,24 @@ export async function withLock<T>({ path, clock }: Locking, work: (isHeld: IsHel
   await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(() => {});
   let holder: string | undefined;
   let since = clock.now();
+  const begunAt = since;
   let isMade = await make(lock, word);
   while (isMade === 'exists') {
-    const seen = await readFile(lock, 'latin1').catch(() => undefined);
+    if (clock.now() - begunAt >= PATIENCE)
+      throw new AppError('config', `Cannot change ${path}: another azlin has it locked, or has died and left ${lock}`, {
+        hint: `rm ${shellWord(lock)}*   where no azlin is running`,
+      });
+    const seen = await wordIn(lock);
     if (seen !== holder) {
       holder = seen;
       since = clock.now();
     }
     if (seen !== undefined && clock.now() - since >= LOCK_TTL) await takeAway(lock, seen);
-    else await pause(clock, LOCK_STEP, signal);
+    await pause(clock, LOCK_STEP, signal);
     isMade = await make(lock, word);
   }
   // Where it cannot be made for another reason the file cannot be written either, which says more.
-  const isHeld = async () => isMade === 'failed' || (await readFile(lock, 'latin1').catch(() => undefined)) === word;
+  const isHeld = async () => isMade === 'failed' || (await wordIn(lock)) === word;
   try {
     return await work(isHeld);
   } finally {
@@ -55,8 +64,15 @@ async function takeAway(lock: string, dead: string): Promise<void> {
   const guard = `${lock}.${Buffer.from(dead, 'latin1').toString('hex').slice(0, 32)}`;
   if ((await make(guard, '')) !== 'made') return;
   try {
-    if ((await readFile(lock, 'latin1').catch(() => undefined)) === dead) await rm(lock, { force: true });
+    if ((await wordIn(lock)) === dead) await rm(lock, { force: true });
+  } catch {
+    // Somebody else's: it stays, and that is said in the end.
   } finally {
-    await rm(guard, { force: true });
+    await rm(guard, { force: true }).catch(() => {});
   }
+}
+
+/** What the lock says; undefined where there is none, nothing where it cannot be read. */
+function wordIn(lock: string): Promise<string | undefined> {
+  return readFile(lock, 'latin1').catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? undefined : ''));
 }

@@ -78,8 +78,11 @@ async function runLogged(
   child.stdin?.on('error', () => {});
   child.stdin?.end(inputs.run);
   let said = '';
+  let isCut = false;
   child.stderr?.on('data', (chunk: Buffer) => {
-    said = `${said}${chunk}`.slice(-KEPT);
+    const all = `${said}${chunk}`;
+    isCut ||= all.length > KEPT;
+    said = all.slice(-KEPT);
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
@@ -115,6 +118,8 @@ async function runLogged(
       section.end();
       log.endGroup();
     };
-    return { end, wordsOf: () => lastLineOf(said) };
+    // Half of a line may be half of a secret, which nothing masks.
+    const isWhole = () => !isCut || said.trimEnd().includes('\n');
+    return { end, wordsOf: () => (isWhole() ? lastLineOf(said) : '') };
   }
 }

@@ -87,6 +87,8 @@ function hostOptions(target: string): readonly string[] {
   const parts = target.split(/,(?![^[]*\])/).map((part) => part.trim());
   if (/[{}\\/]/.test(target) || !parts.every((part) => part.includes(':'))) return [];
   const hosts = [...new Set(parts.map((part) => hostOf({ target: part })))];
+  // An address is no name of a VM.
+  if (hosts.some((host) => /^[\d.]+$|:/.test(host))) return [];
   return ['--host', hosts.length === 1 ? `${hosts[0]}` : `{${hosts.join(',')}}`];
 }
 

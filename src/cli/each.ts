@@ -88,7 +88,11 @@ export async function forEach<T>(call: Call, { choice, control, doing, act }: Ea
   );
   const isWell = results.every(isGood) || (exit === 'any' && results.some(isGood));
   const worst = exit === 'all' ? 1 : Math.max(1, ...codes);
-  const exitCode = interrupts.signal.aborted ? (interrupts.exitCode() ?? 130) : isWell ? 0 : worst;
+  const exitCode = interrupts.signal.aborted
+    ? (interrupts.exitCode() ?? exitCodeOf((interrupts.signal.reason as AppError).code))
+    : isWell
+      ? 0
+      : worst;
   return {
     values: all.flatMap(({ value }) => (value === undefined ? [] : [value])),
     exitCode,

@@ -21,7 +21,7 @@ export async function writeResult(
 ): Promise<void> {
   const cause = 'cause' in outcome ? { error: { code: outcome.cause.code, message: outcome.cause.message } } : {};
   const signal = outcome.kind === 'signaled' ? outcome.signal : null;
-  const isInterrupted = 'cause' in outcome && outcome.cause.code === 'interrupted';
+  const isInterrupted = outcome.kind === 'cancelled' || ('cause' in outcome && outcome.cause.code === 'interrupted');
   const exitCode = (isInterrupted ? interruptedBy : undefined) ?? exitStatusOf(outcome);
   await write(path, { outcome: outcome.kind, exitCode, signal, target, durationMs, jobId, found, ...cause });
 }

@@ -160,7 +160,12 @@ function earlyEnd({ app, interrupts, note }: Call, command: RunningCommand) {
     cancelNote = app.clock.schedule(PATIENCE, () => note(stillRuns(command)));
   };
   const giveBack = interrupts.takeOver(onPress);
-  const onAbort = () => interrupted('TERM');
+  const onAbort = () => {
+    const { reason } = interrupts.signal as { reason: AppError };
+    // A mistake of ours is none of the user's, and ends no job.
+    if (reason.code !== 'interrupted') return settle({ kind: 'lost', cause: reason });
+    interrupted('TERM');
+  };
   interrupts.signal.addEventListener('abort', onAbort, { once: true });
   return {
     /** Settles when the command did not end in time. */

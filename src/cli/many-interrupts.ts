@@ -32,8 +32,10 @@ export function manyInterrupts({ interrupts, io, note }: Call, run: ManyRun): Ma
     run.signal('INT', why);
   };
   const onAbort = () => {
+    const { reason } = interrupts.signal as { reason: AppError };
     stillRunning = names();
-    exitCode = interrupts.exitCode() ?? 130;
+    if (reason.code !== 'interrupted') failure ??= reason;
+    exitCode = failure ? 255 : (interrupts.exitCode() ?? 130);
     run.abandon('TERM', why);
   };
   const onError = (error: NodeJS.ErrnoException) => {

@@ -10,6 +10,7 @@ type Stream = 'stdout' | 'stderr';
 const LINE_BREAK = 10;
 /** Bytes of lines that are still not over, of all targets together; docs/fleet.md says so. */
 const MOST_HELD = 64 * 1024 * 1024;
+const MOST_PIECES = 4_096;
 
 /** Bytes as they are, for one target. */
 export function plainSink({ print }: Pick<Call, 'print'>): OutputSink {
@@ -51,6 +52,8 @@ export function lineSink({ print, prefixOf, isTerminal, warn, mostHeld = MOST_HE
     const line = unfinished.get(key) ?? { target, stream, chunks: [], length: 0 };
     unfinished.set(key, line);
     line.chunks.push(chunk);
+    // Many small pieces take more room than what they hold.
+    if (line.chunks.length >= MOST_PIECES) line.chunks.splice(0, line.chunks.length, Buffer.concat(line.chunks));
     line.length += chunk.length;
     held += chunk.length;
   };

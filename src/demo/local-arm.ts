@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { type Clock, pause } from '../domain/clock.ts';
 import { type Fault, type Faults, faultList, type Reply, refusal } from './arm-faults.ts';
 import { type ChangePower, longRunningOperations, type Operations } from './arm-operations.ts';
@@ -80,12 +81,17 @@ async function answer(running: Running, incoming: IncomingMessage, { response, f
   const right = fault?.reply ?? replyTo(running, incoming, body);
   const reply = fault?.edit && right.body ? { ...right, body: fault.edit(right.body as never) } : right;
   const { body: said } = reply;
-  const whole = Buffer.isBuffer(said) ? said : Buffer.from(said === undefined ? '' : JSON.stringify(said));
+  const plain = Buffer.isBuffer(said) ? said : Buffer.from(said === undefined ? '' : JSON.stringify(said));
+  // As Azure does it.
+  const isPacked =
+    !Buffer.isBuffer(said) && plain.length > 0 && `${incoming.headers['accept-encoding']}`.includes('gzip');
+  const whole = isPacked ? gzipSync(plain) : plain;
   const sent = fault?.cut ? whole.subarray(0, whole.length >> 1) : whole;
   const length = fault?.cut === 'json' ? sent.length : whole.length;
   response.writeHead(reply.status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': length,
+    ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
     ...reply.headers,
   });
   if (fault?.cut === 'connection') response.write(sent, () => response.destroy());

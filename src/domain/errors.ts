@@ -88,11 +88,9 @@ export function toAppError(thrown: unknown): AppError {
 
 /** Whether this machine has no room for something: too many files are open, too little memory, too many processes. */
 export function isWithoutRoom(thrown: unknown): boolean {
-  const { code = '', message = '' } = (thrown ?? {}) as { code?: string; message?: string };
-  return (
-    ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'].includes(code) ||
-    /RangeError.*Out of memory|Cannot allocate/.test(`${thrown} ${message}`)
-  );
+  const { code = '', syscall = '' } = (thrown ?? {}) as { code?: string; syscall?: string };
+  if (code === 'EAGAIN') return /^(?:spawn|fork)/.test(syscall);
+  return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(code) || /RangeError.*Out of memory/.test(`${thrown}`);
 }
 
 export function noRoom(thrown: unknown): AppError {

@@ -73,8 +73,11 @@ sshd* | dropbear*) azlin_sshd=$PPID ;;
   ;;
 esac
 azlin_start_watch() { azlin_watch & }
-azlin_beside=azlin_start_watch
+# The time of a timeout begins with the command; nothing else is worth the wait.
+azlin_beside=
+[ -n "$azlin_seconds" ] || azlin_beside=azlin_start_watch
 azlin_enter
+[ -z "$azlin_seconds" ] || (azlin_watch &)
 [ -z "$BASH_VERSION" ] || azlin_said=$(azlin_has_room 2>&1) || azlin_cannot "$azlin_said"
 azlin_open_errors
 azlin_answer "ok $azlin_created $azlin_went $$"

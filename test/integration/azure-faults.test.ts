@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterEach(() => fleet.resourceManager.faults.clear());
 afterAll(() => fleet.close());
 
-const DEADLINE = 3;
+const DEADLINE = 4;
 
 const home = () => freshHome(fleet, `[azure]\ndeadline = "${DEADLINE}s"\n`);
 

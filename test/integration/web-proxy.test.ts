@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
@@ -70,6 +71,25 @@ describe('requests to Azure go by the proxy that the environment names', () => {
     const wrong = await list({ HTTPS_PROXY: `http://carol:another-word@${at}` });
     expect(wrong.stderr).toContain('takes neither this user name nor its password');
     expect(wrong.stderr).not.toContain('another-word');
+  });
+
+  test.each([
+    ['100 Continue', 'HTTP/1.1 100 Continue\r\n\r\n'],
+    ['103 Early Hints', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+    ['203', ''],
+  ])('one that answers instead of Azure is not believed: %s', async (_, first) => {
+    const body = JSON.stringify({ value: [] });
+    const forged = `HTTP/1.1 203 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const liar = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end(first + forged));
+    });
+    await new Promise<void>((resolve) => liar.listen(0, '127.0.0.1', resolve));
+    const { port: at } = liar.address() as { port: number };
+    const { exitCode, stderr } = await list({ HTTPS_PROXY: `127.0.0.1:${at}` });
+    liar.close();
+    expect(exitCode).toBe(7);
+    expect(stderr).toMatch(/the proxy http:\S+, which HTTPS_PROXY names, refuses to: HTTP status (?:100|103|203)/);
   });
 
   test('one that is not there is named', async () => {

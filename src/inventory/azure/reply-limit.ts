@@ -1,3 +1,5 @@
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import type { Policy } from './retries.ts';
 
@@ -13,11 +15,20 @@ export function limitedReplies(most = MOST_BYTES): Policy {
       const given = request.abortSignal as AbortSignal | undefined;
       request.abortSignal = given ? AbortSignal.any([given, ended.signal]) : ended.signal;
       request.streamResponseStatusCodes = new Set([Number.POSITIVE_INFINITY]);
+      // The SDK unpacks in a way in which a reply that breaks off never ends: it is not to know that one may be packed.
+      request.headers.delete('Accept-Encoding');
+      request.requestOverrides = {
+        get headers() {
+          return { ...request.headers.toJSON({ preserveCase: true }), 'Accept-Encoding': 'gzip' };
+        },
+      };
       try {
         const response = await next(request);
-        const { readableStreamBody: stream } = response;
-        if (!stream) return response;
+        const { readableStreamBody: sent } = response;
+        if (!sent) return response;
         if (Number(response.headers.get('content-length')) > most) throw tooLong(request.url, most);
+        const isPacked = /gzip/i.test(response.headers.get('content-encoding') ?? '');
+        const stream = isPacked ? pipeline(sent, createGunzip(), () => {}) : sent;
         const chunks: Buffer[] = [];
         let length = 0;
         try {

@@ -20,7 +20,10 @@ type Attempt =
 const ATTEMPTS = 5;
 const RETRIED_STATUSES: readonly number[] = [408, 429, 500, 502, 503, 504];
 /** A connection that was made and then broke. One that cannot be made is not made by trying again. */
-const RETRIED_CODES: readonly string[] = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'];
+const RETRIED_CODES: readonly string[] = [
+  ...['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'],
+  ...['PROXY_502', 'PROXY_503', 'PROXY_504'],
+];
 const FIRST_WAIT = 300;
 
 /**

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
-import { checkServerIdentity, type PeerCertificate, rootCertificates } from 'node:tls';
+import tls, { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { AppError, messageOf } from '../../domain/errors.ts';
@@ -17,16 +17,13 @@ type Agent = HttpAgent;
 /** How requests leave this machine, as its environment says: by which proxy, and whose certificates are believed. */
 export interface WebAgents {
   /** Rejects with `config` where a variable has a wrong value. */
-  agentFor(
-    target: URL,
-  ): Promise<{ readonly agent: Agent; readonly proxy: WebProxy | undefined; refused(): number | undefined }>;
+  agentFor(target: URL): Promise<{ readonly agent: Agent; readonly proxy: WebProxy | undefined }>;
 }
 
 /** Agents are made when they are needed, and kept: with each come its connections. */
 export function webAgents(environment: Environment): WebAgents {
   const agents = new Map<string, Promise<Agent>>();
-  const refusals = new Map<string, number | undefined>();
-  const make = async (key: string, proxy: WebProxy | undefined, target: URL): Promise<Agent> => {
+  const make = async (proxy: WebProxy | undefined, target: URL): Promise<Agent> => {
     const isSecure = target.protocol === 'https:';
     const ca = authorities(environment);
     const options = { keepAlive: true, ...(ca ? { ca } : {}) };
@@ -34,10 +31,11 @@ export function webAgents(environment: Environment): WebAgents {
     const agent = await throughProxy(proxy.url, isSecure, options);
     // What they are given is for the way to the proxy; this is for the server behind it.
     Object.assign((agent as Agent & { options: object }).options, { ...(ca ? { ca } : {}), ...identityOf(target) });
-    // What comes instead of a tunnel is the proxy's own answer.
-    agent.on('proxyConnect', ({ statusCode }: { statusCode: number }) =>
-      refusals.set(key, statusCode === 200 ? undefined : statusCode),
-    );
+    // What comes instead of a tunnel would be taken for the server's answer, though no certificate has been seen.
+    agent.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
+      if (statusCode !== 200)
+        throw Object.assign(new Error(`HTTP status ${statusCode}`), { code: `PROXY_${statusCode}` });
+    });
     return agent;
   };
   return {
@@ -45,9 +43,9 @@ export function webAgents(environment: Environment): WebAgents {
       const proxy = proxyFor(target, environment);
       const host = hostOf(target);
       const key = `${target.protocol} ${isIP(host) ? host : ''} ${proxy?.url.href ?? ''}`;
-      const agent = agents.get(key) ?? make(key, proxy, target);
+      const agent = agents.get(key) ?? make(proxy, target);
       agents.set(key, agent);
-      return { agent: await agent, proxy, refused: () => refusals.get(key) };
+      return { agent: await agent, proxy };
     },
   };
 }
@@ -75,7 +73,8 @@ function authorities(environment: Environment): string[] | undefined {
     const path = environment[variable];
     return path ? [certificatesIn(path, variable)] : [];
   });
-  return [...rootCertificates, ...extra];
+  const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
+  return [...(getCACertificates?.('default') ?? tls.rootCertificates), ...extra];
 }
 
 function certificatesIn(path: string, variable: string): string {
@@ -105,7 +104,7 @@ export function byAgents(agents: WebAgents, names: ReadonlyMap<string, string> =
     name: 'azlinAgents',
     async sendRequest(request, next) {
       const target = new URL(request.url);
-      const { agent, proxy, refused } = await agents.agentFor(target);
+      const { agent, proxy } = await agents.agentFor(target);
       request.agent = agent;
       if (!proxy) return next(request);
       const { shown, variable, url } = proxy;
@@ -115,25 +114,31 @@ export function byAgents(agents: WebAgents, names: ReadonlyMap<string, string> =
           hint,
           cause,
         });
+      const refused = (status: string, cause?: unknown) => {
+        if (status !== '407' && status !== '401')
+          return failed(
+            `refuses to: HTTP status ${status}`,
+            `ask who runs it to allow ${target.host}, or name that in NO_PROXY`,
+            cause,
+          );
+        const isNamed = url.username !== '';
+        const wants = isNamed ? 'takes neither this user name nor its password' : 'wants a user name and a password';
+        return failed(wants, `${variable}=http://USER:PASSWORD@${url.host}`, cause);
+      };
       const response = await next(request).catch((error: unknown) => {
         if (error instanceof AppError || request.abortSignal?.aborted) throw error;
-        if (/certificate/i.test(messageOf(error))) throw error;
+        const [, status] = /^PROXY_(\d+)$/.exec((error as { code?: string }).code ?? '') ?? [];
+        if (status !== undefined) throw refused(status, error);
+        // These are the server's own, whatever leads there.
+        if (/certificate/i.test(messageOf(error)) || (error as { code?: string }).code === 'PARSE_ERROR') throw error;
         throw failed(
           `did not bring us there: ${messageOf(error)}`,
           `check ${variable}; NO_PROXY names what needs none`,
           error,
         );
       });
-      if (response.status === 407 || (response.status === 401 && refused() === 401)) {
-        const wants =
-          url.username === '' ? 'wants a user name and a password' : 'takes neither this user name nor its password';
-        throw failed(wants, `${variable}=http://USER:PASSWORD@${url.host}`);
-      }
-      if (response.status !== refused()) return response;
-      throw failed(
-        `refuses to: HTTP status ${response.status}`,
-        `ask who runs it to allow ${target.host}, or name that in NO_PROXY`,
-      );
+      if (response.status === 407) throw refused('407');
+      return response;
     },
   };
 }

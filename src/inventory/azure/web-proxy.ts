@@ -16,8 +16,17 @@ export interface WebProxy {
 
 const SCHEMES = ['http', 'https', 'socks', 'socks4', 'socks4a', 'socks5', 'socks5h'];
 
-/** Where virtual machines ask Azure who they are: only the machine itself can reach it. */
-const OF_THE_MACHINE = ['169.254.169.254', '168.63.129.16'];
+/** Where machines ask who they are: only they themselves can reach it, and what is asked and answered there is secret. */
+function isOfTheMachine({ hostname, port, origin }: URL, environment: Environment): boolean {
+  if (['169.254.169.254', '168.63.129.16'].includes(hostname) || port === ARC) return true;
+  return ['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'IMDS_ENDPOINT'].some((name) => {
+    const text = environment[name] ?? '';
+    return URL.canParse(text) && new URL(text).origin === origin;
+  });
+}
+
+/** The port of Azure Arc's agent. */
+const ARC = '40342';
 
 /**
  * The proxy for an address, as curl takes it from the environment; undefined for none. A name in small letters counts more, one without a value does not
@@ -26,7 +35,7 @@ const OF_THE_MACHINE = ['169.254.169.254', '168.63.129.16'];
 export function proxyFor(target: URL, environment: Environment): WebProxy | undefined {
   const kind = target.protocol === 'https:' ? 'https_proxy' : 'http_proxy';
   const variable = [kind, kind.toUpperCase(), 'all_proxy', 'ALL_PROXY'].find((name) => environment[name]);
-  if (variable === undefined || OF_THE_MACHINE.includes(target.hostname)) return undefined;
+  if (variable === undefined || isOfTheMachine(target, environment)) return undefined;
   if (isExempt(target, environment['no_proxy'] || environment['NO_PROXY'] || '')) return undefined;
   return parseProxy(environment[variable] ?? '', variable);
 }

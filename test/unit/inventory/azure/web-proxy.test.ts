@@ -22,6 +22,11 @@ describe('proxyFor', () => {
   test('what only the machine itself can reach is never asked through a proxy', () => {
     const identity = new URL('http://169.254.169.254/metadata/identity');
     expect(proxyFor(identity, { http_proxy: 'proxy:1', ALL_PROXY: 'proxy:1' })).toBeUndefined();
+    const arc = new URL('http://localhost:40342/metadata/identity');
+    expect(proxyFor(arc, { http_proxy: 'proxy:1' })).toBeUndefined();
+    const app = { http_proxy: 'proxy:1', IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token/' };
+    expect(proxyFor(new URL('http://127.0.0.1:41741/msi/token?resource=x'), app)).toBeUndefined();
+    expect(proxyFor(new URL('http://127.0.0.1:41742/'), app)).toBeDefined();
   });
 });
 
