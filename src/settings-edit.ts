@@ -61,7 +61,7 @@ export async function changeSettings(
     look((await parseToml(text, path)) as SettingsTable);
     for (const change of changes) text = changed(text, change, { path, toml, patch });
     if (!(await isHeld()))
-      throw new AppError('config', `Another azlin has changed ${path} at the same time`, { hint: 'try again' });
+      throw new AppError('config', `Another azlin changed ${path} at the same time`, { hint: 'try again' });
     await writeSettings(path, mark + text);
   });
 }

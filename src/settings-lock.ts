@@ -31,9 +31,13 @@ export async function withLock<T>({ path, clock }: Locking, work: (isHeld: IsHel
   let isMade = await make(lock, word);
   while (isMade === 'exists') {
     if (clock.now() - begunAt >= PATIENCE)
-      throw new AppError('config', `Cannot change ${path}: another azlin has it locked, or has died and left ${lock}`, {
-        hint: `rm ${shellWord(lock)}*   where no azlin is running`,
-      });
+      throw new AppError(
+        'config',
+        `Cannot change ${path}: it is locked by another azlin, or by one that died (${lock})`,
+        {
+          hint: `if no azlin is running: rm ${shellWord(lock)}*`,
+        },
+      );
     const seen = await wordIn(lock);
     if (seen !== holder) {
       holder = seen;

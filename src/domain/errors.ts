@@ -94,7 +94,7 @@ export function isWithoutRoom(thrown: unknown): boolean {
 }
 
 export function noRoom(thrown: unknown): AppError {
-  return new AppError('config', `This machine has too little room for azlin: ${messageOf(thrown)}`, {
+  return new AppError('config', `This machine is out of resources: ${messageOf(thrown)}`, {
     hint: 'ulimit -a   shows what is allowed: open files (-n), memory (-v), processes (-u)',
     cause: thrown,
   });

@@ -88,7 +88,7 @@ test.each([
     { environment: { NODE: process.execPath, CLI, OUT: path, AZLIN_HOME: home } },
   );
   expect({ exitCode, stdout }).toEqual({ exitCode: 255, stdout: '' });
-  expect(stderr).toMatch(/^error: This machine has too little room for azlin: .*\nhint: ulimit -a/m);
+  expect(stderr).toMatch(/^error: This machine is out of resources: .*\nhint: ulimit -a/m);
   expect(stderr).toMatch(reason);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ outcome: 'not-started', exitCode: 255 });
 });

@@ -117,12 +117,12 @@ export function byAgents(agents: WebAgents, names: ReadonlyMap<string, string> =
       const refused = (status: string, cause?: unknown) => {
         if (status !== '407' && status !== '401')
           return failed(
-            `refuses to: HTTP status ${status}`,
-            `ask who runs it to allow ${target.host}, or name that in NO_PROXY`,
+            `refused the connection: HTTP status ${status}`,
+            `ask whoever runs it to allow ${target.host}, or add that to NO_PROXY`,
             cause,
           );
         const isNamed = url.username !== '';
-        const wants = isNamed ? 'takes neither this user name nor its password' : 'wants a user name and a password';
+        const wants = isNamed ? 'rejected the user name or the password' : 'asks for a user name and a password';
         return failed(wants, `${variable}=http://USER:PASSWORD@${url.host}`, cause);
       };
       const response = await next(request).catch((error: unknown) => {
@@ -131,11 +131,7 @@ export function byAgents(agents: WebAgents, names: ReadonlyMap<string, string> =
         if (status !== undefined) throw refused(status, error);
         // These are the server's own, whatever leads there.
         if (/certificate/i.test(messageOf(error)) || (error as { code?: string }).code === 'PARSE_ERROR') throw error;
-        throw failed(
-          `did not bring us there: ${messageOf(error)}`,
-          `check ${variable}; NO_PROXY names what needs none`,
-          error,
-        );
+        throw failed(`failed: ${messageOf(error)}`, `check ${variable}, or add ${target.hostname} to NO_PROXY`, error);
       });
       if (response.status === 407) throw refused('407');
       return response;

@@ -99,7 +99,7 @@ describe('output', () => {
     sink.write('short', 'stdout', Buffer.from('over\n'));
     const piece = `stdout:long | ${'x'.repeat(120)}\n`;
     expect(said).toEqual([piece, piece, 'stdout:short | not over\n']);
-    expect(warnings).toEqual(['long: a line is too long to be kept whole; it comes in pieces']);
+    expect(warnings).toEqual(['long: a line is too long to keep in memory; it is printed in pieces']);
   });
 
   test('a long line is whole', async () => {
