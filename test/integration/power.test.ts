@@ -412,6 +412,7 @@ describe('a VM that is stopped and wanted', () => {
   });
 
   test('--start and no address: said at once, and that it was started', async () => {
+    await run('stop', 'other', '--yes');
     fleet.resourceManager.faults.add({
       match: /microsoft\.network/i,
       reply: refusal(403, 'AuthorizationFailed', 'no'),

@@ -35,15 +35,12 @@ export function retries({ clock, until, aside }: Patience): Policy {
     name: 'azlinRetries',
     async sendRequest(request, next) {
       for (let number = 1; ; number++) {
-        const startedAt = clock.now();
         const attempt = await next(request).then(
           (response): Attempt => ({ response }),
           (error: unknown): Attempt => ({ error }),
         );
         const wait = waitAfter(attempt, number);
-        // The next attempt will take as long as this one, and has to fit in, too.
-        const took = clock.now() - startedAt;
-        if (wait === undefined || clock.now() + wait + 3 * took >= until) {
+        if (wait === undefined || clock.now() + wait >= until) {
           if (attempt.response) return attempt.response;
           throw attempt.error;
         }
