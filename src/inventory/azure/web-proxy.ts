@@ -18,7 +18,8 @@ const SCHEMES = ['http', 'https', 'socks', 'socks4', 'socks4a', 'socks5', 'socks
 
 /** Where machines ask who they are: only they themselves can reach it, and what is asked and answered there is secret. */
 function isOfTheMachine({ hostname, port, origin }: URL, environment: Environment): boolean {
-  if (['169.254.169.254', '168.63.129.16'].includes(hostname) || port === ARC) return true;
+  if (['169.254.169.254', '168.63.129.16'].includes(hostname)) return true;
+  if (port === ARC && ['localhost', '127.0.0.1'].includes(hostname)) return true;
   return ['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'IMDS_ENDPOINT'].some((name) => {
     const text = environment[name] ?? '';
     return URL.canParse(text) && new URL(text).origin === origin;
