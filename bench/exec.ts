@@ -6,9 +6,9 @@
 
 import { spawn } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
-import { createApp } from '../src/app.ts';
-import { execDurably } from '../src/operations/durable.ts';
-import { execCommand, type RunningCommand } from '../src/operations/exec.ts';
+import { createApp } from '../src/app/create-app.ts';
+import { execCommand, type RunningCommand } from '../src/operations/exec/exec.ts';
+import { execDurably } from '../src/operations/jobs/durable.ts';
 import { commandScript } from '../src/remote/remote-script.ts';
 import { CLI, startFleet } from '../test/support/fleet.ts';
 import { sshTo } from './ssh-to.ts';

@@ -17,24 +17,60 @@ import { manualPages } from './manual.ts';
 const ROOT = new URL('../', import.meta.url).pathname;
 const OUT = `${ROOT}dist/`;
 
-/** A module goes, with all that it imports and no stronger group has, to the first that fits; the others are parted by how they are reached. */
-const GROUPS = [
+interface Group {
+  readonly name: string;
+  readonly priority: number;
+  /** Modules of ours. */
+  readonly modules?: readonly string[];
+  /** Packages, or scopes of them. */
+  readonly packages?: readonly string[];
+}
+
+/** A module goes, with all that it imports and no stronger group has, to the first that names it; the others are parted by how they are reached. */
+const GROUPS: readonly Group[] = [
   // --version needs nothing else; and what is loaded before the compile cache is on is compiled each time.
-  { name: 'package', test: /\/package\.json$/, priority: 10 },
-  { name: 'ssh2', test: /node_modules\/(ssh2|asn1|bcrypt-pbkdf|safer-buffer|tweetnacl)\//, priority: 9 },
-  { name: 'azure', test: /node_modules\/(@azure|@azure-rest|@typespec)\//, priority: 9 },
+  { name: 'package', priority: 10, modules: ['package.json'] },
+  { name: 'ssh2', priority: 9, packages: ['ssh2', 'asn1', 'bcrypt-pbkdf', 'safer-buffer', 'tweetnacl'] },
+  { name: 'azure', priority: 9, packages: ['@azure', '@azure-rest', '@typespec'] },
   // Every call.
-  { name: 'cli', test: /src\/(app|cli\/(run-program|report-error))\.ts$/, priority: 8 },
-  { name: 'settings', test: /src\/config\.ts$/, priority: 7 },
+  { name: 'cli', priority: 8, modules: ['src/app/create-app.ts', 'src/cli/run-program.ts', 'src/cli/output/report-error.ts'] },
+  { name: 'settings', priority: 7, modules: ['src/settings/config.ts'] },
   // Completion: while somebody waits for it.
-  { name: 'completion', test: /src\/(app\/known|app\/resource|inventory\/azure\/settle|cli\/commands\/complete)\.ts$/, priority: 6 },
+  {
+    name: 'completion',
+    priority: 6,
+    modules: [
+      'src/app/completion-knowledge.ts',
+      'src/app/resource.ts',
+      'src/inventory/azure/azure-settings.ts',
+      'src/cli/commands/complete.ts',
+    ],
+  },
   // Every call that reaches a VM.
   {
     name: 'fleet',
-    test: /src\/(app\/access|transport\/(ssh-config|ssh2-transport)|cli\/commands\/(exec|list|connect))\.ts$/,
     priority: 5,
+    modules: [
+      'src/app/fleet-access.ts',
+      'src/transport/ssh-config/ssh-config.ts',
+      'src/transport/ssh2/ssh2-transport.ts',
+      'src/cli/commands/exec.ts',
+      'src/cli/commands/list.ts',
+      'src/cli/commands/connect.ts',
+    ],
   },
-  { name: 'jobs', test: /src\/operations\/(durable|jobs|logs|find-job|once|followed-job)\.ts$/, priority: 4 },
+  {
+    name: 'jobs',
+    priority: 4,
+    modules: [
+      'src/operations/jobs/durable.ts',
+      'src/operations/jobs/find-job.ts',
+      'src/operations/jobs/job-as-command.ts',
+      'src/operations/jobs/list-jobs.ts',
+      'src/operations/jobs/logs.ts',
+      'src/store/first-time.ts',
+    ],
+  },
 ];
 
 /** Bytes that a script may have: each travels to a VM with every call that needs it. Over a link of 2 KB/s that is half a second a kilobyte. */
@@ -44,6 +80,7 @@ const BUDGET = 10_000;
 process.chdir(ROOT);
 rmSync(OUT, { recursive: true, force: true });
 const { output } = await bundle();
+checkGroups(modulesIn(output));
 // The sources are ES modules.
 writeFileSync(`${OUT}package.json`, '{ "type": "commonjs" }\n');
 writeFileSync(`${OUT}LICENSES.txt`, licencesOf(ROOT, modulesIn(output)));
@@ -71,8 +108,26 @@ async function bundle(): Promise<RolldownOutput> {
     entryFileNames: '[name].js',
     chunkFileNames: 'parts/[name]-[hash].js',
     // Each file costs a third of a millisecond: what is always needed together is one.
-    codeSplitting: { groups: GROUPS },
+    codeSplitting: { groups: GROUPS.map(groupOf) },
   });
+}
+
+/** What the path of a module of the group contains. */
+function placesOf({ modules = [], packages = [] }: Group): readonly string[] {
+  return [...modules.map((path) => `${ROOT}${path}`), ...packages.map((name) => `/node_modules/${name}/`)];
+}
+
+/** As the bundler wants it. */
+function groupOf(group: Group) {
+  const places = placesOf(group);
+  const { name, priority } = group;
+  return { name, priority, test: (id: string) => places.some((place) => id.includes(place)) };
+}
+
+/** A name that is no module's any more would cost every start, and nobody would notice. */
+function checkGroups(bundled: readonly string[]): void {
+  const lost = GROUPS.flatMap(placesOf).filter((place) => !bundled.some((id) => id.includes(place)));
+  if (lost.length > 0) throw new Error(`GROUPS of scripts/build.ts names what is not in the bundle: ${lost.join(', ')}`);
 }
 
 /** The scripts for VMs as texts: the package has no other files that it needs. */

@@ -1,9 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { type Access, accessOf } from './app/access.ts';
-import { homeOf, systemClock } from './app.ts';
-import { loadConfig, type Overrides } from './config.ts';
+import { homeOf, systemClock } from './app/create-app.ts';
+import { type Access, accessOf } from './app/fleet-access.ts';
 import { pausableClock } from './domain/clock.ts';
 import { AppError, toAppError } from './domain/errors.ts';
 import { shellWord } from './domain/text.ts';
@@ -20,17 +19,18 @@ import {
 import { commandOf, inputOf } from './library/command.ts';
 import { scopeOf } from './library/scope.ts';
 import type { AttachedClient, Azlin, AzlinOptions, Command, ConnectOptions } from './library/types.ts';
-import { connectSession } from './operations/connect.ts';
-import { execDurably } from './operations/durable.ts';
-import { execCommand, type RunningCommand } from './operations/exec.ts';
-import type { FleetAccess } from './operations/fleet-access.ts';
-import { listSessions } from './operations/list.ts';
-import { runInShell } from './operations/run.ts';
+import type { FleetAccess } from './operations/access/fleet-access.ts';
+import { execCommand, type RunningCommand } from './operations/exec/exec.ts';
+import { runInShell } from './operations/exec/run-in-shell.ts';
+import { execDurably } from './operations/jobs/durable.ts';
+import { connectSession } from './operations/sessions/connect.ts';
+import { listSessions } from './operations/sessions/list.ts';
+import { loadConfig, type Overrides } from './settings/config.ts';
 import { identifierOf } from './targets/target.ts';
 
 export { AppError as AzlinError, type ErrorCode } from './domain/errors.ts';
 export type { Outcome } from './domain/outcome.ts';
-export type { Probe, SessionRow } from './domain/session-row.ts';
+export type { Probe, SessionRow } from './domain/session.ts';
 export type * from './library/types.ts';
 
 type Opened = Access & { readonly settings: Awaited<ReturnType<typeof loadConfig>> };

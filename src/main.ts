@@ -32,7 +32,7 @@ async function run(): Promise<void> {
     process.exit(1);
   });
   const { runProgram } = await import('./cli/run-program.ts');
-  const { createApp } = await import('./app.ts');
+  const { createApp } = await import('./app/create-app.ts');
   const { AppError, toAppError } = await import('./domain/errors.ts');
   const interrupts = processInterrupts(() => new AppError('interrupted', 'Interrupted'));
   let isOver = false;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parseSync } from '@swc/core';
 import type { Options } from '../src/cli/command.ts';
-import { GLOBAL_OPTIONS } from '../src/cli/options.ts';
+import { GLOBAL_OPTIONS } from '../src/cli/line/options.ts';
 import { TOPICS } from '../src/cli/topics/index.ts';
 import { COMMANDS } from './support/commands.ts';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { AccessRequest } from '../cli/app.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
-import type { AzureSettings } from '../inventory/azure/asking.ts';
-import type { WebAgents } from '../inventory/azure/web-agents.ts';
+import type { AzureSettings } from '../inventory/azure/ask-azure.ts';
+import type { WebAgents } from '../inventory/azure/web/web-agents.ts';
 import { cachedInventory } from '../inventory/cached-inventory.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { renewBehind } from '../inventory/renew.ts';
@@ -74,13 +74,13 @@ async function azureInventoryOf(request: Request, world: Place): Promise<Invento
 
 export async function azureSettingsOf(request: Request, world: Place): Promise<AzureSettings> {
   const { config, progress, aside, trace } = request;
-  const { settleAzure } = await import('../inventory/azure/settle.ts');
+  const { settleAzure } = await import('../inventory/azure/azure-settings.ts');
   const settled = await settleAzure(config, world.environment, world.home);
   // Loaded with the SDK, when a request leaves.
   let made: Promise<WebAgents> | undefined;
   const agents: WebAgents = {
     async agentFor(target) {
-      made ??= import('../inventory/azure/web-agents.ts').then(({ webAgents }) => webAgents(world.environment));
+      made ??= import('../inventory/azure/web/web-agents.ts').then(({ webAgents }) => webAgents(world.environment));
       return (await made).agentFor(target);
     },
   };

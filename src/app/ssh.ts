@@ -1,14 +1,14 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { AccessRequest } from '../cli/app.ts';
-import type { Config } from '../config.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
 import type { Inventory } from '../inventory/inventory.ts';
+import type { Config } from '../settings/config.ts';
 import { hopEndpoints } from '../targets/hop.ts';
 import type { LoginChoice } from '../transport/endpoint.ts';
-import { type KnownHosts, knownHosts } from '../transport/known-hosts.ts';
+import { type KnownHosts, knownHosts } from '../transport/host-keys/known-hosts.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
-import type { SshConfig } from '../transport/ssh-config.ts';
+import type { SshConfig } from '../transport/ssh-config/ssh-config.ts';
 import type { Dialer, Transport } from '../transport/transport.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,7 +48,7 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     trace,
   });
   const load = async (): Promise<Dialer> => {
-    const { ssh2Dialer } = await import('../transport/ssh2-transport.ts');
+    const { ssh2Dialer } = await import('../transport/ssh2/ssh2-transport.ts');
     return ssh2Dialer({
       ...{ clock, wallClock, warn, trace },
       knownHosts: hostKeys,
@@ -92,7 +92,7 @@ async function choiceOf(
 
 async function sshConfigOf(named: string | undefined, home: string): Promise<SshConfig> {
   if (named === 'none') return { entries: [], files: [] };
-  const { readSshConfig } = await import('../transport/ssh-config.ts');
+  const { readSshConfig } = await import('../transport/ssh-config/ssh-config.ts');
   return readSshConfig({ named, home });
 }
 

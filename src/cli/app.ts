@@ -1,8 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
-import type { Config, Overrides } from '../config.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
-import type { Known } from '../operations/known.ts';
+import type { Known } from '../operations/access/completion-knowledge.ts';
+import type { FleetAccess, StartPolicy } from '../operations/access/fleet-access.ts';
+import type { Config, Overrides } from '../settings/config.ts';
 import type { Picked, Picking } from '../terminal/picker.ts';
 import type { TextQuestion } from '../terminal/prompts.ts';
 import type { TerminalStreams } from '../terminal/terminal.ts';

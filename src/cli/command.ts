@@ -1,9 +1,9 @@
-import type { Config } from '../config.ts';
 import type { AppError } from '../domain/errors.ts';
-import type { FleetAccess } from '../operations/fleet-access.ts';
-import type { SettingName } from '../settings.ts';
+import type { FleetAccess } from '../operations/access/fleet-access.ts';
+import type { Config } from '../settings/config.ts';
+import type { SettingName } from '../settings/settings.ts';
 import type { App, Interrupts, IoStreams } from './app.ts';
-import type { Style } from './style.ts';
+import type { Style } from './output/style.ts';
 
 export interface Option {
   /** `texts` can be given several times. */

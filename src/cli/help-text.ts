@@ -1,6 +1,6 @@
 import { type Command, type Contents, type Option, type Options, type Positional, usageLine } from './command.ts';
-import { BUILT_IN, FORWARD_OPTION, GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
-import type { Style } from './style.ts';
+import { BUILT_IN, FORWARD_OPTION, GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './line/options.ts';
+import type { Style } from './output/style.ts';
 import { TOPICS, type Topic } from './topics/index.ts';
 import type { Row, Section } from './topics/topic.ts';
 

@@ -1,23 +1,23 @@
 import { isUtf8 } from 'node:buffer';
-import type { Config } from '../config.ts';
-import { type Aliases, withoutAliases } from '../domain/aliases.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
+import { exitCodeOf } from '../domain/exit-codes.ts';
 import { splitOutside } from '../domain/split-outside.ts';
 import { shellWord, shorten } from '../domain/text.ts';
-import type { FleetAccess, StartPolicy } from '../operations/fleet-access.ts';
-import type { SettingName } from '../settings.ts';
+import type { FleetAccess, StartPolicy } from '../operations/access/fleet-access.ts';
+import { type Aliases, withoutAliases } from '../settings/aliases.ts';
+import type { Config } from '../settings/config.ts';
+import type { SettingName } from '../settings/settings.ts';
 import type { App, Interrupts, IoStreams } from './app.ts';
-import { builtIn, styleOn, wordAfter } from './built-in.ts';
 import type { Call, Command, Option } from './command.ts';
 import { CONTENTS } from './commands/index.ts';
-import { diagnostics } from './diagnostics.ts';
-import { exitCodeOf } from './exit-codes.ts';
-import { GLOBAL_OPTIONS, SCOPE_OPTIONS } from './options.ts';
-import { parseLine } from './program.ts';
-import { type ProgressLine, progressLine } from './progress.ts';
-import { errorJson, errorText, hintInScope } from './report-error.ts';
-import { type SplitArgv, splitArgv } from './split-argv.ts';
-import type { ColorChoice } from './style.ts';
+import { builtIn, styleOn, wordAfter } from './line/built-in.ts';
+import { GLOBAL_OPTIONS, SCOPE_OPTIONS } from './line/options.ts';
+import { parseLine } from './line/parse-line.ts';
+import { type SplitArgv, splitArgv } from './line/split-argv.ts';
+import { diagnostics } from './output/diagnostics.ts';
+import { type ProgressLine, progressLine } from './output/progress.ts';
+import { errorJson, errorText, hintInScope } from './output/report-error.ts';
+import type { ColorChoice } from './output/style.ts';
 import { type Format, ndjson, render } from './views/print.ts';
 
 export interface Run {

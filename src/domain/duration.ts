@@ -22,3 +22,9 @@ export function formatAge(ms: number): string {
   if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
+
+/** Seconds since 1970 as ISO 8601 without a fraction; null for what is no time. */
+export function isoTime(seconds: number): string | null {
+  if (!(seconds > 0 && seconds < 8e12)) return null;
+  return new Date(Math.floor(seconds) * 1_000).toISOString().replace('.000Z', 'Z');
+}

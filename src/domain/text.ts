@@ -49,3 +49,8 @@ function tabbed(text: string): string {
 
 /** Text without the byte order mark that editors and az put before it. */
 export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '');
+
+/** One shell line that gives back `argv` as it is, in any login shell. */
+export function quoteArgv(argv: readonly string[]): string {
+  return argv.map(shellWord).join(' ');
+}

@@ -3,10 +3,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { formatAge } from '../domain/duration.ts';
-import { readKept, writeKept } from '../domain/kept-file.ts';
 import { count } from '../domain/text.ts';
 import type { Vm } from '../domain/vm.ts';
-import { readCache, writeCache } from './cache-file.ts';
+import { readCache, writeCache } from '../store/cache-file.ts';
+import { readKept, writeKept } from '../store/kept-file.ts';
 import type { Fleet, Inventory, VmQuery } from './inventory.ts';
 
 export interface CacheSettings {

@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
 import { exitStatusOf } from '../domain/outcome.ts';
-import type { RunningCommand } from '../operations/exec.ts';
+import type { RunningCommand } from '../operations/exec/exec.ts';
 import type { Command, Output } from './types.ts';
 
 /** A command as a program wants it: streams that may be left, and an output that can be asked for. */

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { AppError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { SessionRow } from '../domain/session-row.ts';
+import type { SessionRow } from '../domain/session.ts';
 
 /** What holds for every call; what is not said here comes from the environment and the settings file, as for the command line. */
 export interface AzlinOptions {

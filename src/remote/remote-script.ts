@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { quoteArgv } from '../domain/quote.ts';
+import { quoteArgv } from '../domain/text.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
 import { shellFile } from './shell-files.ts';
 import type { ValueName } from './values.ts';

@@ -4,7 +4,7 @@ import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
 import type { RunScript } from '../domain/remote-script.ts';
 import type { Session } from '../domain/session.ts';
-import type { Probe } from '../domain/session-row.ts';
+import type { Probe } from '../domain/session.ts';
 import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-script.ts';

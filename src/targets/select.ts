@@ -1,8 +1,7 @@
 import { AppError } from '../domain/errors.ts';
-import { qualifiedNames } from '../domain/qualified-names.ts';
 import { type Session, sessionRef, sessionsNamed } from '../domain/session.ts';
 import { shellWord } from '../domain/text.ts';
-import { compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
+import { compareVms, mayAnswer, qualifiedNames, type Vm } from '../domain/vm.ts';
 import type { Fleet } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { namePattern } from './pattern.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Session } from '../domain/session.ts';
-import type { Probe } from '../domain/session-row.ts';
-import { readCache, writeCache } from '../inventory/cache-file.ts';
+import type { Probe } from '../domain/session.ts';
+import { readCache, writeCache } from '../store/cache-file.ts';
 import type { Answer } from './probe.ts';
 
 /** What a VM said, and when, in milliseconds since 1970. */

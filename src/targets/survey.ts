@@ -1,7 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
+import { inPlaces, oneByOne } from '../domain/concurrency.ts';
 import { formatDuration } from '../domain/duration.ts';
-import { oneByOne } from '../domain/in-turn.ts';
-import { inPlaces } from '../domain/slots.ts';
 import type { Vm } from '../domain/vm.ts';
 import { type Endpoint, firstLook } from '../transport/endpoint.ts';
 import type { Answer, Question } from './probe.ts';

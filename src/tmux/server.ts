@@ -1,5 +1,5 @@
 import { AppError, inDoubt } from '../domain/errors.ts';
-import { quoteArgv } from '../domain/quote.ts';
+import { quoteArgv } from '../domain/text.ts';
 import type { RunScript } from '../domain/remote-script.ts';
 import type { Client, Session } from '../domain/session.ts';
 import { remoteScript, type ScriptName, type Values } from '../remote/remote-script.ts';

@@ -4,12 +4,12 @@ import { AppError } from '../domain/errors.ts';
 import { DIRECT, describeHop, type Hop, type Route } from '../domain/jump.ts';
 import { printable } from '../domain/text.ts';
 import { addressOf, tagOf, type Vm } from '../domain/vm.ts';
-import type { Expansion } from './expand.ts';
-import { type HostOptions, hostOptions, mentions } from './host-options.ts';
-import type { PatternCase } from './patterns.ts';
 import { expandedRoute, type JumpSettings, routeOf } from './route.ts';
-import type { SshConfig } from './ssh-config.ts';
-import { hostNameOf, type LoginSettings, type SshOptions, settleSshOptions } from './ssh-options.ts';
+import type { Expansion } from './ssh-config/expand.ts';
+import { type HostOptions, hostOptions, mentions } from './ssh-config/host-options.ts';
+import type { PatternCase } from './ssh-config/patterns.ts';
+import type { SshConfig } from './ssh-config/ssh-config.ts';
+import { hostNameOf, type LoginSettings, type SshOptions, settleSshOptions } from './ssh-config/ssh-options.ts';
 
 /** Where and as whom to log in, and how. */
 export interface Endpoint {

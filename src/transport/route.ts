@@ -1,9 +1,9 @@
 import { AppError } from '../domain/errors.ts';
 import { DIRECT, parseHops, type Route } from '../domain/jump.ts';
-import type { JumpRule } from '../domain/setting-values.ts';
 import { tagOf, type Vm } from '../domain/vm.ts';
-import { type Expansion, expandTokens } from './expand.ts';
-import type { HostOptions } from './host-options.ts';
+import type { JumpRule } from '../settings/setting-values.ts';
+import { type Expansion, expandTokens } from './ssh-config/expand.ts';
+import type { HostOptions } from './ssh-config/host-options.ts';
 
 /** What the user set about jump hosts in azlin; texts as `parseHops` reads them. */
 export interface JumpSettings {

@@ -1,9 +1,9 @@
 import { AppError, type ErrorCode, isWithoutRoom, messageOf, noRoom } from '../domain/errors.ts';
 import type { Weakest } from '../domain/ssh-algorithms.ts';
 import { count, printable, shorten } from '../domain/text.ts';
-import { disagreement } from './algorithms.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { ServerHello } from './server-hello.ts';
+import { disagreement } from './ssh2/algorithms.ts';
+import type { ServerHello } from './ssh2/server-hello.ts';
 import type { HostAndPort } from './transport.ts';
 
 /** How far a connection attempt has come: the address, the first word of the server, the encryption, the key of the user. */

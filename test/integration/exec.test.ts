@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createApp } from '../../src/app.ts';
+import { createApp } from '../../src/app/create-app.ts';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { execCommand } from '../../src/operations/exec.ts';
+import { execCommand } from '../../src/operations/exec/exec.ts';
 import { execContract } from '../support/exec-contract.ts';
 import { azlin, bash, startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Machine } from '../../src/demo/virtual-machine.ts';
-import { atMost } from '../../src/domain/at-most.ts';
+import { atMost } from '../../src/domain/concurrency.ts';
 import { AppError } from '../../src/domain/errors.ts';
 import { commandScript } from '../../src/remote/remote-script.ts';
 import type { Link, RemoteProcess, Step } from '../../src/transport/transport.ts';

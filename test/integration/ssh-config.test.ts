@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { endpointOfAddress, endpointOfVm } from '../../src/transport/endpoint.ts';
-import { type HostOptions, hostOptions, sentVariables } from '../../src/transport/host-options.ts';
-import { readSshConfig } from '../../src/transport/ssh-config.ts';
-import type { Keyword } from '../../src/transport/ssh-keywords.ts';
+import { type HostOptions, hostOptions, sentVariables } from '../../src/transport/ssh-config/host-options.ts';
+import { readSshConfig } from '../../src/transport/ssh-config/ssh-config.ts';
+import type { Keyword } from '../../src/transport/ssh-config/ssh-keywords.ts';
 import { aVm } from '../support/vm.ts';
 
 /*

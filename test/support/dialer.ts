@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { WEAKEST } from '../../src/domain/ssh-algorithms.ts';
 import { type Endpoint, endpointOfAddress, endpointOfHop } from '../../src/transport/endpoint.ts';
-import { knownHosts } from '../../src/transport/known-hosts.ts';
-import { type Ssh2Settings, ssh2Dialer } from '../../src/transport/ssh2-transport.ts';
+import { knownHosts } from '../../src/transport/host-keys/known-hosts.ts';
+import { type Ssh2Settings, ssh2Dialer } from '../../src/transport/ssh2/ssh2-transport.ts';
 import type { Dialer } from '../../src/transport/transport.ts';
 import { realClock } from './clock.ts';
 

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { variablesIn } from '../../src/cli/env-file.ts';
+import { variablesIn } from '../../src/cli/line/env-file.ts';
 import { AppError } from '../../src/domain/errors.ts';
-import { isExempt, proxyFor } from '../../src/inventory/azure/web-proxy.ts';
-import { withKey, withoutKey } from '../../src/settings-lines.ts';
-import { readSshConfig } from '../../src/transport/ssh-config.ts';
+import { isExempt, proxyFor } from '../../src/inventory/azure/web/web-proxy.ts';
+import { withKey, withoutKey } from '../../src/settings/settings-lines.ts';
+import { readSshConfig } from '../../src/transport/ssh-config/ssh-config.ts';
 import { random } from './random.ts';
 
 /*

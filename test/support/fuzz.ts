@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { atMost } from '../../src/domain/at-most.ts';
+import { atMost } from '../../src/domain/concurrency.ts';
 import { withDeadline } from '../../src/domain/deadline.ts';
 import { AppError } from '../../src/domain/errors.ts';
 import { commandScript } from '../../src/remote/remote-script.ts';

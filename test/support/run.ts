@@ -1,9 +1,9 @@
 import { PassThrough, Readable } from 'node:stream';
 import type { AccessRequest, App, Interrupts } from '../../src/cli/app.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
-import { loadConfig } from '../../src/config.ts';
 import { addressOf, type Vm } from '../../src/domain/vm.ts';
-import type { FleetAccess } from '../../src/operations/fleet-access.ts';
+import type { FleetAccess } from '../../src/operations/access/fleet-access.ts';
+import { loadConfig } from '../../src/settings/config.ts';
 import type { Answer } from '../../src/targets/probe.ts';
 import { resolver } from '../../src/targets/resolve.ts';
 import type { Survey } from '../../src/targets/survey.ts';

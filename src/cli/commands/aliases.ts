@@ -1,5 +1,5 @@
 import { defineCommand, type View } from '../command.ts';
-import { SCOPE_OPTIONS } from '../options.ts';
+import { SCOPE_OPTIONS } from '../line/options.ts';
 
 interface AliasRow {
   readonly alias: string;

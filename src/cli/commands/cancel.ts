@@ -1,8 +1,8 @@
 import { printable } from '../../domain/text.ts';
-import type { CancelledJob } from '../../operations/find-job.ts';
+import type { CancelledJob } from '../../operations/jobs/find-job.ts';
 import { defineCommand, type View } from '../command.ts';
-import { findRequest, VM_OPTION } from '../job-options.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { findRequest, VM_OPTION } from '../line/job-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 
 const cancelledView: View<CancelledJob> = {
   text({ id, hostname, state, hadEnded }) {
@@ -24,7 +24,7 @@ export const cancel = defineCommand({
   seeAlso: ['jobs', 'logs'],
   options: { ...VM_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS },
   async run({ args, positionals, access, config, interrupts: { signal } }) {
-    const { cancelJob, findJob } = await import('../../operations/find-job.ts');
+    const { cancelJob, findJob } = await import('../../operations/jobs/find-job.ts');
     const fleet = await access();
     const job = await findJob(fleet, findRequest(positionals['job'] ?? '', args.vm, config), signal);
     return { data: await cancelJob(fleet, job, signal) };

@@ -1,15 +1,22 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Config, Settled } from '../../config.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
-import { KEYS } from '../../settings.ts';
-import { changeSettings, contextsIn, isAt, readSettingsText, usesContext, writeSettings } from '../../settings-edit.ts';
-import { unknownSetting } from '../../settings-file.ts';
+import type { Config, Settled } from '../../settings/config.ts';
+import { KEYS } from '../../settings/settings.ts';
+import {
+  changeSettings,
+  contextsIn,
+  isAt,
+  readSettingsText,
+  usesContext,
+  writeSettings,
+} from '../../settings/settings-edit.ts';
+import { unknownSetting } from '../../settings/settings-file.ts';
 import { type Call, defineCommand, type Result } from '../command.ts';
-import { SCOPE_OPTIONS } from '../options.ts';
-import { placeOfKey, settingAt, valueFrom } from '../setting-words.ts';
+import { SCOPE_OPTIONS } from '../line/options.ts';
+import { placeOfKey, settingAt, valueFrom } from '../line/setting-words.ts';
 import { EXPLAINED } from '../topics/settings.ts';
 import { type SettingRow, settingsView } from '../views/settings.ts';
 

@@ -1,13 +1,20 @@
 import { AppError } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
-import { requireSession } from '../../operations/connect.ts';
-import { attach, plainShell, requireTerminal } from '../attach.ts';
-import { refuseAttaching, refuseContradictions } from '../attach-options.ts';
+import { requireSession } from '../../operations/sessions/connect.ts';
+import { attach, plainShell, requireTerminal } from '../attach/attach.ts';
+import { pickSession } from '../attach/pick-session.ts';
 import { type Call, defineCommand } from '../command.ts';
-import { durableOf } from '../exec-options.ts';
-import { runExec, starter } from '../exec-streams.ts';
-import { ATTACH_OPTIONS, CREATE_OPTION, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
-import { pickSession } from '../pick-session.ts';
+import { runExec, starter } from '../exec/run-exec.ts';
+import { refuseAttaching, refuseContradictions } from '../line/attach-options.ts';
+import { durableOf } from '../line/exec-options.ts';
+import {
+  ATTACH_OPTIONS,
+  CREATE_OPTION,
+  FORWARD_OPTION,
+  SCOPE_OPTIONS,
+  SSH_OPTIONS,
+  START_OPTION,
+} from '../line/options.ts';
 
 const OPTIONS = {
   ...CREATE_OPTION,

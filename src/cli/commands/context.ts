@@ -1,11 +1,11 @@
-import { contextNameProblem } from '../../domain/context.ts';
 import { AppError } from '../../domain/errors.ts';
 import { didYouMean } from '../../domain/nearest.ts';
 import { shellWord } from '../../domain/text.ts';
-import { changeSettings, contextsIn, usesContext } from '../../settings-edit.ts';
+import { contextNameProblem } from '../../settings/setting-values.ts';
+import { changeSettings, contextsIn, usesContext } from '../../settings/settings-edit.ts';
 import { type Args, type Call, defineCommand, type Option, type Options, type Result } from '../command.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
-import { placeOfKey, valueFrom } from '../setting-words.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
+import { placeOfKey, valueFrom } from '../line/setting-words.ts';
 import { type ContextRow, contextsView } from '../views/contexts.ts';
 
 const ACTIONS = ['list', 'use', 'create', 'delete', 'show'] as const;

@@ -1,11 +1,11 @@
 import { AppError } from '../../domain/errors.ts';
 import { count, printable } from '../../domain/text.ts';
-import { type Disconnected, disconnectSession } from '../../operations/disconnect.ts';
-import type { FleetAccess } from '../../operations/fleet-access.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
+import { type Disconnected, disconnectSession } from '../../operations/sessions/disconnect.ts';
 import { type Call, defineCommand, type View } from '../command.ts';
-import { chooseEach, confirmMany, forEach } from '../each.ts';
-import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy } from '../fleet-options.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy } from '../line/fleet-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
+import { chooseEach, confirmMany, forEach } from '../many/act-on-each.ts';
 
 const disconnectedView: View<Disconnected | readonly Disconnected[]> = {
   text: (data) => [data].flat().map(lineOf).join(''),

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { AppError, toAppError } from '../../domain/errors.ts';
-import { diagnose } from '../../operations/doctor.ts';
-import { failedCheck } from '../../operations/findings.ts';
+import { exitCodeOf } from '../../domain/exit-codes.ts';
+import { diagnose } from '../../operations/doctor/doctor.ts';
+import { failedCheck } from '../../operations/doctor/findings.ts';
 import { defineCommand } from '../command.ts';
-import { exitCodeOf } from '../exit-codes.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { doctorView } from '../views/doctor.ts';
 
 export const doctor = defineCommand({

@@ -1,12 +1,19 @@
 import { AppError } from '../../domain/errors.ts';
-import type { ExecRequest } from '../../operations/exec-request.ts';
+import type { ExecRequest } from '../../operations/exec/exec-request.ts';
 import { type Args, type Call, defineCommand, type Options } from '../command.ts';
-import { variablesIn } from '../env-file.ts';
-import { execOnMany } from '../exec-on-many.ts';
-import { checkedNames, DURABLE_OPTIONS, durableOf, durationOf, JOB_OPTIONS, variablesOf } from '../exec-options.ts';
-import { readScript, runExec, starter } from '../exec-streams.ts';
-import { CHOOSE_OPTIONS, CONTROL_OPTIONS, meantBy, OUTPUT_OPTIONS, refuseIdentifier } from '../fleet-options.ts';
-import { CREATE_OPTION, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
+import { readScript, runExec, starter } from '../exec/run-exec.ts';
+import { variablesIn } from '../line/env-file.ts';
+import {
+  checkedNames,
+  DURABLE_OPTIONS,
+  durableOf,
+  durationOf,
+  JOB_OPTIONS,
+  variablesOf,
+} from '../line/exec-options.ts';
+import { CHOOSE_OPTIONS, CONTROL_OPTIONS, meantBy, OUTPUT_OPTIONS, refuseIdentifier } from '../line/fleet-options.ts';
+import { CREATE_OPTION, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../line/options.ts';
+import { execOnMany } from '../many/exec-on-many.ts';
 import { execView } from '../views/exec.ts';
 
 const OPTIONS = {
@@ -77,7 +84,7 @@ export const exec = defineCommand({
     if (meant.kind === 'many') return execOnMany({ ...call, args }, { meant, request, durable });
     const { identifier } = meant;
     if (!durable?.detach) return runExec(call as Call, { identifier, start: starter(request, durable), result });
-    const { startJob } = await import('../../operations/durable.ts');
+    const { startJob } = await import('../../operations/jobs/durable.ts');
     const job = await startJob(await call.access(), { ...request, ...durable, identifier }, call.interrupts.signal);
     if (job.doubt) throw job.doubt;
     if (job.isFound) call.note(`Job ${job.id} is there already; nothing was started`);

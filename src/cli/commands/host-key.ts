@@ -1,7 +1,7 @@
 import { count } from '../../domain/text.ts';
-import { forgetHostKeys, knownHostKeys } from '../../operations/host-key.ts';
+import { forgetHostKeys, knownHostKeys } from '../../operations/vms/host-key.ts';
 import { defineCommand } from '../command.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { hostKeysView } from '../views/host-keys.ts';
 
 const { port, 'ssh-config': sshConfig } = SSH_OPTIONS;

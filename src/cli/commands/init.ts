@@ -1,14 +1,14 @@
-import type { Config } from '../../config.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { count, printable, shellWord } from '../../domain/text.ts';
 import { mayAnswer, type Vm } from '../../domain/vm.ts';
-import type { FleetAccess } from '../../operations/fleet-access.ts';
-import type { SettingName } from '../../settings.ts';
-import { changeSettings } from '../../settings-edit.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
+import type { Config } from '../../settings/config.ts';
+import type { SettingName } from '../../settings/settings.ts';
+import { changeSettings } from '../../settings/settings-edit.ts';
 import type { Detected } from '../app.ts';
 import { type Args, type Call, defineCommand, type Options, type Result } from '../command.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
-import { placeOfKey, valueFrom } from '../setting-words.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
+import { placeOfKey, valueFrom } from '../line/setting-words.ts';
 
 const OPTIONS = {
   subscription: SCOPE_OPTIONS.subscription,

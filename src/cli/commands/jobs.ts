@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import { defineCommand } from '../command.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { jobsView } from '../views/jobs.ts';
 
 export const jobs = defineCommand({
@@ -24,7 +24,7 @@ export const jobs = defineCommand({
     if (identifier !== undefined && args.host !== undefined)
       throw new AppError('usage', 'Give an identifier or --host, not both');
     const request = { identifier, host: args.host, deadline, wholeDeadline };
-    const { listJobs } = await import('../../operations/jobs.ts');
+    const { listJobs } = await import('../../operations/jobs/list-jobs.ts');
     const data = await listJobs(await access(), request, interrupts.signal);
     return { data, notes: data.length === 0 ? ['there are no jobs'] : [] };
   },

@@ -1,12 +1,12 @@
 import { pause } from '../../domain/clock.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
-import { type ListRequest, listSessions } from '../../operations/list.ts';
+import { type ListRequest, listSessions } from '../../operations/sessions/list.ts';
 import { drawingBelow, drawingOver } from '../../terminal/screen.ts';
 import { type Args, type Call, defineCommand, type Options, type Result } from '../command.ts';
-import { durationOf } from '../exec-options.ts';
-import { liveList } from '../live-list.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { durationOf } from '../line/exec-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
+import { liveList } from '../output/live-list.ts';
 import { type SessionsData, sessionsView } from '../views/sessions.ts';
 import { SORT_KEYS, type SortKey, sortedRows } from '../views/sort-sessions.ts';
 

@@ -1,9 +1,9 @@
 import { AppError } from '../../domain/errors.ts';
-import type { FleetAccess } from '../../operations/fleet-access.ts';
-import type { PlacedJob } from '../../operations/jobs.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
+import type { PlacedJob } from '../../operations/jobs/list-jobs.ts';
 import { type Call, defineCommand } from '../command.ts';
-import { findRequest, VM_OPTION } from '../job-options.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { findRequest, VM_OPTION } from '../line/job-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 
 export const logs = defineCommand({
   usage: '<job>',
@@ -36,7 +36,7 @@ export const logs = defineCommand({
     const lines = args.lines === undefined ? undefined : Number(args.lines);
     if (lines !== undefined && !(Number.isInteger(lines) && lines >= 0 && lines < 1e9))
       throw new AppError('usage', `Invalid number "${args.lines}" for --lines`);
-    const { showLogs, showScreen } = await import('../../operations/logs.ts');
+    const { showLogs, showScreen } = await import('../../operations/jobs/logs.ts');
     const fleet = await access();
     if (args.screen) {
       if (args.follow || args.stderr || args.vm !== undefined)
@@ -59,7 +59,7 @@ async function jobOf(
   fleet: FleetAccess,
   { name, vm }: { readonly name: string; readonly vm: string | undefined },
 ): Promise<PlacedJob> {
-  const { findJob, isIdentifier, newestJob } = await import('../../operations/find-job.ts');
+  const { findJob, isIdentifier, newestJob } = await import('../../operations/jobs/find-job.ts');
   if (isIdentifier(name) && vm === undefined) return newestJob(fleet, name, signal);
   try {
     return await findJob(fleet, findRequest(name, vm, config), signal);

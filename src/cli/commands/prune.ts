@@ -1,10 +1,10 @@
 import { formatAge, formatDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { count, printable } from '../../domain/text.ts';
-import { findPrunable, type PrunedSession } from '../../operations/prune.ts';
+import { findPrunable, type PrunedSession } from '../../operations/sessions/prune.ts';
 import { type Call, defineCommand } from '../command.ts';
-import { durationOf } from '../exec-options.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { durationOf } from '../line/exec-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { prunedView } from '../views/pruned.ts';
 
 export const prune = defineCommand({

@@ -1,7 +1,7 @@
 import { printable } from '../../domain/text.ts';
-import { type RenamedSession, renameSession } from '../../operations/rename.ts';
+import { type RenamedSession, renameSession } from '../../operations/sessions/rename.ts';
 import { defineCommand, type View } from '../command.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 
 const renamedView: View<RenamedSession> = {
   text: ({ hostname, before, session }) => `${printable(`${hostname}:${before} is ${hostname}:${session} now`)}\n`,

@@ -1,8 +1,9 @@
 import { AppError } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
 import { type Call, defineCommand } from '../command.ts';
-import { durationOf } from '../exec-options.ts';
-import { runExec, type StartCommand } from '../exec-streams.ts';
+import { withResultFile } from '../exec/result-file.ts';
+import { runExec, type StartCommand } from '../exec/run-exec.ts';
+import { durationOf } from '../line/exec-options.ts';
 import {
   CHOOSE_OPTIONS,
   CONTROL_OPTIONS,
@@ -11,10 +12,9 @@ import {
   meantBy,
   OUTPUT_OPTIONS,
   refuseIdentifier,
-} from '../fleet-options.ts';
-import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
-import { withResultFile } from '../result-file.ts';
-import { runMany } from '../run-many.ts';
+} from '../line/fleet-options.ts';
+import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../line/options.ts';
+import { runMany } from '../many/run-many.ts';
 import { execView } from '../views/exec.ts';
 
 export const run = defineCommand({
@@ -61,7 +61,11 @@ export const run = defineCommand({
     const startIn =
       (until: number | undefined): StartCommand =>
       async (access, identifier, signal) =>
-        (await import('../../operations/run.ts')).runInShell(access, { ...request, until, identifier }, signal);
+        (await import('../../operations/exec/run-in-shell.ts')).runInShell(
+          access,
+          { ...request, until, identifier },
+          signal,
+        );
     const { result, group, 'output-dir': outputDir } = args;
     if (meant.kind === 'one')
       return runExec(call as Call, { identifier: meant.identifier, start: startIn(undefined), result });

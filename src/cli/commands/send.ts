@@ -1,10 +1,10 @@
 import { AppError } from '../../domain/errors.ts';
-import type { FleetAccess } from '../../operations/fleet-access.ts';
-import { sendToSession } from '../../operations/send.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
+import { sendToSession } from '../../operations/sessions/send.ts';
 import { type Args, type Call, defineCommand } from '../command.ts';
-import { chooseEach, forEach } from '../each.ts';
-import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy, type VMS_OPTIONS } from '../fleet-options.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy, type VMS_OPTIONS } from '../line/fleet-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
+import { chooseEach, forEach } from '../many/act-on-each.ts';
 
 export const send = defineCommand({
   usage: '[identifier] [text]',

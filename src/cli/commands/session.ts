@@ -1,12 +1,12 @@
 import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
-import type { FleetAccess } from '../../operations/fleet-access.ts';
-import { type NamedSession, type NameRequest, nameSession } from '../../operations/session.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
+import { type NamedSession, type NameRequest, nameSession } from '../../operations/sessions/name-session.ts';
 import { type Args, type Call, defineCommand, type Result, type View } from '../command.ts';
-import { chooseEach, forEach } from '../each.ts';
-import { durationOf } from '../exec-options.ts';
-import { CHOOSE_OPTIONS, EACH_OPTIONS, type Meant, meantBy } from '../fleet-options.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { durationOf } from '../line/exec-options.ts';
+import { CHOOSE_OPTIONS, EACH_OPTIONS, type Meant, meantBy } from '../line/fleet-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
+import { chooseEach, forEach } from '../many/act-on-each.ts';
 
 const namedView: View<NamedSession | readonly NamedSession[]> = {
   // What was done to many is said on stderr; there is no one name to print.

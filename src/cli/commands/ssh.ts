@@ -1,10 +1,10 @@
 import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
-import { type EnsuredSession, ensureSession } from '../../operations/ssh.ts';
-import { attach, plainShell, requireTerminal } from '../attach.ts';
-import { refuseAttaching, refuseContradictions } from '../attach-options.ts';
+import { type EnsuredSession, ensureSession } from '../../operations/sessions/ensure-session.ts';
+import { attach, plainShell, requireTerminal } from '../attach/attach.ts';
 import { type Call, defineCommand, type View } from '../command.ts';
-import { ATTACH_OPTIONS, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../options.ts';
+import { refuseAttaching, refuseContradictions } from '../line/attach-options.ts';
+import { ATTACH_OPTIONS, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../line/options.ts';
 
 const ensuredView: View<EnsuredSession> = {
   text: ({ hostname, session, created }) =>

@@ -1,7 +1,7 @@
-import { changePower, meantVms } from '../../operations/power.ts';
+import { changePower, meantVms } from '../../operations/vms/power.ts';
 import { defineCommand } from '../command.ts';
-import { VMS_OPTIONS, vmsFrom } from '../fleet-options.ts';
-import { SCOPE_OPTIONS } from '../options.ts';
+import { VMS_OPTIONS, vmsFrom } from '../line/fleet-options.ts';
+import { SCOPE_OPTIONS } from '../line/options.ts';
 import { powerView } from '../views/power.ts';
 
 export const start = defineCommand({

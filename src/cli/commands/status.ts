@@ -1,7 +1,7 @@
 import { formatAge } from '../../domain/duration.ts';
-import { fleetStatus, targetStatus } from '../../operations/status.ts';
+import { fleetStatus, targetStatus } from '../../operations/vms/status.ts';
 import { defineCommand } from '../command.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { statusView } from '../views/status.ts';
 
 export const status = defineCommand({

@@ -1,11 +1,11 @@
 import { AppError } from '../../domain/errors.ts';
 import { listNames } from '../../domain/fold-names.ts';
 import { count, shellWord } from '../../domain/text.ts';
-import { describeChoice } from '../../operations/choose-vms.ts';
-import { changePower, meantVms, whatRunsOn } from '../../operations/power.ts';
+import { describeChoice } from '../../operations/vms/choose-vms.ts';
+import { changePower, meantVms, whatRunsOn } from '../../operations/vms/power.ts';
 import { defineCommand } from '../command.ts';
-import { VMS_OPTIONS, vmsFrom } from '../fleet-options.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { VMS_OPTIONS, vmsFrom } from '../line/fleet-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { powerView } from '../views/power.ts';
 
 export const stop = defineCommand({

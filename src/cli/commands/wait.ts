@@ -1,7 +1,7 @@
 import { type Call, defineCommand } from '../command.ts';
-import { runExec } from '../exec-streams.ts';
-import { findRequest, VM_OPTION } from '../job-options.ts';
-import { SCOPE_OPTIONS, SSH_OPTIONS } from '../options.ts';
+import { runExec } from '../exec/run-exec.ts';
+import { findRequest, VM_OPTION } from '../line/job-options.ts';
+import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 
 export const wait = defineCommand({
   usage: '<job>',
@@ -25,8 +25,8 @@ export const wait = defineCommand({
     return runExec(call as Call, {
       identifier: name,
       start: async (access, _name, signal) => {
-        const { findJob } = await import('../../operations/find-job.ts');
-        const { watchJob } = await import('../../operations/followed-job.ts');
+        const { findJob } = await import('../../operations/jobs/find-job.ts');
+        const { watchJob } = await import('../../operations/jobs/job-as-command.ts');
         return watchJob(access, await findJob(access, findRequest(name, args.vm, config), signal));
       },
       result: args.result,

@@ -1,7 +1,7 @@
 import { type Session, sessionRef } from '../../domain/session.ts';
 import { count, printable } from '../../domain/text.ts';
 import { compareVms, type Vm } from '../../domain/vm.ts';
-import type { Known } from '../../operations/known.ts';
+import type { Known } from '../../operations/access/completion-knowledge.ts';
 
 /** Something that could stand on the line. */
 export interface Candidate {

@@ -1,8 +1,7 @@
-import type { Config } from '../../config.ts';
 import { escapedIdentifier } from '../../domain/fold-names.ts';
-import { qualifiedNames } from '../../domain/qualified-names.ts';
-import { compareVms } from '../../domain/vm.ts';
-import { ENTRIES } from '../../settings.ts';
+import { compareVms, qualifiedNames } from '../../domain/vm.ts';
+import type { Config } from '../../settings/config.ts';
+import { ENTRIES } from '../../settings/settings.ts';
 import type { App } from '../app.ts';
 import { type Contents, choicesOf, type Option, type Options } from '../command.ts';
 import { TOPICS } from '../topics/index.ts';

@@ -1,5 +1,5 @@
 import type { Described, Option, Options, Shorthands } from '../command.ts';
-import { BUILT_IN, GLOBAL_OPTIONS } from '../options.ts';
+import { BUILT_IN, GLOBAL_OPTIONS } from '../line/options.ts';
 
 /** What is being typed: the name of a command, of an option, the value of one, a positional, or what is not azlin's. */
 export type Typed =

@@ -1,4 +1,4 @@
-import { ENTRIES } from '../../settings.ts';
+import { ENTRIES } from '../../settings/settings.ts';
 import { EXPLAINED } from './settings.ts';
 import type { Part } from './topic.ts';
 

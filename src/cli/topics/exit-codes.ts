@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../domain/errors.ts';
-import { exitCodeOf } from '../exit-codes.ts';
+import { exitCodeOf } from '../../domain/exit-codes.ts';
 import type { Part } from './topic.ts';
 
 export interface ExplainedCode {

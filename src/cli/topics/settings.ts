@@ -1,5 +1,5 @@
 import { WEAKEST } from '../../domain/ssh-algorithms.ts';
-import type { SettingName } from '../../settings.ts';
+import type { SettingName } from '../../settings/settings.ts';
 
 /** What a setting is for, and what holds where nothing is set. */
 export interface Explained {

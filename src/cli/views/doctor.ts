@@ -1,5 +1,5 @@
 import { printable } from '../../domain/text.ts';
-import type { Check } from '../../operations/findings.ts';
+import type { Check } from '../../operations/doctor/findings.ts';
 import type { View } from '../command.ts';
 
 const WORDS: Readonly<Record<Check['status'], string>> = { ok: 'ok', warning: 'warn', failed: 'FAIL', skipped: '-' };

@@ -1,7 +1,7 @@
 import { structuredPatch } from 'diff';
 import { foldNames } from '../../domain/fold-names.ts';
 import { colouredLine } from '../../domain/text.ts';
-import type { Style } from '../style.ts';
+import type { Style } from '../output/style.ts';
 
 export interface Said {
   readonly target: string;

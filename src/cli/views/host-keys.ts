@@ -1,4 +1,4 @@
-import type { HostKeyRow } from '../../operations/host-key.ts';
+import type { HostKeyRow } from '../../operations/vms/host-key.ts';
 import type { View } from '../command.ts';
 
 /** `azlin host-key`: the keys, and where each stands. */

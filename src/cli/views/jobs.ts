@@ -1,6 +1,5 @@
-import { formatAge } from '../../domain/duration.ts';
-import { isoTime } from '../../domain/iso-time.ts';
-import type { PlacedJob } from '../../operations/jobs.ts';
+import { formatAge, isoTime } from '../../domain/duration.ts';
+import type { PlacedJob } from '../../operations/jobs/list-jobs.ts';
 import type { View } from '../command.ts';
 import type { Column } from './table.ts';
 

@@ -2,9 +2,9 @@ import { formatDuration } from '../../domain/duration.ts';
 import { foldNames, listNames } from '../../domain/fold-names.ts';
 import { exitStatusOf } from '../../domain/outcome.ts';
 import { count, printable, shorten } from '../../domain/text.ts';
-import { isGood, type TargetResult } from '../../operations/target-result.ts';
-import type { ExitPolicy } from '../fleet-options.ts';
-import type { Gathered } from '../output-sinks.ts';
+import type { Gathered } from '../../operations/many/output-sinks.ts';
+import { isGood, type TargetResult } from '../../operations/many/target-result.ts';
+import type { ExitPolicy } from '../line/fleet-options.ts';
 
 /** What `--format` and `--result` say of one target. Fields are only ever added. */
 export function recordOf(result: TargetResult): object {

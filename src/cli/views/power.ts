@@ -1,5 +1,5 @@
 import { printable } from '../../domain/text.ts';
-import type { PowerRow } from '../../operations/power.ts';
+import type { PowerRow } from '../../operations/vms/power.ts';
 import type { View } from '../command.ts';
 
 /** `azlin start` and `azlin stop`: a line for each VM that was changed. */

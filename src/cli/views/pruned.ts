@@ -1,5 +1,5 @@
 import { formatAge } from '../../domain/duration.ts';
-import type { PrunedSession } from '../../operations/prune.ts';
+import type { PrunedSession } from '../../operations/sessions/prune.ts';
 import type { View } from '../command.ts';
 
 const OUTCOMES: Readonly<Record<PrunedSession['outcome'], string>> = {

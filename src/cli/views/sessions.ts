@@ -1,4 +1,4 @@
-import { SESSION_FIELDS, type SessionRow } from '../../domain/session-row.ts';
+import { SESSION_FIELDS, type SessionRow } from '../../domain/session.ts';
 import type { View } from '../command.ts';
 import type { Column } from './table.ts';
 

@@ -1,5 +1,5 @@
 import { printable } from '../../domain/text.ts';
-import { SETTINGS, type Setting, type SettingName } from '../../settings.ts';
+import { SETTINGS, type Setting, type SettingName } from '../../settings/settings.ts';
 import type { View } from '../command.ts';
 import { EXPLAINED } from '../topics/settings.ts';
 

@@ -1,4 +1,4 @@
-import type { SessionRow } from '../../domain/session-row.ts';
+import type { SessionRow } from '../../domain/session.ts';
 
 type Value = string | number | null;
 

@@ -1,6 +1,6 @@
 import { formatAge } from '../../domain/duration.ts';
 import { printable } from '../../domain/text.ts';
-import type { SessionStatus, VmStatus } from '../../operations/status.ts';
+import type { SessionStatus, VmStatus } from '../../operations/vms/status.ts';
 import type { View, ViewContext } from '../command.ts';
 import type { Column } from './table.ts';
 

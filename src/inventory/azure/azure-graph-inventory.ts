@@ -2,7 +2,7 @@ import { AppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Inventory } from '../inventory.ts';
-import { type Asking, type AzureSettings, askAzure } from './asking.ts';
+import { type Asking, type AzureSettings, askAzure } from './ask-azure.ts';
 import {
   graphQuery,
   groupQuery,
@@ -13,7 +13,7 @@ import {
 } from './graph-query.ts';
 import { isRecord, type Reading } from './json.ts';
 import { collect, type Listed, type Page, whole } from './lists.ts';
-import { fleetOf, type Gap, gapOf, type Part } from './parts.ts';
+import { fleetOf, type Gap, gapOf, type Part } from './merge-parts.ts';
 import type { Subscription } from './scope.ts';
 import { hiddenText } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';

@@ -1,8 +1,8 @@
-import { atMost } from '../../domain/at-most.ts';
+import { atMost } from '../../domain/concurrency.ts';
 import { count } from '../../domain/text.ts';
 import type { Inventory } from '../inventory.ts';
-import { type AzureSettings, askAzure } from './asking.ts';
-import { fleetOf } from './parts.ts';
+import { type AzureSettings, askAzure } from './ask-azure.ts';
+import { fleetOf } from './merge-parts.ts';
 import { subscriptionVms } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';
 

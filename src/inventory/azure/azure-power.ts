@@ -7,10 +7,10 @@ import { printable, shellWord, shorten } from '../../domain/text.ts';
 import type { PowerState, Vm } from '../../domain/vm.ts';
 import type { NamedVm, VmPower } from '../vm-power.ts';
 import { segmentAfter } from './addresses.ts';
-import { type Asking, type AzureSettings, askAzure, credentialsOf } from './asking.ts';
-import { azureClientOptions } from './azure-client.ts';
+import { type Asking, type AzureSettings, askAzure, credentialsOf } from './ask-azure.ts';
 import { azureError } from './azure-errors.ts';
 import { lookAtState, lookAtVm } from './vm-look.ts';
+import { azureClientOptions } from './web/azure-client.ts';
 
 /** Milliseconds between two questions whether Azure is done, where it does not ask for others. */
 const POLL_INTERVAL = 1_000;

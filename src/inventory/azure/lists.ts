@@ -2,10 +2,10 @@ import type { Client } from '@azure-rest/core-client';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
-import type { Asking } from './asking.ts';
+import type { Asking } from './ask-azure.ts';
 import { azureError, describeRequest } from './azure-errors.ts';
 import type { Reading } from './json.ts';
-import { letGo } from './page-memory.ts';
+import { letGo } from './web/page-memory.ts';
 
 /** What was found before the end of the list, or before it broke off. */
 export interface Listed<T> {

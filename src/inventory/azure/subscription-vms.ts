@@ -1,4 +1,4 @@
-import { atMost } from '../../domain/at-most.ts';
+import { atMost } from '../../domain/concurrency.ts';
 import { count } from '../../domain/text.ts';
 import type { PowerState } from '../../domain/vm.ts';
 import {
@@ -8,9 +8,9 @@ import {
   readInterface,
   readPublicIp,
 } from './addresses.ts';
-import type { Asking } from './asking.ts';
+import type { Asking } from './ask-azure.ts';
 import { bodyAt, collect, type Listed, listPages } from './lists.ts';
-import { type Gap, gapOf, type Part } from './parts.ts';
+import { type Gap, gapOf, type Part } from './merge-parts.ts';
 import { type ComputeVm, joinVm, readInstanceView, readState, readVm, type VmState } from './vm-from-azure.ts';
 
 export const API_VERSIONS = { 'Microsoft.Compute': '2024-07-01', 'Microsoft.Network': '2024-05-01' } as const;

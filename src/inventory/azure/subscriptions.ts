@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
-import type { Asking, AzureSettings } from './asking.ts';
+import type { Asking, AzureSettings } from './ask-azure.ts';
 import type { Reading } from './json.ts';
 import { listPages } from './lists.ts';
 import type { Subscription } from './scope.ts';

@@ -2,7 +2,7 @@ import { AppError } from '../../domain/errors.ts';
 import type { PowerState, Vm } from '../../domain/vm.ts';
 import type { NamedVm } from '../vm-power.ts';
 import { joinAddresses, readInterface, readPublicIp } from './addresses.ts';
-import type { Asking } from './asking.ts';
+import type { Asking } from './ask-azure.ts';
 import type { Reading } from './json.ts';
 import { bodyAt, collect } from './lists.ts';
 import { API_VERSIONS } from './subscription-vms.ts';

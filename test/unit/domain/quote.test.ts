@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { quoteArgv } from '../../../src/domain/quote.ts';
+import { quoteArgv } from '../../../src/domain/text.ts';
 
 const SHELLS = ['sh', 'bash'];
 

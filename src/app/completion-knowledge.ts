@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../domain/clock.ts';
+import { mayAnswer, type Vm } from '../domain/vm.ts';
+import { claim } from '../inventory/cached-inventory.ts';
+import { renewBehind } from '../inventory/renew.ts';
+import { type Known, rememberedSessions } from '../operations/access/completion-knowledge.ts';
+import { jobMemory } from '../operations/jobs/job-memory.ts';
+import type { Config } from '../settings/config.ts';
+import { readKept } from '../store/kept-file.ts';
+import { surveyMemory } from '../targets/survey-memory.ts';
+import { inventoryOf, type Place } from './inventory.ts';
+
+/** Milliseconds after which a mark says nothing any more. */
+const MARK_TTL = 120_000;
+
+async function dropOldMarks(directory: string, { now }: Clock): Promise<void> {
+  const marks = (await readdir(directory)).filter((name) => /^sessions-\w+\.renewing$/.test(name));
+  for (const name of marks) {
+    const made = Number(await readKept(join(directory, name)).catch(() => now()));
+    if (Math.abs(now() - made) > MARK_TTL) await rm(join(directory, name), { force: true });
+  }
+}
+
+/** What the caches know; what is old is renewed behind. Nothing goes over the network. */
+export async function knownOf(config: Config, place: Place): Promise<Known> {
+  const quiet = () => {};
+  const { environment, cli, wallClock } = place;
+  const directory = join(config.home, 'cache');
+  const inventory = inventoryOf({ config, warn: quiet, trace: quiet, progress: quiet, aside: quiet }, place);
+  const signal = new AbortController().signal;
+  const [{ vms }, memory, jobs] = await Promise.all([
+    // Nobody who types wants to read what is wrong with it.
+    inventory.listVms({ fresh: false, stale: true }, signal).catch(() => ({ vms: [] })),
+    surveyMemory(directory, quiet).recall(),
+    jobMemory(directory, quiet).all(),
+  ]);
+  const told = rememberedSessions(vms, memory);
+  const isYoung = (vm: Vm) => wallClock.now() - (told.get(vm)?.askedAt ?? 0) < config.sessionsTtl;
+  // A mark for each VM and scope: what was asked for another one answers nothing here.
+  const markOf = (what: string) =>
+    join(directory, `sessions-${createHash('sha256').update(what).digest('hex').slice(0, 16)}.renewing`);
+  return {
+    vms,
+    sessions: new Map([...told].map(([vm, { sessions }]) => [vm, sessions])),
+    jobs,
+    async renewSessions(vm) {
+      const running = vms.filter(mayAnswer);
+      if (running.length === 0 || (vm ? isYoung(vm) : running.every(isYoung))) return;
+      const scope = [...config.subscriptions, config.resourceGroup, config.inventory, config.context].join(' ');
+      if (!(await claim(markOf(vm?.vmId ?? scope), wallClock))) return;
+      await dropOldMarks(directory, wallClock);
+      await renewBehind({ cli, environment, config, what: { kind: 'sessions', host: vm?.name } });
+    },
+  };
+}

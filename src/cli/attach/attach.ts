@@ -1,0 +1,133 @@
+import { formatAge } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import { exitStatusOf } from '../../domain/outcome.ts';
+import { clientName } from '../../domain/session.ts';
+import { printable, shellWord } from '../../domain/text.ts';
+import {
+  type AttachedSession,
+  type ConnectRequest,
+  connectSession,
+  openShell,
+} from '../../operations/sessions/connect.ts';
+import { sizeOf, type TerminalStreams } from '../../terminal/terminal.ts';
+import type { Call } from '../command.ts';
+import type { AttachArgs } from '../line/attach-options.ts';
+import { followSession, type Left } from './follow-session.ts';
+import { withTerminal } from './hold-terminal.ts';
+import { warnOfNesting } from './nesting.ts';
+
+export interface Attaching {
+  readonly identifier: string;
+  readonly create: boolean;
+  readonly terminal: TerminalStreams;
+}
+
+export type AttachCall = Omit<Call, 'args'> & { readonly args: AttachArgs };
+
+/** Attaches, and gives the terminal to the session until it is left, over as many connections as it takes. */
+export async function attach(call: AttachCall, attaching: Attaching): Promise<{ readonly exitCode: number }> {
+  const { args, app, config, interrupts } = call;
+  const { identifier, create, terminal } = attaching;
+  const request: ConnectRequest = {
+    identifier,
+    create,
+    terminal: () => sizeOf(terminal),
+    trueColor: /^(truecolor|24bit)$/.test(app.environment['COLORTERM'] ?? ''),
+    readOnly: args['read-only'],
+    independent: args.independent,
+  };
+  await warnOfNesting(call);
+  const access = await call.access();
+  const first = await connectSession(access, request, interrupts.signal);
+  const takeOver = await mayTakeOver(call, first);
+  const { hostname, session } = first.target;
+  const left = await withTerminal(call, { terminal, title: `${session}@${hostname}`, isInOrder }, (held) => {
+    const following = { access, request, held, clock: app.clock, attempts: config.reconnect, takeOver };
+    return followSession(following, first, interrupts.signal);
+  });
+  return said(call, first, left);
+}
+
+/** The far side has put the screen back. */
+function isInOrder({ kind }: Left): boolean {
+  return kind === 'detached' || kind === 'ended';
+}
+
+/** One plain line, and the exit code. */
+function said({ note }: AttachCall, { target }: AttachedSession, left: Left): { readonly exitCode: number } {
+  const where = printable(`${target.hostname}:${target.session}`);
+  const by = 'by' in left && left.by !== undefined ? ` by ${left.by}` : '';
+  switch (left.kind) {
+    case 'failed':
+    case 'lost':
+      throw left.cause;
+    case 'detached':
+      note(`${where}: detached${by}; the session goes on`);
+      return { exitCode: 0 };
+    case 'ended':
+      note(`${where}: the session ${by === '' ? 'has ended' : `was ended${by}`}`);
+      return { exitCode: 0 };
+    case 'disconnected':
+      note(`${where}: disconnected; the session goes on`);
+      return { exitCode: 130 };
+    case 'stopped':
+      note(
+        `${where}: connection lost; the session goes on: azlin connect ${shellWord(`${target.hostname}:${target.session}`)}`,
+      );
+      return { exitCode: 130 };
+  }
+}
+
+/** Says who else is there, and asks where they are to be sent away. Rejects when they are not. */
+async function mayTakeOver({ args, app, note, interrupts }: AttachCall, attached: AttachedSession): Promise<boolean> {
+  const { others, target, session, remote } = attached;
+  const where = printable(`${target.hostname}:${target.session}`);
+  if (others.length > 0) note(`${where} is open: ${others.map((one) => describeOther(one, session.id)).join(', ')}`);
+  const inTheWay = others.filter(({ sessionId }) => sessionId === session.id);
+  if (!args['take-over'] || inTheWay.length === 0 || args.yes) return args['take-over'];
+  const names = inTheWay.map((one) => printable(clientName(one))).join(', ');
+  const isWanted = await app.confirm(`Detach ${names} from ${where}?`, interrupts.signal);
+  if (isWanted) return true;
+  remote.close();
+  throw new AppError('interrupted', `Nobody was detached from ${where}, and nothing attached to it`, {
+    hint: isWanted === undefined ? 'nobody can be asked here; --yes does it without asking' : undefined,
+  });
+}
+
+/** `bob@laptop (for 2 h, idle 5 min)`. */
+function describeOther(one: AttachedSession['others'][number], sessionId: string): string {
+  const facts = [
+    ...(one.readOnly ? ['read-only'] : []),
+    ...(one.sessionId === sessionId ? [] : ['in a view of the same windows']),
+    `for ${formatAge(one.age * 1_000)}`,
+    `idle ${formatAge(one.idle * 1_000)}`,
+  ];
+  return `${printable(clientName(one))} (${facts.join(', ')})`;
+}
+
+/** The terminal to attach; an error that names what works without one. */
+export function requireTerminal({ app }: Pick<Call, 'app'>, identifier: string): TerminalStreams {
+  const terminal = app.terminal();
+  if (terminal) return terminal;
+  throw new AppError('usage', `Cannot attach to "${identifier}": standard input and output are no terminal`, {
+    hint: `azlin exec ${shellWord(identifier)} COMMAND   runs a command there without one`,
+  });
+}
+
+/** A login shell on the VM of the identifier, without tmux. Its exit code is ours. */
+export async function plainShell(call: Call, identifier: string): Promise<{ readonly exitCode: number }> {
+  const { signal } = call.interrupts;
+  const terminal = requireTerminal(call, identifier);
+  const request = { identifier, terminal: () => sizeOf(terminal) };
+  const { target, remote, end: ended } = await openShell(await call.access(), request, signal);
+  const isInOrder = (end: Awaited<typeof ended> | undefined) => end?.kind === 'exited';
+  const end = await withTerminal(call, { terminal, title: target.hostname, isInOrder }, (held) =>
+    held.bridge({ remote, end: ended, redraw: () => {} }, signal),
+  );
+  if (end && end.kind !== 'lost') return { exitCode: exitStatusOf(end) };
+  // The shell has left the cursor somewhere on a line.
+  terminal.output.write('\n');
+  if (end) throw end.cause;
+  call.note(`${printable(target.hostname)}: disconnected; its shell ends with that`);
+  return { exitCode: 130 };
+}

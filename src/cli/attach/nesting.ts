@@ -1,0 +1,12 @@
+import type { Call } from '../command.ts';
+
+/** Two tmux in each other take the same keys. Said once for each tmux that azlin runs in. */
+export async function warnOfNesting({ app, config, warn }: Pick<Call, 'app' | 'config' | 'warn'>): Promise<void> {
+  const outer = app.environment['TMUX'];
+  if (!outer) return;
+  const { isFirstTime } = await import('../../store/first-time.ts');
+  if (!(await isFirstTime(config.home, `tmux ${outer}`))) return;
+  warn(
+    'this terminal is in tmux already: the prefix key (Ctrl-B) is for that one; press it twice for the session on the VM',
+  );
+}

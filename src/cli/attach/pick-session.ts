@@ -1,0 +1,135 @@
+import { formatAge } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import { sessionNameProblem, sessionRef } from '../../domain/session.ts';
+import type { SessionRow } from '../../domain/session.ts';
+import { count, printable } from '../../domain/text.ts';
+import { listSessions } from '../../operations/sessions/list.ts';
+import type { PickRow } from '../../terminal/picker.ts';
+import type { Call } from '../command.ts';
+
+/** What somebody picked: an identifier, and whether its session is to be made. */
+export interface PickedSession {
+  readonly identifier: string;
+  readonly create: boolean;
+}
+
+interface Choice extends PickedSession, PickRow {
+  /** What the user would type to name the VM. */
+  readonly host: string;
+}
+
+/** Lets somebody choose among the sessions of the fleet, while they are still being asked for, or name a new one. */
+export async function pickSession(call: Call): Promise<PickedSession> {
+  const { app, config, interrupts } = call;
+  const terminal = app.terminal();
+  if (!terminal)
+    throw new AppError('usage', 'Without a terminal the session must be named', {
+      hint: 'azlin list   shows what there is; azlin exec IDENTIFIER COMMAND   needs no terminal',
+    });
+  const access = await call.access();
+  const asking = new AbortController();
+  const signal = AbortSignal.any([interrupts.signal, asking.signal]);
+  const rows: SessionRow[] = [];
+  const listeners = new Set<() => void>();
+  const tell = () => {
+    for (const listener of listeners) listener();
+  };
+  let isAsking = true;
+  const request = {
+    ...{ all: false, sessions: true, refresh: false, tags: [], host: undefined },
+    deadline: config.listDeadline,
+    wholeDeadline: config.listWholeDeadline,
+    onRows(answered: readonly SessionRow[]) {
+      rows.push(...answered);
+      tell();
+    },
+  };
+  const choices = () => choicesOf(rows, config.defaultSession, access.now());
+  const picking = new AbortController();
+  const listed = listSessions(access, request, signal).finally(() => {
+    isAsking = false;
+    tell();
+  });
+  // What goes wrong while somebody looks ends the looking.
+  const failed = listed.then(
+    () => (choices().length > 0 ? new Promise<never>(() => {}) : Promise.reject(nothing(rows))),
+    (error) => Promise.reject(error),
+  );
+  // Signing in may need a passphrase: it is asked for before there is anything to choose.
+  const isSomethingThere = new Promise<void>((resolve) => {
+    listeners.add(() => choices().length > 0 && resolve());
+  });
+  let releaseOutput = () => {};
+  try {
+    await Promise.race([isSomethingThere, failed]);
+    releaseOutput = call.holdOutput();
+    const question = {
+      size: () => ({ columns: terminal.output.columns, rows: terminal.output.rows }),
+      message: 'Session',
+      rows: choices,
+      pending: () =>
+        isAsking ? `asking: ${count(new Set(rows.map(({ vmId }) => vmId)).size, 'VM')} so far` : undefined,
+      onChange(changed: () => void) {
+        listeners.add(changed);
+        return () => void listeners.delete(changed);
+      },
+      makes: 'new session',
+    };
+    const picked = await Promise.race([app.pick(question, AbortSignal.any([signal, picking.signal])), failed]);
+    const choice = choices().find(({ key }) => key === picked.key);
+    if (!choice) throw new AppError('bug', 'what was picked is gone');
+    if (picked.action === 'choose') return choice;
+    const taken = rows.filter(({ vmId }) => vmId === choice.vmId).flatMap(({ session }) => session ?? []);
+    const problem = (name: string) => (taken.includes(name) ? 'there is one of that name' : sessionNameProblem(name));
+    const name = await app.askText(
+      { message: `New session on ${printable(choice.host)}:`, problem },
+      interrupts.signal,
+    );
+    return { identifier: `${choice.host}:${name}`, create: true };
+  } finally {
+    picking.abort();
+    asking.abort(new AppError('interrupted', 'picked'));
+    releaseOutput();
+  }
+}
+
+function nothing(rows: readonly SessionRow[]): AppError {
+  if (rows.length > 0)
+    return new AppError(
+      'unreachable',
+      `${count(new Set(rows.map(({ vmId }) => vmId)).size, 'VM')} in scope, and none could be asked`,
+      {
+        hint: 'the warnings say why; azlin doctor VM   checks one',
+      },
+    );
+  return new AppError('vm-not-found', 'No running VM is in scope', { hint: 'azlin list --all' });
+}
+
+/** Where nobody could be asked there may be sessions: those VMs are named in warnings, not offered. */
+function choicesOf(
+  rows: readonly SessionRow[],
+  defaultSession: string,
+  now: number,
+): readonly (Choice & { readonly vmId: string })[] {
+  // Where a name stands in several resource groups, the group tells.
+  const groups = new Map<string, Set<string>>();
+  for (const { hostname, resourceGroup } of rows)
+    groups.set(hostname, (groups.get(hostname) ?? new Set()).add(resourceGroup));
+  return rows
+    .filter(({ probe }) => probe === 'ok')
+    .map((row) => {
+      const { hostname, resourceGroup, session, id, sessionName, attached, region, vmId } = row;
+      const host = (groups.get(hostname)?.size ?? 0) > 1 ? `${resourceGroup}/${hostname}` : hostname;
+      const ref = session === null || id === null ? defaultSession : sessionRef({ id, name: session });
+      const identifier = `${host}:${ref}`;
+      const columns = [
+        identifier,
+        sessionName ?? '',
+        session === null ? 'new' : attached ? `${attached} attached` : '',
+        row.activityAt === null ? '' : `active ${formatAge(now - Date.parse(row.activityAt))} ago`,
+        region,
+      ].map(printable);
+      return { key: `${vmId} ${session ?? ''}`, identifier, host, vmId, columns, create: session === null };
+    })
+    .sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
+}

@@ -1,0 +1,26 @@
+import { AppError } from '../../domain/errors.ts';
+import type { Args } from '../command.ts';
+import type { ATTACH_OPTIONS } from './options.ts';
+
+/** `create`: of the commands that have it. */
+export type AttachArgs = Args<typeof ATTACH_OPTIONS> & { readonly create?: boolean };
+
+const NEED_TMUX = ['read-only', 'take-over', 'independent', 'reconnect', 'create'] as const;
+
+/** Options that cannot be meant together. Throws `usage`. */
+export function refuseContradictions(args: AttachArgs): void {
+  const both = (one: string, other: string, why: string) =>
+    new AppError('usage', `Give --${one} or --${other}, not both: ${why}`);
+  const useless = args['no-tmux'] ? NEED_TMUX.find((name) => args[name]) : undefined;
+  if (useless !== undefined)
+    throw both('no-tmux', useless, 'a plain shell is shared with nobody, and ends with its connection');
+  if (args.independent && args['take-over'])
+    throw both('independent', 'take-over', 'with a view of your own nobody is in the way');
+  if (args.yes && !args['take-over']) throw new AppError('usage', '--yes answers what --take-over asks');
+}
+
+/** Where nothing is attached to, options that say how have no effect. Throws `usage`. */
+export function refuseAttaching(args: AttachArgs, why: string): void {
+  const useless = ([...NEED_TMUX, 'no-tmux'] as const).find((name) => name !== 'create' && args[name]);
+  if (useless !== undefined) throw new AppError('usage', `${why}: leave out --${useless}`);
+}

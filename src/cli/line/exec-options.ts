@@ -1,0 +1,85 @@
+import { parseDuration } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import { checkVariable, type Variable } from '../../operations/exec/exec-request.ts';
+import type { DurableRequest } from '../../operations/jobs/durable.ts';
+import type { Config } from '../../settings/config.ts';
+import type { Args, Call, Options } from '../command.ts';
+
+/** Whether a command becomes a job. */
+export const DURABLE_OPTIONS = {
+  durable: {
+    kind: 'flag',
+    describe: 'Let it outlive connection and azlin; the default where CI is set',
+    setting: 'durable',
+    value: 'always',
+  },
+  direct: { kind: 'flag', describe: 'End it with the connection', setting: 'durable', value: 'never' },
+} as const satisfies Options;
+
+export const JOB_OPTIONS = {
+  job: { kind: 'text', takes: 'JOB', describe: 'Id of the job; one that is there already is followed, not run again' },
+  detach: { kind: 'flag', short: 'd', describe: 'Print the id of the job and return' },
+  'on-disconnect': {
+    kind: 'text',
+    describe: 'What becomes of the job when azlin is gone',
+    choices: ['keep', 'cancel'],
+  },
+  'on-interrupt': {
+    kind: 'text',
+    describe: 'What becomes of the job when somebody ends azlin: Ctrl-C twice, SIGTERM',
+    choices: ['keep', 'cancel'],
+  },
+} as const satisfies Options;
+
+/** A duration of the command line in milliseconds. Throws `usage`. */
+export function durationOf(option: string, text: string | undefined): number | undefined {
+  const ms = text === undefined ? undefined : parseDuration(text);
+  if (text === undefined || ms) return ms;
+  throw new AppError('usage', `Invalid duration "${text}" for --${option}`, { hint: 'for example 90s, 5m, 1.5h' });
+}
+
+/** `NAME=VALUE`, or `NAME` for the value that it has here. Throws `usage`, which never holds a value. */
+export function variablesOf(texts: readonly string[], environment: Call['app']['environment']): readonly Variable[] {
+  return texts.map((text) => {
+    const at = text.indexOf('=');
+    const name = at < 0 ? text : text.slice(0, at);
+    checkVariable(name);
+    const value = at < 0 ? environment[name] : text.slice(at + 1);
+    if (value === undefined) throw new AppError('usage', `--env ${name}: no such variable is set here`);
+    return { name, value };
+  });
+}
+
+/** Throws `usage` for a name that a command must not have. */
+export function checkedNames(variables: readonly Variable[]): readonly Variable[] {
+  for (const { name } of variables) checkVariable(name);
+  return variables;
+}
+
+type JobArgs = Partial<Args<typeof JOB_OPTIONS>> & { readonly stdin?: boolean };
+
+/** How a command is run as a job. */
+export type JobWishes = Pick<DurableRequest, 'job' | 'grace' | 'detach' | 'endsWithUs'>;
+
+/** How to run it as a job; undefined for the connection's own command. Throws `usage`. */
+export function durableOf(
+  args: JobArgs,
+  config: Pick<Config, 'durable' | 'disconnectGrace' | 'sources'>,
+  environment: Call['app']['environment'],
+): JobWishes | undefined {
+  const { job, detach = false, stdin = false, 'on-disconnect': onDisconnect } = args;
+  const onInterrupt = args['on-interrupt'];
+  const wishes = { job, detach: detach || undefined, 'on-disconnect': onDisconnect, 'on-interrupt': onInterrupt };
+  const wish = Object.entries(wishes).find(([, given]) => given !== undefined)?.[0];
+  if (wish && config.durable === 'never' && config.sources.durable === 'flag')
+    throw new AppError('usage', `--${wish} is for jobs; give it without --direct`);
+  if (detach && onDisconnect === 'cancel')
+    throw new AppError('usage', 'With --detach nobody stays; --on-disconnect cancel would end the job');
+  if (detach && onInterrupt !== undefined)
+    throw new AppError('usage', 'With --detach nobody stays whom --on-interrupt could be about');
+  // A job starts when all of its input has come; that is for somebody to ask for.
+  const isCi = !['', 'false', '0'].includes(environment['CI'] ?? '') && !stdin;
+  if (!wish && (config.durable === 'never' || (config.durable === 'auto' && !isCi))) return undefined;
+  const grace = onDisconnect === 'cancel' ? config.disconnectGrace : undefined;
+  return { job, detach, grace, endsWithUs: (onInterrupt ?? onDisconnect) === 'cancel' };
+}

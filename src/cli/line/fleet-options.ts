@@ -1,0 +1,175 @@
+import type { Clock } from '../../domain/clock.ts';
+import { AppError } from '../../domain/errors.ts';
+import { shellWord } from '../../domain/text.ts';
+import { type Choice, chooseTargets, namesOne } from '../../operations/many/choose.ts';
+import type { Limits } from '../../operations/many/fan-out.ts';
+import { describeChoice, type VmChoice } from '../../operations/vms/choose-vms.ts';
+import type { Args, Call, Options } from '../command.ts';
+import { durationOf } from './exec-options.ts';
+
+/** Under one heading in help. */
+function underMany<const O extends Options>(options: O): O {
+  const headed = Object.entries(options).map(([name, option]) => [name, { ...option, heading: 'Many' }]);
+  return Object.fromEntries(headed) as O;
+}
+
+/** VMs by what they are, instead of by name. */
+export const VMS_OPTIONS = underMany({
+  tag: {
+    kind: 'texts',
+    takes: 'TAG',
+    describe: 'VMs with this tag: KEY or KEY=VALUE; can be repeated',
+    choosesVms: true,
+  },
+  host: { kind: 'text', takes: 'PATTERN', describe: 'VMs whose name matches this pattern', choosesVms: true },
+  all: { kind: 'flag', describe: 'Every VM in scope', choosesVms: true },
+});
+
+/** Sessions of many VMs. */
+export const CHOOSE_OPTIONS = underMany({
+  ...VMS_OPTIONS,
+  session: {
+    kind: 'text',
+    takes: 'SESSION',
+    describe: 'With --tag, --host, --all: which session, a name or a pattern; else the default',
+  },
+  refresh: { kind: 'flag', describe: 'Look the VMs up afresh' },
+});
+
+/** How many at once, and when to stop. */
+export const EACH_OPTIONS = underMany({
+  fanout: { kind: 'text', takes: 'N', describe: 'How many at once; 32 by default' },
+  deadline: { kind: 'text', takes: 'TIME', describe: 'The time for all of them together (90s, 10m)' },
+  'fail-fast': { kind: 'flag', describe: 'Begin no more once one has failed' },
+  canary: { kind: 'text', takes: 'N', describe: 'Go on only if the first N succeed' },
+  exit: {
+    kind: 'text',
+    describe: 'The exit status: the worst one (default), 0 if any succeeded, or 0 only if all did and else 1',
+    choices: ['worst', 'any', 'all'],
+  },
+});
+
+/** Also for commands, which may be begun again while nothing of them has happened. */
+export const CONTROL_OPTIONS = underMany({
+  ...EACH_OPTIONS,
+  retry: { kind: 'text', takes: 'N', describe: 'Try again, so often, where nothing could be started' },
+});
+
+/** What becomes of the output of many. */
+export const OUTPUT_OPTIONS = underMany({
+  group: { kind: 'flag', describe: 'Gather equal output, and show the rest as a difference to it' },
+  'output-dir': { kind: 'text', takes: 'DIRECTORY', describe: 'Write a file for each target and stream here' },
+});
+
+export type ExitPolicy = 'worst' | 'any' | 'all';
+
+type ChooseArgs = Args<typeof CHOOSE_OPTIONS>;
+type ControlArgs = Args<typeof EACH_OPTIONS> & Partial<Args<typeof CONTROL_OPTIONS>>;
+type FleetArgs = ChooseArgs & ControlArgs & Partial<Args<typeof OUTPUT_OPTIONS>>;
+
+/** Undefined where no option chooses VMs. Throws `usage`. */
+export function vmChoice(args: Args<typeof VMS_OPTIONS> & { readonly session?: string | undefined }) {
+  const { tag: tags, host, all, session } = args;
+  const isChosen = tags.length > 0 || host !== undefined || all;
+  if (!isChosen && session !== undefined)
+    throw new AppError('usage', '--session goes with --tag, --host or --all', {
+      hint: `for one VM put it into the identifier: vm:${session}`,
+    });
+  if (all && (tags.length > 0 || host !== undefined))
+    throw new AppError('usage', 'Give --all, or --tag and --host, not both');
+  return isChosen ? { tags, host, session } : undefined;
+}
+
+/** VMs by name, or by what they are. Throws `usage`. */
+export function vmsFrom(
+  args: Args<typeof VMS_OPTIONS>,
+  names: readonly string[],
+  verb: string,
+): readonly string[] | VmChoice {
+  const choice = vmChoice(args);
+  if (choice && names.length > 0)
+    throw new AppError('usage', `Give "${names[0]}" or ${describeChoice(choice)}, not both`);
+  if (!choice && names.length === 0)
+    throw new AppError('usage', `Something is missing: azlin ${verb} <vm..>`, {
+      hint: `names, patterns like 'web-*', or --tag, --host, --all; azlin ${verb} --help`,
+    });
+  return choice ?? names;
+}
+
+/** One identifier that is to be treated as ever, or what means many. */
+export type Meant =
+  | { readonly kind: 'one'; readonly identifier: string }
+  | { readonly kind: 'many'; readonly from: string | VmChoice; readonly isPlain: boolean };
+
+/** What the user means. `name`: the command, for hints. Throws `usage`, `invalid-identifier`. */
+export function meantBy(args: FleetArgs, identifier: string | undefined, name: string): Meant {
+  const choice = vmChoice(args);
+  if (choice && identifier !== undefined)
+    throw new AppError('usage', `Give "${identifier}" or ${describeChoice(choice)}, not both`, {
+      hint: "--session names the session on the VMs that options choose; 'web-*:main' needs no option",
+    });
+  if (choice) return { kind: 'many', from: choice, isPlain: false };
+  if (identifier === undefined)
+    throw new AppError('usage', `Something is missing: azlin ${name} <identifier>`, {
+      hint: `an identifier, a pattern like 'web-*:main', or --tag, --host, --all; azlin ${name} --help`,
+    });
+  const one = namesOne(identifier);
+  const isMany = CONTROL.some((option) => args[option]) || args.group || args['output-dir'] || args.refresh;
+  if (one !== undefined && !isMany) return { kind: 'one', identifier: one };
+  return { kind: 'many', from: identifier, isPlain: one !== undefined };
+}
+
+const CONTROL = Object.keys(CONTROL_OPTIONS) as readonly (keyof typeof CONTROL_OPTIONS)[];
+
+/** The remote command may start with what was meant to be an identifier. Throws `usage`. */
+export function refuseIdentifier([first = '']: readonly string[], choice: string | VmChoice): void {
+  if (typeof choice === 'string' || !/^[^\s:=/"'`$]+:[^\s:=/"'`$]+$/.test(first)) return;
+  throw new AppError('usage', `With ${describeChoice(choice)} no identifier is given, and "${first}" looks like one`, {
+    hint: `--session ${shellWord(first.split(':')[1] ?? '')} names the session; a command like that goes to sh -c`,
+  });
+}
+
+export interface Control {
+  readonly limits: Limits;
+  /** By the clock: when all must be over. */
+  readonly until: number | undefined;
+  readonly exit: ExitPolicy;
+}
+
+/** Throws `usage`. */
+export function controlOf(args: ControlArgs, clock: Clock): Control {
+  const deadline = durationOf('deadline', args.deadline);
+  return {
+    limits: {
+      fanout: numberOf('fanout', args.fanout, 1) ?? 32,
+      canary: numberOf('canary', args.canary, 1) ?? 0,
+      failFast: args['fail-fast'],
+      retries: numberOf('retry', args.retry, 0) ?? 0,
+    },
+    until: deadline === undefined ? undefined : clock.now() + deadline,
+    exit: (args.exit ?? 'worst') as ExitPolicy,
+  };
+}
+
+function numberOf(option: string, text: string | undefined, least: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text);
+  throw new AppError('usage', `Invalid number "${text}" for --${option}`, { hint: `a number from ${least} on` });
+}
+
+export interface Choosing {
+  readonly from: string | VmChoice;
+  readonly refresh: boolean;
+  /** Find out first what is there. */
+  readonly ask: boolean;
+  readonly control: Control;
+}
+
+/** The targets that are meant, found before the deadline for all of them. Rejects with an AppError where there are none. */
+export async function choose(call: Call, { from, refresh, ask, control: { until } }: Choosing): Promise<Choice> {
+  const { app, config, interrupts } = call;
+  const left = until === undefined ? Number.POSITIVE_INFINITY : Math.max(1, until - app.clock.now());
+  const [deadline, wholeDeadline] = [config.listDeadline, config.listWholeDeadline].map((ms) => Math.min(ms, left));
+  const request = { from, fresh: refresh, ask, deadline: deadline ?? left, wholeDeadline: wholeDeadline ?? left };
+  return chooseTargets(await call.access(), request, interrupts.signal);
+}

@@ -1,0 +1,12 @@
+import type { FindRequest } from '../../operations/jobs/find-job.ts';
+import type { Config } from '../../settings/config.ts';
+import type { Options } from '../command.ts';
+
+/** Where a job is looked for. */
+export const VM_OPTION = {
+  vm: { kind: 'text', takes: 'VM', describe: 'The VM of the job, where several have one of that id' },
+} as const satisfies Options;
+
+export function findRequest(name: string, vm: string | undefined, config: Config): FindRequest {
+  return { name, vm, deadline: config.listDeadline, wholeDeadline: config.listWholeDeadline };
+}

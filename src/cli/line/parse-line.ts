@@ -1,0 +1,103 @@
+import parse from 'yargs-parser';
+import { AppError } from '../../domain/errors.ts';
+import { type Command, choicesOf, type Options, usageLine } from '../command.ts';
+import { GLOBAL_OPTIONS } from './options.ts';
+
+/** The words of a command line as plain values. */
+export interface ParsedLine {
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly positionals: Readonly<Record<string, string | undefined>>;
+  /** The values of the positional that can be given several times. */
+  readonly several: readonly string[];
+}
+
+/** Reads the words, of which the first that is no option is the verb; none is an unknown option. Throws `usage`. */
+export function parseLine(words: readonly string[], command: Command): ParsedLine {
+  const options: Options = { ...GLOBAL_OPTIONS, ...command.options };
+  const entries = Object.entries(options);
+  const kinds = (...wanted: readonly string[]) =>
+    entries.flatMap(([name, { kind }]) => (wanted.includes(kind) ? name : []));
+  const { argv, error } = parse.detailed([...words], {
+    boolean: kinds('flag'),
+    string: [...kinds('text', 'texts'), '_'],
+    array: kinds('texts'),
+    alias: Object.fromEntries(entries.flatMap(([name, { short }]) => (short ? [[name, short]] : []))),
+    narg: Object.fromEntries(kinds('text', 'texts').map((name) => [name, 1])),
+    configuration: {
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    },
+  });
+  if (error) throw problem(command, missingValue(error.message, options) ?? error.message);
+  const valued = valuedFlag(words, options);
+  if (valued !== undefined) throw problem(command, `--${valued} takes no value`);
+  const args = Object.fromEntries(
+    entries.map(([name, option]) => [name, argument(command, name, { option, value: argv[name] })]),
+  );
+  return { args, ...positionalsOf(command, argv._.slice(1).map(String)) };
+}
+
+function argument(
+  command: Command,
+  name: string,
+  { option, value }: { option: Options[string]; value: unknown },
+): unknown {
+  const { kind, choices } = option;
+  // What is said twice counts as it was said last.
+  if (kind === 'flag') return value === true || (Array.isArray(value) && value.at(-1) === true);
+  const texts = [value].flat() as readonly (string | undefined)[];
+  if (texts.includes('')) throw problem(command, `--${name} needs a value`);
+  if (kind === 'texts') return texts.filter((text) => text !== undefined);
+  const text = texts.at(-1);
+  if (text !== undefined) checkChoice(command, choices, { text, of: `for --${name}` });
+  return text;
+}
+
+/** `Not enough arguments following: tag`, as the parser says it. */
+function missingValue(message: string, options: Options): string | undefined {
+  const said = /^Not enough arguments following: (.*)/.exec(message)?.[1];
+  const [name = said] = Object.entries(options).find(([, { short }]) => short === said) ?? [];
+  return name && `--${name} needs a value`;
+}
+
+/** The first flag that is given a value, which it would not heed. */
+function valuedFlag(words: readonly string[], options: Options): string | undefined {
+  const end = words.indexOf('--');
+  const names = words.slice(0, end < 0 ? undefined : end).flatMap((word) => /^--([^=]+)=/.exec(word)?.[1] ?? []);
+  return names.find((name) => options[name]?.kind === 'flag');
+}
+
+function positionalsOf(command: Command, given: readonly string[]): Pick<ParsedLine, 'positionals' | 'several'> {
+  const wanted = [...command.usage.matchAll(/([<[])([\w-]+)(\.\.)?[\]>]/g)];
+  const positionals: Record<string, string | undefined> = {};
+  let several: readonly string[] = [];
+  let at = 0;
+  for (const [, bracket, name = '', isMany] of wanted) {
+    const own = given.slice(at, isMany ? undefined : at + 1);
+    if (bracket === '<' && own.length === 0) throw problem(command, `Something is missing: ${usageLine(command)}`);
+    for (const text of own) checkChoice(command, choicesOf(command.positionals[name]), { text, of: `as ${name}` });
+    if (isMany) several = own;
+    else positionals[name] = own[0];
+    at += own.length;
+  }
+  const rest = given.slice(at);
+  if (rest.length > 0) throw problem(command, `Unexpected word${rest.length > 1 ? 's' : ''}: ${rest.join(', ')}`);
+  return { positionals, several };
+}
+
+function checkChoice(
+  command: Command,
+  choices: readonly string[] | undefined,
+  { text, of }: { readonly text: string; readonly of: string },
+): void {
+  if (choices && !choices.includes(text))
+    throw problem(command, `Invalid value "${text}" ${of}: expected one of ${choices.join(', ')}`);
+}
+
+function problem({ name }: Command, message: string): AppError {
+  return new AppError('usage', message, { hint: `azlin ${name} --help` });
+}

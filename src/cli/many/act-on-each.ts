@@ -1,0 +1,103 @@
+import { AppError } from '../../domain/errors.ts';
+import { exitCodeOf } from '../../domain/exit-codes.ts';
+import { foldNames, listNames } from '../../domain/fold-names.ts';
+import { count } from '../../domain/text.ts';
+import type { Choice } from '../../operations/many/choose.ts';
+import { type Done, type EachRequest, eachTarget } from '../../operations/many/each-target.ts';
+import { isGood, labelOf } from '../../operations/many/target-result.ts';
+import type { Args, Call } from '../command.ts';
+import {
+  type CHOOSE_OPTIONS,
+  type Control,
+  choose,
+  controlOf,
+  type EACH_OPTIONS,
+  type Meant,
+} from '../line/fleet-options.ts';
+import { summaryOf } from '../views/many.ts';
+
+/** The targets, found out for certain and said, and how to go about them. */
+export async function chooseEach(
+  call: Call,
+  args: Args<typeof CHOOSE_OPTIONS> & Args<typeof EACH_OPTIONS>,
+  { from }: Meant & { readonly kind: 'many' },
+): Promise<{ readonly choice: Choice; readonly control: Control }> {
+  const control = controlOf(args, call.app.clock);
+  const choice = await choose(call, { from, refresh: args.refresh, ask: true, control });
+  for (const note of choice.notes) call.note(note);
+  return { choice, control };
+}
+
+/** Rejects unless somebody wants it. What is meant has been said already. */
+export async function confirmMany(
+  { app, interrupts, note }: Call,
+  { choice, verb, what }: { readonly choice: Choice; readonly verb: string; readonly what: string },
+): Promise<void> {
+  const sessions = count(choice.chosen.length, 'session');
+  if (!app.canAsk())
+    throw new AppError('usage', `Nobody can be asked here whether to ${verb.toLowerCase()} ${sessions}`, {
+      hint: '--yes does it without asking',
+    });
+  // All of them, however many there are.
+  for (const name of foldNames(choice.chosen.map(labelOf))) note(`  ${name}`);
+  if (await app.confirm(`${verb} ${sessions}? ${what}`, interrupts.signal)) return;
+  throw new AppError('interrupted', 'Nothing was done');
+}
+
+export interface EachLine<T> {
+  readonly choice: Choice;
+  readonly control: Control;
+  readonly doing: string;
+  /** Undefined where there was nothing to do. */
+  readonly act: EachRequest<T | undefined>['act'];
+}
+
+export interface EachResult<T> {
+  readonly values: readonly T[];
+  readonly exitCode: number;
+  readonly notes: readonly string[];
+  readonly failures: readonly string[];
+  readonly hints: readonly string[];
+}
+
+/** Does one short thing to many targets, says what became of those where it went wrong, and gives the others. */
+export async function forEach<T>(call: Call, { choice, control, doing, act }: EachLine<T>): Promise<EachResult<T>> {
+  const { app, interrupts } = call;
+  const { limits, until, exit } = control;
+  const startedAt = app.clock.now();
+  const request = { selected: choice, limits, until, doing, act };
+  const all = await eachTarget(await call.access(), request, interrupts.signal);
+  const isAbsent = ({ result }: Done<T | undefined>) => result.outcome.kind === 'absent';
+  const absent = all.filter(isAbsent);
+  const results = all.filter((one) => !isAbsent(one)).map(({ result }) => result);
+  if (results.length === 0)
+    throw new AppError(
+      'session-not-found',
+      `Nothing was there: none of ${count(all.length, 'VM')} has such a session`,
+      {
+        hint: 'azlin list   shows the sessions there are',
+      },
+    );
+  const left = absent.map(({ result }) => result.hostname);
+  const { text, failures, hints } = summaryOf(results, app.clock.now() - startedAt, () => '');
+  // What was not begun because of another is no failure of its own; where the time was up it is.
+  const codes = results.map(({ outcome }) =>
+    'cause' in outcome && (outcome.kind !== 'skipped' || outcome.cause.code === 'timed-out')
+      ? exitCodeOf(outcome.cause.code)
+      : 0,
+  );
+  const isWell = results.every(isGood) || (exit === 'any' && results.some(isGood));
+  const worst = exit === 'all' ? 1 : Math.max(1, ...codes);
+  const exitCode = interrupts.signal.aborted
+    ? (interrupts.exitCode() ?? exitCodeOf((interrupts.signal.reason as AppError).code))
+    : isWell
+      ? 0
+      : worst;
+  return {
+    values: all.flatMap(({ value }) => (value === undefined ? [] : [value])),
+    exitCode,
+    notes: [...(left.length > 0 ? [`left out, no such session: ${listNames(left)}`] : []), text],
+    failures,
+    hints,
+  };
+}

@@ -1,0 +1,130 @@
+import type { AppError } from '../../domain/errors.ts';
+import { printable } from '../../domain/text.ts';
+import type { Choice } from '../../operations/many/choose.ts';
+import type { OutputSink } from '../../operations/many/exec-many.ts';
+import {
+  fileSink,
+  type Gathered,
+  lineSink,
+  memorySink,
+  plainSink,
+  tailSink,
+  tee,
+} from '../../operations/many/output-sinks.ts';
+import { labelOf, type TargetResult } from '../../operations/many/target-result.ts';
+import type { Call } from '../command.ts';
+import type { Style } from '../output/style.ts';
+import { outputFields, recordOf } from '../views/many.ts';
+
+export interface OutputWishes {
+  readonly choice: Choice;
+  /** One identifier and nothing more: its output needs no name before it. */
+  readonly meant: { readonly isPlain: boolean };
+  readonly group: boolean;
+  readonly outputDir: string | undefined;
+}
+
+export interface ManyOutput {
+  readonly sink: OutputSink;
+  /** The last line that a target wrote to stderr. */
+  readonly lastWords: (target: string) => string;
+  readonly recordOf: (result: TargetResult) => object;
+  /** Shows what waited for all to end. */
+  finish(results: readonly TargetResult[]): Promise<void>;
+  /** What kept output from being written. */
+  failure(): AppError | undefined;
+}
+
+/** Whether the results go out as records, not as what the commands print. */
+export function givesRecords({ config }: Pick<Call, 'config'>, group: boolean): boolean {
+  return config.format !== 'table' && !group;
+}
+
+/** Where the output of many commands goes, by the options and the format. `broken`: it cannot go there any more. */
+export async function manyOutput(
+  call: Call,
+  { choice, meant, group, outputDir }: OutputWishes,
+  broken: (error: AppError) => void,
+): Promise<ManyOutput> {
+  const isRecords = givesRecords(call, group);
+  const gathered = new Map<string, Gathered>();
+  const tails = tailSink();
+  let failure: AppError | undefined;
+  const withOutput = (result: TargetResult) => {
+    const said = gathered.get(result.target);
+    return { ...recordOf(result), ...(said ? outputFields(said) : {}) };
+  };
+  const sinks: OutputSink[] = [tails];
+  if (outputDir !== undefined)
+    sinks.push(
+      await fileSink(outputDir, (error) => {
+        failure ??= error;
+        broken(error);
+      }),
+    );
+  if (group || isRecords) sinks.push(gatheringSink(call, gathered, isRecords ? withOutput : undefined));
+  else if (outputDir === undefined) sinks.push(meant.isPlain ? plainSink(call) : await namedLines(call, choice));
+  return {
+    sink: tee(sinks),
+    lastWords: tails.lastWords,
+    recordOf: withOutput,
+    failure: () => failure,
+    async finish(results) {
+      if (!group) return;
+      const { groupsText } = await import('../views/groups.ts');
+      for (const stream of ['stdout', 'stderr'] as const) {
+        const said = results.flatMap(({ target }) => {
+          const one = gathered.get(target);
+          return one ? [{ target, output: one[stream], isCut: one.isCut }] : [];
+        });
+        const isTerminal = call.io[stream].isTTY === true;
+        await call.print(stream, groupsText(said, { style: call.styles[stream], isTerminal }));
+      }
+    },
+  };
+}
+
+/** Keeps what each target says until it ends; then it goes out as a record, or stays for the end. */
+function gatheringSink(
+  { emit, warn }: Call,
+  gathered: Map<string, Gathered>,
+  withOutput: ((result: TargetResult) => object) | undefined,
+): OutputSink {
+  const memory = memorySink();
+  return {
+    write: memory.write,
+    end(result) {
+      if (result.outcome.kind === 'absent') return undefined;
+      const said = memory.taken(result.target);
+      if (said.isCut) warn(`${result.target}: only the first 8 MiB of its output are shown; --output-dir keeps all`);
+      gathered.set(result.target, said);
+      if (!emit || !withOutput) return undefined;
+      const record = withOutput(result);
+      gathered.delete(result.target);
+      return emit([record]);
+    },
+  };
+}
+
+const WIDEST_PREFIX = 40;
+const COLOURS = ['cyan', 'green', 'yellow', 'magenta', 'blue'] as const satisfies readonly (keyof Style)[];
+
+/** `web-1:main  | `, as wide for all, each in a colour of its own. */
+async function namedLines({ print, io, styles, warn }: Call, { chosen }: Choice): Promise<OutputSink> {
+  const { padTo, widthOf } = await import('../../terminal/cells.ts');
+  const names = chosen.map(labelOf);
+  const width = names.reduce((most, name) => Math.min(WIDEST_PREFIX, Math.max(most, widthOf(printable(name)))), 0);
+  const prefixes = new Map(
+    names.map((name, index) => {
+      const colour = COLOURS[index % COLOURS.length] ?? 'cyan';
+      const text = `${padTo(printable(name), width)} | `;
+      return [name, { stdout: styles.stdout[colour](text), stderr: styles.stderr[colour](text) }] as const;
+    }),
+  );
+  return lineSink({
+    print,
+    prefixOf: (target, stream) => prefixes.get(target)?.[stream] ?? `${printable(target)} | `,
+    isTerminal: (stream) => io[stream].isTTY === true,
+    warn,
+  });
+}

@@ -1,0 +1,46 @@
+import { createReadStream, createWriteStream, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AppError, messageOf } from '../../domain/errors.ts';
+import type { Call } from '../command.ts';
+
+export interface Spool {
+  /** What was read, from its beginning. */
+  open(): Readable;
+  remove(): void;
+}
+
+/** Keeps all of standard input in a file, so that many commands can read it. Rejects with an AppError. */
+export async function spoolInput({ io, interrupts }: Pick<Call, 'io' | 'interrupts'>): Promise<Spool> {
+  let directory: string | undefined;
+  const remove = () => directory !== undefined && rmSync(directory, { recursive: true, force: true });
+  const forget = interrupts.onExit(remove);
+  try {
+    directory = await mkdtemp(join(tmpdir(), 'azlin-stdin-'));
+    const path = join(directory, 'stdin');
+    await pipeline(io.stdin(), createWriteStream(path, { mode: 0o600 }), { signal: interrupts.signal });
+    return {
+      // Not opened before it is read: hundreds may wait for their VM.
+      open: () => Readable.from(piecesOf(path), { objectMode: false }),
+      remove() {
+        forget();
+        remove();
+      },
+    };
+  } catch (error) {
+    forget();
+    remove();
+    interrupts.signal.throwIfAborted();
+    throw new AppError('usage', `Cannot keep standard input for several commands: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'TMPDIR says where it is kept',
+    });
+  }
+}
+
+async function* piecesOf(path: string): AsyncGenerator<Buffer> {
+  yield* createReadStream(path);
+}

@@ -1,0 +1,69 @@
+import type { IoStreams } from '../app.ts';
+import type { Call } from '../command.ts';
+import type { ProgressLine } from './progress.ts';
+import { printableLines } from './report-error.ts';
+import type { Style } from './style.ts';
+
+export interface Diagnostics {
+  readonly io: IoStreams;
+  readonly args: Readonly<Record<string, unknown>>;
+  /** Of stderr. */
+  readonly style: Style;
+  readonly progress: ProgressLine;
+}
+
+/** What goes to the screen while a command is at work. The same warning twice helps nobody. */
+export function diagnostics({ io, args, style, progress }: Diagnostics) {
+  const said = new Set<string>();
+  let held: string[] | undefined;
+  // Servers and VMs put words into these lines, some before they are trusted: none may move the cursor.
+  const say = (line: string, paint = (text: string) => text) => {
+    if (said.has(line)) return;
+    said.add(line);
+    const text = `${paint(printableLines(line))}\n`;
+    if (held) return void held.push(text);
+    progress.over(() => io.stderr.write(text));
+  };
+  const print: Call['print'] = (to, data) => {
+    let isTaken = true;
+    progress.over(() => {
+      isTaken = io[to].write(data);
+    });
+    return isTaken ? undefined : drained(to);
+  };
+  // Many may wait for the same stream.
+  const draining: Partial<Record<'stdout' | 'stderr', Promise<void>>> = {};
+  const drained = (to: 'stdout' | 'stderr') => {
+    draining[to] ??= nextDrain(io[to]).finally(() => delete draining[to]);
+    return draining[to];
+  };
+  return {
+    holdOutput() {
+      const lines: string[] = [];
+      held = lines;
+      progress.hold(true);
+      return () => {
+        held = undefined;
+        progress.hold(false);
+        io.stderr.write(lines.join(''));
+      };
+    },
+    print,
+    failed: (line: string) => say(line, (text) => `${style.red('failed:')} ${text}`),
+    hint: (line: string) => args['quiet'] || say(line, (text) => `${style.cyan('hint:')} ${text}`),
+    warn: (line: string) => args['quiet'] || say(line, (text) => `${style.yellow('warning:')} ${text}`),
+    note: (line: string) => args['quiet'] || say(line),
+    trace: (line: string) => args['verbose'] && say(line, style.dim),
+  };
+}
+
+/** Settles when there is room again, or nobody reads any more. */
+function nextDrain(stream: IoStreams['stdout']): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      for (const event of ['drain', 'error', 'close']) stream.off(event, settle);
+      resolve();
+    };
+    for (const event of ['drain', 'error', 'close']) stream.once(event, settle);
+  });
+}

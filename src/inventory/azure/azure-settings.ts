@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { azurePlace, type CloudName } from '../../domain/cloud.ts';
+import type { AzureSettings } from './ask-azure.ts';
+import { azureProfile, azureScope } from './scope.ts';
+import type { CredentialKind } from './sign-in/credential.ts';
+
+/** What the user set. */
+export interface AzureWishes {
+  readonly subscriptions: readonly string[];
+  readonly tenant: string | undefined;
+  readonly resourceGroup: string | undefined;
+  readonly cloud: CloudName | undefined;
+  readonly resourceManager: string | undefined;
+  readonly credential: CredentialKind | 'any';
+  readonly azureDeadline: number;
+}
+
+/** The wishes, completed by what `az` knows of this user. Throws when no subscription is in scope. */
+export async function settleAzure(
+  wishes: AzureWishes,
+  environment: Readonly<Record<string, string | undefined>>,
+  home: string,
+): Promise<Omit<AzureSettings, 'agents' | 'clock' | 'progress' | 'aside' | 'trace'>> {
+  const { cloud: named, resourceManager, resourceGroup, credential, azureDeadline: deadline } = wishes;
+  const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
+  const { subscriptions, cloud: active, tenant } = azureScope(wishes, profile);
+  const place = azurePlace({ named, resourceManager, active });
+  return {
+    subscriptions,
+    resourceGroup,
+    endpoint: place.resourceManager,
+    scope: place.scope,
+    credential: {
+      only: credential === 'any' ? undefined : credential,
+      // The SDK knows the public one itself, unless AZURE_AUTHORITY_HOST names another.
+      authority: place.name === 'AzureCloud' ? undefined : place.authority,
+      tenant: wishes.tenant,
+      homeTenant: wishes.tenant ?? tenant,
+      isCliSignedIn: profile.length > 0,
+      clientId: environment['AZURE_CLIENT_ID'] || undefined,
+    },
+    deadline,
+  };
+}

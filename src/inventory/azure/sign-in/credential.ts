@@ -1,0 +1,188 @@
+import {
+  type AccessToken,
+  EnvironmentCredential,
+  type GetTokenOptions,
+  ManagedIdentityCredential,
+  type ManagedIdentityCredentialClientIdOptions,
+  type TokenCredential,
+  WorkloadIdentityCredential,
+} from '@azure/identity';
+import type { Clock } from '../../../domain/clock.ts';
+import { formatDuration } from '../../../domain/duration.ts';
+import { AppError, messageOf } from '../../../domain/errors.ts';
+import { keepSecret } from '../../../domain/secrets.ts';
+import { printable, shorten } from '../../../domain/text.ts';
+import { loginHint } from '../azure-errors.ts';
+import { limitedReplies } from '../web/reply-limit.ts';
+import { byAgents, SDK_PROXY, type WebAgents } from '../web/web-agents.ts';
+import { cliCredential } from './cli-credential.ts';
+
+export type CredentialKind = 'environment' | 'workload-identity' | 'cli' | 'managed-identity';
+
+export interface CredentialSettings {
+  /** The only one to try. */
+  readonly only: CredentialKind | undefined;
+  /** URL of where to sign in; undefined leaves it to the SDK, which reads AZURE_AUTHORITY_HOST. */
+  readonly authority: string | undefined;
+  /** The tenant to sign in to; undefined for the one that is active in az. */
+  readonly tenant: string | undefined;
+  /** The tenant of what is asked, as az knows it: where to sign in anew. */
+  readonly homeTenant: string | undefined;
+  /** Whether somebody has signed in with `az`: then that is who azlin is, or nobody. */
+  readonly isCliSignedIn: boolean;
+  /** Which of several managed identities. */
+  readonly clientId: string | undefined;
+}
+
+export interface CredentialRequest extends CredentialSettings {
+  readonly agents: WebAgents;
+  readonly clock: Clock;
+  /** Milliseconds that the work with it has. */
+  readonly deadline: number;
+  readonly trace: (line: string) => void;
+}
+
+/** A credential that tells what is being waited for. */
+export interface PatientCredential extends TokenCredential {
+  /** The kind that has been asked and has not answered yet. */
+  waitingFor(): CredentialKind | undefined;
+}
+
+interface Attempt {
+  readonly kind: CredentialKind;
+  readonly reason: string;
+}
+
+// In the order in which they are tried. Managed identity comes last: off Azure it can only wait for an answer.
+const KINDS: readonly CredentialKind[] = ['environment', 'workload-identity', 'cli', 'managed-identity'];
+/** The part of the time that `az` may take. */
+const CLI_SHARE = 0.8;
+/** Milliseconds that a token must still be good for. */
+const MARGIN = 120_000;
+
+/**
+ * The credentials of @azure/identity, one after the other, or the one named; the first that gives a token is kept. `getToken` rejects with
+ * `not-signed-in`, naming each that was tried. Tokens are kept for this run only: each may cost a process of a second.
+ */
+export function azureCredential(request: CredentialRequest): PatientCredential {
+  let working: { readonly kind: CredentialKind; readonly credential: TokenCredential } | undefined;
+  let waitingFor: CredentialKind | undefined;
+  const kept = new Map<string, Promise<AccessToken>>();
+
+  const fetchToken = async (scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> => {
+    const tried: Attempt[] = [];
+    const kinds = working ? [working.kind] : request.only ? [request.only] : KINDS;
+    for (const kind of kinds) {
+      waitingFor = kind;
+      const startedAt = request.clock.now();
+      try {
+        // Some constructors throw when their environment is not there.
+        const credential = working?.credential ?? credentialOf(kind, request);
+        const token = await credential.getToken(scopes, options);
+        if (token) keepSecret(token.token);
+        if (!working) request.trace(`azure: signed in by ${kind}`);
+        working = { kind, credential };
+        if (token) return token;
+      } catch (error) {
+        if (options?.abortSignal?.aborted || (error instanceof AppError && error.code === 'config')) throw error;
+        const limit = kind === 'cli' ? request.deadline * CLI_SHARE : Number.POSITIVE_INFINITY;
+        tried.push({ kind, reason: reasonOf(error, request.clock.now() - startedAt, limit) });
+        if (isFinal(kind, error, request)) break;
+      } finally {
+        waitingFor = undefined;
+      }
+    }
+    throw signInError(tried, request);
+  };
+
+  return {
+    waitingFor: () => waitingFor,
+    async getToken(scopes, options) {
+      // A challenge wants another token than the one that there is.
+      if (options?.claims) return fetchToken(scopes, options);
+      const key = [scopes].flat().join(' ');
+      const current = kept.get(key);
+      const known = current && (await current.catch(() => undefined));
+      if (known && known.expiresOnTimestamp - request.clock.now() > MARGIN) return known;
+      // Somebody else may have found the same and be fetching a new one already.
+      const renewed = kept.get(key);
+      if (renewed && renewed !== current) return renewed;
+      const token = fetchToken(scopes, options);
+      kept.set(key, token);
+      return token;
+    },
+  };
+}
+
+function reasonOf(error: unknown, took: number, limit: number): string {
+  return took < limit ? messageOf(error) : `${HUNG} in ${formatDuration(limit)}`;
+}
+
+const HUNG = 'az gave no token';
+
+/** One that is set up and refused must not be passed over for somebody else's identity. The SDK tells for all but `az`. */
+function isFinal(kind: CredentialKind, error: unknown, { isCliSignedIn }: CredentialSettings): boolean {
+  return kind === 'cli' ? isCliSignedIn : (error as Error).name !== 'CredentialUnavailableError';
+}
+
+function credentialOf(kind: CredentialKind, request: CredentialRequest): TokenCredential {
+  const { only, agents, authority, clientId, tenant, deadline } = request;
+  const web = {
+    proxyOptions: SDK_PROXY,
+    additionalPolicies: [
+      { position: 'perCall' as const, policy: byAgents(agents) },
+      { position: 'perCall' as const, policy: limitedReplies() },
+    ],
+  };
+  const options = authority === undefined ? web : { ...web, authorityHost: authority };
+  switch (kind) {
+    case 'environment':
+      return new EnvironmentCredential(options);
+    case 'workload-identity':
+      return new WorkloadIdentityCredential(options);
+    case 'cli': {
+      // Ended before azlin gives up: a child that hangs must not outlive it.
+      return cliCredential({ tenant, patience: Math.ceil(deadline * CLI_SHARE), clock: request.clock });
+    }
+    case 'managed-identity': {
+      // Within the chain one short question finds out whether there is any; asked for by name, it is waited for.
+      // The SDK does the same in its own default chain; its types keep the option to themselves.
+      const probe = { ...web, sendProbeRequest: only === undefined } as ManagedIdentityCredentialClientIdOptions;
+      return new ManagedIdentityCredential(clientId === undefined ? probe : { ...probe, clientId });
+    }
+  }
+}
+
+function signInError(tried: readonly Attempt[], request: CredentialRequest): AppError {
+  const lines = tried.map(({ kind, reason }) => `\n  ${kind}: ${shorten(plainReason(reason), 240)}`);
+  return new AppError('not-signed-in', `Not signed in to Azure. What was tried:${lines.join('')}`, {
+    hint: hintFor(tried, request),
+  });
+}
+
+/** Without the line breaks, the links and the numbers for Microsoft's support. */
+function plainReason(reason: string): string {
+  return printable(reason.replace(/\s+/g, ' '))
+    .replace(/ ?(?:To troubleshoot|See|For more)[^.]* https?:\S+/g, '')
+    .replace(/ ?Trace ID: .*/, '')
+    .trim();
+}
+
+function hintFor(tried: readonly Attempt[], { tenant, homeTenant }: CredentialRequest): string {
+  const home = tenant ?? homeTenant;
+  const cli = tried.find(({ kind }) => kind === 'cli');
+  if (cli?.reason.startsWith(HUNG))
+    return 'az account get-access-token   shows what holds it up; azure.deadline allows more time';
+  // The SDK keeps what az said about the tenant to itself.
+  if (cli) return home === undefined ? loginHint(cli.reason) : `az login --tenant ${home}`;
+  switch (tried.at(-1)?.kind) {
+    case 'environment':
+      return 'check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or unset them';
+    case 'workload-identity':
+      return 'check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE, or unset them';
+    case 'managed-identity':
+      return 'assign an identity to this machine; AZURE_CLIENT_ID chooses one of several';
+    default:
+      return 'az login';
+  }
+}

@@ -1,0 +1,71 @@
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { AppError, messageOf } from '../../../domain/errors.ts';
+import type { Policy } from './retries.ts';
+
+/** Bytes of a reply, unpacked; a page of a list has some hundred kilobytes. */
+const MOST_BYTES = 32 * 1024 * 1024;
+
+/** Reads replies itself: no longer than one may be, however small it was packed, and not beyond the end of the work. */
+export function limitedReplies(most = MOST_BYTES): Policy {
+  return {
+    name: 'azlinReplyLimit',
+    async sendRequest(request, next) {
+      const ended = new AbortController();
+      const given = request.abortSignal as AbortSignal | undefined;
+      request.abortSignal = given ? AbortSignal.any([given, ended.signal]) : ended.signal;
+      request.streamResponseStatusCodes = new Set([Number.POSITIVE_INFINITY]);
+      // The SDK unpacks in a way in which a reply that breaks off never ends: it is not to know that one may be packed.
+      request.headers.delete('Accept-Encoding');
+      request.requestOverrides = {
+        get headers() {
+          return { ...request.headers.toJSON({ preserveCase: true }), 'Accept-Encoding': 'gzip' };
+        },
+      };
+      try {
+        const response = await next(request);
+        const { readableStreamBody: sent } = response;
+        if (!sent) return response;
+        if (Number(response.headers.get('content-length')) > most) throw tooLong(request.url, most);
+        const isPacked = /gzip/i.test(response.headers.get('content-encoding') ?? '');
+        const stream = isPacked ? pipeline(sent, createGunzip(), () => {}) : sent;
+        const chunks: Buffer[] = [];
+        let length = 0;
+        try {
+          for await (const chunk of stream as AsyncIterable<Buffer>) {
+            length += chunk.length;
+            if (length > most) throw tooLong(request.url, most);
+            chunks.push(chunk);
+          }
+        } catch (error) {
+          given?.throwIfAborted();
+          throw error instanceof AppError ? error : brokenOff(error);
+        }
+        delete response.readableStreamBody;
+        response.bodyAsText = Buffer.concat(chunks).toString('utf8');
+        return response;
+      } catch (error) {
+        // What is still to come is not waited for.
+        ended.abort();
+        throw error;
+      } finally {
+        request.abortSignal = given as never;
+      }
+    },
+  };
+}
+
+function tooLong(url: string, most: number): AppError {
+  const { origin, pathname } = new URL(url);
+  return new AppError(
+    'azure-failed',
+    `The reply of ${origin} to ${pathname} is larger than ${most / 1024 / 1024} MiB; the rest was not read`,
+    {
+      hint: 'check azure.resource_manager and the proxy; Azure sends no such replies',
+    },
+  );
+}
+
+/** A reply that breaks off, as the SDK calls it. */
+const brokenOff = (error: unknown) =>
+  Object.assign(new Error(`the reply breaks off: ${messageOf(error)}`, { cause: error }), { code: 'PARSE_ERROR' });

@@ -1,0 +1,66 @@
+import { inPlaces } from '../../domain/concurrency.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { count } from '../../domain/text.ts';
+import { compareVms, mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
+import { type Asking, askVm } from '../../targets/probe.ts';
+import { firstLook } from '../../transport/endpoint.ts';
+import type { FleetAccess } from './fleet-access.ts';
+
+export interface FleetQuestion<T> {
+  /** What is asked for, for people: `jobs`. */
+  readonly about: string;
+  /** Which of the running VMs. */
+  readonly of?: (vm: Vm) => boolean;
+  /** Milliseconds for each VM, and for all of them. */
+  readonly deadline: number;
+  readonly wholeDeadline: number;
+  readonly ask: (asking: Asking, vm: AskedVm) => Promise<T>;
+}
+
+export interface AskedVm {
+  readonly vm: Vm;
+  /** Names it exactly. */
+  readonly hostname: string;
+}
+
+export interface FleetAnswer<T> extends AskedVm {
+  readonly value: T;
+}
+
+const CONCURRENCY = 32;
+
+/** Asks every running VM in scope at once. Those that cannot be asked go to `access.warn`, and are left out. */
+export async function askFleet<T>(
+  access: FleetAccess,
+  { about, of = () => true, deadline, wholeDeadline, ask }: FleetQuestion<T>,
+  signal: AbortSignal,
+): Promise<readonly FleetAnswer<T>[]> {
+  const fleet = await access.inventory.listVms({ fresh: false, whole: true }, signal);
+  for (const warning of fleet.warnings) access.warn(warning);
+  const vms = fleet.vms.filter((vm) => mayAnswer(vm) && vm.os !== 'windows' && of(vm)).sort(compareVms);
+  const names = qualifiedNames(fleet.vms);
+  const isOld = fleet.isKept === true || access.lags;
+  const until = access.clock.now() + wholeDeadline;
+  let answered = 0;
+  const tell = () => access.progress(`Asking ${count(vms.length, 'VM')} for ${about}: ${answered} answered`);
+  tell();
+  const askOne = async (vm: Vm): Promise<readonly FleetAnswer<T>[]> => {
+    const hostname = names.get(vm) ?? vm.name;
+    const ms = Math.min(deadline, until - access.clock.now());
+    const question = { endpoint: () => firstLook(access.endpointOf(vm), isOld), ms, signal };
+    const asked =
+      ms <= 0
+        ? { probe: 'timed-out' as const, reason: `not asked within ${formatDuration(wholeDeadline)}` }
+        : await askVm(access, question, (asking) => ask(asking, { vm, hostname }));
+    answered++;
+    tell();
+    if (asked.probe === 'ok') return [{ vm, hostname, value: asked.value }];
+    access.warn(`${hostname}: ${asked.reason}; its ${about} are unknown`);
+    return [];
+  };
+  try {
+    return (await inPlaces({ limit: CONCURRENCY, clock: access.clock }, vms, askOne)).flat();
+  } finally {
+    access.progress(undefined);
+  }
+}

@@ -1,0 +1,34 @@
+import type { Session } from '../../domain/session.ts';
+import type { Vm } from '../../domain/vm.ts';
+import { aliasesIn, type Memory } from '../../targets/survey-memory.ts';
+
+/** What the caches know, however old it is. Nobody is asked. */
+export interface Known {
+  readonly vms: readonly Vm[];
+  /** By VM; none where nothing is known. */
+  readonly sessions: ReadonlyMap<Vm, readonly Session[]>;
+  /** Ids of jobs, and identifiers of where they were started. */
+  readonly jobs: readonly (readonly [id: string, identifier: string])[];
+  /** Asks VMs in a process of its own for their sessions, where nobody has done that lately; undefined for all. */
+  readonly renewSessions: (vm: Vm | undefined) => Promise<void>;
+}
+
+/** What a VM said last, and when, in milliseconds since 1970. */
+export interface Told {
+  readonly askedAt: number;
+  readonly sessions: readonly Session[];
+}
+
+/** Which VM each remembered answer is about. */
+export function rememberedSessions(vms: readonly Vm[], memory: Memory): ReadonlyMap<Vm, Told> {
+  const byId = new Map(vms.map((vm) => [vm.vmId, vm]));
+  const latest = new Map<Vm, Told>();
+  for (const [key, { askedAt, answer }] of Object.entries(memory)) {
+    const vm = aliasesIn(key)
+      .map((alias) => byId.get(alias))
+      .find((one) => one !== undefined);
+    if (!vm || answer.probe !== 'ok' || (latest.get(vm)?.askedAt ?? 0) > askedAt) continue;
+    latest.set(vm, { askedAt, sessions: answer.sessions });
+  }
+  return latest;
+}

@@ -1,0 +1,58 @@
+import { pause } from '../../domain/clock.ts';
+import { withDeadline } from '../../domain/deadline.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { AppError, type ErrorCode } from '../../domain/errors.ts';
+import type { Target } from '../../targets/target.ts';
+import type { Connection } from '../../transport/transport.ts';
+import type { FleetAccess } from './fleet-access.ts';
+
+/** What a VM that is still booting looks like: nobody listens, or the server hangs up. */
+const BOOTING: readonly ErrorCode[] = ['unreachable', 'timed-out', 'connection-lost'];
+const RETRY = 1_000;
+/** While a VM boots, its server lets nobody in. Asked too often it would shut us out for longer. */
+const REFUSAL_RETRY = 5_000;
+/** Milliseconds after the first refusal of a key for which it may be due to booting. */
+const REFUSALS = 30_000;
+
+export interface BootWait {
+  readonly target: Target;
+  /** Whether it was started a moment ago; a VM that has run for long refuses a key for good. */
+  readonly hasJustStarted: boolean;
+}
+
+/** Connects to a VM that runs and may still be booting, again and again until `access.startDeadline` has passed. */
+export async function connectWhenUp(
+  access: FleetAccess,
+  { target, hasJustStarted }: BootWait,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const { clock, transport, startDeadline } = access;
+  // What is wrong with the address no waiting mends.
+  const { endpoint, hostname } = target;
+  const startedAt = clock.now();
+  let until = startedAt + startDeadline;
+  access.progress(`${hostname} runs; waiting for its SSH server`);
+  for (;;) {
+    const ms = Math.max(1, until - clock.now());
+    const expired = () => new AppError('timed-out', 'its SSH server did not answer');
+    try {
+      return await withDeadline({ clock, ms, signal, expired }, (limited) => transport.connect(endpoint, limited));
+    } catch (error) {
+      const isRefusal = error instanceof AppError && error.code === 'ssh-denied' && hasJustStarted;
+      if (!(error instanceof AppError) || !(isRefusal || BOOTING.includes(error.code))) throw error;
+      if (isRefusal) until = Math.min(until, clock.now() + REFUSALS);
+      const wait = isRefusal ? REFUSAL_RETRY : RETRY;
+      if (clock.now() + wait > until) throw stillNot(hostname, error, clock.now() - startedAt);
+      access.trace(`${hostname}: ${error.message}; it may still be booting`);
+      await pause(clock, wait, signal);
+    }
+  }
+}
+
+function stillNot(hostname: string, error: AppError, waited: number): AppError {
+  const message = `"${hostname}" runs, but after ${formatDuration(waited)} azlin is not let in: ${error.message}`;
+  return new AppError(error.code, message, {
+    cause: error,
+    hint: `${error.hint ?? 'look at its boot log in the portal'}; ssh.start_deadline allows more time`,
+  });
+}

@@ -1,0 +1,75 @@
+import { setMaxListeners } from 'node:events';
+import { withDeadline } from '../../domain/deadline.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { Endpoint } from '../../transport/endpoint.ts';
+import type { FleetAccess } from './fleet-access.ts';
+
+/** Hears when a server is there again. */
+export interface Ear {
+  /** Aborts when the server has said something. */
+  readonly heard: AbortSignal;
+  /** Why the last knock had no answer. */
+  reason(): AppError | undefined;
+  close(): void;
+}
+
+/** Milliseconds between two knocks: at first, and when nobody answers for long. */
+export const OFTEN = 400;
+const SELDOM = 2_000;
+const LONG = 15 * 60_000;
+
+/** Milliseconds that a knock has. The next ones do not wait for it: what was sent into a dead network is not sent again soon. */
+const PATIENCE = 3_000;
+const KNOCKS_AT_ONCE = 4;
+
+export interface Listening {
+  readonly endpoint: Endpoint;
+  /** Milliseconds before the first knock. */
+  readonly after?: number;
+  /** Since when nobody has answered, by the clock; from now on where nothing is said. */
+  readonly since?: number;
+}
+
+/**
+ * Knocks at a server until it answers: a dead network, or a VM that starts, is noticed as back at once. Undefined where nobody can knock:
+ * a ProxyCommand would have to be run for each.
+ */
+export function listenFor(
+  { transport, clock }: Pick<FleetAccess, 'transport' | 'clock'>,
+  { endpoint, after = 0, since = clock.now() }: Listening,
+  signal: AbortSignal,
+): Ear | undefined {
+  if (endpoint.route.kind === 'command') return undefined;
+  const atOnce = endpoint.route.kind === 'direct' ? KNOCKS_AT_ONCE : 1;
+  const heard = new AbortController();
+  const closing = new AbortController();
+  const whole = AbortSignal.any([signal, closing.signal]);
+  for (const one of [heard.signal, whole]) setMaxListeners(0, one);
+  let knocking = 0;
+  let reason: AppError | undefined;
+  let cancel = () => {};
+  const expired = () => new AppError('timed-out', `${endpoint.label} did not answer in ${formatDuration(PATIENCE)}`);
+  const close = () => {
+    cancel();
+    closing.abort();
+  };
+  const knock = async () => {
+    cancel = clock.schedule(clock.now() - since < LONG ? OFTEN : SELDOM, knock);
+    if (knocking >= atOnce) return;
+    knocking++;
+    try {
+      await withDeadline({ clock, ms: PATIENCE, signal: whole, expired }, (limited) =>
+        transport.knock(endpoint, limited),
+      );
+      close();
+      heard.abort();
+    } catch (error) {
+      if (error instanceof AppError) reason = error;
+    } finally {
+      knocking--;
+    }
+  };
+  cancel = clock.schedule(after, knock);
+  return { heard: heard.signal, reason: () => reason, close };
+}

@@ -1,0 +1,92 @@
+import { withDeadline } from '../../domain/deadline.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { AppError, inDoubt } from '../../domain/errors.ts';
+import type { RemoteScript } from '../../domain/remote-script.ts';
+import { describeTarget, type Target } from '../../targets/target.ts';
+import { type Status, takeStatus } from '../../tmux/status.ts';
+import { statusError } from '../../tmux/status-error.ts';
+import type { RemoteProcess, Terminal } from '../../transport/transport.ts';
+import type { FleetAccess } from './fleet-access.ts';
+import type { Reached } from './reach.ts';
+
+export interface Starting {
+  readonly access: FleetAccess;
+  readonly reached: Reached;
+  readonly script: RemoteScript;
+  readonly terminal?: Terminal;
+  /** It does no harm twice: no error is in doubt. */
+  readonly mayRepeat?: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Started {
+  readonly remote: RemoteProcess;
+  /** The words of its status. */
+  readonly words: readonly string[];
+  /** What belongs to it. */
+  readonly text: string;
+}
+
+/**
+ * Runs a script on the VM and waits for its status. An error says whether it may have run all the same (`mayHaveRun`): it is certain only that what has
+ * not left azlin, and what the VM itself refuses, has not.
+ */
+export async function start(starting: Starting): Promise<Started> {
+  const { access, reached, script, terminal, mayRepeat = false, signal } = starting;
+  const { target, connection } = reached;
+  const ms = access.commandDeadline + timeToSend(script);
+  let isSent = false;
+  let isRefused = false;
+  let remote: RemoteProcess | undefined;
+  const onSent = () => {
+    isSent = true;
+  };
+  const expired = () => silence(target, ms);
+  try {
+    return await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
+      remote = await connection.spawn(script, { terminal, isUsers: true, onSent, patience: ms, signal: limited });
+      // On a terminal stderr comes with stdout, but the stream must be read all the same.
+      if (terminal) remote.stderr.resume();
+      const status = await statusOf(remote);
+      isRefused = status.kind !== 'unreadable' && status.kind !== 'ok';
+      if (status.kind !== 'ok') throw statusError(status, target.hostname, target.session);
+      if (status.words[0] === '1') await access.survey.forget(target.endpoint);
+      return { remote, words: status.words, text: status.text };
+    });
+  } catch (error) {
+    remote?.stdout.resume();
+    remote?.stderr.resume();
+    remote?.close();
+    // A login shell that has ended without a word of ours has run nothing of ours.
+    const isCertain = mayRepeat || !isSent || isRefused || (error instanceof AppError && error.code === 'ssh-denied');
+    throw isCertain ? error : inDoubt(error);
+  }
+}
+
+/** Bytes a millisecond that the slowest link is taken to carry: 1 KB/s. */
+const SLOWEST = 1;
+
+/** Milliseconds that a long script may need for its way. */
+function timeToSend({ text }: RemoteScript): number {
+  return Math.max(0, text.length - USUAL_LENGTH) / SLOWEST;
+}
+
+/** Bytes that any script of ours may have, for which the deadline has room. */
+const USUAL_LENGTH = 24_576;
+
+function silence(target: Target, ms: number): AppError {
+  const message = `"${describeTarget(target)}" did not answer in ${formatDuration(ms)}`;
+  return new AppError('timed-out', message, {
+    hint: "the VM may be overloaded, its tmux may be stuck, or the login shell's start-up files may wait for something",
+  });
+}
+
+/** The status; or, when the output ended without one, why. */
+async function statusOf(remote: RemoteProcess): Promise<Status> {
+  const status = await takeStatus(remote.stdout);
+  if (status) return status;
+  remote.stderr.resume();
+  const exit = await remote.exit;
+  if (exit.kind === 'lost') throw exit.cause;
+  return { kind: 'unreadable', said: '' };
+}

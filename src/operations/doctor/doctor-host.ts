@@ -1,0 +1,204 @@
+import { withDeadline } from '../../domain/deadline.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { AppError, toAppError } from '../../domain/errors.ts';
+import { describeHop } from '../../domain/jump.ts';
+import { shellWord } from '../../domain/text.ts';
+import { mayAnswer, tagOf, type Vm } from '../../domain/vm.ts';
+import type { Fleet } from '../../inventory/inventory.ts';
+import { commandScript, remoteScript } from '../../remote/remote-script.ts';
+import { findVm, type VmRef } from '../../targets/find-vm.ts';
+import type { HostRef } from '../../targets/identifier.ts';
+import type { Endpoint } from '../../transport/endpoint.ts';
+import type { Link, RemoteProcess, Step } from '../../transport/transport.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { type Findings, reportKeys } from './findings.ts';
+import { judgeVmFacts, readVmFacts, type VmFacts } from './vm-facts.ts';
+
+export interface HostCheck {
+  readonly access: FleetAccess;
+  readonly host: HostRef;
+  /** As it was asked a moment ago; undefined where nobody asked, or nobody answered. */
+  readonly fleet: Fleet | undefined;
+  readonly findings: Findings;
+  readonly signal: AbortSignal;
+}
+
+const STEPS: readonly (readonly [Step['kind'], string])[] = [
+  ['reached', 'network'],
+  ['answered', 'ssh server'],
+  ['verified', 'host key'],
+  ['signed-in', 'authentication'],
+];
+const ON_VM = ['shell', 'tmux', 'locale', 'lingering', 'channels'];
+
+/** Everything on the way to a VM, and what azlin needs there. */
+export async function checkHost({ access, host, fleet, findings, signal }: HostCheck): Promise<void> {
+  const rest = (from: string) => {
+    const all = ['address', 'keys', ...STEPS.map(([, name]) => name), ...ON_VM];
+    for (const name of all.slice(all.indexOf(from))) findings.skip(name, SKIPPED);
+  };
+  if (host.kind === 'vm' && !fleet) {
+    findings.skip('vm', SKIPPED);
+    return rest('address');
+  }
+  let endpoint: Endpoint;
+  try {
+    const vm = host.kind === 'vm' && fleet ? vmNamed(host, fleet) : undefined;
+    if (vm) findings.ok('vm', describeVm(vm));
+    endpoint = host.kind === 'vm' && vm ? access.endpointOf(vm, host.user) : endpointAt(access, host);
+    findings.ok('address', describeAddress(endpoint, vm));
+    reportNotes(endpoint, findings);
+  } catch (error) {
+    findings.fail('vm', error);
+    return rest('address');
+  }
+  access.progress(`Connecting to ${endpoint.label}`);
+  try {
+    reportKeys(await access.transport.identitiesFor(endpoint), findings);
+  } catch (error) {
+    findings.fail('keys', error);
+    return rest('network');
+  }
+  const link = await connectInSteps({ access, endpoint, findings, signal });
+  if (!link) return rest('shell');
+  try {
+    access.progress(`Looking around on ${endpoint.label}`);
+    if (await checkInside({ access, endpoint, findings, signal }, link))
+      await checkChannels({ access, endpoint, findings, signal }, link);
+    else rest('tmux');
+  } finally {
+    link.close();
+  }
+}
+
+/** What the SSH settings say about this host and azlin does not do. */
+function reportNotes({ notes }: Endpoint, findings: Findings): void {
+  if (notes.length === 0) return;
+  const advice = 'docs/ssh.md lists what is supported; settings of azlin can say the same';
+  findings.warn('ssh settings', notes.map((note) => note.replace('ssh_config: ', '')).join('; '), advice);
+}
+
+const SKIPPED = 'not checked, because of the above';
+
+function vmNamed(host: VmRef, fleet: Fleet): Vm {
+  const vm = findVm(host, fleet, { verb: 'doctor' });
+  if (vm instanceof AppError) throw vm;
+  return vm;
+}
+
+function endpointAt(access: FleetAccess, host: HostRef): Endpoint {
+  return access.endpointAt(host.kind === 'address' ? host.address : host.name, host.user);
+}
+
+/** Throws `vm-not-running` for one that cannot be connected to. */
+function describeVm(vm: Vm): string {
+  const found = `${vm.resourceGroup}/${vm.name}, ${vm.powerState.toLowerCase()}, ${vm.size || 'size unknown'}`;
+  if (mayAnswer(vm)) return found;
+  const isWindows = vm.os === 'windows';
+  throw new AppError('vm-not-running', isWindows ? `${vm.name} runs Windows` : found, {
+    hint: isWindows ? 'azlin needs tmux, which Windows lacks' : `azlin start ${shellWord(vm.name)}`,
+  });
+}
+
+function describeAddress({ user, address, port, route }: Endpoint, vm: Vm | undefined): string {
+  const source = vm === undefined ? '' : sourceOf(address, vm);
+  const via =
+    route.kind === 'jump'
+      ? `, through ${route.hops.map(describeHop).join(', then ')}`
+      : route.kind === 'command'
+        ? `, over ProxyCommand ${route.command}`
+        : '';
+  return `${user}@${address} port ${port}${source}${via}`;
+}
+
+function sourceOf(address: string, vm: Vm): string {
+  if (address === tagOf(vm, 'azlin-ssh-host')) return ' (its tag azlin-ssh-host)';
+  if (address === vm.publicIp) return ' (its public address)';
+  return address === vm.privateIp ? ' (its private address)' : ' (HostName of the SSH settings)';
+}
+
+interface Inside extends Pick<HostCheck, 'access' | 'findings' | 'signal'> {
+  readonly endpoint: Endpoint;
+}
+
+/** Dials, and reports each step it takes; the step that fails gets the error. */
+async function connectInSteps({ access, endpoint, findings, signal }: Inside): Promise<Link | undefined> {
+  const known = await access.hostKeys.isPinned(endpoint);
+  let done = 0;
+  let since = access.clock.now();
+  const onStep = ({ kind, detail }: Step) => {
+    const at = STEPS.findIndex(([one]) => one === kind);
+    // Where a server needs several connections, the first one has told already.
+    if (at < done) return;
+    const took = formatDuration(access.clock.now() - since);
+    since = access.clock.now();
+    done = at + 1;
+    const more = kind === 'verified' ? (known ? ', pinned' : ', pinned just now') : ` in ${took}`;
+    findings.ok(STEPS[at]?.[1] ?? kind, `${detail}${more}`);
+  };
+  try {
+    return await access.transport.dial(endpoint, signal, onStep);
+  } catch (error) {
+    signal.throwIfAborted();
+    for (const [index, [, name]] of STEPS.slice(done).entries())
+      if (index === 0) findings.fail(name, error);
+      else findings.skip(name, SKIPPED);
+    return undefined;
+  }
+}
+
+/** Whether the login shell runs commands. */
+async function checkInside({ access, endpoint, findings, signal }: Inside, link: Link): Promise<boolean> {
+  const start = access.clock.now();
+  const ms = access.commandDeadline;
+  const expired = () =>
+    new AppError('timed-out', `nothing came in ${formatDuration(ms)}`, {
+      hint: "a start-up file of the login shell may wait for something; see the user's .bashrc, .profile, .zshenv there",
+    });
+  let facts: VmFacts;
+  let remote: RemoteProcess | undefined;
+  try {
+    facts = await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
+      const spawned = await link.spawn(remoteScript('facts'), { signal: limited });
+      if (spawned === 'no-channel') throw new AppError('ssh-denied', 'the server opens no channel for commands');
+      remote = spawned;
+      return readVmFacts(spawned);
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    findings.fail('shell', error);
+    return false;
+  } finally {
+    remote?.close();
+  }
+  const took = formatDuration(access.clock.now() - start);
+  for (const check of judgeVmFacts(facts, { label: endpoint.label, took })) findings.add(check);
+  return true;
+}
+
+/** sshd's own limit by default. */
+const MAX_SESSIONS = 10;
+const FEW = 4;
+
+/** Opens channels until the server refuses one, and closes them again. */
+async function checkChannels({ findings, signal }: Inside, link: Link): Promise<void> {
+  const open: RemoteProcess[] = [];
+  try {
+    while (open.length < MAX_SESSIONS) {
+      const remote = await link.spawn(commandScript(['cat']), { signal });
+      if (remote === 'no-channel') break;
+      remote.stdout.resume();
+      remote.stderr.resume();
+      open.push(remote);
+    }
+    const found = `${open.length}${open.length < MAX_SESSIONS ? '' : ' or more'} at once over one connection (MaxSessions)`;
+    if (open.length >= FEW) findings.ok('channels', found);
+    else
+      findings.warn('channels', found, 'azlin opens further connections; MaxSessions 10 in its sshd_config saves them');
+  } catch (error) {
+    signal.throwIfAborted();
+    findings.fail('channels', toAppError(error));
+  } finally {
+    for (const remote of open) remote.close();
+  }
+}

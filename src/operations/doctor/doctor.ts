@@ -1,0 +1,132 @@
+import { access as canAccess, constants, stat } from 'node:fs/promises';
+import { AppError, type ErrorCode, messageOf, toAppError } from '../../domain/errors.ts';
+import { count } from '../../domain/text.ts';
+import type { Fleet } from '../../inventory/inventory.ts';
+import { type HostRef, parseIdentifier } from '../../targets/identifier.ts';
+import type { SshConfig } from '../../transport/ssh-config/ssh-config.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { checkHost } from './doctor-host.ts';
+import { type Check, type Findings, findingsInto, reportKeys } from './findings.ts';
+
+export interface Diagnosis {
+  readonly checks: readonly Check[];
+  /** Why the first check failed that did. */
+  readonly failedWith: ErrorCode | undefined;
+}
+
+export interface DoctorRequest {
+  /** The VM or address to check; undefined checks this side only. */
+  readonly host: string | undefined;
+  readonly files: CheckedFiles;
+}
+
+/** What azlin reads on this side. */
+export interface CheckedFiles {
+  readonly config: { readonly path: string; readonly exists: boolean; readonly context: string | undefined };
+  /** Settings that the environment gives. */
+  readonly variables: readonly string[];
+  readonly sshConfig: SshConfig;
+  readonly knownHosts: string;
+  readonly source: string;
+}
+
+/** Checks everything from the settings to the shell of a VM, and says for each what it found and what to do. */
+export async function diagnose(
+  access: FleetAccess,
+  { host, files }: DoctorRequest,
+  signal: AbortSignal,
+): Promise<Diagnosis> {
+  const ref = host === undefined ? undefined : hostRefOf(host);
+  const checks: Check[] = [];
+  const findings = findingsInto(checks);
+  try {
+    await checkFiles(files, findings);
+    // An address needs neither Azure nor a sign-in.
+    const fleet = ref?.kind === 'address' ? undefined : await checkInventory(access, files, { findings, signal });
+    if (ref === undefined) await checkKeys(access, findings);
+    else await checkHost({ access, host: ref, fleet, findings, signal });
+  } finally {
+    access.progress(undefined);
+  }
+  return { checks, failedWith: findings.failedWith() };
+}
+
+/** Its host: of `myvm:dev` the VM. Throws `usage` or `invalid-identifier`. */
+function hostRefOf(text: string): HostRef {
+  const { host } = parseIdentifier(text);
+  if (host) return host;
+  throw new AppError('usage', `"${text}" names neither a VM nor an address`, {
+    hint: 'azlin list --all   shows the VMs',
+  });
+}
+
+async function checkFiles({ config, variables, sshConfig, knownHosts }: CheckedFiles, findings: Findings) {
+  const context = config.context === undefined ? '' : `, context "${config.context}"`;
+  const file = config.exists ? `${config.path}${context}` : `no ${config.path}, so everything is as by default`;
+  findings.ok('config', variables.length === 0 ? file : `${file}; from the environment: ${variables.join(', ')}`);
+  findings.ok('ssh settings', sshConfig.files.join(', ') || 'none are read');
+  await checkKnownHosts(knownHosts, findings);
+}
+
+async function checkKnownHosts(path: string, findings: Findings): Promise<void> {
+  try {
+    const { mode } = await stat(path);
+    await canAccess(path, constants.R_OK | constants.W_OK);
+    const advice = `chmod 600 ${path}; whoever writes there decides which hosts you trust`;
+    if ((mode & 0o022) === 0) findings.ok('known hosts', path);
+    else findings.warn('known hosts', `${path} can be written by others`, advice);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') findings.ok('known hosts', `${path}, not made yet`);
+    else
+      findings.fail(
+        'known hosts',
+        new AppError('config', messageOf(error), { hint: 'make it a file that you can read and write' }),
+      );
+  }
+}
+
+interface Checking {
+  readonly findings: Findings;
+  readonly signal: AbortSignal;
+}
+
+/** What is not about signing in went wrong afterwards. */
+const SIGN_IN: readonly ErrorCode[] = ['not-signed-in'];
+
+async function checkInventory(
+  access: FleetAccess,
+  { source }: CheckedFiles,
+  { findings, signal }: Checking,
+): Promise<Fleet | undefined> {
+  access.progress('Checking the inventory');
+  const isAzure = source === 'azure' || source === 'resource-graph';
+  const signedIn = () => isAzure && findings.ok('sign-in', 'Azure accepts your credential');
+  try {
+    const fleet = await access.inventory.listVms({ fresh: true, whole: true }, signal);
+    signedIn();
+    const running = fleet.vms.filter(({ powerState }) => powerState === 'Running').length;
+    const found = `${count(fleet.vms.length, 'VM')} in ${isAzure ? `scope (${source})` : source}, ${running} running`;
+    if (fleet.warnings.length > 0)
+      findings.warn('inventory', `${found}; ${fleet.warnings.join('; ')}`, 'what is missing is not listed');
+    else if (fleet.vms.length === 0)
+      findings.warn('inventory', found, 'check subscription and resource group: azlin list --all');
+    else findings.ok('inventory', found);
+    return fleet;
+  } catch (error) {
+    signal.throwIfAborted();
+    const isSignIn = isAzure && SIGN_IN.includes(toAppError(error).code);
+    if (!isSignIn && isAzure && toAppError(error).code === 'azure-denied') signedIn();
+    findings.fail(isSignIn ? 'sign-in' : 'inventory', error);
+    if (isSignIn) findings.skip('inventory', 'Azure was not asked');
+    return undefined;
+  }
+}
+
+/** Without a host, what any host would be offered. */
+async function checkKeys(access: FleetAccess, findings: Findings): Promise<void> {
+  try {
+    reportKeys(await access.transport.identitiesFor(access.endpointAt('localhost')), findings);
+  } catch (error) {
+    findings.fail('keys', error);
+  }
+}

@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { AppError, inDoubt, messageOf, toAppError } from '../../domain/errors.ts';
+import { type Outcome, outcomeOfError } from '../../domain/outcome.ts';
+import type { RemoteScript, RunScript } from '../../domain/remote-script.ts';
+import { describeTarget } from '../../targets/target.ts';
+import { type CommandSignal, execScript, signalScript, timedOutScript } from '../../tmux/exec-script.ts';
+import { parseStatus } from '../../tmux/status.ts';
+import { runOverSsh } from '../../transport/run-script.ts';
+import type { RemoteProcess } from '../../transport/transport.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { type Reached, withTarget } from '../access/reach.ts';
+import { start } from '../access/start-script.ts';
+import { type ExecRequest, prepare, timeLimit } from './exec-request.ts';
+
+export type { CommandSignal };
+
+/** A command that has started. Both outputs must be read. */
+export interface RunningCommand {
+  /** `myvm:dev`. */
+  readonly target: string;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Never rejects. Settles when the command has ended and its output has arrived. */
+  readonly outcome: Promise<Outcome>;
+  /** Signals the command's whole process group. Never rejects: a command that cannot be reached is one that is lost. */
+  kill(signal: CommandSignal): Promise<void>;
+  /** Of a durable command. */
+  readonly job?: RunningJob;
+}
+
+export interface RunningJob {
+  readonly id: string;
+  /** It was there before; nothing was started. */
+  readonly isFound: boolean;
+  /** What is there under that id is another command. */
+  readonly runsOther: boolean;
+  /** Whether it is to end with azlin. */
+  readonly endsWithUs: boolean;
+  /** Whether it is looked at only: Ctrl-C is not for the command. */
+  readonly isWatched: boolean;
+  /** Ends it, and says whether it could be told so. Never rejects. */
+  cancel(): Promise<boolean>;
+  /** Stops following it. */
+  leave(): void;
+}
+
+/**
+ * Starts a command in the session's context. Rejects with an AppError when it was certainly not started; where nobody knows, that is the outcome of a
+ * command without output.
+ */
+export function execCommand(access: FleetAccess, request: ExecRequest, signal: AbortSignal): Promise<RunningCommand> {
+  return withTarget({ access, identifier: request.identifier, signal }, async (reached) => {
+    const { target } = reached;
+    const timeout = timeLimit(request, access.clock.now());
+    const ticket = randomBytes(16).toString('hex');
+    const command = prepare({ ...request, timeout }, target);
+    const started = await start({ access, reached, script: execScript(command, ticket), signal }).catch(toAppError);
+    if (started instanceof AppError) {
+      if (!started.mayHaveRun) throw started;
+      return neverConfirmed(describeTarget(target), started);
+    }
+    const { remote, words } = started;
+    const [, went, pid = ''] = words;
+    if (went === 'no-cwd')
+      access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
+    const kill: RunningCommand['kill'] = (name) => sendSignal(access, reached, signalScript(name, pid));
+    if (request.stdin) feed(request.stdin, remote, () => void kill('TERM'));
+    const limit = timeout === undefined ? undefined : { ms: timeout, ticket };
+    return {
+      target: describeTarget(target),
+      stdout: remote.stdout,
+      stderr: remote.stderr,
+      outcome: outcomeOf({ access, reached, remote, timeout: limit, pid, startedAt: access.clock.now() }),
+      kill,
+    };
+  });
+}
+
+/** Hands on what the command is to read. Half of it must not look like all of it: where it breaks off, the command is ended. */
+function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => void): void {
+  const onClose = () => {
+    if (!source.readableEnded) broken();
+  };
+  source.on('error', broken);
+  source.once('close', onClose);
+  if (source.destroyed && !source.readableEnded) broken();
+  source.pipe(stdin);
+  void exit.then(() => {
+    source.unpipe(stdin);
+    source.off('close', onClose);
+  });
+}
+
+/** A command of which nobody can say whether it has begun. */
+function neverConfirmed(target: string, error: AppError): RunningCommand {
+  const { code, message } = error;
+  const hint = '--durable asks again, and starts it once';
+  const asked = new AppError(code, message, { hint: code === 'interrupted' ? undefined : hint, cause: error });
+  return {
+    target,
+    stdout: Readable.from([]),
+    stderr: Readable.from([]),
+    outcome: Promise.resolve(outcomeOfError(inDoubt(asked))),
+    kill: async () => {},
+  };
+}
+
+interface Ending {
+  readonly access: FleetAccess;
+  readonly reached: Reached;
+  readonly remote: RemoteProcess;
+  readonly timeout: { readonly ms: number; readonly ticket: string } | undefined;
+  readonly pid: string;
+  readonly startedAt: number;
+}
+
+async function outcomeOf(ending: Ending): Promise<Outcome> {
+  const { access, reached, remote, timeout, startedAt } = ending;
+  if (!timeout) return remote.exit.then(withAdvice);
+  const backup = endLeftovers(ending, timeout.ms + LEFTOVER_DELAY);
+  const exit = await Promise.race([remote.exit, backup.givenUp]);
+  backup.cancel();
+  if (exit.kind === 'lost' || exit.kind === 'timed-out') return withAdvice(exit);
+  // Only a command that ran for about that long is worth the question whether the timeout ended it.
+  if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
+  const byWatchdog = await timedOut(access, reached, timeout.ticket);
+  return byWatchdog || backup.wasNeeded() ? { kind: 'timed-out' } : exit;
+}
+
+/** What was running when the link broke is ended by its watchdog, as soon as the VM notices. */
+function withAdvice(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'lost' || outcome.cause.code !== 'connection-lost') return outcome;
+  const { code, message, cause } = outcome.cause;
+  const hint = 'the command is ended there when the VM notices; --durable lets it go on and connects again';
+  return { kind: 'lost', cause: new AppError(code, message, { hint, cause }) };
+}
+
+async function sendSignal(access: FleetAccess, reached: Reached, script: RemoteScript): Promise<void> {
+  try {
+    await runner(access, reached)(script, new AbortController().signal);
+  } catch (error) {
+    access.trace(`${describeTarget(reached.target)}: cannot signal the command: ${messageOf(error)}`);
+  }
+}
+
+/** Milliseconds after which the watchdog on the VM should have ended everything, and after which nobody asks any more. */
+const LEFTOVER_DELAY = 1_500;
+const KILL_DELAY = 5_000;
+const GIVE_UP_DELAY = 1_000;
+
+/**
+ * The watchdog leaves with the command itself, but azlin waits for whatever the command left in the background with its output.
+ * That is ended from here; what has left the process group, and holds the output open for ever, is not waited for.
+ */
+function endLeftovers({ access, reached, remote, pid }: Ending, ms: number) {
+  const { clock } = access;
+  let needed = false;
+  let cancel = () => {};
+  const givenUp = new Promise<{ readonly kind: 'timed-out' }>((resolve) => {
+    const giveUp = () => {
+      remote.stdout.destroy();
+      remote.stderr.destroy();
+      remote.close();
+      resolve({ kind: 'timed-out' });
+    };
+    const kill = () => {
+      void sendSignal(access, reached, signalScript('KILL', pid));
+      cancel = clock.schedule(GIVE_UP_DELAY, giveUp);
+    };
+    cancel = clock.schedule(ms, () => {
+      needed = true;
+      void sendSignal(access, reached, signalScript('TERM', pid));
+      cancel = clock.schedule(KILL_DELAY, kill);
+    });
+  });
+  return { givenUp, cancel: () => cancel(), wasNeeded: () => needed };
+}
+
+/** The watchdog on the VM leaves word when it ends a command; taking that away answers the question exactly once. */
+async function timedOut(access: FleetAccess, reached: Reached, ticket: string): Promise<boolean> {
+  try {
+    const { stdout } = await runner(access, reached)(timedOutScript(ticket), new AbortController().signal);
+    const status = parseStatus(stdout);
+    return status.kind === 'ok' && status.words[0] === 'yes';
+  } catch (error) {
+    access.warn(
+      `${describeTarget(reached.target)}: cannot tell whether the timeout ended the command: ${messageOf(error)}`,
+    );
+    return false;
+  }
+}
+
+/** What is asked about a command must be answered even when this run is being interrupted; it has a deadline of its own. */
+function runner(
+  { clock, commandDeadline: deadline }: FleetAccess,
+  { connection, target: { endpoint } }: Reached,
+): RunScript {
+  return runOverSsh({ connection, endpoint, clock, deadline });
+}

@@ -1,0 +1,114 @@
+import { AppError } from '../../domain/errors.ts';
+import { count, shellWord } from '../../domain/text.ts';
+import { cancelJobScript, jobIdProblem } from '../../jobs/job-scripts.ts';
+import { parseEnd } from '../../jobs/journal.ts';
+import { parseStatus } from '../../tmux/status.ts';
+import { statusError } from '../../tmux/status-error.ts';
+import { runOverSsh } from '../../transport/run-script.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { withTarget } from '../access/reach.ts';
+import { jobsOf, listJobs, type PlacedJob } from './list-jobs.ts';
+
+export interface FindRequest {
+  /** A job's id, or an identifier, which means the newest job of that session. */
+  readonly name: string;
+  /** The VM, where several have a job of that id. */
+  readonly vm: string | undefined;
+  /** Milliseconds for each VM, and for all of them. */
+  readonly deadline: number;
+  readonly wholeDeadline: number;
+}
+
+/** The job that is meant. Throws `job-not-found` or `ambiguous`. */
+export async function findJob(access: FleetAccess, request: FindRequest, signal: AbortSignal): Promise<PlacedJob> {
+  const { name, vm } = request;
+  const named = jobIdProblem(name) ? [] : await jobsNamed(access, request, signal);
+  // VMs that share a home see each other's jobs; whose it is can say how it goes.
+  const found = named.some(isOwn) ? named.filter(isOwn) : named;
+  const [only, ...others] = found;
+  if (only && others.length === 0) return only;
+  if (only)
+    throw new AppError('ambiguous', `Ambiguous job "${name}"`, {
+      candidates: {
+        title: `Found on ${count(found.length, 'VM')}`,
+        items: found.map(({ hostname }) => ({ identifier: hostname, ip: null })),
+      },
+      hint: `name the VM: --vm ${shellWord(only.hostname)}`,
+    });
+  throw notFound(name, vm);
+}
+
+const isOwn = ({ ownedBy }: PlacedJob) => ownedBy === null;
+
+/** The newest job of the session that the identifier names. Throws `job-not-found`. */
+export async function newestJob(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<PlacedJob> {
+  const newest = (await jobsOf(access, { identifier }, signal)).find(isOwn);
+  if (newest) return newest;
+  throw new AppError('job-not-found', `No job has been started in "${identifier}"`, {
+    hint: `azlin exec --durable ${shellWord(identifier)} COMMAND   starts one; logs --screen shows the session`,
+  });
+}
+
+/** Whether a name can only be an identifier. */
+export function isIdentifier(name: string): boolean {
+  return jobIdProblem(name) !== undefined;
+}
+
+async function jobsNamed(
+  access: FleetAccess,
+  { name: id, vm, deadline, wholeDeadline }: FindRequest,
+  signal: AbortSignal,
+) {
+  if (vm !== undefined) return jobsOf(access, { identifier: vm, id }, signal);
+  const found = new Map<string, PlacedJob>();
+  for (const known of await access.jobMemory.recall(id)) {
+    try {
+      for (const job of await jobsOf(access, { identifier: known, id }, signal)) found.set(job.hostname, job);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AppError)) throw error;
+      // The VM is where the job is: that it cannot be reached is the answer, unless it is no longer there.
+      if (error.code !== 'vm-not-found' && error.code !== 'session-not-found') throw error;
+    }
+  }
+  if (found.size > 0) return [...found.values()];
+  return listJobs(access, { identifier: undefined, id, deadline, wholeDeadline }, signal);
+}
+
+function notFound(name: string, vm: string | undefined): AppError {
+  const where = vm === undefined ? 'No VM that could be asked' : `"${vm}"`;
+  return new AppError('job-not-found', `${where} has ${vm === undefined ? 'a' : 'no'} job "${name}"`, {
+    hint: `azlin jobs${vm === undefined ? '' : ` ${shellWord(vm)}`}   lists jobs; they are kept for 7 days`,
+  });
+}
+
+export interface CancelledJob {
+  readonly id: string;
+  readonly hostname: string;
+  /** As in `azlin jobs`; `ending` when its end has not been seen. */
+  readonly state: string;
+  /** Whether it had ended before. */
+  readonly hadEnded: boolean;
+}
+
+/** Ends a job: TERM to its process group, KILL after five seconds. A job that has ended stays as it is. */
+export function cancelJob(
+  access: FleetAccess,
+  { id, identifier }: PlacedJob,
+  signal: AbortSignal,
+): Promise<CancelledJob> {
+  return withTarget({ access, identifier, signal }, async ({ target, connection }) => {
+    const { endpoint, hostname } = target;
+    const { clock, commandDeadline } = access;
+    const run = runOverSsh({ connection, endpoint, clock, deadline: Math.max(commandDeadline, LONGEST_END) });
+    const { stdout } = await run(cancelJobScript(id), signal);
+    const status = parseStatus(stdout);
+    if (status.kind !== 'ok')
+      throw status.kind === 'no-job' ? notFound(id, hostname) : statusError(status, hostname, id);
+    const [when, ...how] = status.words;
+    const state = parseEnd(how.join(' '))?.kind ?? how[0] ?? 'ending';
+    return { id, hostname, state, hadEnded: when === 'ended' };
+  });
+}
+
+/** Milliseconds: TERM, five seconds, KILL, and the record. */
+const LONGEST_END = 15_000;

@@ -1,0 +1,243 @@
+import { randomBytes } from 'node:crypto';
+import { pause } from '../../domain/clock.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { AppError, type ErrorCode, messageOf, toAppError } from '../../domain/errors.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import { type From, followJobScript } from '../../jobs/job-scripts.ts';
+import type { JobEnd } from '../../jobs/journal.ts';
+import { type Followed, type Follower, followJob, type Sinks } from '../../jobs/tail-job.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { withTarget } from '../access/reach.ts';
+import { type Started, start } from '../access/start-script.ts';
+
+export interface JobFollowing {
+  readonly access: FleetAccess;
+  readonly id: string;
+  /** An identifier that names its VM exactly. */
+  readonly identifier: string;
+  readonly sinks: Sinks;
+  /** Where to start. */
+  readonly out: From;
+  readonly err: From;
+  /** Do not wait for what is still to come. */
+  readonly now?: boolean;
+  /** Who follows already. */
+  readonly first?: Follower | undefined;
+  /** Milliseconds between signs of life. */
+  readonly heartbeat?: number | undefined;
+  /** It may not have begun, and must not any more then; what to say of it. */
+  readonly doubt?: AppError | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds before each attempt; the last one holds for all others. */
+const DELAYS = [0, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
+
+/** Milliseconds after which a connection was none that breaks at once. */
+const STABLE = 30_000;
+
+/** How often an end is waited for whose output does not come. */
+const STUCK = 3;
+
+/** Trying again does not change these. */
+const FINAL: readonly ErrorCode[] = [
+  'bug',
+  'usage',
+  'invalid-identifier',
+  'config',
+  'vm-not-found',
+  'job-not-found',
+  'ambiguous',
+  'host-key-changed',
+  'host-key-revoked',
+  'vm-not-running',
+  'interrupted',
+];
+
+export function isWorthAnotherTry(error: unknown): boolean {
+  return error instanceof AppError && !FINAL.includes(error.code);
+}
+
+/** Hands the output of a job on to its end, over as many connections as it takes. Never rejects. `read`: as far as it has come. */
+export async function followToEnd(following: JobFollowing): Promise<Outcome | 'read'> {
+  const { access, sinks, signal } = following;
+  const { clock } = access;
+  const position = { out: 0, err: 0 };
+  let follower = following.first;
+  let isOpened = follower !== undefined;
+  /** How often in a row nothing came of what must be there. */
+  let stuck = 0;
+  const retry = retries(following);
+  for (;;) {
+    try {
+      follower ??= await open(following, isOpened ? position : undefined);
+    } catch (error) {
+      if (signal.aborted) return { kind: 'lost', cause: toAppError(signal.reason) };
+      if (!isOpened && following.doubt && toAppError(error).code === 'job-not-found')
+        return { kind: 'not-started', cause: following.doubt };
+      const given = isWorthAnotherTry(error) ? await retry(error) : toAppError(error);
+      if (given) return lost(following, given);
+      continue;
+    }
+    isOpened = true;
+    access.progress(undefined);
+    const before = position.out + position.err;
+    const openedAt = clock.now();
+    const patience = access.commandDeadline;
+    const { heartbeat } = following;
+    const followed = await followJob({ follower, sinks, position, clock, heartbeat, patience, signal });
+    follower = undefined;
+    const hasMoved = position.out + position.err > before || clock.now() - openedAt > STABLE;
+    if (hasMoved) retry.reset();
+    if (followed.kind !== 'broken') return conclude(following, followed);
+    stuck = followed.how && !hasMoved ? stuck + 1 : 0;
+    if (followed.how && stuck >= STUCK) return incomplete(following, followed.how, position);
+    if (signal.aborted) return { kind: 'lost', cause: toAppError(signal.reason) };
+    const given = await retry(followed.cause ?? new Error('the connection was lost'));
+    if (given) return lost(following, given);
+  }
+}
+
+/** Waits for the time of the next attempt; gives the error when there is no more time. That counts from the last progress, not from the last connection. */
+function retries({ access, id, identifier, signal }: JobFollowing) {
+  const { clock, reconnectDeadline } = access;
+  let attempt = 0;
+  let since: number | undefined;
+  const wait = async (error: unknown): Promise<AppError | undefined> => {
+    since ??= clock.now();
+    if (attempt === 0) access.warn(`${messageOf(error)}; job ${id} goes on there, connecting again`);
+    if (clock.now() - since > reconnectDeadline) {
+      access.progress(undefined);
+      return toAppError(error);
+    }
+    const delay = DELAYS[Math.min(attempt++, DELAYS.length - 1)] ?? 0;
+    access.progress(`Connection to ${identifier} lost, connecting again`);
+    access.trace(`${identifier}: ${messageOf(error)}; trying again in ${formatDuration(delay)}`);
+    try {
+      await pause(clock, delay, signal);
+    } catch {
+      return toAppError(signal.reason);
+    }
+    return undefined;
+  };
+  const reset = () => {
+    attempt = 0;
+    since = undefined;
+  };
+  return Object.assign(wait, { reset });
+}
+
+/** `position`: what has been handed on already. */
+function open(following: JobFollowing, position: { readonly out: number; readonly err: number } | undefined) {
+  const { access, id, identifier, now = false, signal } = following;
+  const from = (wanted: From, passed: number) => (position && wanted !== 'none' ? passed : wanted);
+  const out = from(following.out, position?.out ?? 0);
+  const err = from(following.err, position?.err ?? 0);
+  return withTarget({ access, identifier, signal }, async (reached) => {
+    const agent = reached.target.endpoint.ssh.forwardAgent !== undefined;
+    const wire = newWire();
+    const script = followJobScript({ id, out, err, now, agent, settles: following.doubt !== undefined, wire });
+    const started = await start({ access, reached, script, mayRepeat: true, signal });
+    if (started.words[4] === 'lost') access.warn(errorsLost(id, identifier));
+    const follower = followerOf(started, wire, { out, err });
+    if (!follower) throw new AppError('vm-failed', `"${identifier}" does not go on where it was asked to`);
+    return follower;
+  });
+}
+
+/** What stands before lines of the journal. It starts with a character that rarely ends what somebody is to read at once. */
+export function newWire(): string {
+  return `@${randomBytes(16).toString('hex')}`;
+}
+
+/** A follower from the status of `startJobScript` or `followJobScript`; none where the VM goes on elsewhere than asked: what was printed is not printed anew. */
+export function followerOf(
+  { remote, words }: Started,
+  wire: string,
+  asked: Asked = { out: 0, err: 0 },
+): Follower | undefined {
+  const [, , , out = '', err = ''] = words;
+  if (!isAsAsked(asked.out, out) || !isAsAsked(asked.err, err)) {
+    remote.close();
+    return undefined;
+  }
+  const byte = (word: string) => (word === 'none' || word === 'lost' ? word : Number(word));
+  return { remote, wire, out: byte(out), err: byte(err) };
+}
+
+interface Asked {
+  readonly out: From;
+  readonly err: From;
+}
+
+/** Whether following starts where it was to; only the VM knows where the last lines start. */
+function isAsAsked(asked: From, word: string): boolean {
+  if (word === 'none' || word === 'lost') return true;
+  return typeof asked === 'number' ? Number(word) === asked : typeof asked === 'object';
+}
+
+/** Of a job that keeps its errors, on a VM whose start-up files send them elsewhere by now. */
+export function errorsLost(id: string, where: string): string {
+  return `${where}: start-up files send standard error elsewhere, so that of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
+}
+
+function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: 'broken' }>): Outcome | 'read' {
+  const { access, id, identifier } = following;
+  access.progress(undefined);
+  if (followed.kind !== 'read' && followed.kind !== 'ended') return ended(following, followed.kind);
+  if (followed.cut.length === 0)
+    return followed.kind === 'read' ? 'read' : outcomeOfEnd(followed.end.kind, followed.end.detail);
+  const { kind, detail } = followed.kind === 'read' ? { kind: 'not all is there', detail: '' } : followed.end;
+  const how = kind === 'exited' ? `exit code ${detail}` : kind;
+  return lostOutcome(
+    `The output of job ${id} on ${identifier} (${how}) could not be kept there: what is printed is not all`,
+    'its disk may be full; azlin exec --direct keeps nothing there',
+  );
+}
+
+/** Without an end that is recorded. */
+function ended({ id, identifier }: JobFollowing, kind: 'gone' | 'void' | 'left'): Outcome {
+  if (kind === 'left')
+    return lostOutcome(
+      `The shell of ${identifier} ended with the command of job ${id}: its exit code is not known`,
+      'with "exit" or "set -e" the command ends the shell of the session',
+    );
+  if (kind === 'gone')
+    return lostOutcome(
+      `Nobody knows how job ${id} on ${identifier} ended: the VM was restarted, or the job's supervisor or its files are gone`,
+      `its command may still run: azlin cancel ${id}; see what it did before running it again`,
+    );
+  const message = `Job ${id} on ${identifier}: its command could not be started there`;
+  return { kind: 'not-started', cause: new AppError('vm-failed', message) };
+}
+
+/** It has ended, and some of its output does not come. */
+function incomplete(
+  { id, identifier }: JobFollowing,
+  end: JobEnd,
+  position: { readonly out: number; readonly err: number },
+): Outcome {
+  const how =
+    end.kind === 'exited' ? `exit code ${end.detail}` : end.kind === 'signaled' ? `SIG${end.detail}` : end.kind;
+  const missing = (['out', 'err'] as const).filter((stream) => position[stream] < end[stream]);
+  const parts = missing.map((stream) => `${position[stream]} of ${end[stream]} bytes of std${stream}`);
+  return lostOutcome(
+    `Job ${id} on ${identifier} ended (${how}), but its output is incomplete: received ${parts.join(', ')}`,
+    `azlin logs ${id}   asks for it again`,
+  );
+}
+
+export function outcomeOfEnd(kind: 'exited' | 'signaled' | 'timed-out' | 'cancelled', detail: string): Outcome {
+  if (kind === 'exited') return { kind, code: Number(detail) };
+  return kind === 'signaled' ? { kind, signal: detail } : { kind };
+}
+
+function lostOutcome(message: string, hint: string): Outcome {
+  return { kind: 'lost', cause: new AppError('vm-failed', message, { hint }) };
+}
+
+function lost({ id, identifier }: JobFollowing, cause: AppError): Outcome {
+  if (cause.code === 'interrupted') return { kind: 'lost', cause };
+  const message = `Job ${id} was started on ${identifier} and cannot be asked how it goes: ${cause.message}`;
+  return { kind: 'lost', cause: new AppError(cause.code, message, { hint: `azlin wait ${id}   asks again`, cause }) };
+}

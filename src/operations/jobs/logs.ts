@@ -1,0 +1,50 @@
+import { Writable } from 'node:stream';
+import { AppError } from '../../domain/errors.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { withTarget } from '../access/reach.ts';
+import { followToEnd } from './follow-to-end.ts';
+import type { PlacedJob } from './list-jobs.ts';
+
+export interface LogsRequest {
+  readonly job: PlacedJob;
+  readonly stream: 'stdout' | 'stderr';
+  /** Only the last ones; undefined for all. */
+  readonly lines: number | undefined;
+  /** Go on until the job ends. */
+  readonly follow: boolean;
+  readonly to: Writable;
+}
+
+/** Writes what a job has written. Rejects with an AppError when not all of it could be had. */
+export async function showLogs(access: FleetAccess, request: LogsRequest, signal: AbortSignal): Promise<void> {
+  const { job, stream, lines, follow, to } = request;
+  const from = lines === undefined ? 0 : { lines };
+  // Nobody reads any more, as with `| head`.
+  const unread = new AbortController();
+  const stop = () => unread.abort(new AppError('interrupted', 'Nobody reads'));
+  to.once('error', stop);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const isStdout = stream === 'stdout';
+  const outcome = await followToEnd({
+    access,
+    id: job.id,
+    identifier: job.identifier,
+    sinks: { stdout: isStdout ? to : nowhere, stderr: isStdout ? nowhere : to },
+    out: isStdout ? from : 'none',
+    err: isStdout ? 'none' : from,
+    now: !follow,
+    signal: AbortSignal.any([signal, unread.signal]),
+  });
+  to.off('error', stop);
+  if (unread.signal.aborted) return;
+  if (outcome !== 'read' && (outcome.kind === 'lost' || outcome.kind === 'not-started')) throw outcome.cause;
+}
+
+/** What the session's active pane shows, with so many lines of its history above. */
+export function showScreen(
+  access: FleetAccess,
+  { identifier, history }: { readonly identifier: string; readonly history: number },
+  signal: AbortSignal,
+): Promise<string> {
+  return withTarget({ access, identifier, signal }, ({ target, tmux }) => tmux.screen(target.session, history, signal));
+}

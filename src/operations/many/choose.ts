@@ -1,0 +1,207 @@
+import { formatAge } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import { listNames } from '../../domain/fold-names.ts';
+import { sessionsNamed } from '../../domain/session.ts';
+import { count } from '../../domain/text.ts';
+import { mayAnswer, type Vm } from '../../domain/vm.ts';
+import type { Fleet } from '../../inventory/inventory.ts';
+import {
+  type Chosen,
+  joinSelected,
+  matchingVms,
+  type Selected,
+  type SelectRequest,
+  selectSessions,
+} from '../../targets/select.ts';
+import { parseSelection, type SelectionPart, sessionChoice, singleIdentifier } from '../../targets/selection.ts';
+import { identifierOf, targetOf } from '../../targets/target.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { chosenVms, describeChoice, noSuchVms, type VmChoice } from '../vms/choose-vms.ts';
+
+export interface ChooseRequest {
+  /** Identifiers and patterns, separated by commas; or the VMs of the whole scope, by a choice. */
+  readonly from: string | VmChoice;
+  /** Look the VMs up afresh. */
+  readonly fresh: boolean;
+  /** Find out first which VMs have such a session. */
+  readonly ask: boolean;
+  /** Milliseconds for each VM that is asked, and for all of them. */
+  readonly deadline: number;
+  readonly wholeDeadline: number;
+}
+
+export interface Choice extends Selected {
+  /** Whether no VM can have more than one target, whatever there is. */
+  readonly isOneEach: boolean;
+  /** What was matched and what was left out, for people. */
+  readonly notes: readonly string[];
+}
+
+/** The sessions that the user means. Rejects with an AppError when one of the identifiers means none, or when nothing matches. */
+export async function chooseTargets(access: FleetAccess, request: ChooseRequest, signal: AbortSignal): Promise<Choice> {
+  const parts = typeof request.from === 'string' ? parseSelection(request.from) : [];
+  // An address needs no inventory, and a list of identifiers gets it from the resolver.
+  const isPlain = parts.length > 0 && parts.every(({ kind }) => kind === 'identifier');
+  if (isPlain) {
+    const selected = await eachOnce(access, await plain({ access, request }, parts, signal), { request, signal });
+    return withNotes(access, request, { selected, fleet: undefined });
+  }
+  const look = async (fresh: boolean): Promise<Found> => {
+    const fleet = await access.inventory.listVms({ fresh, whole: true }, signal);
+    const found = await selectFrom({ access, request, parts, fleet }, signal);
+    const selected = await eachOnce(access, found, { request, signal });
+    const isEmpty = selected.chosen.length + selected.unasked.length === 0;
+    // A VM that is new may be what is meant.
+    return isEmpty && fleet.isKept ? look(true) : { selected, fleet };
+  };
+  const found = await look(request.fresh);
+  for (const warning of found.fleet?.warnings ?? []) access.warn(warning);
+  return withNotes(access, request, found);
+}
+
+interface Found {
+  readonly selected: Selected;
+  readonly fleet: Fleet | undefined;
+}
+
+/**
+ * A session may have been named twice: by its name and by its friendly name. Where a VM has several targets and one of them was only named, the VM is asked.
+ */
+async function eachOnce(
+  access: FleetAccess,
+  selected: Selected,
+  { request, signal }: { readonly request: ChooseRequest; readonly signal: AbortSignal },
+): Promise<Selected> {
+  // Another user has other sessions, and the VMs are asked for those of the usual one.
+  const perVm = new Map<string, Chosen[]>();
+  for (const one of selected.chosen) {
+    const { vm, user } = one.target;
+    const id = vm?.id.toLowerCase() ?? '';
+    if (vm && user === undefined && mayAnswer(vm)) perVm.set(id, [...(perVm.get(id) ?? []), one]);
+  }
+  const isDoubtful = (chosen: readonly Chosen[]) =>
+    chosen.length > 1 && chosen.some(({ target }) => target.origin === 'named');
+  const doubtful = new Map([...perVm].filter(([, chosen]) => isDoubtful(chosen)));
+  if (doubtful.size === 0) return selected;
+  const vms = [...doubtful.values()].flatMap(([first]) => first?.target.vm ?? []);
+  const isKept = [...doubtful.values()].flat().some(({ target }) => target.cached);
+  const { deadline, wholeDeadline } = request;
+  const asking = { vms, isKept, maxAge: 0, skipSilent: false, deadline, wholeDeadline };
+  const { answers } = await access.survey.ask(asking, signal);
+  const byId = new Map([...answers].map(([vm, answer]) => [vm.id.toLowerCase(), answer]));
+  const chosen = selected.chosen.map((one) => {
+    const { hostname, vm, user, session, origin, cached, fetchedAt } = one.target;
+    const answer = user === undefined ? byId.get(vm?.id.toLowerCase() ?? '') : undefined;
+    const [only, ...others] = answer?.probe === 'ok' ? sessionsNamed(answer.sessions, session) : [];
+    if (!only || others.length > 0 || only.name === session) return one;
+    const fields = { hostname, vm, user, session: only.name, origin, cached, fetchedAt };
+    return { ...one, target: targetOf(fields, () => one.target.endpoint) };
+  });
+  return joinSelected([{ ...selected, chosen }]);
+}
+
+interface Selecting {
+  readonly access: FleetAccess;
+  readonly request: ChooseRequest;
+  readonly parts: readonly SelectionPart[];
+  readonly fleet: Fleet;
+}
+
+async function selectFrom({ access, request, parts, fleet }: Selecting, signal: AbortSignal): Promise<Selected> {
+  const { from, ask, deadline, wholeDeadline } = request;
+  let answered = 0;
+  const onAnswer = () => access.progress(`Asking the VMs for their sessions: ${++answered} answered`);
+  const settled: SelectRequest = {
+    fleet,
+    ask,
+    includeStopped: access.start.always,
+    asking: { deadline, wholeDeadline, onAnswer },
+  };
+  const settings = { survey: access.survey, endpointOf: access.endpointOf, defaultSession: access.defaultSession };
+  try {
+    if (typeof from !== 'string') {
+      const session = from.session === undefined ? undefined : sessionChoice(from.session, from.session);
+      const vms = chosenVms(from, fleet).matched;
+      return await selectSessions({ settings, vms, session, user: undefined }, settled, signal);
+    }
+    const selected: Selected[] = [];
+    // One after the other: what the first bare name asks the fleet, the next one knows.
+    for (const part of parts) {
+      if (part.kind === 'identifier') selected.push(await plain({ access, request }, [part], signal));
+      else {
+        const vms = matchingVms(part, fleet.vms);
+        if (vms.length === 0 && parts.length > 1) throw noSuchVms(part.text);
+        selected.push(await selectSessions({ settings, vms, session: part.session, user: part.user }, settled, signal));
+      }
+    }
+    return joinSelected(selected);
+  } finally {
+    access.progress(undefined);
+  }
+}
+
+/** A mistake in one of them is found before anything is done with the others. */
+async function plain(
+  { access, request: { fresh } }: Pick<Selecting, 'access' | 'request'>,
+  parts: readonly SelectionPart[],
+  signal: AbortSignal,
+): Promise<Selected> {
+  const chosen: Selected['chosen'][number][] = [];
+  for (const { text } of parts)
+    chosen.push({ target: await access.resolver.resolve(text, { fresh }, signal), mayLack: false });
+  return joinSelected([{ chosen, unasked: [], stopped: [], lacking: [] }]);
+}
+
+function withNotes(access: FleetAccess, { from }: ChooseRequest, { selected, fleet }: Found): Choice {
+  const { chosen, unasked, stopped, lacking } = selected;
+  const what = typeof from === 'string' ? `"${from}"` : describeChoice(from);
+  if (chosen.length + unasked.length === 0) throw nothingMatches(what, selected, fleet?.vms ?? []);
+  const age = fleet?.isKept ? access.now() - fleet.fetchedAt : 0;
+  const asOf = age > 60_000 ? ` (as of ${formatAge(age)} ago; --refresh looks again)` : '';
+  const notes = [`${what} ${describeChosen(chosen)}${asOf}`];
+  if (stopped.length > 0) notes.push(`left out, not running: ${listNames(stopped)}${startHint(access)}`);
+  if (lacking.length > 0) notes.push(`left out, no such session: ${listNames(lacking)}`);
+  if (unasked.length > 0)
+    notes.push(`could not be asked for their sessions: ${listNames(unasked.map(({ hostname }) => hostname))}`);
+  return { ...selected, notes, isOneEach: isOneEach(from) };
+}
+
+function isOneEach(from: ChooseRequest['from']): boolean {
+  if (typeof from !== 'string')
+    return from.session === undefined || sessionChoice(from.session, from.session).kind === 'name';
+  const [only, ...others] = parseSelection(from);
+  return others.length === 0 && !(only?.kind === 'pattern' && only.session?.kind === 'pattern');
+}
+
+/** `matches 3 VMs: web-[1-3]`: where nobody has asked for the sessions, only the VMs are certain. */
+function describeChosen(chosen: Selected['chosen']): string {
+  const [first] = chosen;
+  const isOpen = chosen.every(({ mayLack }) => mayLack);
+  const vms = chosen.map(({ target }) => target.hostname);
+  if (first && isOpen && first.target.origin === 'default')
+    return `means the session "${first.target.session}" on ${count(vms.length, 'VM')}: ${listNames(vms)}`;
+  if (first && isOpen) return `matches ${count(vms.length, 'VM')}: ${listNames(vms)}`;
+  const names = chosen.map(({ target }) => identifierOf(target));
+  return `means ${count(names.length, 'session')}${names.length > 0 ? `: ${listNames(names)}` : ''}`;
+}
+
+const startHint = ({ start }: FleetAccess) => (start.isOption ? '; --start starts them' : '');
+
+function nothingMatches(what: string, { stopped, lacking }: Selected, vms: readonly Vm[]): AppError {
+  if (lacking.length > 0)
+    return new AppError('session-not-found', `Nothing matches ${what}: no such session on ${listNames(lacking)}`, {
+      hint: 'azlin list   shows the sessions there are; --create makes missing ones where a command has it',
+    });
+  if (stopped.length > 0)
+    return new AppError('vm-not-running', `Nothing that matches ${what} is running: ${listNames(stopped)}`, {
+      hint: 'azlin start starts VMs, azlin list --all shows them',
+    });
+  return new AppError('vm-not-found', `No VM matches ${what}; ${count(vms.length, 'VM')} in scope`, {
+    hint: "azlin list --all   shows the VMs there are; '*:NAME' means a session NAME on every VM",
+  });
+}
+
+/** The one identifier that a text is; undefined for lists and patterns. */
+export function namesOne(text: string): string | undefined {
+  return singleIdentifier(text);
+}

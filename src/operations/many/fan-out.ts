@@ -1,0 +1,114 @@
+import { type Clock, pause } from '../../domain/clock.ts';
+import { type Slot, slots } from '../../domain/concurrency.ts';
+import { orAborted } from '../../domain/deadline.ts';
+import { AppError } from '../../domain/errors.ts';
+
+/** How many at once, and when to stop. */
+export interface Limits {
+  /** At most so many at once. */
+  readonly fanout: number;
+  /** So many must succeed before the others begin; 0 for none. */
+  readonly canary: number;
+  /** Begin nothing more once something has failed. */
+  readonly failFast: boolean;
+  /** How often to begin again what could not begin. */
+  readonly retries: number;
+}
+
+/** `again`: failed before anything happened, so that it may be tried again. `absent`: there was nothing to do. */
+export type Verdict = 'done' | 'failed' | 'again' | 'absent';
+
+export interface FanOut<T, R> {
+  readonly items: readonly T[];
+  readonly limits: Limits;
+  readonly clock: Clock;
+  /** Begins nothing more once it aborts; its reason is an AppError. */
+  readonly signal: AbortSignal;
+  /** Why nothing is to begin at all. */
+  readonly stop?: AppError | undefined;
+  /** Must not reject. `attempt` counts from 1. */
+  readonly run: (item: T, slot: Slot, attempt: number) => Promise<R>;
+  readonly verdict: (result: R) => Verdict;
+  /** The result of one that was not begun. */
+  readonly skip: (item: T, why: AppError) => R;
+  /** Called with each result that is final. */
+  readonly settled: (result: R) => Promise<void>;
+  readonly nameOf: (item: T) => string;
+}
+
+/** Milliseconds before the first new attempt; each later one waits twice as long. */
+const FIRST_WAIT = 1_000;
+const LONGEST_WAIT = 15_000;
+
+/** Does the same for every item, and gives the results in their order. */
+export async function fanOut<T, R>(work: FanOut<T, R>): Promise<readonly R[]> {
+  const { items, limits, signal, verdict, skip, settled, nameOf } = work;
+  const gate = slots(limits.fanout);
+  const results: R[] = [];
+  let { stop } = work;
+  const oneOf = async (index: number, item: T): Promise<Verdict> => {
+    const slot = await entered(gate.enter(), signal);
+    if (!slot) {
+      const result = skip(item, signal.reason as AppError);
+      results[index] = result;
+      await settled(result);
+      return 'absent';
+    }
+    // Who wants to stop at the first failure wants to see it before the next one begins.
+    const own = limits.failFast || isCanary ? { ...slot, lend: () => {} } : slot;
+    try {
+      const why = signal.aborted ? (signal.reason as AppError) : stop;
+      const result = why ? skip(item, why) : await attempts(work, item, own);
+      results[index] = result;
+      await settled(result);
+      const said = why ? 'absent' : verdict(result);
+      if (limits.failFast && (said === 'failed' || said === 'again')) stop ??= failedFast(nameOf(item));
+      return said;
+    } finally {
+      slot.leave();
+    }
+  };
+  const queue = [...items.entries()];
+  let isCanary = limits.canary > 0;
+  for (let good = 0; good < limits.canary && queue.length > 0 && !stop; ) {
+    const turn = queue.splice(0, limits.canary - good);
+    const said = await Promise.all(turn.map(([index, item]) => oneOf(index, item)));
+    good += said.filter((one) => one === 'done').length;
+    const failed = turn.filter((_, at) => said[at] === 'failed' || said[at] === 'again');
+    if (failed.length > 0 && !signal.aborted) stop ??= canaryFailed(failed.map(([, item]) => nameOf(item)));
+  }
+  isCanary = false;
+  await Promise.all(queue.map(([index, item]) => oneOf(index, item)));
+  return results;
+}
+
+/** The place; undefined where there is an end to all of it before it is this one's turn. */
+async function entered(entering: Promise<Slot>, signal: AbortSignal): Promise<Slot | undefined> {
+  try {
+    return await orAborted(entering, signal);
+  } catch {
+    void entering.then((slot) => slot.leave());
+    return undefined;
+  }
+}
+
+async function attempts<T, R>({ limits, clock, signal, verdict, run }: FanOut<T, R>, item: T, slot: Slot): Promise<R> {
+  for (let attempt = 1; ; attempt++) {
+    const result = await run(item, slot, attempt);
+    if (verdict(result) !== 'again' || attempt > limits.retries || signal.aborted) return result;
+    slot.lend();
+    // Many that failed at the same moment should not come back at the same moment.
+    const wait = Math.min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * (0.75 + Math.random() / 2);
+    await pause(clock, wait, signal).catch(() => {});
+    await orAborted(slot.takeBack(), signal).catch(() => {});
+    if (signal.aborted) return result;
+  }
+}
+
+function failedFast(name: string): AppError {
+  return new AppError('interrupted', `not begun: ${name} had failed, and --fail-fast was given`);
+}
+
+function canaryFailed(names: readonly string[]): AppError {
+  return new AppError('interrupted', `not begun: the canary ${names.join(', ')} had failed`);
+}

@@ -1,0 +1,77 @@
+import { AppError, type ErrorCode } from '../../domain/errors.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import type { Chosen, Selected, Unasked } from '../../targets/select.ts';
+import { identifierOf } from '../../targets/target.ts';
+import type { Limits, Verdict } from './fan-out.ts';
+
+/** `skipped`: it was not its turn any more. `absent`: a pattern found the VM, and it has no such session. */
+export type TargetOutcome =
+  | Outcome
+  | { readonly kind: 'skipped'; readonly cause: AppError }
+  | { readonly kind: 'absent'; readonly cause: AppError };
+
+/** What became of a command on one of many targets. */
+export interface TargetResult {
+  /** `myvm:dev`. */
+  readonly target: string;
+  readonly hostname: string;
+  /** Null for a VM that could not be asked which sessions it has. */
+  readonly session: string | null;
+  readonly outcome: TargetOutcome;
+  readonly durationMs: number;
+  /** How often it was begun. */
+  readonly attempts: number;
+  readonly jobId: string | null;
+  /** The job was there before; nothing was started. */
+  readonly isFound: boolean;
+}
+
+export const NOT_BEGUN = { durationMs: 0, attempts: 0, jobId: null, isFound: false } as const;
+
+/** What a target is called: `myvm:dev`, with the user where one was named. */
+export function labelOf({ target }: Chosen): string {
+  return identifierOf(target);
+}
+
+export function resultOf(
+  { target }: Chosen,
+  outcome: TargetOutcome,
+  facts: Pick<TargetResult, 'durationMs' | 'attempts' | 'jobId' | 'isFound'>,
+): TargetResult {
+  const { hostname, session } = target;
+  return { target: identifierOf(target), hostname, session, outcome, ...facts };
+}
+
+export function unaskedResult({ hostname, reason }: Unasked): TargetResult {
+  const outcome = { kind: 'not-started', cause: reason } as const;
+  return { target: hostname, hostname, session: null, outcome, ...NOT_BEGUN };
+}
+
+/** Who stops at the first failure stops at a VM that could not be asked. */
+export function unaskedStop({ unasked: [first] }: Selected, { failFast }: Limits): AppError | undefined {
+  if (!first || !failFast) return undefined;
+  return new AppError('interrupted', `not begun: ${first.hostname} could not be asked, and --fail-fast was given`);
+}
+
+export function isGood({ outcome }: TargetResult): boolean {
+  return outcome.kind === 'exited' && outcome.code === 0;
+}
+
+/** What may be otherwise a moment later. Who is refused now is refused then, and some servers punish those who try again. */
+const PASSING: readonly ErrorCode[] = [
+  'unreachable',
+  'timed-out',
+  'connection-lost',
+  'vm-not-running',
+  'vm-failed',
+  'tmux-failed',
+  'pane-busy',
+  'azure-failed',
+];
+
+export function verdictOf(result: TargetResult): Verdict {
+  const { outcome } = result;
+  if (outcome.kind === 'absent') return 'absent';
+  if (outcome.kind === 'not-started') return PASSING.includes(outcome.cause.code) ? 'again' : 'failed';
+  return isGood(result) ? 'done' : 'failed';
+}

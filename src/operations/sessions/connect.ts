@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Clock } from '../../domain/clock.ts';
+import { AppError } from '../../domain/errors.ts';
+import { describeTarget, type Target } from '../../targets/target.ts';
+import {
+  attachScript,
+  type ClientIdentity,
+  goAhead,
+  ownClientScript,
+  type SessionId,
+  shellScript,
+} from '../../tmux/attach.ts';
+import { type ClientEnd, farewell } from '../../tmux/farewell.ts';
+import { type PlacedClient, parseClientsHere } from '../../tmux/rows.ts';
+import { runOverSsh } from '../../transport/run-script.ts';
+import type { ExitStatus, RemoteProcess, Terminal } from '../../transport/transport.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { type Reached, sessionOf, withTarget } from '../access/reach.ts';
+import { start } from '../access/start-script.ts';
+
+export interface ConnectRequest {
+  readonly identifier: string;
+  /** Make the session if it is missing. A default session is always made. */
+  readonly create: boolean;
+  /** The terminal as it is when this is called. */
+  readonly terminal: () => Terminal;
+  /** Whether the terminal has all colours. */
+  readonly trueColor: boolean;
+  readonly readOnly: boolean;
+  /** With a current window of one's own. */
+  readonly independent: boolean;
+}
+
+/** How it ended to be attached. */
+export type SessionEnd = ClientEnd | { readonly kind: 'lost'; readonly cause: AppError };
+
+/** A session that is about to be attached to. */
+export interface AttachedSession {
+  readonly target: Target;
+  readonly session: SessionId;
+  readonly who: ClientIdentity;
+  /** Who has it open already. */
+  readonly others: readonly PlacedClient[];
+  /** The tmux client on its terminal. It has stdin and stdout; the caller bridges them. */
+  readonly remote: Pick<RemoteProcess, 'stdin' | 'stdout' | 'resize' | 'check' | 'close'>;
+  /** Settles when stdout has been read to its end. */
+  readonly end: Promise<SessionEnd>;
+  /** Attaches; until then nobody sees anything of it. `takeOver` detaches the others. */
+  begin(takeOver: boolean): void;
+  /** Has the screen drawn anew. Never rejects. */
+  redraw(): Promise<void>;
+  /** Detaches, as far as the link allows. Never rejects. */
+  leave(): Promise<void>;
+}
+
+/** Finds the session and makes everything ready. Does not touch the terminal of this process. */
+export function connectSession(
+  access: FleetAccess,
+  request: ConnectRequest,
+  signal: AbortSignal,
+): Promise<AttachedSession> {
+  const who = { token: randomBytes(8).toString('hex'), label: access.label };
+  return withTarget({ access, identifier: request.identifier, signal }, (reached) =>
+    attachTo({ access, reached, request, who, again: undefined }, signal),
+  );
+}
+
+export interface Attaching {
+  readonly access: FleetAccess;
+  readonly reached: Reached;
+  readonly request: ConnectRequest;
+  readonly who: ClientIdentity;
+  /** The session that was left when the connection was lost. */
+  readonly again: SessionId | undefined;
+}
+
+export async function attachTo(attaching: Attaching, signal: AbortSignal): Promise<AttachedSession> {
+  const { access, reached, request, who, again } = attaching;
+  const { target, connection } = reached;
+  const { trueColor, readOnly, independent } = request;
+  const create = again === undefined && (request.create || target.origin === 'default');
+  // Nobody else on the VM can know it.
+  const key = randomBytes(16).toString('hex');
+  const script = attachScript({ session: target.session, create, who, readOnly, independent, trueColor, again, key });
+  const terminal = request.terminal();
+  // It attaches to nothing before the line of `goAhead`.
+  const { remote, words, text } = await start({ access, reached, script, terminal, mayRepeat: true, signal });
+  const [, id = '', born = '', now] = words;
+  const parting = farewell(key);
+  const stdout = remote.stdout.pipe(parting.stream);
+  const { stdin, resize, check, close } = remote;
+  const run = runOverSsh({
+    connection,
+    endpoint: target.endpoint,
+    clock: access.clock,
+    deadline: access.commandDeadline,
+  });
+  // Nothing is lost when it cannot be done; the signal may be why it is done.
+  const { signal: always } = new AbortController();
+  const tell = (command: 'refresh-client' | 'detach-client') =>
+    run(ownClientScript(who.token, command), always).then(
+      () => {},
+      () => {},
+    );
+  const end = endOf(remote, parting, target);
+  return {
+    target,
+    session: { id, born },
+    who,
+    others: parseClientsHere(text, id, Number(now)).filter(({ token }) => token !== who.token),
+    remote: { stdin, stdout, resize, check, close },
+    end,
+    begin: (takeOver) => void stdin.write(goAhead(key, takeOver)),
+    redraw: () => tell('refresh-client'),
+    leave: () => tell('detach-client').then(() => endedSoon(access.clock, end)),
+  };
+}
+
+/** Milliseconds that the farewell of a client may take that has been told to detach. */
+const FAREWELL = 1_000;
+
+function endedSoon(clock: Clock, end: Promise<SessionEnd>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(FAREWELL, resolve);
+    void end.then(() => {
+      cancel();
+      resolve();
+    });
+  });
+}
+
+function readToEnd(stream: Readable): Promise<void> {
+  return finished(stream, { writable: false }).catch(() => {});
+}
+
+async function endOf(
+  remote: RemoteProcess,
+  { stream, end }: ReturnType<typeof farewell>,
+  target: Target,
+): Promise<SessionEnd> {
+  const [exit] = await Promise.all([remote.exit, readToEnd(stream)]);
+  const said = end(target.hostname);
+  if (said) return said;
+  if (exit.kind === 'lost') return exit;
+  const message = `Something ended azlin's own process in ${describeTarget(target)}`;
+  return { kind: 'lost', cause: new AppError('vm-failed', message) };
+}
+
+export interface OpenedShell {
+  readonly target: Target;
+  readonly remote: RemoteProcess;
+  /** Settles when stdout has been read to its end. */
+  readonly end: Promise<ExitStatus>;
+}
+
+/** A login shell on the VM that the identifier names, without tmux. */
+export function openShell(
+  access: FleetAccess,
+  { identifier, terminal }: Pick<ConnectRequest, 'identifier' | 'terminal'>,
+  signal: AbortSignal,
+): Promise<OpenedShell> {
+  return withTarget({ access, identifier, signal }, async (reached) => {
+    const opening = { access, reached, script: shellScript(), terminal: terminal(), mayRepeat: true, signal };
+    const { remote } = await start(opening);
+    const end = Promise.all([remote.exit, readToEnd(remote.stdout)]).then(([exit]) => exit);
+    return { target: reached.target, remote, end };
+  });
+}
+
+/** Rejects as `connectSession` would for a session that is not there. */
+export function requireSession(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<void> {
+  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
+    if (target.origin === 'default') return;
+    sessionOf(await tmux.list(signal), target);
+  });
+}

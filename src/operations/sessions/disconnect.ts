@@ -1,0 +1,55 @@
+import { AppError } from '../../domain/errors.ts';
+import { type Client, clientName } from '../../domain/session.ts';
+import { printable } from '../../domain/text.ts';
+import { describeTarget, type Target } from '../../targets/target.ts';
+import type { TmuxServer } from '../../tmux/server.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { sessionOf, withTarget } from '../access/reach.ts';
+
+export interface Disconnected {
+  readonly hostname: string;
+  readonly session: string;
+  /** Clients that were detached. */
+  readonly detached: number;
+  readonly killed: boolean;
+}
+
+export interface DisconnectRequest {
+  readonly identifier: string;
+  /** End the session as well. */
+  readonly kill: boolean;
+  /** Only the clients of this label, or this name in tmux. */
+  readonly client: string | undefined;
+}
+
+/** Detaches the clients of a session, who read by whom; `kill` ends the session as well. */
+export function disconnectSession(
+  access: FleetAccess,
+  { identifier, kill, client }: DisconnectRequest,
+  signal: AbortSignal,
+): Promise<Disconnected> {
+  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
+    const only = client === undefined ? [] : await clientsNamed({ target, tmux }, client, signal);
+    const detached = await tmux.detachClients(target.session, { by: access.label, kill, only }, signal);
+    if (kill) await access.survey.forget(target.endpoint);
+    return { hostname: target.hostname, session: target.session, detached, killed: kill };
+  });
+}
+
+/** What tmux calls the clients of the session that people call so. Rejects when there is none. */
+async function clientsNamed(
+  { target, tmux }: { readonly target: Target; readonly tmux: TmuxServer },
+  wanted: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { sessions, clients } = await tmux.clients(signal);
+  // Whoever looks at its windows through a view is there, too.
+  const { group } = sessionOf(sessions, target);
+  const here = clients.filter((client) => client.group === group);
+  const found = here.filter(({ label, name }) => label === wanted || name === wanted);
+  if (found.length > 0) return found.map(({ name }) => name);
+  const names = [...new Set(here.map((client: Client) => printable(clientName(client))))];
+  throw new AppError('client-not-found', `Nobody called "${wanted}" is attached to "${describeTarget(target)}"`, {
+    hint: names.length > 0 ? `attached: ${names.join(', ')}` : 'nobody is attached to it',
+  });
+}

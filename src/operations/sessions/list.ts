@@ -1,0 +1,147 @@
+import { isoTime } from '../../domain/duration.ts';
+import type { Session } from '../../domain/session.ts';
+import type { Probe, SessionRow } from '../../domain/session.ts';
+import { count } from '../../domain/text.ts';
+import { compareVms, mayAnswer, type Vm } from '../../domain/vm.ts';
+import { namePattern } from '../../targets/pattern.ts';
+import type { Answer } from '../../targets/probe.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+
+export interface ListRequest {
+  /** Include VMs that are not running. */
+  readonly all: boolean;
+  /** Ask the VMs for their sessions. */
+  readonly sessions: boolean;
+  readonly refresh: boolean;
+  /** `KEY` or `KEY=VALUE`; all must hold. */
+  readonly tags: readonly string[];
+  /** A glob over VM names, without case. */
+  readonly host: string | undefined;
+  /** Milliseconds for each VM, and for all of them. */
+  readonly deadline: number;
+  readonly wholeDeadline: number;
+  /** Called with the rows of a VM as soon as it has answered. */
+  readonly onRows?: ((rows: readonly SessionRow[], progress: ListProgress) => void) | undefined;
+}
+
+/** VMs that were to be asked, and those that have answered or will not. */
+export interface ListProgress {
+  readonly asked: number;
+  readonly answered: number;
+}
+
+export interface ListResult {
+  /** By VM name, then by session name. */
+  readonly rows: readonly SessionRow[];
+  /** What is hidden, for people. */
+  readonly notes: readonly string[];
+}
+
+/** The sessions of the fleet. VMs that could not be asked go to `access.warn`. */
+export async function listSessions(
+  access: FleetAccess,
+  request: ListRequest,
+  signal: AbortSignal,
+): Promise<ListResult> {
+  const fleet = await access.inventory.listVms({ fresh: request.refresh, whole: true }, signal);
+  for (const warning of fleet.warnings) access.warn(warning);
+  const matching = fleet.vms.filter(vmFilter(request)).sort(compareVms);
+  const shown = request.all ? matching : matching.filter(isUp);
+  const asked = request.sessions ? shown.filter(mayAnswer) : [];
+  const rows = new Map<Vm, readonly SessionRow[]>();
+  const settle = (vm: Vm, answer: Answer) => {
+    const own = rowsOf(vm, answer, access.addressOf(vm));
+    rows.set(vm, own);
+    if (isAsked.has(vm)) answered++;
+    request.onRows?.(own, { asked: asked.length, answered });
+  };
+  const isAsked = new Set(asked);
+  let answered = 0;
+  for (const vm of shown) if (!isAsked.has(vm)) settle(vm, SKIPPED);
+  const { deadline, wholeDeadline } = request;
+  const { answers } = await access.survey.ask(
+    {
+      vms: asked,
+      isKept: fleet.isKept === true,
+      maxAge: 0,
+      skipSilent: false,
+      deadline,
+      wholeDeadline,
+      onAnswer: settle,
+    },
+    signal,
+  );
+  for (const [vm, answer] of [...answers].sort(([a], [b]) => compareVms(a, b)))
+    if (answer.probe !== 'ok') access.warn(`${vm.name}: ${answer.reason}; its sessions are unknown`);
+  const hidden = matching.length - shown.length;
+  return { rows: shown.flatMap((vm) => rows.get(vm) ?? []), notes: notesOf(fleet.vms.length, matching.length, hidden) };
+}
+
+function notesOf(inScope: number, matching: number, hidden: number): readonly string[] {
+  if (inScope === 0) return ['there are no VMs in scope'];
+  if (matching === 0) return [`none of the ${count(inScope, 'VM')} in scope matches`];
+  return hidden === 0
+    ? []
+    : [`${count(hidden, 'stopped VM')} hidden; azlin list --all shows ${hidden === 1 ? 'it' : 'them'}`];
+}
+
+const SKIPPED: Answer = { probe: 'skipped', reason: 'not asked' };
+
+/** Running, or nobody knows: hiding it would hide sessions. */
+function isUp(vm: Vm): boolean {
+  return vm.powerState === 'Running' || vm.powerState === 'Unknown';
+}
+
+/** The VMs with these tags and that name. */
+export function vmFilter({ tags, host }: Pick<ListRequest, 'tags' | 'host'>): (vm: Vm) => boolean {
+  const wanted = tags.map((tag) => {
+    const at = tag.indexOf('=');
+    return at < 0 ? { key: tag.toLowerCase() } : { key: tag.slice(0, at).toLowerCase(), value: tag.slice(at + 1) };
+  });
+  const named = host === undefined ? () => true : namePattern(host, { ignoreCase: true });
+  return (vm) =>
+    named(vm.name) &&
+    wanted.every(({ key, value }) =>
+      Object.entries(vm.tags).some(
+        ([name, has]) => name.toLowerCase() === key && (value === undefined || value === has),
+      ),
+    );
+}
+
+function rowsOf(vm: Vm, answer: Answer, ip: string | null): readonly SessionRow[] {
+  const sessions = answer.probe === 'ok' ? answer.sessions : [];
+  if (sessions.length === 0) return [rowOf({ vm, ip }, answer.probe, undefined)];
+  return [...sessions]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((session) => rowOf({ vm, ip }, answer.probe, session));
+}
+
+interface Place {
+  readonly vm: Vm;
+  readonly ip: string | null;
+}
+
+function rowOf({ vm, ip }: Place, probe: Probe, session: Session | undefined): SessionRow {
+  return {
+    hostname: vm.name,
+    session: session?.name ?? null,
+    sessionName: session?.friendlyName ?? null,
+    status: vm.powerState,
+    ip,
+    publicIp: vm.publicIp,
+    privateIp: vm.privateIp,
+    region: vm.region,
+    size: vm.size,
+    resourceGroup: vm.resourceGroup,
+    subscriptionId: vm.subscriptionId,
+    vmId: vm.vmId,
+    attached: session?.attached ?? null,
+    windows: session?.windows ?? null,
+    createdAt: session ? isoTime(session.createdAt) : null,
+    activityAt: session ? isoTime(session.activityAt) : null,
+    clients: session?.clients ?? [],
+    expiresAt: session?.expiresAt ? isoTime(session.expiresAt) : null,
+    id: session?.id ?? null,
+    probe,
+  };
+}

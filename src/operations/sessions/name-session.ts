@@ -1,0 +1,59 @@
+import { isoTime } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import { type Session, sessionNameProblem, sessionRef } from '../../domain/session.ts';
+import { shellWord } from '../../domain/text.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { sessionOf, withTarget } from '../access/reach.ts';
+
+export interface NamedSession {
+  readonly hostname: string;
+  readonly session: string;
+  /** The friendly name, null when it has none. */
+  readonly sessionName: string | null;
+  /** ISO 8601: when it is no longer needed; null for one that is to stay. */
+  readonly expiresAt: string | null;
+}
+
+export interface NameRequest {
+  readonly identifier: string;
+  /** Undefined shows the friendly name, null removes it. */
+  readonly friendlyName: string | null | undefined;
+  /** Milliseconds from now after which it is no longer needed; undefined leaves that as it is, null takes it away. */
+  readonly ttl: number | null | undefined;
+}
+
+/** Shows or sets the friendly name of a session, and how long it is needed. Both live on the tmux session, so the whole team sees them. */
+export function nameSession(access: FleetAccess, request: NameRequest, signal: AbortSignal): Promise<NamedSession> {
+  const { friendlyName, ttl } = request;
+  const problem = typeof friendlyName === 'string' ? sessionNameProblem(friendlyName) : undefined;
+  if (problem) throw new AppError('usage', `Cannot use the friendly name "${friendlyName}": ${problem}`);
+  return withTarget({ access, identifier: request.identifier, signal }, async ({ target, tmux }) => {
+    const sessions = await tmux.list(signal);
+    const session = sessionOf(sessions, target);
+    const others = sessions.filter((one) => one !== session);
+    if (typeof friendlyName === 'string') refuseTaken(friendlyName, others, target.hostname);
+    if (friendlyName !== undefined) await tmux.setFriendlyName(sessionRef(session), friendlyName, signal);
+    const seconds = ttl && Math.ceil(ttl / 1_000);
+    const expiresAt =
+      seconds === undefined ? session.expiresAt : await tmux.setExpiry(sessionRef(session), seconds, signal);
+    if (friendlyName !== undefined || ttl !== undefined) await access.survey.forget(target.endpoint);
+    return {
+      hostname: target.hostname,
+      session: session.name,
+      sessionName: friendlyName === undefined ? session.friendlyName : friendlyName,
+      expiresAt: expiresAt === null ? null : isoTime(expiresAt),
+    };
+  });
+}
+
+/** A friendly name counts as a session name: two sessions of one VM must not share one. */
+export function refuseTaken(name: string, others: readonly Session[], hostname: string): void {
+  const other = others.find((one) => one.name === name || one.friendlyName === name);
+  if (other)
+    throw new AppError('usage', `"${name}" already means the session "${other.name}" on "${hostname}"`, {
+      hint:
+        other.name === name
+          ? 'azlin list   shows the names there are'
+          : `azlin session ${shellWord(`${hostname}:${sessionRef(other)}`)} --clear   removes a friendly name`,
+    });
+}

@@ -1,0 +1,124 @@
+import { atMost } from '../../domain/concurrency.ts';
+import { isoTime } from '../../domain/duration.ts';
+import { messageOf } from '../../domain/errors.ts';
+import type { Vm } from '../../domain/vm.ts';
+import { closeSession, type IdleSession, idleSessions } from '../../tmux/idle.ts';
+import { runOverSsh } from '../../transport/run-script.ts';
+import { askFleet } from '../access/ask-fleet.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { vmFilter } from './list.ts';
+
+/** A session that nobody seems to need. Fields are only ever added: this is what `--format json` prints. */
+export interface PrunedSession {
+  readonly hostname: string;
+  readonly session: string;
+  readonly sessionName: string | null;
+  readonly idleSeconds: number;
+  /** ISO 8601. */
+  readonly expiresAt: string | null;
+  /** `expired`: its time is over; `idle`: nothing has happened there for long. */
+  readonly why: 'idle' | 'expired';
+  readonly outcome: 'closed' | 'would-close' | 'kept' | 'failed';
+  /** What it was in use by, whether it was kept or ended by `--force`; or what failed. */
+  readonly reason: string | null;
+}
+
+export interface PruneRequest {
+  /** Milliseconds without activity; undefined closes only those whose time is over. */
+  readonly idle: number | undefined;
+  /** Close those that are in use as well. */
+  readonly force: boolean;
+  readonly tags: readonly string[];
+  readonly host: string | undefined;
+  /** Milliseconds for each VM, and for all of them. */
+  readonly deadline: number;
+  readonly wholeDeadline: number;
+}
+
+/** What would be done. */
+export interface Pruning {
+  readonly sessions: readonly PrunedSession[];
+  /** Closes those that would be closed, and says what became of all. */
+  close(signal: AbortSignal): Promise<readonly PrunedSession[]>;
+}
+
+interface Found {
+  readonly vm: Vm;
+  readonly session: IdleSession;
+  readonly row: PrunedSession;
+}
+
+const CONCURRENCY = 32;
+
+/** Finds the sessions that nobody seems to need. VMs that could not be asked go to `access.warn`. */
+export async function findPrunable(access: FleetAccess, request: PruneRequest, signal: AbortSignal): Promise<Pruning> {
+  const { deadline, wholeDeadline } = request;
+  const answers = await askFleet(
+    access,
+    {
+      ...{ about: 'sessions', deadline, wholeDeadline, of: vmFilter(request) },
+      ask: ({ run, limited }, { hostname }) => idleSessions(run, hostname, limited),
+    },
+    signal,
+  );
+  const found = answers.flatMap(({ vm, hostname, value }) =>
+    value.flatMap((session): Found[] => {
+      const why = whyClose(session, request.idle);
+      return why ? [{ vm, session, row: rowOf({ hostname, session, why }, request.force) }] : [];
+    }),
+  );
+  return {
+    sessions: found.map(({ row }) => row),
+    close: (closing) =>
+      atMost(CONCURRENCY, found, (one) => closeOne(access, { ...one, force: request.force }, closing)),
+  };
+}
+
+function whyClose({ idle, overdue }: IdleSession, limit: number | undefined): PrunedSession['why'] | undefined {
+  // Whoever said how long a session is needed has said it.
+  if (overdue !== null) return overdue >= 0 ? 'expired' : undefined;
+  return limit !== undefined && idle * 1_000 >= limit ? 'idle' : undefined;
+}
+
+interface Closable {
+  readonly hostname: string;
+  readonly session: IdleSession;
+  readonly why: PrunedSession['why'];
+}
+
+function rowOf({ hostname, session, why }: Closable, force: boolean): PrunedSession {
+  const { attached, clients, runs, idle, expiresAt } = session;
+  const inUse = attached > 0 ? `attached: ${clients.join(', ')}` : runs === null ? null : `runs ${runs}`;
+  const isKept = inUse !== null && !force;
+  return {
+    hostname,
+    session: session.name,
+    sessionName: session.friendlyName,
+    idleSeconds: idle,
+    expiresAt: expiresAt === null ? null : isoTime(expiresAt),
+    why,
+    outcome: isKept ? 'kept' : 'would-close',
+    reason: inUse,
+  };
+}
+
+async function closeOne(
+  access: FleetAccess,
+  { vm, session, row, force }: Found & { readonly force: boolean },
+  signal: AbortSignal,
+): Promise<PrunedSession> {
+  if (row.outcome !== 'would-close') return row;
+  const { clock, commandDeadline: deadline, label: by } = access;
+  const endpoint = access.endpointOf(vm);
+  try {
+    const connection = await access.transport.connect(endpoint, signal);
+    const run = runOverSsh({ connection, endpoint, clock, deadline });
+    const isClosed = await closeSession({ run, host: row.hostname }, { session, force, by }, signal);
+    if (!isClosed) return { ...row, outcome: 'kept', reason: 'something has just happened there' };
+    await access.survey.forget(endpoint);
+    return { ...row, outcome: 'closed' };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { ...row, outcome: 'failed', reason: messageOf(error) };
+  }
+}

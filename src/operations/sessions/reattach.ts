@@ -1,0 +1,235 @@
+import { pause } from '../../domain/clock.ts';
+import { withDeadline } from '../../domain/deadline.ts';
+import { AppError, type ErrorCode, messageOf, toAppError } from '../../domain/errors.ts';
+import { count, shellWord } from '../../domain/text.ts';
+import { isAzureVm, mayAnswer } from '../../domain/vm.ts';
+import { describeTarget, identifierOf, type Target } from '../../targets/target.ts';
+import type { Endpoint } from '../../transport/endpoint.ts';
+import type { Connection } from '../../transport/transport.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { type Ear, listenFor, OFTEN } from '../access/knock.ts';
+import { connected, endpointOrReason, isSame, OLD_ADDRESS, targetNow } from '../access/reach.ts';
+import { type AttachedSession, attachTo, type ConnectRequest } from './connect.ts';
+
+export interface Reattaching {
+  readonly access: FleetAccess;
+  readonly request: ConnectRequest;
+  /** What was lost, and how. */
+  readonly lost: AttachedSession;
+  readonly cause: AppError;
+  /** How many times in a row it was lost at once: then there is something else wrong than the network. */
+  readonly brief: number;
+  /** How often to try; undefined for as long as it takes. */
+  readonly attempts: number | undefined;
+  /** Calls back when the user does not want to wait; what it returns ends that. */
+  readonly onHurry: (hurry: () => void) => () => void;
+  /** Called about once a second. */
+  readonly tell: (state: Offline) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Offline {
+  readonly reason: string;
+  /** Whole seconds until the next attempt; undefined while it is being made. */
+  readonly seconds: number | undefined;
+}
+
+/** Milliseconds before each attempt; the last one holds for all others. A server that answers ends the wait. */
+const DELAYS = [0, 1_000, 2_000, 4_000, 4_000, 4_000, 8_000, 15_000, 30_000];
+
+/** Milliseconds that a server has to answer before anybody is asked whether its VM has moved, and that this may take. */
+const HEARING = 400;
+const LOOKING = 10_000;
+
+/** Trying again does not change these. */
+const FINAL: readonly ErrorCode[] = [
+  'bug',
+  'usage',
+  'vm-not-found',
+  'session-not-found',
+  'detached',
+  'tmux-missing',
+  'host-key-changed',
+  'host-key-revoked',
+  'host-key-unknown',
+  'interrupted',
+];
+
+/** Nobody has answered: it is worth listening. */
+const SILENT: readonly ErrorCode[] = ['unreachable', 'timed-out', 'vm-not-running'];
+
+/** Where the VM is, as far as is known. */
+interface Place {
+  target: Target;
+  /** Since when it has been knocked at, by the clock. */
+  since: number;
+}
+
+/**
+ * Attaches again to the very session whose connection was lost, however long that takes; never to another one, and it makes none. Rejects when
+ * there is no hope any more, the attempts are used up, or `signal` aborts.
+ */
+export async function reattach(reattaching: Reattaching): Promise<AttachedSession> {
+  const { access, lost, attempts = Number.POSITIVE_INFINITY, tell, signal } = reattaching;
+  const place: Place = { target: lost.target, since: access.clock.now() };
+  let { cause } = reattaching;
+  // A server that answers and then fails is given time: whoever listens to it would not wait at all.
+  let isSilent = reattaching.brief === 0;
+  let next = reattaching.brief;
+  for (let made = 0; made < attempts; made++) {
+    const ear = isSilent ? earAt(access, place, signal) : undefined;
+    try {
+      const ms = DELAYS[Math.min(next, DELAYS.length - 1)] ?? 0;
+      const isHurried = (await waitFor(reattaching, { ms, ear, cause })) === 'hurried';
+      next = isHurried ? 1 : next + 1;
+      if (isHurried) place.since = access.clock.now();
+      tell({ reason: reasonOf(cause), seconds: undefined });
+      return await attempt(reattaching, place, ear);
+    } catch (error) {
+      signal.throwIfAborted();
+      cause = toAppError(error);
+      if (FINAL.includes(cause.code)) throw cause;
+      isSilent = !ear?.heard.aborted && SILENT.includes(cause.code);
+    } finally {
+      ear?.close();
+    }
+  }
+  throw givenUp(lost, attempts, cause);
+}
+
+interface Wait {
+  readonly ms: number;
+  readonly ear: Ear | undefined;
+  readonly cause: AppError;
+}
+
+/** Milliseconds between two looks at the clock; when far more have passed, the machine was asleep. */
+const TICK = 1_000;
+const ASLEEP = 5_000;
+
+/** Waits, and tells for how long. Whoever presses a key, and a machine that wakes, does not want to wait; a server that answers need not be waited for. */
+async function waitFor(
+  { access, onHurry, tell, signal }: Reattaching,
+  { ms, ear, cause }: Wait,
+): Promise<'due' | 'heard' | 'hurried'> {
+  const { clock } = access;
+  const hurry = new AbortController();
+  const ignore = onHurry(() => hurry.abort());
+  const ends = AbortSignal.any([signal, hurry.signal, ...(ear ? [ear.heard] : [])]);
+  const until = clock.now() + ms;
+  const reason = reasonOf(cause);
+  try {
+    for (let now = clock.now(); now < until; now = clock.now()) {
+      tell({ reason, seconds: Math.ceil((until - now) / 1_000) });
+      await pause(clock, Math.min(TICK, until - now), ends);
+      if (clock.now() - now > TICK + ASLEEP) return 'hurried';
+    }
+    return 'due';
+  } catch {
+    signal.throwIfAborted();
+    return ear?.heard.aborted ? 'heard' : 'hurried';
+  } finally {
+    ignore();
+  }
+}
+
+/** Undefined where nobody can be heard. */
+function earAt(access: FleetAccess, { target, since }: Place, signal: AbortSignal): Ear | undefined {
+  const endpoint = endpointOrReason(target);
+  return typeof endpoint === 'string' ? undefined : listenFor(access, { endpoint, since }, signal);
+}
+
+async function attempt(reattaching: Reattaching, place: Place, ear: Ear | undefined): Promise<AttachedSession> {
+  const { access, signal } = reattaching;
+  if (ear && !(await isHeard(access, ear, signal))) {
+    const there = await whereItIs(access, place.target, AbortSignal.any([signal, ear.heard]));
+    if (!ear.heard.aborted && (!there || isSame(place.target, there)))
+      throw ear.reason() ?? new AppError('timed-out', `"${place.target.hostname}" does not answer`);
+    place.target = there ?? place.target;
+    ear.close();
+  }
+  try {
+    return await attachAgain(reattaching, place);
+  } catch (error) {
+    if (signal.aborted || !OLD_ADDRESS.includes(toAppError(error).code)) throw error;
+    const there = await whereItIs(access, place.target, signal);
+    if (!there || isSame(place.target, there)) throw error;
+    place.target = there;
+    return attachAgain(reattaching, place);
+  }
+}
+
+async function isHeard({ clock }: FleetAccess, { heard }: Ear, signal: AbortSignal): Promise<boolean> {
+  try {
+    await pause(clock, HEARING, AbortSignal.any([signal, heard]));
+  } catch {
+    signal.throwIfAborted();
+  }
+  return heard.aborted;
+}
+
+async function attachAgain(
+  { access, request, lost, signal }: Reattaching,
+  { target }: Place,
+): Promise<AttachedSession> {
+  const reached = connected(access, target, await connectNow(access, target.endpoint, signal));
+  return attachTo({ access, reached, request, who: lost.who, again: lost.session }, signal);
+}
+
+/** Most often a connection that has no answer yet will have none: when somebody who knocks later is answered, it is begun anew. */
+const BEGINNINGS = 8;
+
+async function connectNow(access: FleetAccess, endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+  for (let begun = 1; ; begun++) {
+    const beginning = new AbortController();
+    const ear = begun < BEGINNINGS ? listenFor(access, { endpoint, after: OFTEN }, signal) : undefined;
+    ear?.heard.addEventListener('abort', () => beginning.abort());
+    try {
+      return await access.transport.connect(endpoint, AbortSignal.any([signal, beginning.signal]), ({ kind }) => {
+        if (kind === 'answered') ear?.close();
+      });
+    } catch (error) {
+      if (signal.aborted || !beginning.signal.aborted) throw error;
+    } finally {
+      ear?.close();
+    }
+  }
+}
+
+/** The target as its VM is now; undefined where nobody can tell. Rejects with `vm-not-found`, and with `vm-not-running`. */
+async function whereItIs(access: FleetAccess, target: Target, signal: AbortSignal): Promise<Target | undefined> {
+  const { vm, hostname } = target;
+  if (!vm) return undefined;
+  const expired = () => new AppError('timed-out', `nobody said in time where "${hostname}" is`);
+  try {
+    const there = await withDeadline({ clock: access.clock, ms: LOOKING, signal, expired }, async (limited) =>
+      isAzureVm(vm)
+        ? targetNow(access, target, await access.power.look({ vm, hostname }, limited))
+        : access.resolver.resolve(identifierOf(target), { fresh: true }, limited),
+    );
+    if (!there.vm || mayAnswer(there.vm)) return there;
+    throw new AppError('vm-not-running', `The VM "${hostname}" is ${there.vm.powerState.toLowerCase()}`);
+  } catch (error) {
+    const { code } = toAppError(error);
+    if (code === 'vm-not-found' || code === 'vm-not-running') throw error;
+    access.trace(`${hostname}: where it is could not be asked: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+function reasonOf({ code, message }: AppError): string {
+  if (code === 'vm-not-running') return message.replace(/^The VM ".*" is/, 'the VM is');
+  return code === 'ssh-denied' ? 'signing in is refused' : 'connection lost';
+}
+
+function givenUp({ target }: AttachedSession, attempts: number, cause: AppError): AppError {
+  const where = describeTarget(target);
+  const message =
+    attempts === 0
+      ? cause.message
+      : `The connection to ${where} was lost, and ${count(attempts, 'attempt')} could not take it up again: ${cause.message}`;
+  return new AppError(cause.code, message, {
+    cause,
+    hint: `azlin connect ${shellWord(identifierOf(target))}   takes it up again: the session goes on`,
+  });
+}

@@ -1,0 +1,32 @@
+import { AppError } from '../../domain/errors.ts';
+import { describeTarget } from '../../targets/target.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { withTarget } from '../access/reach.ts';
+
+export interface SendRequest {
+  readonly identifier: string;
+  readonly text: string;
+  /** By the names that tmux has for them. */
+  readonly keys: readonly string[];
+}
+
+// tmux types a name that it does not know letter by letter.
+const KEY =
+  /^([CMS]-)*(.|F\d{1,2}|Enter|Escape|Tab|BTab|Space|BSpace|Up|Down|Left|Right|Home|End|PageUp|PgUp|PPage|PageDown|PgDn|NPage|DC|Delete|IC|Insert)$/u;
+
+/** Types into the active pane of a session, and says which one that was. */
+export function sendToSession(
+  access: FleetAccess,
+  { identifier, text, keys }: SendRequest,
+  signal: AbortSignal,
+): Promise<string> {
+  const unknown = keys.find((key) => !KEY.test(key));
+  if (unknown !== undefined)
+    throw new AppError('usage', `Unknown key "${unknown}"`, {
+      hint: 'for example Enter, Escape, Tab, Up, C-c, M-x, F5; several are separated by blanks',
+    });
+  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
+    await tmux.send(target.session, { text, keys }, signal);
+    return describeTarget(target);
+  });
+}

@@ -1,0 +1,98 @@
+import { AppError } from '../../domain/errors.ts';
+import { shellWord } from '../../domain/text.ts';
+import type { Vm } from '../../domain/vm.ts';
+import { findVm, type VmRef } from '../../targets/find-vm.ts';
+import { parseIdentifier } from '../../targets/identifier.ts';
+import type { HostOfKeys, KnownKey } from '../../transport/host-keys/host-keys.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+
+/** A key known for a host. Fields are only ever added: this is what `--format json` prints. */
+export interface HostKeyRow extends KnownKey {
+  readonly host: string;
+}
+
+/** The host keys that are known for a VM, an address or a host name. */
+export async function knownHostKeys(
+  access: FleetAccess,
+  text: string,
+  signal: AbortSignal,
+): Promise<readonly HostKeyRow[]> {
+  const hosts = await hostsNamed({ access, text, verb: 'host-key show', signal });
+  const keys = await Promise.all(hosts.map((host) => access.hostKeys.show(host)));
+  return unique(keys.flat()).map((key) => ({ host: text, ...key }));
+}
+
+export interface ForgottenKeys {
+  readonly removed: readonly HostKeyRow[];
+  /** Some could not be removed. */
+  readonly failure: AppError | undefined;
+}
+
+/** Removes the host keys that are known for a VM, an address or a host name, wherever they stand. */
+export async function forgetHostKeys(access: FleetAccess, text: string, signal: AbortSignal): Promise<ForgottenKeys> {
+  const hosts = await hostsNamed({ access, text, verb: 'host-key forget', signal });
+  const removed: KnownKey[] = [];
+  const lines: string[] = [];
+  for (const host of hosts) {
+    const forgotten = await access.hostKeys.forget(host);
+    removed.push(...forgotten.removed);
+    for (const { key, reason } of forgotten.kept) lines.push(`\n  ${key.path}:${key.line}: ${reason}`);
+  }
+  const failure =
+    lines.length === 0
+      ? undefined
+      : new AppError('config', `Cannot remove every host key of "${text}":${[...new Set(lines)].join('')}`, {
+          hint: 'edit the file, or have its owner edit it',
+        });
+  return { removed: unique(removed).map((key) => ({ host: text, ...key })), failure };
+}
+
+function unique(keys: readonly KnownKey[]): readonly KnownKey[] {
+  return [...new Map(keys.map((key) => [`${key.path}:${key.line}`, key])).values()];
+}
+
+/** A VM under its id and its address; else what is kept under that name, a VM that is gone by now included. */
+async function hostsNamed({ access, text, verb, signal }: Named): Promise<readonly HostOfKeys[]> {
+  const host = hostOf(text);
+  if (host?.kind === 'address') return [access.endpointAt(host.address)];
+  const literal = (name: string): HostOfKeys => ({
+    ...access.endpointAt('localhost'),
+    label: text,
+    hostKeyAlias: name,
+    knownAs: name.toLowerCase(),
+  });
+  const vm = host && (await vmNamed({ access, text, verb, signal }, host));
+  if (!vm) return [text, ...(await access.hostKeys.aliasesOf(text))].map(literal);
+  try {
+    return [access.endpointOf(vm)];
+  } catch {
+    // Without an address it still has its id.
+    return [{ ...literal(vm.vmId), label: vm.name }];
+  }
+}
+
+interface Named {
+  readonly access: FleetAccess;
+  readonly text: string;
+  /** The command that asks, for hints. */
+  readonly verb: string;
+  readonly signal: AbortSignal;
+}
+
+/** Undefined when no VM has that name. Throws `ambiguous`, and what the inventory throws. */
+async function vmNamed({ access, verb, signal }: Named, host: VmRef): Promise<Vm | undefined> {
+  const vm = findVm(host, await access.inventory.listVms({ fresh: false }, signal), { verb });
+  if (!(vm instanceof AppError)) return vm;
+  if (vm.code === 'ambiguous') throw vm;
+  return undefined;
+}
+
+/** Undefined for what can only be a name in known_hosts: `[host]:2222`. Throws `usage`. */
+function hostOf(text: string) {
+  if (/^\[.*\]:\d+$/.test(text)) return undefined;
+  const identifier = parseIdentifier(text);
+  if (identifier.kind === 'bare' && identifier.host) return identifier.host;
+  throw new AppError('usage', `"${text}" does not name a host`, {
+    hint: `name the VM alone: azlin host-key show ${shellWord(text.split(':')[0] ?? '')}`,
+  });
+}

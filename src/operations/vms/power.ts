@@ -1,0 +1,190 @@
+import { atMost } from '../../domain/concurrency.ts';
+import { AppError, toAppError } from '../../domain/errors.ts';
+import { listNames } from '../../domain/fold-names.ts';
+import { count, shellWord } from '../../domain/text.ts';
+import { mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
+import type { Fleet } from '../../inventory/inventory.ts';
+import type { NamedVm } from '../../inventory/vm-power.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { chosenVms, type FoundVms, type VmChoice, vmsNamed } from './choose-vms.ts';
+
+/** A VM that was started or stopped, as Azure described it afterwards. */
+export interface PowerRow {
+  readonly hostname: string;
+  readonly status: string;
+  readonly ip: string | null;
+  readonly resourceGroup: string;
+  readonly subscriptionId: string;
+}
+
+export interface PowerResult {
+  readonly rows: readonly PowerRow[];
+  /** What did not work, for whichever VMs. */
+  readonly failure: AppError | undefined;
+}
+
+export interface Work {
+  readonly access: FleetAccess;
+  readonly signal: AbortSignal;
+}
+
+const CONCURRENCY = 16;
+
+/** VMs that the user means. */
+export interface MeantVms {
+  readonly vms: readonly NamedVm[];
+  /** Those that match, and are already as they are to be. */
+  readonly already: readonly string[];
+  /** What patterns and options mean, for people. */
+  readonly notes: readonly string[];
+}
+
+export interface VmWish {
+  readonly verb: 'start' | 'stop';
+  readonly isFresh: boolean;
+}
+
+/** The VMs that the user names or chooses, each once. Rejects for the first that cannot be found: nothing has been done then. */
+export async function meantVms(
+  { access, signal }: Work,
+  from: readonly string[] | VmChoice,
+  { verb, isFresh }: VmWish,
+): Promise<MeantVms> {
+  const find = async (fresh: boolean): Promise<MeantVms> => {
+    const fleet = await access.inventory.listVms({ fresh, whole: true }, signal);
+    try {
+      const found = 'tags' in from ? chosenVms(from, fleet) : vmsNamed(from, fleet, verb);
+      // Whether there is something to do is not for old data to say.
+      if (found.matched.length > 0 && fleet.isKept) return await find(true);
+      for (const warning of fleet.warnings) access.warn(warning);
+      return settledVms(found, fleet, verb);
+    } catch (error) {
+      if (error instanceof AppError && error.code !== 'usage' && fleet.isKept) return find(true);
+      throw error;
+    }
+  };
+  return find(isFresh);
+}
+
+/** Patterns mean those for which there is something to do; whoever names a VM means it. */
+function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantVms {
+  const names = qualifiedNames(fleet.vms);
+  const nameOf = (vm: Vm) => names.get(vm) ?? vm.name;
+  const isDone = (vm: Vm) => vm.powerState === (verb === 'start' ? 'Running' : 'Deallocated');
+  const named = new Set(found.named);
+  const matched = [...new Set(found.matched)].filter((vm) => !named.has(vm));
+  const todo = [...named, ...matched.filter((vm) => !isDone(vm))];
+  const already = matched.filter(isDone).map(nameOf);
+  const many = found.matched.length > 0;
+  return {
+    vms: todo.map((vm) => ({ vm, hostname: nameOf(vm) })),
+    already,
+    notes: [
+      ...(many ? [`to ${verb}: ${todo.length === 0 ? 'nothing' : listNames(todo.map(nameOf))}`] : []),
+      ...(already.length > 0
+        ? [`left out, ${verb === 'start' ? 'running' : 'deallocated'}: ${listNames(already)}`]
+        : []),
+    ],
+  };
+}
+
+/** What would end with these VMs: `myvm: 2 sessions, 1 client attached`. VMs that cannot be asked are said to be unknown. */
+export async function whatRunsOn(
+  { access, signal }: Work,
+  named: readonly NamedVm[],
+  deadline: number,
+): Promise<readonly string[]> {
+  const vms = named.map(({ vm }) => vm).filter(mayAnswer);
+  const request = { vms, maxAge: 0, skipSilent: false, deadline, wholeDeadline: deadline };
+  const { answers } = await access.survey.ask(request, signal);
+  return named.map(({ hostname, vm }) => {
+    const answer = answers.get(vm);
+    if (!answer) return `${hostname}: ${vm.powerState}`;
+    if (answer.probe === 'no-tmux') return `${hostname}: no tmux`;
+    if (answer.probe !== 'ok') return `${hostname}: its sessions are unknown: ${answer.reason}`;
+    const attached = answer.sessions.reduce((sum, session) => sum + session.attached, 0);
+    return `${hostname}: ${count(answer.sessions.length, 'session')}${attached > 0 ? `, ${count(attached, 'client')} attached` : ''}`;
+  });
+}
+
+/** Starts or stops every one of them at once. What fails for one VM does not hold up the others. */
+export async function changePower(work: Work, verb: 'start' | 'stop', named: readonly NamedVm[]): Promise<PowerResult> {
+  const { access } = work;
+  const verbing = verb === 'start' ? 'Starting' : 'Stopping';
+  const underWay = new Set<string>();
+  let done = 0;
+  const tell = () => {
+    const [only] = named;
+    if (only && named.length === 1) access.progress(`${verbing} ${only.hostname}`);
+    else access.progress(`${verbing} ${count(named.length, 'VM')}, ${done} done`);
+  };
+  tell();
+  try {
+    const outcomes = await atMost(CONCURRENCY, named, async (one) => {
+      underWay.add(one.hostname);
+      const outcome = await changeOne(work, verb, one);
+      underWay.delete(one.hostname);
+      done++;
+      tell();
+      return outcome;
+    });
+    const failed = outcomes.filter((one) => one instanceof AppError);
+    return {
+      rows: outcomes.flatMap((one) => (one instanceof AppError ? [] : [one])),
+      failure: failed.length > 1 ? joined(failed, named.length, verb) : failed[0],
+    };
+  } catch (error) {
+    throw work.signal.aborted ? stillChanging(verb, [...underWay]) : error;
+  } finally {
+    access.progress(undefined);
+  }
+}
+
+/** Ctrl-C ends azlin, not what Azure has begun. */
+export function stillChanging(verb: 'start' | 'stop', hostnames: readonly string[]): AppError {
+  const [first = ''] = hostnames;
+  return new AppError('interrupted', `Interrupted; Azure may still ${verb} ${hostnames.join(', ')}`, {
+    hint: `azlin status ${hostnames.length === 1 ? `${shellWord(first)} ` : ''}--refresh   tells`,
+  });
+}
+
+/** Rejects only when it is interrupted. */
+async function changeOne(
+  { access, signal }: Work,
+  verb: 'start' | 'stop',
+  named: NamedVm,
+): Promise<PowerRow | AppError> {
+  try {
+    await access.power[verb](named, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return toAppError(error);
+  }
+  const { hostname, vm: before } = named;
+  const vm = await lookAgain({ access, signal }, named);
+  const row = { hostname, resourceGroup: before.resourceGroup, subscriptionId: before.subscriptionId };
+  if (!vm) return { ...row, status: verb === 'start' ? 'Running' : 'Deallocated', ip: null };
+  return { ...row, status: vm.powerState, ip: access.addressOf(vm) };
+}
+
+/** A VM that was started may have another address. */
+async function lookAgain({ access, signal }: Work, named: NamedVm): Promise<Vm | undefined> {
+  try {
+    return await access.power.look(named, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    access.warn(`the address of "${named.hostname}" could not be asked: ${toAppError(error).message}`);
+    return undefined;
+  }
+}
+
+function joined(failures: readonly AppError[], all: number, verb: string): AppError {
+  const [first] = failures as readonly [AppError, ...AppError[]];
+  const messages = [...new Set(failures.map(({ message }) => message))];
+  if (messages.length === 1) return first;
+  const lines = messages.map((message) => `\n  ${message}`).join('');
+  return new AppError(first.code, `Cannot ${verb} ${failures.length} of ${count(all, 'VM')}:${lines}`, {
+    cause: first,
+    hint: first.hint,
+  });
+}

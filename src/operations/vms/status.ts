@@ -1,0 +1,226 @@
+import { atMost } from '../../domain/concurrency.ts';
+import { formatDuration, isoTime } from '../../domain/duration.ts';
+import { type Client, type Session, sessionsNamed } from '../../domain/session.ts';
+import type { Probe } from '../../domain/session.ts';
+import { count } from '../../domain/text.ts';
+import { compareVms, mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
+import { type Probed, probeVm } from '../../targets/probe.ts';
+import type { Target } from '../../targets/target.ts';
+import { type Endpoint, firstLook } from '../../transport/endpoint.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { firstTarget, isSame, latestOrWarning, latestTarget, sessionOf } from '../access/reach.ts';
+
+/** A VM and what runs on it. Fields are only ever added: this is what `--format json` prints. */
+export interface VmStatus {
+  readonly hostname: string;
+  /** The power state; null for an address, of which Azure was not asked. */
+  readonly status: string | null;
+  readonly size: string | null;
+  readonly region: string | null;
+  readonly os: string | null;
+  readonly resourceGroup: string | null;
+  readonly subscriptionId: string | null;
+  readonly vmId: string | null;
+  /** The address that azlin uses. */
+  readonly ip: string | null;
+  readonly publicIp: string | null;
+  readonly privateIp: string | null;
+  /** ISO 8601: when Azure said so. */
+  readonly fetchedAt: string;
+  /** Whole seconds since then. */
+  readonly ageSeconds: number;
+  readonly probe: Probe;
+  /** Why its sessions are not known; null when they are. */
+  readonly reason: string | null;
+  readonly sessions: readonly SessionStatus[];
+}
+
+export interface SessionStatus {
+  readonly session: string;
+  readonly sessionName: string | null;
+  readonly windows: number;
+  readonly createdAt: string | null;
+  readonly activityAt: string | null;
+  /** When `azlin session --ttl` says it is no longer needed. */
+  readonly expiresAt: string | null;
+  readonly clients: readonly ClientStatus[];
+}
+
+export interface ClientStatus {
+  /** What its user is called; null where azlin did not start it. */
+  readonly label: string | null;
+  /** What tmux calls it. */
+  readonly client: string;
+  readonly attachedAt: string | null;
+  /** Since somebody typed there. */
+  readonly idleSeconds: number;
+  readonly columns: number;
+  readonly rows: number;
+  readonly readOnly: boolean;
+}
+
+export interface TargetStatusRequest {
+  readonly identifier: string;
+  readonly refresh: boolean;
+  /** Milliseconds for each VM. */
+  readonly deadline: number;
+}
+
+export interface FleetStatusRequest extends Omit<TargetStatusRequest, 'identifier'> {
+  /** Milliseconds for all of them. */
+  readonly wholeDeadline: number;
+}
+
+const CONCURRENCY = 32;
+
+/** The state of one VM, or of one session on it. Rejects when what is named does not exist. */
+export async function targetStatus(
+  access: FleetAccess,
+  { identifier, refresh, deadline }: TargetStatusRequest,
+  signal: AbortSignal,
+): Promise<VmStatus> {
+  const wanted = { access, identifier, whole: true, signal };
+  const askAbout = async (target: Target) => {
+    const asked = await ask(access, { vm: target.vm, endpoint: () => target.endpoint, deadline }, signal);
+    return { target, asked };
+  };
+  const first = await askAbout(refresh ? await latestTarget(wanted) : await firstTarget(wanted));
+  // What old data could explain is asked once more with new data.
+  const isOld = first.target.cached || (access.lags && first.target.vm !== null && !refresh);
+  if (!isOld || hasSession(first)) return oneStatus(access, first);
+  const target = await latestOrWarning(wanted);
+  if (!target) return oneStatus(access, first);
+  const isNews = first.asked.probe === 'ok' || first.asked.probe === 'skipped' || !isSame(first.target, target);
+  return oneStatus(access, isNews ? await askAbout(target) : { ...first, target });
+}
+
+interface Asked {
+  readonly target: Target;
+  readonly asked: Probed<Attached>;
+}
+
+/** Whether there is what the user named. */
+function hasSession({ target, asked }: Asked): boolean {
+  if (asked.probe !== 'ok') return false;
+  return target.origin !== 'found' || sessionsNamed(asked.value.sessions, target.session).length > 0;
+}
+
+function oneStatus(access: FleetAccess, { target, asked }: Asked): VmStatus {
+  // One by one: the endpoint of a VM without an address must not be read.
+  const { hostname, vm, fetchedAt } = target;
+  const place = { hostname, vm, fetchedAt, address: vm ? null : target.endpoint.address };
+  if (asked.probe !== 'ok' || target.origin === 'default') return statusOf(access, place, asked);
+  const session = sessionOf(asked.value.sessions, target);
+  // With the views that people have of it: they look at its windows.
+  const sessions = [session, ...asked.value.sessions.filter((one) => one !== session && one.group === session.group)];
+  return statusOf(access, place, { ...asked, value: { ...asked.value, sessions } });
+}
+
+/** Every VM in scope; those that could not be asked in time say so. */
+export async function fleetStatus(
+  access: FleetAccess,
+  { refresh, deadline, wholeDeadline }: FleetStatusRequest,
+  signal: AbortSignal,
+): Promise<readonly VmStatus[]> {
+  const fleet = await access.inventory.listVms({ fresh: refresh, whole: true }, signal);
+  for (const warning of fleet.warnings) access.warn(warning);
+  const vms = [...fleet.vms].sort(compareVms);
+  const isOld = fleet.isKept === true || access.lags;
+  const names = qualifiedNames(vms);
+  const until = access.clock.now() + wholeDeadline;
+  const toAsk = vms.filter(mayAnswer).length;
+  let answered = 0;
+  const tell = () => access.progress(`Asking ${count(toAsk, 'VM')}: ${answered} answered`);
+  tell();
+  try {
+    return await atMost(CONCURRENCY, vms, async (vm) => {
+      const left = Math.min(deadline, until - access.clock.now());
+      const question = { vm, endpoint: () => firstLook(access.endpointOf(vm), isOld), deadline: left };
+      const asked = left > 0 || !mayAnswer(vm) ? await ask(access, question, signal) : notAsked(wholeDeadline);
+      if (mayAnswer(vm)) answered++;
+      tell();
+      const hostname = names.get(vm) ?? vm.name;
+      if (asked.probe !== 'ok' && asked.probe !== 'skipped') access.warn(`${hostname}: ${asked.reason}`);
+      return statusOf(access, { hostname, vm, fetchedAt: fleet.fetchedAt, address: null }, asked);
+    });
+  } finally {
+    access.progress(undefined);
+  }
+}
+
+function notAsked(ms: number): Probed<Attached> {
+  return { probe: 'timed-out', reason: `not asked within ${formatDuration(ms)}` };
+}
+
+interface Attached {
+  readonly sessions: readonly Session[];
+  readonly clients: readonly Client[];
+}
+
+interface Question {
+  /** Null for an address. */
+  readonly vm: Vm | null;
+  readonly endpoint: () => Endpoint;
+  readonly deadline: number;
+}
+
+async function ask(
+  { transport, clock }: FleetAccess,
+  { vm, endpoint, deadline }: Question,
+  signal: AbortSignal,
+): Promise<Probed<Attached>> {
+  if (vm?.os === 'windows') return { probe: 'skipped', reason: 'it runs Windows' };
+  if (vm && !mayAnswer(vm)) return { probe: 'skipped', reason: `the VM is ${vm.powerState.toLowerCase()}` };
+  const question = { endpoint, ms: deadline, signal };
+  return probeVm({ transport, clock }, question, (server, limited) => server.clients(limited));
+}
+
+function statusOf(
+  { now, addressOf }: FleetAccess,
+  place: Pick<Target, 'hostname' | 'vm' | 'fetchedAt'> & { readonly address: string | null },
+  asked: Probed<Attached>,
+): VmStatus {
+  const { hostname, vm, fetchedAt } = place;
+  return {
+    hostname,
+    status: vm?.powerState ?? null,
+    size: vm?.size ?? null,
+    region: vm?.region ?? null,
+    os: vm?.os ?? null,
+    resourceGroup: vm?.resourceGroup ?? null,
+    subscriptionId: vm?.subscriptionId ?? null,
+    vmId: vm?.vmId ?? null,
+    ip: vm ? addressOf(vm) : place.address,
+    publicIp: vm?.publicIp ?? null,
+    privateIp: vm?.privateIp ?? null,
+    fetchedAt: isoTime(fetchedAt / 1_000) ?? '',
+    ageSeconds: Math.max(0, Math.floor((now() - fetchedAt) / 1_000)),
+    probe: asked.probe,
+    reason: asked.probe === 'ok' ? null : asked.reason,
+    sessions: asked.probe === 'ok' ? sessionsOf(asked.value) : [],
+  };
+}
+
+function sessionsOf({ sessions, clients }: Attached): readonly SessionStatus[] {
+  return [...sessions]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, friendlyName, windows, createdAt, activityAt, expiresAt }) => ({
+      session: name,
+      sessionName: friendlyName,
+      windows,
+      createdAt: isoTime(createdAt),
+      activityAt: isoTime(activityAt),
+      expiresAt: expiresAt === null ? null : isoTime(expiresAt),
+      clients: clients
+        .filter(({ session }) => session === name)
+        .map(({ label, name: client, attachedAt, idle, columns, rows, readOnly }) => ({
+          label,
+          client,
+          attachedAt: isoTime(attachedAt),
+          idleSeconds: idle,
+          columns,
+          rows,
+          readOnly,
+        })),
+    }));
+}

@@ -1,0 +1,120 @@
+import { CLOUDS, type CloudName, cloudNamed } from '../domain/cloud.ts';
+import { parseDuration } from '../domain/duration.ts';
+import { checkHops } from '../domain/jump.ts';
+import { sessionNameProblem } from '../domain/session.ts';
+import { printable } from '../domain/text.ts';
+
+/** A value from a text (flag, environment) or from TOML. Throws an Error that says what was expected. */
+export type Read<T> = (value: unknown) => T;
+
+export const text: Read<string> = (value) => {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new Error('expected a text');
+};
+export const optionalText: Read<string | undefined> = text;
+export const list: Read<readonly string[]> = (value) =>
+  (Array.isArray(value) ? value : text(value).split(',')).map((one) => text(one).trim());
+/** Paths: a list in TOML, one path elsewhere; a comma is part of a name. */
+export const paths: Read<readonly string[]> = (value) => (Array.isArray(value) ? value : [value]).map(text);
+export const duration: Read<number> = (value) => {
+  const ms = parseDuration(String(value));
+  if (ms !== undefined) return ms;
+  throw new Error('expected a duration: 30, "30s", "5m", "1h"');
+};
+/** A time to wait: none at all would be no chance. */
+export const limit: Read<number> = (value) => {
+  const ms = duration(value);
+  if (ms > 0) return ms;
+  throw new Error('expected more than nothing');
+};
+export const groupName: Read<string | undefined> = (value) => {
+  if (/^[\p{L}\p{N}_().-]{1,90}$/u.test(text(value)) && !text(value).endsWith('.')) return text(value);
+  throw new Error('expected the name of a resource group');
+};
+export const port: Read<number | undefined> = (value) => {
+  const number = /^[1-9]\d{0,4}$/.test(String(value)) ? Number(value) : Number.NaN;
+  if (number < 65_536) return number;
+  throw new Error('expected a port number');
+};
+export const optionalUrl: Read<string | undefined> = (value) => {
+  const parsed = URL.canParse(text(value)) ? new URL(text(value)) : undefined;
+  if (parsed?.protocol === 'https:') return parsed.href.replace(/\/$/, '');
+  throw new Error('expected an https:// URL');
+};
+export const cloud: Read<CloudName | undefined> = (value) => {
+  const name = cloudNamed(text(value));
+  if (name !== undefined) return name;
+  throw new Error(`expected one of ${Object.keys(CLOUDS).join(', ')}`);
+};
+export const optionalDuration: Read<number | undefined> = duration;
+export const optionalLimit: Read<number | undefined> = limit;
+/** Bits; with less than 1024 anybody could make the key. */
+export const rsaSize: Read<number> = (value) => {
+  const bits = Number(value);
+  if (Number.isInteger(bits) && bits >= 1024 && bits <= 16_384) return bits;
+  throw new Error('expected a number of bits from 1024 to 16384');
+};
+/** What others see of somebody; it stands among other words on one line. */
+export const label: Read<string | undefined> = (value) => {
+  const said = text(value).trim();
+  if (said !== '' && said.length <= 64 && printable(said) === said) return said;
+  throw new Error('expected 1 to 64 characters on one line');
+};
+export const attempts: Read<number | undefined> = (value) => {
+  const number = Number(value);
+  if (String(value).trim() !== '' && Number.isInteger(number) && number >= 0) return number;
+  throw new Error('expected how often to try: a number, 0 for never');
+};
+export const sessionName: Read<string> = (value) => {
+  const problem = sessionNameProblem(text(value));
+  if (problem === undefined) return text(value);
+  throw new Error(`expected a session name: ${problem}`);
+};
+export const contextName: Read<string | undefined> = (value) => {
+  const problem = contextNameProblem(text(value));
+  if (problem === undefined) return text(value);
+  throw new Error(`expected the name of a context: ${problem}`);
+};
+export const choice =
+  <T extends string>(...choices: readonly T[]): Read<T> =>
+  (value) => {
+    const chosen = choices.find((one) => one === value);
+    if (chosen !== undefined) return chosen;
+    throw new Error(`expected one of ${choices.join(', ')}`);
+  };
+
+export const optionalChoice = <T extends string>(...choices: readonly T[]): Read<T | undefined> => choice(...choices);
+
+/** A jump for VMs without a public address, of a resource group, with a tag, or both. */
+export interface JumpRule {
+  readonly resourceGroup: string | undefined;
+  /** `KEY` or `KEY=VALUE`. */
+  readonly tag: string | undefined;
+  /** `[user@]host[:port]`, several separated by commas, or `none`. */
+  readonly proxyjump: string;
+}
+
+export const jumpHosts: Read<string | undefined> = (value) => checkHops(text(value));
+
+export const jumpRules: Read<readonly JumpRule[]> = (value) => {
+  if (!Array.isArray(value)) throw new Error('expected tables: [[ssh.jumps]]');
+  return value.map((table: Readonly<Record<string, unknown>>) => {
+    if (typeof table !== 'object' || table === null) throw new Error('expected tables: [[ssh.jumps]]');
+    const { resource_group: group, tag, proxyjump, ...others } = table;
+    const [odd] = Object.keys(others);
+    if (odd !== undefined) throw new Error(`"${odd}" is none of resource_group, tag, proxyjump`);
+    return {
+      resourceGroup: group === undefined ? undefined : groupName(group),
+      tag: tag === undefined ? undefined : text(tag),
+      proxyjump: checkHops(text(proxyjump)),
+    };
+  });
+};
+
+/** What a context may be called: it stands in the settings file and on command lines. */
+export function contextNameProblem(name: string): string | undefined {
+  if (name in Object.prototype) return `"${name}" means something else to programs`;
+  return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u.test(name)
+    ? undefined
+    : 'letters, digits, "-", "_" and ".", at most 64 of them';
+}

@@ -1,0 +1,60 @@
+import { constants, type Stats } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { AppError } from '../domain/errors.ts';
+import { shellWord } from '../domain/text.ts';
+
+/** A file or folder in which somebody else may have a say: `config`. */
+export function notTrusted(path: string, why: string): AppError {
+  return new AppError('config', why, {
+    hint: `ls -ld ${shellWord(path)}   shows whose it is; chmod go-w ${shellWord(path)}   keeps others out`,
+  });
+}
+
+/** The text of a file in which nobody but the user and root has a say. Rejects with `config`, or with what the system says. */
+export async function readOwnFile(path: string): Promise<string> {
+  // A pipe that nobody writes to would never open.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile() && !stats.isDirectory()) throw notTrusted(path, 'it is no regular file');
+    const stranger = await strangerTo(stats);
+    if (stranger) throw notTrusted(path, stranger);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Why somebody else may have a say in what a file or folder holds; undefined where only the user and root have one. As to Debian's ssh, a group that the
+ * user is alone in is the user.
+ */
+export async function strangerTo({
+  mode,
+  uid,
+  gid,
+}: Pick<Stats, 'mode' | 'uid' | 'gid'>): Promise<'it belongs to another user' | 'others can write to it' | undefined> {
+  const user = process.getuid?.();
+  if (user === undefined) return undefined;
+  if (uid !== 0 && uid !== user) return 'it belongs to another user';
+  if ((mode & 0o002) !== 0) return 'others can write to it';
+  if ((mode & 0o020) !== 0 && !(await isAloneIn(gid, user))) return 'others can write to it';
+  return undefined;
+}
+
+/** Whether the user is the one member of the group that there is. */
+async function isAloneIn(gid: number, user: number): Promise<boolean> {
+  const [groups, users] = await Promise.all(['/etc/group', '/etc/passwd'].map(linesOf));
+  const group = groups?.find(([, , id]) => id === `${gid}`);
+  if (!group || !users) return false;
+  const name = users.find(([, , id]) => id === `${user}`)?.[0];
+  const others = (group[3] ?? '').split(',').filter((member) => member !== '');
+  const own = users.filter(([, , , primary]) => primary === `${gid}`);
+  if (!own.every(([, , id]) => id === `${user}`) || !others.every((member) => member === name)) return false;
+  return own.length + others.length > 0;
+}
+
+async function linesOf(path: string): Promise<readonly (readonly string[])[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').map((line) => line.split(':'));
+}

@@ -1,0 +1,62 @@
+import { AppError } from '../../domain/errors.ts';
+import { shellWord } from '../../domain/text.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { fingerprint, nameOfType } from './public-key.ts';
+
+/** The host as far as its keys are concerned. */
+export type HostOfKeys = Pick<
+  Endpoint,
+  'label' | 'firstSight' | 'hostKeyAlias' | 'knownAs' | 'ssh' | 'user' | 'address' | 'port'
+>;
+
+/** A key that is known for a host, and where that stands. */
+export interface KnownKey {
+  /** `ssh-ed25519`. */
+  readonly type: string;
+  /** `SHA256:…`. */
+  readonly fingerprint: string;
+  readonly path: string;
+  readonly line: number;
+  readonly revoked: boolean;
+}
+
+/** Another key than the one that is known. */
+export function changedKey(host: HostOfKeys, known: KnownKey, offered: Buffer): AppError {
+  const { label, hostKeyAlias, knownAs } = host;
+  // An address is known together with its port, a VM by its name.
+  const name = hostKeyAlias === knownAs ? knownAs : label;
+  return new AppError(
+    'host-key-changed',
+    `The host key of "${label}" has changed: it may be another machine
+  known:   ${known.fingerprint} (${nameOfType(known.type)}), ${known.path}:${known.line}
+  offered: ${fingerprint(offered)}`,
+    { hint: `azlin host-key forget ${shellWord(name)}   if the VM was rebuilt, or its address reused, on purpose` },
+  );
+}
+
+const WAYS: Readonly<Record<'strict' | 'ask' | 'refused', string>> = {
+  strict: 'compare it with the VM\'s own, then connect once with ssh.host_keys = "accept-new"',
+  ask: 'connect once from a terminal, where azlin can ask, or set ssh.host_keys = "accept-new"',
+  refused: "compare it with the VM's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub   there",
+};
+
+/** The first key of a host that is not to be met just so: by setting, because nobody can be asked, or because the answer was no. */
+export function unknownKey({ label }: HostOfKeys, key: Buffer, why: keyof typeof WAYS): AppError {
+  return new AppError('host-key-unknown', `The host key of "${label}" is not known: ${fingerprint(key)}`, {
+    hint: WAYS[why],
+  });
+}
+
+/** A key that somebody has marked as one that must never be accepted again. */
+export function revokedKey({ label }: HostOfKeys, key: Buffer, where: string): AppError {
+  return new AppError('host-key-revoked', `The host key of "${label}" is revoked: ${fingerprint(key)}, ${where}`, {
+    hint: 'whoever holds it may be anybody; give the VM a new host key',
+  });
+}
+
+/** An RSA key that is too short to prove anything. */
+export function weakKey({ label }: HostOfKeys, bits: number, weakest: number): AppError {
+  return new AppError('host-key-unknown', `The host key of "${label}" is too weak: RSA with ${bits} bits`, {
+    hint: `azlin accepts ${weakest} bits and more (ssh.weakest_rsa); ssh-keygen -A on the VM makes better keys`,
+  });
+}

@@ -1,0 +1,222 @@
+import { oneByOne } from '../../domain/concurrency.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
+import { describeEndpoint } from '../ssh-errors.ts';
+import { changedKey, type HostOfKeys, type KnownKey, revokedKey, unknownKey, weakKey } from './host-keys.ts';
+import { describeLine, isAboutHost, isRevokedFor, knownIn, knownWithoutPort, pinnedIn } from './host-lines.ts';
+import {
+  addKnownHosts,
+  disableKnownHosts,
+  type KnownHost,
+  type NewHost,
+  readKnownHosts,
+  removeKnownHosts,
+} from './known-hosts-file.ts';
+import { fingerprint, rsaBits, typeOfKey } from './public-key.ts';
+import { isRevoked } from './revoked-keys.ts';
+
+export interface Forgotten {
+  readonly removed: readonly KnownKey[];
+  /** What could not be removed, and why. */
+  readonly kept: readonly { readonly key: KnownKey; readonly reason: string }[];
+}
+
+export interface KnownHosts {
+  /** Key types known for the host, so that its server can be asked for one of them. */
+  typesOf(host: HostOfKeys): Promise<readonly string[]>;
+  /** Whether azlin itself has a key for it. */
+  isPinned(host: HostOfKeys): Promise<boolean>;
+  /** Throws `host-key-changed`, `host-key-unknown` or `host-key-revoked`; otherwise the key is the host's own, and is pinned. */
+  check(host: HostOfKeys, key: Buffer): Promise<void>;
+  /** Takes over the keys that a server has proven to hold, over a connection that was secured with `current`. */
+  update(host: HostOfKeys, current: Buffer, proven: readonly Buffer[]): Promise<void>;
+  /** Its keys in all files. */
+  show(host: HostOfKeys): Promise<readonly KnownKey[]>;
+  /** The names under which azlin keeps keys of what was called so when they were kept; the VM may be gone by now. */
+  aliasesOf(label: string): Promise<readonly string[]>;
+  /** Removes its keys from all files. Revoked ones stay revoked. */
+  forget(host: HostOfKeys): Promise<Forgotten>;
+}
+
+export interface KnownHostsSettings {
+  /** azlin's own file, in OpenSSH's format. */
+  readonly path: string;
+  /** RSA keys with fewer bits are refused. */
+  readonly weakestRsa: number;
+  /** Asks whoever sits at the terminal; undefined where nobody does. */
+  readonly ask: ((question: string) => Promise<boolean>) | undefined;
+  readonly trace: (line: string) => void;
+}
+
+/** Host keys: azlin's own file, where they are pinned to the VM, and the files of ssh, where they are known by address. */
+export function knownHosts(settings: KnownHostsSettings): KnownHosts {
+  // One at a time: what one finds new, the next one knows, and nobody is asked twice.
+  const inTurn = oneByOne();
+  return {
+    async typesOf(host) {
+      const pinned = pinnedIn(await ownHosts(settings), host);
+      const known = pinned.length > 0 ? pinned : knownIn(await usersHosts(settings, host), host);
+      return known.map(({ key }) => typeOfKey(key));
+    },
+    isPinned: async (host) => pinnedIn(await ownHosts(settings), host).length > 0,
+    async check(host, key) {
+      if (await isTrusted(settings, host, key)) return;
+      await inTurn(async () => {
+        if (!(await isTrusted(settings, host, key))) await meet(settings, host, key);
+      });
+    },
+    update: (host, current, proven) => inTurn(() => rotate(settings, host, { current, proven })),
+    show: async (host) => (await linesAbout(settings, host)).map(describeLine),
+    async aliasesOf(label) {
+      const lines = (await ownHosts(settings)).filter(({ comment }) => comment.toLowerCase() === label.toLowerCase());
+      return [...new Set(lines.map(({ hosts }) => hosts))];
+    },
+    forget: (host) => inTurn(() => forget(settings, host)),
+  };
+}
+
+/** Whether the key is pinned. Throws for one that must not be accepted. */
+async function isTrusted(settings: KnownHostsSettings, host: HostOfKeys, key: Buffer): Promise<boolean> {
+  const own = await ownHosts(settings);
+  const theirs = await usersHosts(settings, host);
+  const revoked = [...own, ...theirs].find((line) => line.key.equals(key) && isRevokedFor(line, host));
+  if (revoked) throw revokedKey(host, key, `marked @revoked in ${revoked.path}:${revoked.line}`);
+  const { revokedHostKeys } = host.ssh;
+  if (revokedHostKeys && (await isRevoked(key, revokedHostKeys)))
+    throw revokedKey(host, key, `listed in ${revokedHostKeys}`);
+  const bits = rsaBits(key);
+  if (bits !== undefined && bits < settings.weakestRsa) throw weakKey(host, bits, settings.weakestRsa);
+  const pinned = pinnedIn(own, host);
+  if (pinned.some((line) => line.key.equals(key))) return true;
+  const [other] = pinned;
+  if (other) throw changedKey(host, describeLine(other), key);
+  return false;
+}
+
+/** A host without a pinned key: what the user's files say about its address counts, else the policy. */
+async function meet(settings: KnownHostsSettings, host: HostOfKeys, key: Buffer): Promise<void> {
+  const theirs = await usersHosts(settings, host);
+  for (const { path, line } of theirs.filter((one) => one.marker === 'other' && isAboutHost(one, host)))
+    settings.trace(`${path}:${line}: host certificates are not supported; this line has no effect`);
+  const known = knownIn(theirs, host);
+  const near = known.length > 0 ? known : knownWithoutPort(theirs, host);
+  const same = near.find((line) => line.key.equals(key));
+  const [other] = known;
+  if (!same && other) throw changedKey(host, describeLine(other), key);
+  const { hostKeys } = host.ssh;
+  const { ask, path, trace } = settings;
+  if (!same && hostKeys === 'strict') throw unknownKey(host, key, 'strict');
+  if (host.firstSight === 'look') {
+    // Whoever has its address by now must not become the VM.
+    if (!same && hostKeys === 'ask') throw unknownKey(host, key, 'ask');
+    return trace(`${host.label} is met for the first time, by what may be old data: its key is not kept`);
+  }
+  if (!same && hostKeys === 'ask') {
+    if (!ask) throw unknownKey(host, key, 'ask');
+    const question = `The host key of ${describeEndpoint(host)} is not known: ${fingerprint(key)}. Trust it?`;
+    if (!(await ask(question))) throw unknownKey(host, key, 'refused');
+  }
+  await keep(path, [{ host: host.hostKeyAlias, key, comment: host.label }]);
+  // What is not found again would be believed again, whatever key it has by then.
+  if (!(await isTrusted(settings, host, key)))
+    throw new AppError('bug', `The host key of "${host.label}" was kept in ${path} and is not found there`);
+  trace(
+    same
+      ? `the host key of ${host.label}, ${fingerprint(key)}, is known from ${same.path}:${same.line}; pinned in ${path}`
+      : `new host key of ${host.label}: ${fingerprint(key)}, kept in ${path}`,
+  );
+}
+
+interface Rotation {
+  readonly current: Buffer;
+  readonly proven: readonly Buffer[];
+}
+
+async function rotate(settings: KnownHostsSettings, host: HostOfKeys, { current, proven }: Rotation): Promise<void> {
+  const { path, trace, weakestRsa } = settings;
+  const pinned = pinnedIn(await ownHosts(settings), host);
+  const has = (keys: readonly Buffer[], key: Buffer) => keys.some((one) => one.equals(key));
+  const pinnedKeys = pinned.map(({ key }) => key);
+  // A server that does not offer the key it has just used is not to be believed.
+  if (!has(proven, current) || !has(pinnedKeys, current)) return;
+  const all = [...(await ownHosts(settings)), ...(await usersHosts(settings, host))];
+  const isGood = (key: Buffer) =>
+    (rsaBits(key) ?? weakestRsa) >= weakestRsa && !all.some((line) => line.key.equals(key) && isRevokedFor(line, host));
+  const strong = proven.filter(isGood);
+  const added = strong.filter((key) => !has(pinnedKeys, key));
+  const { hostKeyAlias, knownAs, label } = host;
+  // Behind an address there may be several machines, each with keys of its own; behind a VM's id there is one.
+  const gone = pinned.filter(
+    ({ key, hosts }) => hostKeyAlias !== knownAs && hosts === hostKeyAlias && !has(proven, key),
+  );
+  if (added.length > 0)
+    await keep(
+      path,
+      added.map((key) => ({ host: hostKeyAlias, key, comment: label })),
+    );
+  if (gone.length > 0) await disableKnownHosts(path, gone, [hostKeyAlias]);
+  for (const key of added) trace(`${label} has proven another host key: ${fingerprint(key)}, kept in ${path}`);
+  for (const { key } of gone) trace(`${label} no longer has the host key ${fingerprint(key)}; removed from ${path}`);
+}
+
+async function forget(settings: KnownHostsSettings, host: HostOfKeys): Promise<Forgotten> {
+  const lines = (await linesAbout(settings, host)).filter(({ marker }) => marker === 'none');
+  const removed: KnownKey[] = [];
+  const kept: { key: KnownKey; reason: string }[] = [];
+  for (const path of new Set(lines.map((line) => line.path))) {
+    const here = lines.filter((line) => line.path === path);
+    const isPattern = ({ hosts }: KnownHost) => /[*?!]/.test(hosts);
+    for (const line of here.filter(isPattern))
+      kept.push({ key: describeLine(line), reason: `it holds for every host that fits ${line.hosts}` });
+    const exact = here.filter((line) => !isPattern(line));
+    try {
+      if (path === settings.path) await disableKnownHosts(path, exact, [host.hostKeyAlias, host.knownAs]);
+      else if (exact.length > 0) await removeKnownHosts(path, exact);
+      removed.push(...exact.map(describeLine));
+    } catch (error) {
+      kept.push(...exact.map((line) => ({ key: describeLine(line), reason: messageOf(error) })));
+    }
+  }
+  return { removed, kept };
+}
+
+async function linesAbout(settings: KnownHostsSettings, host: HostOfKeys): Promise<readonly KnownHost[]> {
+  const all = [...(await ownHosts(settings)), ...(await usersHosts(settings, host))];
+  return all.filter((line) => line.marker !== 'other' && isAboutHost(line, host));
+}
+
+async function ownHosts({ path }: KnownHostsSettings): Promise<readonly KnownHost[]> {
+  try {
+    return await readKnownHosts(path, 'own');
+  } catch (error) {
+    // Going on without the file would accept any key.
+    const hint = error instanceof AppError ? error.hint : undefined;
+    throw new AppError('host-key-unknown', `Cannot read the known host keys in ${path}: ${messageOf(error)}`, {
+      cause: error,
+      hint,
+    });
+  }
+}
+
+/** As with ssh, a file that cannot be read says nothing. */
+async function usersHosts({ trace }: KnownHostsSettings, { ssh }: HostOfKeys): Promise<readonly KnownHost[]> {
+  const files = ssh.knownHostsFiles.map(async (path) => {
+    try {
+      return await readKnownHosts(path);
+    } catch (error) {
+      trace(`the host keys in ${path} cannot be read: ${messageOf(error)}`);
+      return [];
+    }
+  });
+  return (await Promise.all(files)).flat();
+}
+
+async function keep(path: string, added: readonly NewHost[]): Promise<void> {
+  try {
+    await addKnownHosts(path, added);
+  } catch (error) {
+    throw new AppError('config', `Cannot keep the host key in ${path}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'AZLIN_HOME must be a folder that you can write to',
+    });
+  }
+}

@@ -1,0 +1,168 @@
+import { isIPv6 } from 'node:net';
+import { AppError } from '../../domain/errors.ts';
+import { type Expansion, expandPath, expandTokens } from './expand.ts';
+import { type HostOptions, sentVariables } from './host-options.ts';
+import { matchesPatterns } from './patterns.ts';
+
+/** What to do about a host whose key is not known: keep it, refuse it, or ask whoever sits at the terminal. */
+export type HostKeyPolicy = 'accept-new' | 'strict' | 'ask';
+
+/** How to log in and how to keep a connection, settled for one host. Times are milliseconds. */
+export interface SshOptions {
+  /** Key files that the user named with azlin, then those of the SSH settings; when there are none, the usual ones count. */
+  readonly identityFiles: readonly IdentityFile[];
+  /** Only keys that have a file. */
+  readonly identitiesOnly: boolean;
+  /** The agent's socket. */
+  readonly agent: string | undefined;
+  /** The agent's socket to make available on the VM. */
+  readonly forwardAgent: string | undefined;
+  readonly hostKeys: HostKeyPolicy;
+  /** Whose keys count as well as azlin's own, in OpenSSH's format; they need not exist. */
+  readonly knownHostsFiles: readonly string[];
+  /** A list of keys that no host may have any more. */
+  readonly revokedHostKeys: string | undefined;
+  /** For each step: reaching it, agreeing on encryption, signing in, opening a channel. */
+  readonly connectTimeout: number;
+  /** Between signs of life. 0: none. */
+  readonly keepalive: number;
+  /** So many times `keepalive` without a sign of life, and the connection is lost. */
+  readonly keepaliveMissed: number;
+  /** For names; 0 takes either. */
+  readonly addressFamily: 0 | 4 | 6;
+  /** Variables for commands on the VM, as far as its server accepts them. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface IdentityFile {
+  readonly path: string;
+  /** `azlin`: it is a mistake when it cannot be used. */
+  readonly source: 'azlin' | 'ssh-config' | 'usual';
+}
+
+/** What the user set in azlin, which counts more than the SSH settings, and where this runs. */
+export interface LoginSettings {
+  readonly identities?: readonly string[] | undefined;
+  readonly hostKeys?: HostKeyPolicy | undefined;
+  readonly connectTimeout?: number | undefined;
+  readonly keepalive?: number | undefined;
+  /** `--forward-agent`. */
+  readonly forwardAgent?: boolean | undefined;
+}
+
+const CONNECT_TIMEOUT = 10_000;
+const KEEPALIVE = 15_000;
+const KEEPALIVE_MISSED = 3;
+/** In OpenSSH's order. */
+const USUAL_FILES = ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk'];
+const USER_KNOWN_HOSTS = ['~/.ssh/known_hosts', '~/.ssh/known_hosts2'];
+const GLOBAL_KNOWN_HOSTS = ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'];
+const LOCALE = ['LANG', 'LC_*'];
+
+/** Throws `config` for a value in the SSH settings that makes no sense. */
+export function settleSshOptions(set: LoginSettings, options: HostOptions, expansion: Expansion): SshOptions {
+  const agent = agentOf(options, expansion);
+  return {
+    identityFiles: identityFilesOf(set, options, expansion),
+    identitiesOnly: options.yes('identitiesonly') ?? false,
+    agent,
+    forwardAgent: forwardedAgent(set, options, { agent, expansion }),
+    hostKeys: set.hostKeys ?? policyOf(options) ?? 'accept-new',
+    knownHostsFiles: [
+      ...filesOf(options.words('userknownhostsfile') ?? USER_KNOWN_HOSTS, expansion),
+      ...filesOf(options.words('globalknownhostsfile') ?? GLOBAL_KNOWN_HOSTS, expansion),
+    ],
+    revokedHostKeys: filesOf(options.words('revokedhostkeys') ?? [], expansion)[0],
+    // None at all would be a step that can hang.
+    connectTimeout: set.connectTimeout ?? (options.time('connecttimeout') || CONNECT_TIMEOUT),
+    keepalive: set.keepalive ?? options.time('serveraliveinterval') ?? KEEPALIVE,
+    keepaliveMissed: options.number('serveralivecountmax') || KEEPALIVE_MISSED,
+    addressFamily: familyOf(options),
+    environment: environmentOf(options, expansion),
+  };
+}
+
+function identityFilesOf(set: LoginSettings, options: HostOptions, expansion: Expansion): readonly IdentityFile[] {
+  const named = (set.identities ?? []).map((path) => ({ path, source: 'azlin' }) as const);
+  const configured = filesOf(options.words('identityfile') ?? [], expansion);
+  const own = new Set(named.map(({ path }) => path));
+  // A key that is offered twice is refused twice.
+  const others = configured.filter((path) => !own.has(path));
+  const files = [...named, ...others.map((path) => ({ path, source: 'ssh-config' }) as const)];
+  if (files.length > 0 || options.words('identityfile')) return files;
+  return USUAL_FILES.map((name) => ({ path: `${expansion.home}/.ssh/${name}`, source: 'usual' }));
+}
+
+/** `none` takes away what it stands among. */
+function filesOf(words: readonly string[], expansion: Expansion): readonly string[] {
+  return words.filter((word) => word.toLowerCase() !== 'none').map((word) => expandPath(word, expansion));
+}
+
+function agentOf(options: HostOptions, expansion: Expansion): string | undefined {
+  const said = options.text('identityagent');
+  const usual = expansion.environment['SSH_AUTH_SOCK'] || undefined;
+  if (said === undefined || said === 'SSH_AUTH_SOCK') return usual;
+  if (said.toLowerCase() === 'none') return undefined;
+  if (said.startsWith('$') && !said.startsWith('${')) return expansion.environment[said.slice(1)] || undefined;
+  return expandPath(said, expansion);
+}
+
+interface Agents {
+  readonly agent: string | undefined;
+  readonly expansion: Expansion;
+}
+
+function forwardedAgent(set: LoginSettings, options: HostOptions, { agent, expansion }: Agents): string | undefined {
+  if (set.forwardAgent !== undefined) return set.forwardAgent ? requireAgent(agent) : undefined;
+  const said = options.text('forwardagent');
+  if (said === undefined || /^(no|false)$/i.test(said)) return undefined;
+  if (/^(yes|true)$/i.test(said)) return agent;
+  if (said.startsWith('$') && !said.startsWith('${')) return expansion.environment[said.slice(1)] || undefined;
+  return expandPath(said, expansion);
+}
+
+function requireAgent(agent: string | undefined): string {
+  if (agent !== undefined) return agent;
+  throw new AppError('config', 'Cannot forward the SSH agent: there is none', {
+    hint: 'eval "$(ssh-agent)" && ssh-add   starts one; SSH_AUTH_SOCK or IdentityAgent says where it is',
+  });
+}
+
+/** Never less than keeping what is new: a changed key is refused whatever is set. */
+function policyOf(options: HostOptions): HostKeyPolicy | undefined {
+  const said = options.text('stricthostkeychecking')?.toLowerCase();
+  if (said === undefined) return undefined;
+  if (said === 'ask') return 'ask';
+  if (['yes', 'true'].includes(said)) return 'strict';
+  if (['accept-new', 'no', 'false', 'off'].includes(said)) return 'accept-new';
+  throw options.wrong('stricthostkeychecking', 'yes, no, ask or accept-new');
+}
+
+function familyOf(options: HostOptions): 0 | 4 | 6 {
+  const said = options.text('addressfamily')?.toLowerCase() ?? 'any';
+  const families: Readonly<Record<string, 0 | 4 | 6>> = { any: 0, inet: 4, inet6: 6 };
+  const family = families[said];
+  if (family === undefined) throw options.wrong('addressfamily', 'any, inet or inet6');
+  return family;
+}
+
+/** The locale, as most systems' ssh sends it, what `SendEnv` names, and what `SetEnv` sets. */
+function environmentOf(options: HostOptions, expansion: Expansion): Readonly<Record<string, string>> {
+  const patterns = sentVariables([...LOCALE, ...(options.words('sendenv') ?? [])]);
+  const sent = Object.entries(expansion.environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && matchesPatterns([entry[0]], patterns, 'exact'),
+  );
+  const set = (options.words('setenv') ?? []).map((word) => {
+    const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
+    if (name === '') throw options.wrong('setenv', 'NAME=VALUE');
+    return [name, value] as const;
+  });
+  return Object.fromEntries([...sent, ...set]);
+}
+
+/** A host name of the SSH settings. Throws `config` for one that no host can have. */
+export function hostNameOf(text: string, expansion: Expansion): string {
+  const name = expandTokens(text, expansion);
+  if (isIPv6(name) || (/^[\w.:-]+$/.test(name) && !name.startsWith('-'))) return name;
+  throw new AppError('config', `"HostName ${text}" in the SSH settings is no host name or address`);
+}

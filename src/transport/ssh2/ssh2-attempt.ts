@@ -1,0 +1,229 @@
+import type { Duplex } from 'node:stream';
+import ssh2 from 'ssh2';
+import type { Clock } from '../../domain/clock.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
+import type { Weakest } from '../../domain/ssh-algorithms.ts';
+import { printable } from '../../domain/text.ts';
+import { describePlace, type Endpoint } from '../endpoint.ts';
+import type { KnownHosts } from '../host-keys/known-hosts.ts';
+import { fingerprint } from '../host-keys/public-key.ts';
+import { cannotConnect, connectTimeout, denied, hungUp, mayShed, noAgreement, type Stage } from '../ssh-errors.ts';
+import type { Link, Step } from '../transport.ts';
+import { algorithmsFor } from './algorithms.ts';
+import { helloReader } from './server-hello.ts';
+import type { ConnectionHooks, SignIn } from './ssh2-auth.ts';
+import { linkOf } from './ssh2-link.ts';
+
+export interface Attempt {
+  readonly endpoint: Endpoint;
+  /** To the server; the attempt ends it unless it succeeds. */
+  readonly stream: Duplex;
+  readonly signIn: SignIn;
+  readonly knownHosts: KnownHosts;
+  /** The types of host keys that are known for it. */
+  readonly knownTypes: readonly string[];
+  readonly weakest: Weakest;
+  readonly clock: Clock;
+  readonly onStep: (step: Step) => void;
+  readonly warn: (line: string) => void;
+  readonly trace: (line: string) => void;
+}
+
+/** An attempt that failed in a way after which another one may succeed. */
+export interface Again {
+  /**
+   * `shed`: the server turns people away for now. `keys`: there are keys left that it has not been offered. `answered`: somebody was asked about
+   * its host key, and it did not wait for the answer.
+   */
+  readonly because: 'shed' | 'keys' | 'answered';
+  /** What to say when it is not tried again. */
+  readonly error: AppError;
+}
+
+/** Agrees on encryption, checks the host key, signs in. Rejects with an AppError, or with the reason of `signal`. */
+export function attempt(request: Attempt, signal: AbortSignal): Promise<Link | Again> {
+  const { endpoint, stream, signIn, knownHosts, clock, onStep, trace } = request;
+  const client = new ssh2.Client();
+  const reader = helloReader();
+  let stage: Stage = endpoint.route.kind === 'command' ? 'connect' : 'hello';
+  let hostKey: Buffer | undefined;
+  /** While the host key is looked up, or somebody is asked about it. */
+  let checking: Promise<void> | undefined;
+  let isSettled = false;
+  let cancelTimer = () => {};
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void) => {
+      if (isSettled) return;
+      isSettled = true;
+      cancelTimer();
+      signal.removeEventListener('abort', onAbort);
+      stream.off('data', listen);
+      settle();
+    };
+    const end = (settle: () => void) => {
+      finish(settle);
+      client.destroy();
+      stream.destroy();
+    };
+    // Also after it has succeeded: a server may show another host key when keys are agreed on anew.
+    const fail = (error: unknown) => end(() => reject(error));
+    const onAbort = () => fail(signal.reason);
+    const enter = (next: Stage) => {
+      if (isSettled) return;
+      stage = next;
+      const ms = endpoint.ssh.connectTimeout;
+      cancelTimer();
+      cancelTimer = clock.schedule(ms, () => fail(connectTimeout(endpoint, stage, formatDuration(ms))));
+    };
+    const step = (one: Step) => {
+      if (!isSettled) onStep(one);
+    };
+    const listen = (chunk: Buffer) => {
+      if (stage === 'connect') {
+        enter('hello');
+        step({ kind: 'reached', detail: describePlace(endpoint) });
+      }
+      reader.read(chunk);
+      if (stage !== 'hello') return;
+      const { version } = reader.hello();
+      if (version === undefined) return;
+      enter('key-exchange');
+      step({ kind: 'answered', detail: printable(version) });
+    };
+    const onEnd = (error: Error & { level?: string }) => {
+      // A key that could not sign is passed over by ssh2; the next identity follows.
+      if (isSettled || error.level === 'agent') return;
+      const outcome = ending({ ...request, stage, hello: reader.hello(), error });
+      if (checking && outcome instanceof AppError) {
+        // The question is still on the screen. Its answer counts, for another connection.
+        const again: Again = { because: 'answered', error: outcome };
+        checking.then(() => resolve(again), reject);
+        return end(() => {});
+      }
+      end(() => (outcome instanceof AppError ? reject(outcome) : resolve(outcome)));
+    };
+    if (signal.aborted) return fail(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    client.on('error', onEnd);
+    client.on('close', () => onEnd(new Error('the connection was closed')));
+    // Servers may agree on keys again and again.
+    client.once('handshake', () => enter('authenticate'));
+    client.on('banner', (text) => trace(`${endpoint.label} says: ${text.trim()}`));
+    client.on('hostkeys', (keys) => {
+      const proven = keys.map((key) => key.getPublicSSH());
+      knownHosts
+        .update(endpoint, hostKey ?? Buffer.alloc(0), proven)
+        .catch((error: unknown) => trace(`${endpoint.label}: its other host keys were not kept: ${messageOf(error)}`));
+    });
+    client.on('ready', () => {
+      step({ kind: 'signed-in', detail: signIn.current() });
+      finish(() => resolve(linkOf({ ...request, client })));
+    });
+    const onHostKey = (key: Buffer) => {
+      checking = knownHosts.check(endpoint, key);
+      return checking.then(() => {
+        checking = undefined;
+        hostKey = key;
+        step({ kind: 'verified', detail: fingerprint(key) });
+      });
+    };
+    const onSigning = (isSigning: boolean) => (isSigning ? cancelTimer() : enter('authenticate'));
+    enter(stage);
+    // It may have ended before anybody listened.
+    if (stream.destroyed) return onEnd(stream.errored ?? new Error('the connection was closed'));
+    // Only a socket closes by itself when the other side has ended.
+    stream.once('end', () => stream.destroy());
+    try {
+      startClient({ ...request, client, onHostKey, verified: () => hostKey, hooks: { fail, onSigning } });
+    } catch (error) {
+      return fail(error);
+    }
+    // After ssh2 has paused it: what is heard here must not be missed there.
+    stream.on('data', listen);
+  });
+}
+
+interface Ended extends Attempt {
+  readonly stage: Stage;
+  readonly hello: ReturnType<ReturnType<typeof helloReader>['hello']>;
+  readonly error: Error & { readonly level?: string };
+}
+
+/** What the end of a connection means. */
+function ending({ endpoint, stage, hello, error, signIn, weakest }: Ended): AppError | Again {
+  if (stage === 'authenticate') {
+    if (error.level === 'client-authentication') return denied(endpoint, signIn.tried());
+    const isRefusal = /too many authentication failures/i.test(error.message);
+    const lost = hungUp(endpoint, stage, { hello, error });
+    if (signIn.goesOn(isRefusal)) return { because: 'keys', error: lost };
+    return isRefusal ? denied(endpoint, signIn.tried()) : lost;
+  }
+  if (/no matching/i.test(error.message)) return noAgreement(endpoint, { hello, error }, weakest);
+  if (stage === 'connect') return cannotConnect(endpoint, error);
+  const lost = hungUp(endpoint, stage, { hello, error });
+  const isEnd = error.level === 'client-socket' || /closed|before handshake/.test(error.message);
+  const isShed = stage === 'hello' && isEnd && mayShed(hello);
+  return isShed ? { because: 'shed', error: lost } : lost;
+}
+
+interface Start extends Attempt {
+  readonly client: ssh2.Client;
+  /** Rejects for a key that is not to be trusted. */
+  readonly onHostKey: (key: Buffer) => Promise<void>;
+  /** The key that is. */
+  readonly verified: () => Buffer | undefined;
+  readonly hooks: ConnectionHooks;
+}
+
+function startClient({
+  client,
+  endpoint,
+  stream,
+  signIn,
+  weakest,
+  knownTypes,
+  onHostKey,
+  verified,
+  hooks,
+}: Start): void {
+  const { user, ssh } = endpoint;
+  client.connect({
+    sock: stream,
+    username: user,
+    algorithms: { ...algorithmsFor(weakest, knownTypes), compress: ['none'] },
+    readyTimeout: 0,
+    keepaliveInterval: ssh.keepalive,
+    // Whether the link is dead is told by its silence, not by the answers to keepalives alone.
+    keepaliveCountMax: Number.MAX_SAFE_INTEGER,
+    ...(ssh.forwardAgent === undefined ? {} : { agent: ssh.forwardAgent }),
+    hostVerifier: (key: Buffer, verify: (valid: boolean) => void) => {
+      // When keys are agreed on anew, the server goes on sending with the new ones at once: the answer cannot wait.
+      const known = verified();
+      if (known) return key.equals(known);
+      onHostKey(key)
+        .then(() => verify(true))
+        .catch(hooks.fail);
+      return undefined;
+    },
+    authHandler: signIn.handler(user, hooks),
+  });
+  quietChannels(client);
+}
+
+/**
+ * What is wrong with a channel its end tells; a server that goes on sending after the end must not end this process. Listeners are needed from the
+ * channel's first moment on, and ssh2 hands it out later than that: hence the hook into its list of channels.
+ */
+function quietChannels(client: ssh2.Client): void {
+  interface Channels {
+    update(id: number, channel: ssh2.ClientChannel): void;
+  }
+  const { _chanMgr: channels } = client as unknown as { readonly _chanMgr: Channels };
+  const update = channels.update.bind(channels);
+  channels.update = (id, channel) => {
+    channel.on('error', () => {});
+    channel.stderr.on('error', () => {});
+    update(id, channel);
+  };
+}

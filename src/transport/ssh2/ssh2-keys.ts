@@ -1,0 +1,28 @@
+import ssh2, { type ParsedKey } from 'ssh2';
+import { type ParseKey, type PrivateKey, parsePkcs8 } from '../identities/key-file.ts';
+
+/** Private keys in OpenSSH's format, in PEM and in PKCS #8. */
+export const parsePrivateKey: ParseKey = (text, passphrase) => {
+  const pkcs8 = parsePkcs8(text, passphrase, parsePrivateKey);
+  if (pkcs8 !== undefined) return pkcs8;
+  const parsed = ssh2.utils.parseKey(text, passphrase);
+  // A list is what a bundle gives; its first entry is the key.
+  const key = Array.isArray(parsed) ? (parsed as ParsedKey[])[0] : parsed;
+  if (key instanceof Error) {
+    if (passphrase !== undefined || /encrypted/i.test(key.message)) return 'encrypted';
+    throw new Error('it holds no key that azlin can read');
+  }
+  if (key === undefined) throw new Error('it holds no key');
+  return privateKey(key);
+};
+
+function privateKey(key: ParsedKey): PrivateKey {
+  return {
+    publicKey: key.getPublicSSH(),
+    sign(data, hash) {
+      const signature = key.sign(data, key.type === 'ssh-rsa' ? hash : undefined);
+      if (signature instanceof Error) throw signature;
+      return signature;
+    },
+  };
+}

@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Client, ClientChannel } from 'ssh2';
+import type { Clock } from '../../domain/clock.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { RemoteScript } from '../../domain/remote-script.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { loginLine, payloadOf } from '../frame.ts';
+import { watchSilence } from '../silence.ts';
+import { channelTimeout, lostEarly, refusedForward, refusedRequest } from '../ssh-errors.ts';
+import type { Link, RemoteProcess, SpawnOptions } from '../transport.ts';
+import { commandStarter } from './ssh2-input.ts';
+import { type Losable, processOf } from './ssh2-process.ts';
+
+export interface SignedIn {
+  readonly client: Client;
+  /** What the connection runs over. */
+  readonly stream: Duplex;
+  readonly endpoint: Endpoint;
+  readonly clock: Clock;
+  readonly warn: (line: string) => void;
+}
+
+/** Of a terminal while the script comes over it: nothing is shown, and nothing is taken for an editing key. The script sets what users expect. */
+const SILENT_MODES = { ECHO: 0, ICANON: 0, ISIG: 0, ICRNL: 0, IXON: 0 } as const;
+
+const newWord = () => randomBytes(16).toString('hex');
+
+/** A signed-in ssh2 client as a Link. */
+export function linkOf(signedIn: SignedIn): Link {
+  const { client, stream, endpoint, clock, warn } = signedIn;
+  let alive = true;
+  let cause: unknown;
+  let forwardsAgent = endpoint.ssh.forwardAgent !== undefined;
+  client.on('error', (error) => {
+    cause ??= error;
+  });
+  const { keepalive, keepaliveMissed } = endpoint.ssh;
+  const running = new Set<Losable>();
+  const lose = (silentFor: number) => {
+    if (!alive) return;
+    cause ??= new Error(`no sign of life for ${formatDuration(silentFor)}`);
+    alive = false;
+    // What the link runs over may be as dead as it is, and never tell of its end.
+    for (const one of running) one.lose();
+    // Keys that are still on their way must not arrive when nobody sees any more what they do.
+    if (stream instanceof Socket) stream.resetAndDestroy();
+    client.destroy();
+    stream.destroy();
+  };
+  const stopWatching = watchSilence({ stream, clock, ms: keepalive, times: keepaliveMissed }, () =>
+    lose(keepalive * keepaliveMissed),
+  );
+  const check = (ms: number) => {
+    if (!alive) return;
+    const cancel = clock.schedule(ms, () => lose(ms));
+    stream.once('data', cancel);
+    client.once('close', cancel);
+    try {
+      // Every server answers to this, and be it that there is no such forward.
+      client.unforwardIn('127.0.0.1', 1, () => {});
+    } catch {
+      // It cannot even be sent any more.
+      cancel();
+      lose(ms);
+    }
+  };
+  client.on('close', () => {
+    alive = false;
+    stopWatching();
+    for (const { cut } of running) cut();
+  });
+
+  /** Opens a channel; `use` gets it at once: its command may end with the next byte. Rejects with the error of ssh2. */
+  const opening = <T>({ ask, use, signal, ms }: Opening<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      let isLate = false;
+      const settle = () => {
+        cancel();
+        signal.removeEventListener('abort', onAbort);
+      };
+      const giveUp = (reason: unknown) => {
+        isLate = true;
+        settle();
+        reject(reason);
+      };
+      const onAbort = () => giveUp(signal.reason);
+      const onTimeout = () => {
+        alive = false;
+        giveUp(new Error(`no answer in ${formatDuration(ms ?? 0)}`));
+      };
+      const cancel = ms === undefined ? () => {} : clock.schedule(ms, onTimeout);
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        ask((error, opened) => {
+          if (isLate) return void opened?.close();
+          settle();
+          if (error) reject(error);
+          else resolve(use(opened));
+        });
+      } catch (error) {
+        giveUp(error);
+      }
+    });
+
+  const startCommand = commandStarter(client);
+  const spawn = async (script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | 'no-channel'> => {
+    const frames = { start: newWord(), output: newWord(), errors: newWord() };
+    const { terminal, isUsers = false, patience, signal } = options;
+    const pty = terminal && { term: terminal.term, cols: terminal.columns, rows: terminal.rows, modes: SILENT_MODES };
+    const ms = endpoint.ssh.connectTimeout;
+    let isSent = false;
+    let isLate = false;
+    const start = {
+      line: loginLine(frames),
+      options: {
+        env: { ...endpoint.ssh.environment },
+        ...(pty ? { pty } : {}),
+        agentForward: forwardsAgent && isUsers,
+      },
+      input: payloadOf(script, frames, patience),
+      isWanted: () => !isLate,
+      onSent() {
+        isSent = true;
+        options.onSent?.();
+      },
+    };
+    try {
+      return await opening({
+        ask: (opened) => startCommand(start, opened),
+        use: (channel) => processOf({ channel, endpoint, frames, running, lossCause: () => cause, check }),
+        signal,
+        ms,
+      });
+    } catch (thrown) {
+      isLate = true;
+      const error = thrown as ChannelError;
+      if (signal.aborted || error instanceof AppError) throw error;
+      if (error.reason !== undefined) return 'no-channel';
+      if (/^no answer/.test(error.message)) throw channelTimeout(endpoint, formatDuration(ms), isSent);
+      // What was asked for when the link broke is answered with a refusal, too.
+      if (!alive || !/^Unable to/.test(error.message)) throw lostEarly(endpoint, cause ?? error);
+      if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
+      // As with ssh, the command runs all the same.
+      forwardsAgent = false;
+      warn(`${endpoint.label} does not take the SSH agent: its server has AllowAgentForwarding no`);
+      return spawn(script, options);
+    }
+  };
+
+  return {
+    get alive() {
+      return alive;
+    },
+    close() {
+      alive = false;
+      stopWatching();
+      client.end();
+    },
+    spawn,
+    async forward({ host, port }, signal) {
+      try {
+        return await opening<Duplex>({
+          ask: (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
+          use: (channel) => channel,
+          signal,
+        });
+      } catch (error) {
+        signal.throwIfAborted();
+        throw refusedForward({ host, port }, cause ?? error);
+      }
+    },
+  };
+}
+
+interface Opening<T> {
+  readonly ask: (opened: Opened) => void;
+  readonly use: (channel: ClientChannel) => T;
+  readonly signal: AbortSignal;
+  /** Milliseconds after which the link is no good any more. A forward waits for another host: its time says nothing about the link. */
+  readonly ms?: number;
+}
+
+/** `reason`: the server has said why it opens no channel. */
+type ChannelError = Error & { readonly reason?: number | string };
+type Opened = (error: ChannelError | undefined, channel: ClientChannel) => void;

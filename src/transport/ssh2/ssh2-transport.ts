@@ -1,0 +1,142 @@
+import type { Duplex } from 'node:stream';
+import { type Clock, pause } from '../../domain/clock.ts';
+import { orAborted } from '../../domain/deadline.ts';
+import type { Weakest } from '../../domain/ssh-algorithms.ts';
+import { describePlace, type Endpoint } from '../endpoint.ts';
+import type { KnownHosts } from '../host-keys/known-hosts.ts';
+import { fingerprint } from '../host-keys/public-key.ts';
+import { sshAgent } from '../identities/agent.ts';
+import { type Identities, identities, type Offers } from '../identities/identities.ts';
+import { type StreamSettings, streams } from '../open-stream.ts';
+import { cannotConnect, denied } from '../ssh-errors.ts';
+import type { Dial, Dialer, Link, Step } from '../transport.ts';
+import type { SignIn, SignInSettings } from './ssh2-auth.ts';
+
+export interface Ssh2Settings extends StreamSettings {
+  /** One that goes on while `clock` stands still. */
+  readonly wallClock: Clock;
+  readonly knownHosts: KnownHosts;
+  readonly askPassphrase: ((question: string) => Promise<string>) | undefined;
+  readonly weakest: Weakest;
+  readonly trace: (line: string) => void;
+}
+
+/** Milliseconds after which somebody who waits is told for whom. */
+const PATIENCE = 2_000;
+/** Connections to one server for one sign-in: each gets a few keys further. More, and servers that punish refusals shut everybody out. */
+const CONNECTIONS = 6;
+
+/** Opens SSH connections with ssh2. A server that sheds load is asked again, with jitter, until the deadline. */
+export function ssh2Dialer(settings: Ssh2Settings): Dialer {
+  const { wallClock: clock, askPassphrase, warn } = settings;
+  const keys = identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }), askPassphrase, warn });
+  const dial: Dial = (endpoint, signal, onStep = () => {}) =>
+    dialOne({ settings, keys, ways, endpoint, onStep }, signal);
+  const ways = streams(settings, dial);
+  return {
+    dial,
+    close: ways.close,
+    async knock(endpoint, signal) {
+      const stream = await ways.open(endpoint, signal);
+      try {
+        await orAborted(firstWords(stream, endpoint), signal);
+      } finally {
+        stream.destroy();
+      }
+    },
+    async identitiesFor({ ssh }) {
+      const offers = await keys.offersFor(ssh);
+      return { names: offers.identities.map(({ name }) => name), notes: offers.notes };
+    },
+  };
+}
+
+/** Resolves with the first byte; rejects where there is none. */
+function firstWords(stream: Duplex, endpoint: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.once('data', () => resolve());
+    stream.once('close', () => reject(cannotConnect(endpoint, new Error('its SSH server says nothing'))));
+  });
+}
+
+interface Dialling {
+  readonly settings: Ssh2Settings;
+  readonly keys: Identities;
+  readonly ways: ReturnType<typeof streams>;
+  readonly endpoint: Endpoint;
+  readonly onStep: (step: Step) => void;
+}
+
+async function dialOne({ settings, keys, ways, endpoint, onStep }: Dialling, signal: AbortSignal): Promise<Link> {
+  const { clock, trace, knownHosts } = settings;
+  const { label, ssh } = endpoint;
+  for (const note of endpoint.notes) trace(note);
+  const offers = await orAborted(keys.offersFor(ssh), signal);
+  const until = clock.now() + ssh.connectTimeout;
+  const step = (one: Step) => {
+    trace(`${label}: ${describeStep(one)}`);
+    onStep(one);
+  };
+  let signing: SignIn | undefined;
+  for (let shed = 0, connections = 1; ; ) {
+    const knownTypes = await knownHosts.typesOf(endpoint);
+    const opening = ways.open(endpoint, signal);
+    // ssh2 takes its time to load: the server can say hello meanwhile.
+    const [stream, adapter] = await Promise.all([opening, adapterLoaded()]);
+    // A command has reached nothing before something comes of it.
+    if (endpoint.route.kind !== 'command') step({ kind: 'reached', detail: describePlace(endpoint) });
+    signing ??= adapter.signIn(signInSettings(settings, endpoint, offers));
+    const request = { ...settings, endpoint, stream, signIn: signing, knownTypes, onStep: step };
+    const result = await adapter.attempt(request, signal);
+    if (!('because' in result)) return result;
+    if (result.because === 'keys') {
+      if (++connections > CONNECTIONS) throw denied(endpoint, signing.tried());
+      trace(`${label}: the server hung up while signing in; going on over another connection`);
+      await orAborted(signing.pending(), signal);
+      continue;
+    }
+    if (result.because === 'answered') {
+      if (++connections > CONNECTIONS) throw result.error;
+      trace(`${label}: the server did not wait for the answer about its host key; connecting again`);
+      continue;
+    }
+    const wait = 50 + Math.random() * 100 * 2 ** Math.min(++shed, 4);
+    if (clock.now() + wait > until) throw result.error;
+    trace(`${label}: the SSH server hung up before it said hello, trying again`);
+    await pause(clock, wait, signal);
+  }
+}
+
+const adapterLoaded = () => import('./ssh2-adapter.ts');
+
+/** Loaded when a private key is first needed in full: most are only looked at. */
+async function loadParse() {
+  return (await adapterLoaded()).parsePrivateKey;
+}
+
+function signInSettings({ wallClock, warn, trace }: Ssh2Settings, { label }: Endpoint, offers: Offers): SignInSettings {
+  return {
+    offers,
+    onOffer: (name, key) => trace(`${label}: offering ${name}, ${fingerprint(key)}`),
+    async whileSigning(name, work) {
+      const cancel = wallClock.schedule(PATIENCE, () =>
+        warn(`waiting for ${name} to sign: the agent may be asking you`),
+      );
+      try {
+        return await work();
+      } finally {
+        cancel();
+      }
+    },
+  };
+}
+
+function describeStep({ kind, detail }: Step): string {
+  const words: Record<Step['kind'], string> = {
+    reached: 'connected to',
+    answered: 'its server is',
+    verified: 'its host key is',
+    'signed-in': 'signed in with',
+  };
+  return `${words[kind]} ${detail}`;
+}
