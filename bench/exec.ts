@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { createApp } from '../src/app/create-app.ts';
+import { silentCaller } from '../src/domain/caller.ts';
 import { execCommand, type RunningCommand } from '../src/operations/exec/exec.ts';
 import { execDurably } from '../src/operations/jobs/durable.ts';
 import { commandScript } from '../src/remote/remote-script.ts';
@@ -114,36 +115,26 @@ async function warm(): Promise<void> {
   // The certificate of the local Resource Manager is known to processes that start with it; the cache has the answer already.
   const app = createApp({ ...process, env: fleet.environment } as unknown as NodeJS.Process);
   const config = await app.config({});
-  const quiet = () => {};
-  const access = await app.access({
-    config,
-    user: undefined,
-    port: undefined,
-    forwardAgent: undefined,
-    start: { always: false, isOption: false, ask: async () => false },
-    progress: quiet,
-    aside: quiet,
-    warn: quiet,
-    trace: quiet,
-  });
+  const access = await app.access({ config, user: undefined, port: undefined, forwardAgent: undefined });
   const { signal } = new AbortController();
-  const target = await access.resolver.resolve('myvm:dev', { fresh: false }, signal);
-  const connection = await access.transport.connect(target.endpoint, signal);
+  const caller = silentCaller(signal);
+  const target = await access.resolver.resolve('myvm:dev', { fresh: false }, caller);
+  const connection = await access.transport.connect(target.endpoint, caller);
   const bare = await timesOf(async () => {
     const remote = await connection.spawn(commandScript(['true']), { signal });
     remote.stdout.resume();
     remote.stderr.resume();
     await remote.exit;
   });
-  const request = { identifier: 'myvm:dev', command: ['true'], stdin: undefined, create: false, timeout: undefined };
+  const request = { target: 'myvm:dev', command: ['true'], stdin: undefined, create: false, timeout: undefined };
   const ended = async (command: RunningCommand) => {
     command.stdout.resume();
     command.stderr.resume();
     await command.outcome;
   };
-  const direct = await timesOf(async () => ended(await execCommand(access, request, signal)));
+  const direct = await timesOf(async () => ended(await execCommand(access, request, caller)));
   const job = { ...request, job: undefined, grace: undefined, endsWithUs: false, detach: false };
-  const durable = await timesOf(async () => ended(await execDurably(access, job, signal)));
+  const durable = await timesOf(async () => ended(await execDurably(access, job, caller)));
   console.log(`warm, ${WARM_RUNS} runs each, one connection:`);
   console.log(`  a command                             ${describe(bare)}`);
   console.log(`  in a session, direct           ${describe(direct)}`);

@@ -3,11 +3,13 @@
  * each part and package costs. All in turns, in one run; prints medians, ratios, and whether they are within their limits.
  * Usage: npm run bench:startup [-- RUNS]
  */
+
 import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { DEMO_SUBSCRIPTION } from '../src/demo/demo-fleet.ts';
+import { silentCaller } from '../src/domain/caller.ts';
 import type { Session } from '../src/domain/session.ts';
 import type { Vm } from '../src/domain/vm.ts';
 import { type Memory, surveyMemory } from '../src/targets/survey-memory.ts';
@@ -87,7 +89,7 @@ async function rememberSessions(): Promise<void> {
   const memory: Memory = Object.fromEntries(
     value.vms.map(({ vmId }) => [`azureuser@${vmId} 127.0.0.1:22`, { askedAt, answer: { probe: 'ok', sessions } }]),
   );
-  await surveyMemory(cache, console.error).keep(memory);
+  await surveyMemory(cache).keep(memory, { ...silentCaller(new AbortController().signal), warn: console.error });
 }
 
 /** What it costs to load each part of dist/ and each package, in a process of its own that has loaded nothing else. */

@@ -1,8 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { homeOf, systemClock } from './app/create-app.ts';
 import { type Access, accessOf } from './app/fleet-access.ts';
+import { homeOf } from './app/home.ts';
+import { systemClock } from './app/system-clock.ts';
+import { type Caller, silentCaller } from './domain/caller.ts';
 import { pausableClock } from './domain/clock.ts';
 import { AppError, toAppError } from './domain/errors.ts';
 import { shellWord } from './domain/text.ts';
@@ -38,9 +40,9 @@ type Opened = Access & { readonly settings: Awaited<ReturnType<typeof loadConfig
 /** One call that is under way. */
 interface Ongoing {
   readonly settings: Opened['settings'];
-  /** Whether a stopped VM is started is for the call to say. */
-  readonly fleet: (start: boolean | undefined) => FleetAccess;
-  /** Ends it: that of the caller, or the end of everything. */
+  readonly access: FleetAccess;
+  /** Who gives up when the program that uses this does, or at the end of everything. Whether a stopped VM is started is for the call to say. */
+  readonly caller: (start?: boolean) => Caller;
   readonly signal: AbortSignal;
   /** What the call has started is ended by the signal, too, until this. */
   readonly keep: (until: Promise<unknown>) => void;
@@ -70,8 +72,9 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
       scope.signal.throwIfAborted();
       const { access, settings } = await open();
       scope.signal.throwIfAborted();
-      const fleet = (always = false) => ({ ...access, start: { always, isOption: true, ask: async () => false } });
-      return work({ settings, fleet, signal: scope.signal, keep: (until) => kept.push(until) });
+      const { signal } = scope;
+      const caller = (always = false) => callerOf(options, signal, always);
+      return work({ settings, access, caller, signal, keep: (until) => kept.push(until) });
     })();
     const over = doing.then(
       () => Promise.all(kept),
@@ -88,29 +91,26 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
   };
   return {
     resolve: (identifier, given) =>
-      call(given?.signal, async ({ fleet, signal }) => {
+      call(given?.signal, async ({ access, caller }) => {
         const text = checkText('identifier', identifier);
-        const target = await fleet(false).resolver.resolve(text, { fresh: false }, signal);
+        const target = await access.resolver.resolve(text, { fresh: false }, caller());
         const { hostname, session, vm, endpoint } = target;
         const { address, port, user } = endpoint;
         return { identifier: identifierOf(target), hostname, session, address, port, user, vmId: vm?.vmId ?? null };
       }),
     listSessions: (given) =>
-      call(given?.signal, async ({ settings, fleet, signal }) => {
+      call(given?.signal, async ({ settings, access, caller }) => {
         const { all = false, refresh = false, tags = [], host, deadline } = checkOptions(given);
         const { listDeadline, listWholeDeadline: wholeDeadline } = settings;
         const ms = checkTime('deadline', deadline) ?? listDeadline;
-        return listSessions(
-          fleet(false),
-          { all, refresh, tags, host, sessions: true, deadline: ms, wholeDeadline },
-          signal,
-        );
+        const request = { all, refresh, tags, host, sessions: true, deadline: ms, wholeDeadline };
+        return listSessions(access, request, caller());
       }),
     exec: (identifier, command, given) =>
       call(given?.signal, async (one) => {
         const { create = false, start, timeout, stdin, cwd, env, job } = checkOptions(given);
         const request = {
-          ...{ identifier: checkText('identifier', identifier), command: wordsOf(command), create, cwd },
+          ...{ target: checkText('identifier', identifier), command: wordsOf(command), create, cwd },
           timeout: checkTime('timeout', timeout),
           stdin: inputOf(stdin),
           variables: checkVariables(env),
@@ -118,8 +118,8 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
         const durable = { job, grace: undefined, endsWithUs: false, detach: false };
         const starting =
           job === undefined
-            ? execCommand(one.fleet(start), request, one.signal)
-            : execDurably(one.fleet(start), { ...request, ...durable }, one.signal);
+            ? execCommand(one.access, request, one.caller(start))
+            : execDurably(one.access, { ...request, ...durable }, one.caller(start));
         return started(await starting, one);
       }),
     run: (identifier, command, given) =>
@@ -127,12 +127,12 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
         const { create = false, start, timeout } = checkOptions(given);
         const ms = checkTime('timeout', timeout) ?? one.settings.runTimeout;
         const request = {
-          identifier: checkText('identifier', identifier),
+          target: checkText('identifier', identifier),
           command: wordsOf(command),
           create,
           timeout: ms,
         };
-        return started(await runInShell(one.fleet(start), request, one.signal), one);
+        return started(await runInShell(one.access, request, one.caller(start)), one);
       }),
     connect: (identifier, given) =>
       call(given?.signal, (one) => connect(one, checkText('identifier', identifier), checkOptions(given))),
@@ -147,18 +147,12 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
 }
 
 async function openFleet(options: AzlinOptions): Promise<Opened> {
-  const { environment = process.env, user, port, onWarning = () => {}, onTrace = () => {} } = options;
+  const { environment = process.env, user, port } = options;
   checkPort(options);
   const home = homeOf(environment);
   const settings = await loadConfig({ environment, home }, overridesOf(options));
-  const quiet = () => {};
   const access = await accessOf(
-    {
-      ...{ config: settings, user, port, forwardAgent: undefined, progress: quiet, aside: quiet },
-      start: { always: false, isOption: true, ask: async () => false },
-      warn: onWarning,
-      trace: onTrace,
-    },
+    { config: settings, user, port, forwardAgent: undefined },
     {
       environment: { ...environment },
       home,
@@ -167,11 +161,16 @@ async function openFleet(options: AzlinOptions): Promise<Opened> {
       cli: [process.execPath, join(import.meta.dirname, 'azlin.js')],
       clock: pausableClock(systemClock),
       wallClock: systemClock,
-      // Nobody is asked anything.
-      questions: () => undefined,
     },
   );
   return { ...access, settings };
+}
+
+/** Nobody is asked anything. */
+function callerOf({ onWarning, onTrace }: AzlinOptions, signal: AbortSignal, always: boolean): Caller {
+  const silent = silentCaller(signal);
+  const start = { ...silent.start, always, isOption: true };
+  return { ...silent, start, warn: onWarning ?? silent.warn, trace: onTrace ?? silent.trace };
 }
 
 function overridesOf(options: AzlinOptions): Overrides {
@@ -198,7 +197,7 @@ function started(running: RunningCommand, { signal, keep }: Ongoing): Command {
 }
 
 async function connect(
-  { fleet, signal, keep }: Ongoing,
+  { access, caller, signal, keep }: Ongoing,
   identifier: string,
   options: Partial<ConnectOptions>,
 ): Promise<AttachedClient> {
@@ -206,14 +205,14 @@ async function connect(
   const { readOnly = false, independent = false } = options;
   const [columns, rows] = [checkSize('columns', options.columns), checkSize('rows', options.rows)];
   const request = {
-    identifier,
+    target: identifier,
     create,
     terminal: () => ({ term, columns, rows }),
     trueColor: true,
     readOnly,
     independent,
   };
-  const attached = await connectSession(fleet(start), request, signal);
+  const attached = await connectSession(access, request, caller(start));
   const { target, remote, others, end, leave } = attached;
   const stdout = remote.stdout.pipe(new PassThrough());
   const isDrawn = new Promise((resolve) => remote.stdout.once('data', resolve));

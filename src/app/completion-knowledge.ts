@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { silentCaller } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
 import { claim } from '../inventory/cached-inventory.ts';
 import { renewBehind } from '../inventory/renew.ts';
-import { type Known, rememberedSessions } from '../operations/access/completion-knowledge.ts';
+import { type CachedKnowledge, rememberedSessions } from '../operations/access/completion-knowledge.ts';
 import { jobMemory } from '../operations/jobs/job-memory.ts';
 import type { Config } from '../settings/config.ts';
 import { readKept } from '../store/kept-file.ts';
@@ -24,17 +25,16 @@ async function dropOldMarks(directory: string, { now }: Clock): Promise<void> {
 }
 
 /** What the caches know; what is old is renewed behind. Nothing goes over the network. */
-export async function knownOf(config: Config, place: Place): Promise<Known> {
-  const quiet = () => {};
+export async function knownOf(config: Config, place: Place): Promise<CachedKnowledge> {
+  // Nobody who types wants to read what is wrong with it.
+  const caller = silentCaller(new AbortController().signal);
   const { environment, cli, wallClock } = place;
   const directory = join(config.home, 'cache');
-  const inventory = inventoryOf({ config, warn: quiet, trace: quiet, progress: quiet, aside: quiet }, place);
-  const signal = new AbortController().signal;
+  const inventory = inventoryOf({ config }, place);
   const [{ vms }, memory, jobs] = await Promise.all([
-    // Nobody who types wants to read what is wrong with it.
-    inventory.listVms({ fresh: false, stale: true }, signal).catch(() => ({ vms: [] })),
-    surveyMemory(directory, quiet).recall(),
-    jobMemory(directory, quiet).all(),
+    inventory.listVms({ fresh: false, stale: true }, caller).catch(() => ({ vms: [] })),
+    surveyMemory(directory).recall(caller),
+    jobMemory(directory).all(caller),
   ]);
   const told = rememberedSessions(vms, memory);
   const isYoung = (vm: Vm) => wallClock.now() - (told.get(vm)?.askedAt ?? 0) < config.sessionsTtl;

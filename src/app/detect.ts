@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Detected } from '../cli/app.ts';
 import { azureProfile } from '../inventory/azure/scope.ts';
+import type { Detected } from '../settings/detected.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

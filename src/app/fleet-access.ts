@@ -1,21 +1,21 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { AccessRequest } from '../cli/app.ts';
+import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { isAzureVm } from '../domain/vm.ts';
 import { forgetInventories } from '../inventory/cached-inventory.ts';
 import type { NamedVm, VmPower } from '../inventory/vm-power.ts';
+import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
-import { makeAccess } from '../operations/access/make-access.ts';
+import { type AccessParts, makeAccess } from '../operations/access/make-access.ts';
+import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
 import { azureSettingsOf, inventoryOf, type Place } from './inventory.ts';
-import { localUser, type Questions, sshOf } from './ssh.ts';
+import { localUser, sshOf } from './ssh.ts';
 
 /** What the way to the fleet needs of this machine. */
 export interface World extends Place {
   readonly uid: number | undefined;
-  /** Undefined where nobody can be asked. `before`: what clears the line for a question. */
-  readonly questions: (before: () => void) => Questions | undefined;
 }
 
 export interface Access {
@@ -25,11 +25,10 @@ export interface Access {
 
 /** The way to the fleet that the settings describe. Nothing is connected to yet. */
 export async function accessOf(request: AccessRequest, world: World): Promise<Access> {
-  const { config, start, progress, warn, trace } = request;
+  const { config } = request;
   const { environment, clock, wallClock } = world;
   const inventory = inventoryOf(request, world);
-  const questions = world.questions(() => progress(undefined));
-  const { transport, hostKeys, choice } = await sshOf(request, { ...world, questions, inventory });
+  const { transport, hostKeys, choice } = await sshOf(request, { ...world, inventory });
   const access = makeAccess({
     clock,
     now: wallClock.now,
@@ -37,13 +36,20 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     power: powerOf(request, world),
     transport,
     hostKeys,
-    lags: config.inventory === 'resource-graph',
     choice,
-    settings: config,
-    label: config.label ?? defaultLabel(environment),
-    ...{ start, progress, warn, trace },
+    settings: settingsOf(config, environment),
   });
   return { access, transport };
+}
+
+function settingsOf(config: Config, environment: NodeJS.ProcessEnv): AccessParts['settings'] {
+  const { home, defaultSession, commandDeadline, startDeadline, reconnectDeadline } = config;
+  const { resolveDeadline, sessionsTtl } = config;
+  return {
+    ...{ home, defaultSession, commandDeadline, startDeadline, reconnectDeadline, resolveDeadline, sessionsTtl },
+    lags: config.inventory === 'resource-graph',
+    label: config.label ?? defaultLabel(environment),
+  };
 }
 
 /** Who somebody is for those with whom they share a VM. */
@@ -61,24 +67,22 @@ function powerOf(request: AccessRequest, world: World): VmPower {
     made ??= azurePowerOf(request, world);
     return made;
   };
-  const change = async (verb: 'start' | 'stop', named: NamedVm, signal: AbortSignal) => {
+  const change = async (verb: 'start' | 'stop', named: NamedVm, caller: Caller) => {
     const azure = await power(verb, named);
     try {
-      await azure[verb](named, signal);
+      await azure[verb](named, caller);
     } finally {
       await forgetInventories(join(config.home, 'cache'), world.wallClock);
     }
   };
   return {
-    start: (named, signal) => change('start', named, signal),
-    stop: (named, signal) => change('stop', named, signal),
-    look: async (named, signal) => (await power('look at', named)).look(named, signal),
+    start: (named, caller) => change('start', named, caller),
+    stop: (named, caller) => change('stop', named, caller),
+    look: async (named, caller) => (await power('look at', named)).look(named, caller),
   };
 }
 
 async function azurePowerOf(request: AccessRequest, world: World): Promise<VmPower> {
   const { azurePower } = await import('../inventory/azure/azure-power.ts');
-  // What is being waited for is said by whoever wants the VM.
-  const settings = { ...(await azureSettingsOf(request, world)), progress: () => {} };
-  return azurePower(settings, request.config.powerDeadline);
+  return azurePower(await azureSettingsOf(request, world), request.config.powerDeadline);
 }

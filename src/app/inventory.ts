@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { AccessRequest } from '../cli/app.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
 import type { AzureSettings } from '../inventory/azure/ask-azure.ts';
 import type { WebAgents } from '../inventory/azure/web/web-agents.ts';
@@ -7,6 +6,7 @@ import { cachedInventory } from '../inventory/cached-inventory.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { renewBehind } from '../inventory/renew.ts';
 import { sharedInventory } from '../inventory/shared-inventory.ts';
+import type { AccessRequest } from '../operations/access/access-request.ts';
 
 /** What an inventory needs of this machine. */
 export interface Place {
@@ -19,7 +19,7 @@ export interface Place {
   readonly wallClock: Clock;
 }
 
-type Request = Pick<AccessRequest, 'config' | 'warn' | 'trace' | 'progress' | 'aside'>;
+type Request = Pick<AccessRequest, 'config'>;
 
 /** An adapter and what it needs are loaded when a VM is first asked for: an address needs neither Azure nor a sign-in. */
 export function inventoryOf(request: Request, world: Place): Inventory {
@@ -28,9 +28,9 @@ export function inventoryOf(request: Request, world: Place): Inventory {
   const make = isAzure ? azureInventoryOf : fileInventoryOf;
   let made: Promise<Inventory> | undefined;
   const inventory: Inventory = {
-    async listVms(query, signal) {
+    async listVms(query, caller) {
       made ??= make(request, world);
-      return (await made).listVms(query, signal);
+      return (await made).listVms(query, caller);
     },
   };
   return sharedInventory(inventory, world.wallClock);
@@ -43,20 +43,20 @@ async function fileInventoryOf({ config }: Request, { wallClock: clock }: Place)
 }
 
 async function azureInventoryOf(request: Request, world: Place): Promise<Inventory> {
-  const { config, warn, trace, progress } = request;
+  const { config } = request;
   const settings = await azureSettingsOf(request, world);
   // The SDK is loaded when the cache has no answer.
   const azure: Inventory = {
-    async listVms(query, signal) {
+    async listVms(query, caller) {
       try {
         if (config.inventory === 'azure') {
           const { azureInventory } = await import('../inventory/azure/azure-inventory.ts');
-          return await azureInventory(settings).listVms(query, signal);
+          return await azureInventory(settings).listVms(query, caller);
         }
         const { azureGraphInventory } = await import('../inventory/azure/azure-graph-inventory.ts');
-        return await azureGraphInventory(settings).listVms(query, signal);
+        return await azureGraphInventory(settings).listVms(query, caller);
       } finally {
-        progress(undefined);
+        caller.progress(undefined);
       }
     },
   };
@@ -69,11 +69,11 @@ async function azureInventoryOf(request: Request, world: Place): Promise<Invento
   const directory = join(config.home, 'cache');
   const { environment, cli, wallClock: clock } = world;
   const renew = () => renewBehind({ cli, environment, config, what: { kind: 'vms' } });
-  return cachedInventory(azure, { clock, directory, scope, ttl: config.inventoryTtl, renew, warn, trace });
+  return cachedInventory(azure, { clock, directory, scope, ttl: config.inventoryTtl, renew });
 }
 
 export async function azureSettingsOf(request: Request, world: Place): Promise<AzureSettings> {
-  const { config, progress, aside, trace } = request;
+  const { config } = request;
   const { settleAzure } = await import('../inventory/azure/azure-settings.ts');
   const settled = await settleAzure(config, world.environment, world.home);
   // Loaded with the SDK, when a request leaves.
@@ -84,5 +84,5 @@ export async function azureSettingsOf(request: Request, world: Place): Promise<A
       return (await made).agentFor(target);
     },
   };
-  return { ...settled, agents, clock: world.clock, progress, aside, trace };
+  return { ...settled, agents, clock: world.clock };
 }

@@ -1,8 +1,8 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { AccessRequest } from '../cli/app.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
 import type { Inventory } from '../inventory/inventory.ts';
+import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { Config } from '../settings/config.ts';
 import { hopEndpoints } from '../targets/hop.ts';
 import type { LoginChoice } from '../transport/endpoint.ts';
@@ -20,14 +20,7 @@ export interface SshSurroundings {
   readonly clock: PausableClock;
   /** One that goes on while `clock` stands still. */
   readonly wallClock: Clock;
-  /** Undefined where nobody can be asked. */
-  readonly questions: Questions | undefined;
   readonly inventory: Inventory;
-}
-
-export interface Questions {
-  passphrase(question: string): Promise<string>;
-  confirm(question: string): Promise<boolean>;
 }
 
 export interface SshParts {
@@ -38,24 +31,19 @@ export interface SshParts {
 
 /** The SSH side of the program. What needs ssh2 is loaded when the first VM is connected to: not every command does. */
 export async function sshOf(request: AccessRequest, around: SshSurroundings): Promise<SshParts> {
-  const { config, warn, trace } = request;
-  const { environment, clock, wallClock, questions, inventory } = around;
+  const { config } = request;
+  const { environment, clock, wallClock, inventory } = around;
   const choice = await choiceOf(request, around);
   const hostKeys = knownHosts({
     path: environment['AZLIN_KNOWN_HOSTS'] || join(config.home, 'known_hosts'),
-    weakestRsa: config.weakestRsa,
-    ask: questions?.confirm,
-    trace,
   });
   const load = async (): Promise<Dialer> => {
     const { ssh2Dialer } = await import('../transport/ssh2/ssh2-transport.ts');
     return ssh2Dialer({
-      ...{ clock, wallClock, warn, trace },
+      ...{ clock, wallClock },
       knownHosts: hostKeys,
       endpointOfHop: hopEndpoints({ inventory, choice, isKnownHost: hostKeys.isPinned }),
       shell: environment['SHELL'] || '/bin/sh',
-      askPassphrase: questions?.passphrase,
-      weakest: { kex: config.weakestKex, cipher: config.weakestCipher, mac: config.weakestMac },
     });
   };
   let loaded: Promise<Dialer> | undefined;
@@ -64,9 +52,9 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     return loaded;
   };
   const transport = sharedTransport({
-    dial: async (endpoint, signal, onStep) => (await dialer()).dial(endpoint, signal, onStep),
-    identitiesFor: async (endpoint) => (await dialer()).identitiesFor(endpoint),
-    knock: async (endpoint, signal) => (await dialer()).knock(endpoint, signal),
+    dial: async (endpoint, caller, onStep) => (await dialer()).dial(endpoint, caller, onStep),
+    identitiesFor: async (endpoint, caller) => (await dialer()).identitiesFor(endpoint, caller),
+    knock: async (endpoint, caller) => (await dialer()).knock(endpoint, caller),
     close: () => void loaded?.then(({ close }) => close()),
   });
   return { choice, hostKeys, transport };
@@ -78,12 +66,13 @@ async function choiceOf(
   { environment, home, uid }: SshSurroundings,
 ): Promise<LoginChoice> {
   const { identities, hostKeys, connectTimeout, keepalive } = config;
+  const { weakestKex: kex, weakestCipher: cipher, weakestMac: mac, weakestRsa: rsa } = config;
   return {
     flagUser: user,
     flagPort: port,
     settingsUser: config.sshUser,
     settingsPort: config.sshPort,
-    ...{ identities, hostKeys, connectTimeout, keepalive, forwardAgent },
+    ...{ identities, hostKeys, connectTimeout, keepalive, forwardAgent, weakest: { kex, cipher, mac, rsa } },
     jump: jumpsOf(config),
     sshConfig: await sshConfigOf(config.sshConfig, home),
     surroundings: { home, environment, user: localUser(environment), hostname: hostname(), uid },

@@ -1,8 +1,11 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Questions } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { Known } from '../operations/access/completion-knowledge.ts';
-import type { FleetAccess, StartPolicy } from '../operations/access/fleet-access.ts';
+import type { AccessRequest } from '../operations/access/access-request.ts';
+import type { CachedKnowledge } from '../operations/access/completion-knowledge.ts';
+import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { Config, Overrides } from '../settings/config.ts';
+import type { Detected } from '../settings/detected.ts';
 import type { Picked, Picking } from '../terminal/picker.ts';
 import type { TextQuestion } from '../terminal/prompts.ts';
 import type { TerminalStreams } from '../terminal/terminal.ts';
@@ -29,28 +32,24 @@ export interface Interrupts {
   onContinue(back: () => void): () => void;
 }
 
-/** What a run of the program lives in; `app.ts` makes the real one. */
-export interface App {
+/** The machine that the program runs on. */
+export interface Machine {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The home directory of the user. */
   readonly home: string;
   readonly clock: Clock;
-  readonly version: () => string;
   /** The arguments as they were given, whatever they mean; undefined where the system does not tell. */
   givenArguments(): readonly Buffer[] | undefined;
   /** Takes the arguments out of the list of processes. */
   hideArguments(): void;
-  /** `isMending`: what has a mistake is as by default. */
-  config(overrides: Overrides, isMending?: boolean): Promise<Config>;
-  /** What the caches know, for completion. */
-  known(config: Config): Promise<Known>;
   /** What this machine has that settings may name. */
   detect(): Promise<Detected>;
   /** Lets the user edit a file. Rejects with `config` when that fails. */
   openEditor(path: string): Promise<void>;
-  /** A file of this package. */
-  resource(path: string): Promise<string>;
-  access(request: AccessRequest): Promise<FleetAccess>;
+}
+
+/** Whoever may sit at a terminal. */
+export interface Person {
   /** The terminal of this process; undefined when input or output is something else. */
   terminal(): TerminalStreams | undefined;
   /** Whether somebody sits at a terminal. */
@@ -59,23 +58,23 @@ export interface App {
   confirm(question: string, signal: AbortSignal): Promise<boolean | undefined>;
   pick(picking: Picking, signal: AbortSignal): Promise<Picked>;
   askText(question: TextQuestion, signal: AbortSignal): Promise<string>;
+  /** What operations may ask; undefined where nobody can be asked. `before`: what clears the line for a question. */
+  questions(before: () => void): Questions | undefined;
+}
+
+/** What a run of the program lives in; `app/create-app.ts` makes the real one. */
+export interface App extends Machine, Person {
+  version(): string;
+  /** `isMending`: what has a mistake is as by default. */
+  config(overrides: Overrides, isMending?: boolean): Promise<Config>;
+  /** What the caches know, for completion. */
+  known(config: Config): Promise<CachedKnowledge>;
+  /** A file of this package. */
+  resource(path: string): Promise<string>;
+  access(request: AccessRequest): Promise<FleetAccess>;
   demo(request: DemoRequest, signal: AbortSignal): Promise<number>;
   /** Ends connections. */
   close(): void;
-}
-
-export interface Detected {
-  /** Those that az knows, the one that is set first. */
-  readonly subscriptions: readonly KnownSubscription[];
-  /** Private key files at the usual places, shortened to `~`. */
-  readonly keys: readonly string[];
-  readonly hasAgent: boolean;
-}
-
-export interface KnownSubscription {
-  readonly id: string;
-  readonly name: string | undefined;
-  readonly tenant: string | undefined;
 }
 
 export interface DemoRequest {
@@ -84,18 +83,4 @@ export interface DemoRequest {
   readonly stdout: Writable;
   readonly note: (line: string) => void;
   readonly onExit: Interrupts['onExit'];
-}
-
-export interface AccessRequest {
-  readonly config: Config;
-  readonly user: string | undefined;
-  readonly port: number | undefined;
-  /** `--forward-agent`; undefined where it was not given. */
-  readonly forwardAgent: boolean | undefined;
-  readonly start: StartPolicy;
-  readonly progress: (text: string | undefined) => void;
-  /** What holds it up; undefined when that is over. */
-  readonly aside: (text: string | undefined) => void;
-  readonly warn: (line: string) => void;
-  readonly trace: (line: string) => void;
 }

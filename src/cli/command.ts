@@ -1,5 +1,7 @@
+import type { Caller } from '../domain/caller.ts';
 import type { AppError } from '../domain/errors.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
+import type { Print } from '../operations/many/output-sinks.ts';
 import type { Config } from '../settings/config.ts';
 import type { SettingName } from '../settings/settings.ts';
 import type { App, Interrupts, IoStreams } from './app.ts';
@@ -24,49 +26,59 @@ export interface Option {
 }
 export type Options = Readonly<Record<string, Option>>;
 
-export type Args<O extends Options> = {
-  readonly [Name in keyof O]: O[Name]['kind'] extends 'flag'
-    ? boolean
-    : O[Name]['kind'] extends 'texts'
-      ? readonly string[]
-      : string | undefined;
-};
+interface ValueOf {
+  readonly flag: boolean;
+  readonly text: string | undefined;
+  readonly texts: readonly string[];
+}
+
+export type Args<O extends Options> = { readonly [Name in keyof O]: ValueOf[O[Name]['kind']] };
 
 export interface Example {
   readonly line: string;
   readonly does: string;
 }
 
-/** One call of a command. */
-export interface Call<O extends Options = Options> {
-  readonly args: Args<O>;
-  readonly positionals: Readonly<Record<string, string | undefined>>;
-  /** The values of the positional that can be given several times. */
-  readonly several: readonly string[];
-  /** The remote command, for commands that take one. */
-  readonly remote: readonly string[];
-  readonly app: App;
-  readonly contents: Contents;
-  readonly config: Config;
+/** Where a call says things. */
+export interface Output {
   readonly io: IoStreams;
-  readonly interrupts: Interrupts;
-  /** Builds the way to the fleet, on first use. */
-  access(): Promise<FleetAccess>;
-  /** The way to the fleet that other settings describe. */
-  accessWith(config: Config): Promise<FleetAccess>;
   readonly note: (line: string) => void;
   readonly warn: (line: string) => void;
   /** One failure of several, also with --quiet. */
   readonly failed: (line: string) => void;
   readonly hint: (line: string) => void;
   /** Writes what is data, beside the progress line. A promise asks to wait before more is written. */
-  readonly print: (to: 'stdout' | 'stderr', data: string | Uint8Array) => Promise<void> | undefined;
+  readonly print: Print;
   /** How stdout and stderr may be coloured. */
   readonly styles: { readonly stdout: Style; readonly stderr: Style };
   /** Until the returned function is called the screen is somebody else's: notes, warnings and progress wait. */
   readonly holdOutput: () => () => void;
   /** Gives records out as they come, where the format allows it; what went out so is not returned again. */
   readonly emit: ((records: readonly object[]) => Promise<void> | undefined) | undefined;
+}
+
+/** What every call lives in, whatever its options are. */
+export interface CallContext extends Output {
+  readonly app: App;
+  readonly contents: Contents;
+  readonly config: Config;
+  readonly interrupts: Interrupts;
+  /** Whom operations tell and ask; it gives up when somebody interrupts. */
+  readonly caller: Caller;
+  /** The way to the fleet, built on first use. */
+  access(): Promise<FleetAccess>;
+  /** The way to the fleet that other settings describe. */
+  accessWith(config: Config): Promise<FleetAccess>;
+}
+
+/** One call of a command. */
+export interface Call<O extends Options = Options> extends CallContext {
+  readonly args: Args<O>;
+  readonly positionals: Readonly<Record<string, string | undefined>>;
+  /** The values of the positional that can be given several times. */
+  readonly several: readonly string[];
+  /** The remote command, for commands that take one. */
+  readonly remote: readonly string[];
 }
 
 export interface ViewContext {
@@ -127,7 +139,7 @@ export interface Definition<O extends Options = Options, Data = unknown> {
 
 /** Keeps the types of options and data together; the list of commands does not need them any more. */
 export function defineCommand<const O extends Options, Data>(definition: Definition<O, Data>): Definition {
-  return definition as unknown as Definition;
+  return definition;
 }
 
 /** A line of the table of contents. What the command needs is loaded when it is typed. */

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import type { Caller, StartPolicy } from '../domain/caller.ts';
+import { exitCodeOf } from '../domain/error-traits.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
-import { exitCodeOf } from '../domain/exit-codes.ts';
 import { splitOutside } from '../domain/split-outside.ts';
 import { shellWord, shorten } from '../domain/text.ts';
-import type { FleetAccess, StartPolicy } from '../operations/access/fleet-access.ts';
+import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import { type Aliases, withoutAliases } from '../settings/aliases.ts';
 import type { Config } from '../settings/config.ts';
 import type { SettingName } from '../settings/settings.ts';
@@ -116,11 +117,11 @@ async function callCommand(
       user: args['user'] as string | undefined,
       port: portOf(args['port']),
       forwardAgent: args['forward-agent'] === true ? true : undefined,
-      start,
-      progress: progress.show,
-      aside: progress.aside,
-      ...notes,
     });
+  const caller: Caller = {
+    ...{ signal: interrupts.signal, start, progress: progress.show, aside: progress.aside },
+    ...{ warn: notes.warn, trace: notes.trace, questions: app.questions(() => progress.show(undefined)) },
+  };
   let access: Promise<FleetAccess> | undefined;
   const call: Call = {
     args: args as Call['args'],
@@ -131,6 +132,7 @@ async function callCommand(
     config,
     io,
     interrupts,
+    caller,
     access: () => {
       access ??= accessWith(config);
       return access;

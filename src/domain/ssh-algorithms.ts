@@ -40,6 +40,13 @@ export interface Weakest {
   readonly kex: (typeof KEX)[number];
   readonly cipher: (typeof CIPHERS)[number];
   readonly mac: (typeof MACS)[number];
+  /** Bits of an RSA host key. */
+  readonly rsa: number;
 }
 
-export const WEAKEST: Weakest = { kex: 'diffie-hellman-group14-sha256', cipher: 'aes256-ctr', mac: 'hmac-sha2-512' };
+export const WEAKEST: Weakest = {
+  kex: 'diffie-hellman-group14-sha256',
+  cipher: 'aes256-ctr',
+  mac: 'hmac-sha2-512',
+  rsa: 2_048,
+};

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Caller } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
 import { formatAge } from '../domain/duration.ts';
 import { count } from '../domain/text.ts';
@@ -20,17 +21,16 @@ export interface CacheSettings {
   readonly ttl: number;
   /** Renews the cache without being waited for. */
   readonly renew: () => Promise<void>;
-  readonly warn: (line: string) => void;
-  readonly trace: (line: string) => void;
 }
 
 /** Answers from `$AZLIN_HOME/cache` while they are young enough, else from `source`. */
 export function cachedInventory(source: Inventory, settings: CacheSettings): Inventory {
-  const { clock, directory, ttl, renew, warn, trace } = settings;
+  const { clock, directory, ttl, renew } = settings;
   const scope = createHash('sha256').update(JSON.stringify(settings.scope)).digest('hex').slice(0, 16);
   const path = join(directory, `${PREFIX}${scope}.json`);
   return {
-    async listVms(query, signal) {
+    async listVms(query, caller) {
+      const { warn, trace } = caller;
       const now = clock.now();
       const kept = query.fresh ? undefined : await readCache(path, isFleet, warn);
       // A clock that went back makes an answer look as if it came from the future; that is no youth.
@@ -44,17 +44,17 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
         return { ...(kept ?? NOTHING), isKept: true };
       }
       // When it was asked, by a clock that other processes share.
-      const fleet = { ...(await source.listVms(query, signal)), fetchedAt: now };
+      const fleet = { ...(await source.listVms(query, caller)), fetchedAt: now };
       trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked afresh in ${clock.now() - now} ms`);
       // An answer with something missing does not take the place of a whole one that is still good.
-      const isLess = fleet.provisional && (await hasWhole());
+      const isLess = fleet.provisional && (await hasWhole(warn));
       if (!isLess) await writeCache(path, fleet, warn);
       await rm(`${path}.renewing`, { force: true }).catch(() => {});
       return fleet;
     },
   };
 
-  async function hasWhole(): Promise<boolean> {
+  async function hasWhole(warn: Caller['warn']): Promise<boolean> {
     const kept = await readCache(path, isFleet, warn);
     return kept !== undefined && isGood(kept, Math.abs(clock.now() - kept.fetchedAt), { fresh: false, whole: true });
   }

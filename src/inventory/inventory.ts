@@ -1,3 +1,4 @@
+import type { Caller } from '../domain/caller.ts';
 import type { Vm } from '../domain/vm.ts';
 
 /** The VMs in scope, as one source saw them at one moment. */
@@ -25,5 +26,5 @@ export interface VmQuery {
 /** Where VMs come from. */
 export interface Inventory {
   /** Every VM in scope, in no particular order. Rejects with an AppError. */
-  listVms(query: VmQuery, signal: AbortSignal): Promise<Fleet>;
+  listVms(query: VmQuery, caller: Caller): Promise<Fleet>;
 }

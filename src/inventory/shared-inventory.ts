@@ -1,3 +1,4 @@
+import { type Caller, withSignal } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
 import { orAborted } from '../domain/deadline.ts';
 import type { Fleet, Inventory, VmQuery } from './inventory.ts';
@@ -13,15 +14,16 @@ export function sharedInventory(source: Inventory, clock: Clock): Inventory {
   let recent: { readonly fleet: Fleet; readonly at: number } | undefined;
   let running: Look | undefined;
   let next: Promise<Look> | undefined;
-  const ask = async (query: VmQuery, signal: AbortSignal): Promise<Fleet> => {
+  const ask = async (query: VmQuery, caller: Caller): Promise<Fleet> => {
     const at = clock.now();
-    const fleet = await source.listVms(query, signal);
+    const fleet = await source.listVms(query, caller);
     // An answer to an earlier question is no news.
     if (!recent || recent.at <= at) recent = { fleet, at };
     return fleet;
   };
-  const begin = (query: VmQuery): Look => {
-    const look = lookOf((signal) => ask(query, signal));
+  /** Who asks first hears how it goes. */
+  const begin = (query: VmQuery, caller: Caller): Look => {
+    const look = lookOf((signal) => ask(query, withSignal(caller, signal)));
     running = look;
     void look.over.then(() => {
       if (running === look) running = undefined;
@@ -29,18 +31,19 @@ export function sharedInventory(source: Inventory, clock: Clock): Inventory {
     return look;
   };
   return {
-    async listVms(query, signal) {
-      if (query.stale) return source.listVms(query, signal);
+    async listVms(query, caller) {
+      const { signal } = caller;
+      if (query.stale) return source.listVms(query, caller);
       if (query.fresh) {
-        if (!running) return begin(query).join(signal);
+        if (!running) return begin(query, caller).join(signal);
         next ??= running.over.then(() => {
           next = undefined;
-          return begin(query);
+          return begin(query, caller);
         });
         return (await orAborted(next, signal)).join(signal);
       }
       const isGood = recent && clock.now() - recent.at < SAME_MOMENT && !(query.whole && recent.fleet.provisional);
-      return isGood && recent ? recent.fleet : ask(query, signal);
+      return isGood && recent ? recent.fleet : ask(query, caller);
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Caller } from '../domain/caller.ts';
 import type { Vm } from '../domain/vm.ts';
 
 /** A VM and what the user calls it. */
@@ -10,9 +11,9 @@ export interface NamedVm {
 /** Starts and stops VMs. Every method rejects with an AppError. */
 export interface VmPower {
   /** Settles when the VM runs; it may get another address by that. */
-  start(named: NamedVm, signal: AbortSignal): Promise<void>;
+  start(named: NamedVm, caller: Caller): Promise<void>;
   /** Settles when the VM is stopped and no longer billed for (Azure: deallocated). */
-  stop(named: NamedVm, signal: AbortSignal): Promise<void>;
+  stop(named: NamedVm, caller: Caller): Promise<void>;
   /** The VM as it is now, from the one who knows best. */
-  look(named: NamedVm, signal: AbortSignal): Promise<Vm>;
+  look(named: NamedVm, caller: Caller): Promise<Vm>;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { quoteArgv } from '../domain/text.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
+import { quoteArgv } from '../domain/text.ts';
 import { shellFile } from './shell-files.ts';
 import type { ValueName } from './values.ts';
 

@@ -10,17 +10,18 @@ export type VmRef = Extract<HostRef, { kind: 'vm' }>;
 /** The VM that a reference names; an AppError, not thrown, when there is none or more than one. */
 export function findVm(ref: VmRef, fleet: Fleet, asked: Asked = {}): Vm | AppError {
   const [vm, ...others] = matchVms(fleet.vms, ref);
-  if (!vm) return noSuchVm(ref, fleet);
+  if (!vm)
+    return noSuchVm(ref.resourceGroup === undefined ? ref.name : `${ref.resourceGroup}/${ref.name}`, ref.name, fleet);
   return others.length > 0 ? ambiguousVm(ref, [vm, ...others], asked) : vm;
 }
 
-function noSuchVm(ref: VmRef, fleet: Fleet): AppError {
-  const named = ref.resourceGroup === undefined ? ref.name : `${ref.resourceGroup}/${ref.name}`;
+/** `text`: what was asked for; `name`: the part of it that is the VM's name. */
+export function noSuchVm(text: string, name: string, fleet: Fleet): AppError {
   return nothingNamed(
-    `No VM is named "${named}"`,
+    `No VM is named "${text}"`,
     'vm-not-found',
     nearestNames(
-      ref.name,
+      name,
       fleet.vms.map((vm) => vm.name),
     ),
   );

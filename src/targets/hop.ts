@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Hop } from '../domain/jump.ts';
 import { shellWord } from '../domain/text.ts';
@@ -23,16 +24,16 @@ export function hopEndpoints({ inventory, choice, isKnownHost }: HopSettings) {
   // What the user wishes for the VM itself is not meant for the hosts before it.
   const { flagUser: _user, flagPort: _port, identifierUser: _identifier, jump: _jump, ...general } = choice;
   const own: LoginChoice = { ...general, forwardAgent: false };
-  return async (hop: Hop, inFleet: boolean, signal: AbortSignal): Promise<Endpoint> => {
+  return async (hop: Hop, inFleet: boolean, caller: Caller): Promise<Endpoint> => {
     const ref = inFleet ? vmRefOfHop(hop) : undefined;
     if (!ref) return endpointOfHop(hop, own);
-    const fleet = await inventory.listVms({ fresh: false }, signal);
+    const fleet = await inventory.listVms({ fresh: false }, caller);
     const vm = vmOfHop(ref, fleet);
     if (!vm) return endpointOfHop(hop, own);
     const endpoint = endpointOf(vm, hop, own);
     // A key is pinned on first sight: not to whoever has the VM's old address by now.
     if (!fleet.isKept || (await isKnownHost(endpoint))) return endpoint;
-    const latest = vmOfHop(ref, await inventory.listVms({ fresh: true }, signal));
+    const latest = vmOfHop(ref, await inventory.listVms({ fresh: true }, caller));
     return latest ? endpointOf(latest, hop, own) : endpoint;
   };
 }

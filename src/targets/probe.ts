@@ -1,10 +1,10 @@
+import { type Caller, withSignal } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
 import { withDeadline } from '../domain/deadline.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
 import type { RunScript } from '../domain/remote-script.ts';
-import type { Session } from '../domain/session.ts';
-import type { Probe } from '../domain/session.ts';
+import type { Probe, Session } from '../domain/session.ts';
 import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-script.ts';
@@ -37,7 +37,7 @@ export interface Question {
   /** May throw an AppError. */
   readonly endpoint: () => Endpoint;
   readonly ms: number;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 export type Probed<T> =
@@ -56,15 +56,16 @@ export interface Asking {
 /** Asks one VM something, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user rejects. */
 export async function askVm<T>(
   { transport, clock }: ProbeSettings,
-  { endpoint, ms, signal }: Question,
+  { endpoint, ms, caller }: Question,
   ask: (asking: Asking) => Promise<T>,
 ): Promise<Probed<T>> {
   const to = endpointOrReason(endpoint);
   if (typeof to === 'string') return { probe: 'unreachable', reason: to };
+  const { signal } = caller;
   const expired = () => new AppError('timed-out', `timed out after ${formatDuration(ms)}`);
   try {
     return await withDeadline({ clock, ms, signal, expired }, async (limited) => {
-      const connection = await transport.connect(to, limited);
+      const connection = await transport.connect(to, withSignal(caller, limited));
       const run = runOverSsh({ connection, endpoint: to, clock, deadline: ms });
       return { probe: 'ok', value: await ask({ run, label: to.label, limited }) };
     });

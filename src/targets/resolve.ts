@@ -1,3 +1,4 @@
+import type { Caller } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
 import { nearestNames } from '../domain/nearest.ts';
@@ -6,7 +7,7 @@ import { count, shellWord } from '../domain/text.ts';
 import { addressOf, compareVms, mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet, Inventory } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
-import { findVm, type VmRef } from './find-vm.ts';
+import { findVm, noSuchVm, type VmRef } from './find-vm.ts';
 import { type HostRef, type Identifier, parseIdentifier } from './identifier.ts';
 import { nothingNamed, qualifiedName } from './match.ts';
 import type { Survey, SurveyResult } from './survey.ts';
@@ -23,8 +24,6 @@ export interface ResolverSettings {
   readonly deadline: number;
   /** Milliseconds an earlier answer of a VM may be old. */
   readonly sessionsTtl: number;
-  readonly trace: (line: string) => void;
-  readonly warn: (line: string) => void;
 }
 
 export interface ResolveOptions {
@@ -35,23 +34,39 @@ export interface ResolveOptions {
 
 export interface Resolver {
   /** `fresh` uses no earlier answer. Rejects with `invalid-identifier`, `ambiguous`, `vm-not-found`, `session-not-found`. */
-  resolve(text: string, options: ResolveOptions, signal: AbortSignal): Promise<Target>;
+  resolve(text: string, options: ResolveOptions, caller: Caller): Promise<Target>;
+  /** The same session of the same VM, as an inventory that is asked now has it. Rejects with `vm-not-found` where the VM is gone. */
+  refresh(target: Target, caller: Caller): Promise<Target>;
 }
 
 export function resolver(settings: ResolverSettings): Resolver {
   return {
-    async resolve(text, { fresh, whole = false }, signal) {
+    async resolve(text, { fresh, whole = false }, caller) {
       const identifier = parseIdentifier(text);
-      const ask = { settings, text, identifier, whole, signal };
+      const ask = { settings, text, identifier, whole, caller };
       const first = await attempt({ ...ask, fresh });
-      if (first.target) return traced(settings, text, first.target);
+      if (first.target) return traced(caller, text, first.target);
       if (fresh || !first.cached) throw first.error;
-      settings.trace(`resolve: "${text}" is not in the cached data, asking afresh`);
+      caller.trace(`resolve: "${text}" is not in the cached data, asking afresh`);
       const second = await attempt({ ...ask, fresh: true });
-      if (second.target) return traced(settings, text, second.target);
+      if (second.target) return traced(caller, text, second.target);
       throw second.error;
     },
+    refresh: (target, caller) => refresh(settings, target, caller),
   };
+}
+
+async function refresh(settings: ResolverSettings, target: Target, caller: Caller): Promise<Target> {
+  const { hostname, vm: known, user, session, origin } = target;
+  if (!known) return target;
+  const fleet = await settings.inventory.listVms({ fresh: true }, caller);
+  for (const warning of fleet.warnings) caller.warn(warning);
+  const id = known.id.toLowerCase();
+  const vm = fleet.vms.find((one) => one.id.toLowerCase() === id);
+  if (!vm) throw noSuchVm(hostname, known.name, fleet);
+  const { fetchedAt } = fleet;
+  const fields = { hostname, vm, user, session, origin, cached: false, fetchedAt };
+  return targetOf(fields, () => settings.endpointOfVm(vm, user));
 }
 
 interface Attempt {
@@ -60,7 +75,7 @@ interface Attempt {
   readonly identifier: Identifier;
   readonly fresh: boolean;
   readonly whole: boolean;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 /** `cached`: whether asking afresh could find what is missing. */
@@ -69,11 +84,11 @@ type Found =
   | { readonly target?: never; readonly error: AppError; readonly cached: boolean };
 
 async function attempt(asked: Attempt): Promise<Found> {
-  const { settings, identifier, fresh, signal } = asked;
+  const { settings, identifier, fresh, caller } = asked;
   const { host } = identifier;
   if (host?.kind === 'address') return { target: addressTarget(settings, host, identifier.session), cached: false };
-  const fleet = await settings.inventory.listVms({ fresh, whole: asked.whole }, signal);
-  for (const warning of fleet.warnings) settings.warn(warning);
+  const fleet = await settings.inventory.listVms({ fresh, whole: asked.whole }, caller);
+  for (const warning of fleet.warnings) caller.warn(warning);
   const cached = fleet.isKept === true;
   if (identifier.kind === 'compound') return compoundTarget(asked, fleet, cached);
   return bareTarget(asked, fleet, cached);
@@ -105,7 +120,7 @@ function compoundTarget({ settings, identifier }: Attempt, fleet: Fleet, cached:
 }
 
 async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): Promise<Found> {
-  const { settings, text, identifier } = asked;
+  const { settings, text, identifier, caller } = asked;
   const ref = identifier.host?.kind === 'vm' ? identifier.host : undefined;
   let cached = fleetCached;
   let names: readonly string[] = [];
@@ -115,7 +130,7 @@ async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): P
     names = sessionNames(surveyed);
     const hits = sessionHits(surveyed, identifier.session);
     const [hit] = hits;
-    warnUnproven(settings, surveyed, identifier.session);
+    warnUnproven(caller, surveyed, identifier.session);
     if (hits.length > 1) return { error: ambiguousSession(identifier.session, hits, fleet), cached };
     if (hit) {
       const { vm, session } = hit;
@@ -132,7 +147,7 @@ async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): P
         cached,
       };
     }
-    settings.trace(`resolve: no session is named "${identifier.session}"`);
+    caller.trace(`resolve: no session is named "${identifier.session}"`);
   }
   const vm = ref && findVm(ref, fleet);
   if (ref && vm && !(vm instanceof AppError)) {
@@ -161,14 +176,14 @@ function vmTarget({ settings, fleet, vm, user, session, origin, cached }: VmTarg
   return targetOf({ hostname, vm, user, session, origin, cached, fetchedAt }, () => settings.endpointOfVm(vm, user));
 }
 
-function askFleet({ settings, fresh, signal }: Attempt, fleet: Fleet): Promise<SurveyResult> {
+function askFleet({ settings, fresh, caller }: Attempt, fleet: Fleet): Promise<SurveyResult> {
   const vms = fleet.vms.filter(mayAnswer).sort(compareVms);
-  settings.trace(`resolve: asking ${count(vms.length, 'running VM')} for their sessions`);
+  caller.trace(`resolve: asking ${count(vms.length, 'running VM')} for their sessions`);
   const { deadline, sessionsTtl } = settings;
   const maxAge = fresh ? 0 : sessionsTtl;
   const isKept = fleet.isKept === true;
   const request = { vms, isKept, maxAge, skipSilent: sessionsTtl > 0, deadline, wholeDeadline: deadline };
-  return settings.survey.ask(request, signal);
+  return settings.survey.ask(request, caller);
 }
 
 interface Hit {
@@ -205,13 +220,13 @@ function ambiguousSession(name: string, hits: readonly Hit[], fleet: Fleet): App
 }
 
 /** Where a VM could not be asked, uniqueness was not proven. */
-function warnUnproven({ warn }: ResolverSettings, { answers }: SurveyResult, name: string): void {
+function warnUnproven({ warn }: Caller, { answers }: SurveyResult, name: string): void {
   for (const [vm, answer] of answers)
     if (answer.probe !== 'ok' && answer.probe !== 'no-tmux')
       warn(`${vm.name} could not be asked whether it has a session "${name}": ${answer.reason}`);
 }
 
-function traced({ trace }: ResolverSettings, text: string, target: Target): Target {
+function traced({ trace }: Caller, text: string, target: Target): Target {
   const { origin, hostname, session } = target;
   trace(`resolve: "${text}" is ${hostname}:${session} (${origin} session), ${placeOf(target)}`);
   return target;

@@ -1,3 +1,4 @@
+import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { type Session, sessionRef, sessionsNamed } from '../domain/session.ts';
 import { shellWord } from '../domain/text.ts';
@@ -58,7 +59,7 @@ export function matchingVms({ resourceGroup, host }: Pick<PatternPart, 'resource
 export async function selectSessions(
   { settings, vms, session, user }: Selecting,
   { fleet, includeStopped, ask, asking }: SelectRequest,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<Selected> {
   const names = qualifiedNames(fleet.vms);
   const nameOf = (vm: Vm) => names.get(vm) ?? vm.name;
@@ -89,7 +90,7 @@ export async function selectSessions(
       hint: `--user ${shellWord(user)} instead of ${user}@`,
     });
   const request = { vms: usable.filter(mayAnswer), isKept: fleet.isKept === true, maxAge: 0, skipSilent: false };
-  const { answers } = await settings.survey.ask({ ...request, ...asking }, signal);
+  const { answers } = await settings.survey.ask({ ...request, ...asking }, caller);
   const chosen: Chosen[] = [];
   const unasked: Unasked[] = [];
   const lacking: string[] = [];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Session } from '../domain/session.ts';
-import type { Probe } from '../domain/session.ts';
+import type { Caller } from '../domain/caller.ts';
+import type { Probe, Session } from '../domain/session.ts';
 import { readCache, writeCache } from '../store/cache-file.ts';
 import type { Answer } from './probe.ts';
 
@@ -17,16 +17,16 @@ export type Memory = Readonly<Record<string, Remembered>>;
 export const REMEMBERED: readonly Probe[] = ['ok', 'no-tmux', 'timed-out'];
 
 export interface SurveyMemory {
-  recall(): Promise<Memory>;
-  keep(memory: Memory): Promise<void>;
+  recall(caller: Caller): Promise<Memory>;
+  keep(memory: Memory, caller: Caller): Promise<void>;
 }
 
 /** What VMs said about their sessions, in a file of the cache. */
-export function surveyMemory(cacheDirectory: string, warn: (line: string) => void): SurveyMemory {
+export function surveyMemory(cacheDirectory: string): SurveyMemory {
   const path = join(cacheDirectory, 'sessions.json');
   return {
-    recall: async () => (await readCache(path, isMemory, warn)) ?? {},
-    keep: (memory) => writeCache(path, memory, warn),
+    recall: async ({ warn }) => (await readCache(path, isMemory, warn)) ?? {},
+    keep: (memory, { warn }) => writeCache(path, memory, warn),
   };
 }
 

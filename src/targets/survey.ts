@@ -1,3 +1,4 @@
+import type { Caller } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
 import { inPlaces, oneByOne } from '../domain/concurrency.ts';
 import { formatDuration } from '../domain/duration.ts';
@@ -13,7 +14,6 @@ export interface SurveySettings {
   /** Whether what the inventory tells of a VM may be old even when it was asked a moment ago. */
   readonly lags: boolean;
   readonly probe: (question: Question) => Promise<Answer>;
-  readonly warn: (line: string) => void;
 }
 
 export interface SurveyRequest {
@@ -40,9 +40,9 @@ export interface SurveyResult {
 
 /** Asks many VMs for their sessions at once, and remembers what they said. */
 export interface Survey {
-  ask(request: SurveyRequest, signal: AbortSignal): Promise<SurveyResult>;
+  ask(request: SurveyRequest, caller: Caller): Promise<SurveyResult>;
   /** Drops what is remembered of a VM: its sessions were just changed. */
-  forget(endpoint: Endpoint): Promise<void>;
+  forget(endpoint: Endpoint, caller: Caller): Promise<void>;
 }
 
 const CONCURRENCY = 32;
@@ -50,14 +50,14 @@ const CONCURRENCY = 32;
 const SILENCE_TTL = 60_000;
 const KEEP = 3_600_000;
 export function survey(settings: SurveySettings): Survey {
-  const { clock, endpointOf, probe, warn } = settings;
-  const { recall, keep } = surveyMemory(settings.cacheDirectory, warn);
+  const { clock, endpointOf, probe } = settings;
+  const { recall, keep } = surveyMemory(settings.cacheDirectory);
   // Many sessions may change at the same moment.
   const inTurn = oneByOne();
-  const remember = async (fresh: Memory) => {
+  const remember = async (fresh: Memory, caller: Caller) => {
     const limit = clock.now() - KEEP;
-    const kept = Object.entries(await recall()).filter(([, { askedAt }]) => askedAt > limit);
-    await keep({ ...Object.fromEntries(kept), ...fresh });
+    const kept = Object.entries(await recall(caller)).filter(([, { askedAt }]) => askedAt > limit);
+    await keep({ ...Object.fromEntries(kept), ...fresh }, caller);
   };
   const keyOf = (vm: Vm) => {
     try {
@@ -74,9 +74,9 @@ export function survey(settings: SurveySettings): Survey {
   };
 
   return {
-    async ask(request, signal) {
+    async ask(request, caller) {
       const { vms, deadline, wholeDeadline, onAnswer } = request;
-      const memory = request.maxAge > 0 || request.skipSilent ? await recall() : {};
+      const memory = request.maxAge > 0 || request.skipSilent ? await recall(caller) : {};
       const until = clock.now() + wholeDeadline;
       const answers = new Map<Vm, Answer>();
       const fresh: Record<string, Remembered> = {};
@@ -94,20 +94,20 @@ export function survey(settings: SurveySettings): Survey {
           answer = { probe: 'timed-out', reason: `not asked within ${formatDuration(wholeDeadline)}` };
         } else {
           const endpoint = () => firstLook(endpointOf(vm), settings.lags || request.isKept === true);
-          answer = await probe({ endpoint, ms: left, signal });
+          answer = await probe({ endpoint, ms: left, caller });
           if (REMEMBERED.includes(answer.probe)) fresh[key] = { askedAt: clock.now(), answer };
         }
         answers.set(vm, answer);
         onAnswer?.(vm, answer);
       });
-      if (Object.keys(fresh).length > 0) await inTurn(() => remember(fresh));
+      if (Object.keys(fresh).length > 0) await inTurn(() => remember(fresh, caller));
       return { answers, cached };
     },
 
-    forget: (endpoint) =>
+    forget: (endpoint, caller) =>
       inTurn(async () => {
-        const { [keyOfEndpoint(endpoint)]: known, ...rest } = await recall();
-        if (known) await keep(rest);
+        const { [keyOfEndpoint(endpoint)]: known, ...rest } = await recall(caller);
+        if (known) await keep(rest, caller);
       }),
   };
 }

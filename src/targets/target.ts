@@ -30,6 +30,22 @@ export function targetOf(fields: Omit<Target, 'endpoint'>, endpoint: () => Endpo
   };
 }
 
+/** What to reach: an identifier as somebody typed it, or a target that is known already. */
+export type TargetRef = string | Target;
+
+/** An identifier for it. */
+export function describeRef(ref: TargetRef): string {
+  return typeof ref === 'string' ? ref : identifierOf(ref);
+}
+
+/** The target as it is named exactly, for later: what is known of it may be old by then. */
+export function exactTarget(target: Target): Target {
+  // Not `endpoint`: reading it throws where there is none.
+  const { hostname, vm, user, session, fetchedAt } = target;
+  const fields = { hostname, vm, user, session, fetchedAt, origin: 'named', cached: true } as const;
+  return targetOf(fields, () => target.endpoint);
+}
+
 /** `myvm:dev`. */
 export function describeTarget({ hostname, session }: Target): string {
   return `${hostname}:${session}`;

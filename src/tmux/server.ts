@@ -1,7 +1,7 @@
 import { AppError, inDoubt } from '../domain/errors.ts';
-import { quoteArgv } from '../domain/text.ts';
 import type { RunScript } from '../domain/remote-script.ts';
 import type { Client, Session } from '../domain/session.ts';
+import { quoteArgv } from '../domain/text.ts';
 import { remoteScript, type ScriptName, type Values } from '../remote/remote-script.ts';
 import { partingWords } from './attach.ts';
 import { nameToCreate, plainWord } from './plain-word.ts';

@@ -210,11 +210,9 @@ export function firstLook(endpoint: Endpoint, isOld: boolean): Endpoint {
   return isOld ? { ...endpoint, firstSight: 'look' } : endpoint;
 }
 
-/** What tells two endpoints apart: who logs in where, and how one gets there. */
-export function endpointKey({ user, address, port, hostKeyAlias, route, firstSight = 'pin' }: Endpoint): string {
-  const via =
-    route.kind === 'jump' ? route.hops.map(describeHop).join(',') : route.kind === 'command' ? route.command : '';
-  return `${user}@${address}:${port} ${hostKeyAlias} ${firstSight} ${via}`;
+/** What tells two endpoints apart, so that connections to them are not shared: who one is there, where that is, the way there, and all options. */
+export function endpointKey({ firstSight = 'pin', label: _label, notes: _notes, ...endpoint }: Endpoint): string {
+  return JSON.stringify({ ...endpoint, firstSight });
 }
 
 /** Where it is and how one gets there: `10.0.0.4 port 22 through bastion`. */

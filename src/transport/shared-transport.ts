@@ -1,3 +1,4 @@
+import { type Caller, withSignal } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
 import { type Endpoint, endpointKey } from './endpoint.ts';
@@ -19,19 +20,19 @@ interface Slot {
   used: boolean;
 }
 
-/** One connection an endpoint, opened when first used, shared by everything in this run. */
+/** One connection an endpoint, opened when first used, shared by everything in this process. */
 export function sharedTransport({ dial, identitiesFor, knock, close }: Dialer): Transport {
   const connections = new Map<string, Shared>();
   return {
     dial,
     identitiesFor,
     knock,
-    async connect(endpoint, signal, onStep) {
+    async connect(endpoint, caller, onStep) {
       const key = endpointKey(endpoint);
       const shared = connections.get(key) ?? sharedConnection(endpoint, dial);
       connections.set(key, shared);
-      await shared.ready(signal, onStep);
-      return shared;
+      await shared.ready(caller, onStep);
+      return shared.of(caller);
     },
     close() {
       for (const shared of connections.values()) shared.close();
@@ -41,9 +42,11 @@ export function sharedTransport({ dial, identitiesFor, knock, close }: Dialer): 
   };
 }
 
-interface Shared extends Connection {
+interface Shared {
   /** A link is open. */
-  ready(signal: AbortSignal, onStep?: (step: Step) => void): Promise<void>;
+  ready(caller: Caller, onStep?: (step: Step) => void): Promise<void>;
+  /** The connection as somebody uses it, who hears of what is opened for it. */
+  of(caller: Caller): Connection;
   close(): void;
 }
 
@@ -51,9 +54,9 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   const slots: Slot[] = [];
   let opening: Promise<Slot> | undefined;
 
-  const open = (signal: AbortSignal, onStep?: (step: Step) => void) => {
+  const open = (caller: Caller, onStep?: (step: Step) => void) => {
     // Those who ask while a link is being opened share it; the next ones find it full and open another.
-    opening ??= dial(endpoint, signal, onStep)
+    opening ??= dial(endpoint, caller, onStep)
       .then((link) => {
         const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK, used: false };
         slots.push(slot);
@@ -64,6 +67,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       });
     return opening;
   };
+  const alive = () => slots.find(({ link }) => link.alive);
   const free = () => slots.find(({ link, active, limit }) => link.alive && active < limit);
 
   const occupy = async (slot: Slot, script: RemoteScript, options: SpawnOptions) => {
@@ -88,24 +92,34 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   };
 
   return {
-    async ready(signal, onStep) {
-      if (!slots.some(({ link }) => link.alive)) await open(signal, onStep);
+    async ready(caller, onStep) {
+      if (!alive()) await open(caller, onStep);
     },
-    async spawn(script, options): Promise<RemoteProcess> {
-      for (;;) {
-        const slot = free() ?? (await open(options.signal));
-        if (slot.active >= slot.limit && slot.limit > 0) continue;
-        const untouched = slot.active === 0 && !slot.used;
-        const remote = await occupy(slot, script, options);
-        if (remote) return remote;
-        if (untouched)
-          throw new AppError('unreachable', `The SSH server of ${describeEndpoint(endpoint)} refuses to run commands`, {
-            hint: 'MaxSessions in its sshd_config must be at least 1',
-          });
-      }
-    },
+    of: (caller) => ({
+      async spawn(script, options): Promise<RemoteProcess> {
+        for (;;) {
+          const slot = free() ?? (await open(withSignal(caller, options.signal)));
+          if (slot.active >= slot.limit && slot.limit > 0) continue;
+          const untouched = slot.active === 0 && !slot.used;
+          const remote = await occupy(slot, script, { warn: caller.warn, ...options });
+          if (remote) return remote;
+          if (untouched) throw refusesCommands(endpoint);
+        }
+      },
+      // Servers count the commands of a connection, not what they pass on.
+      async forward(to, signal) {
+        const { link } = alive() ?? (await open(withSignal(caller, signal)));
+        return link.forward(to, signal);
+      },
+    }),
     close() {
       for (const { link } of slots) link.close();
     },
   };
+}
+
+function refusesCommands(endpoint: Endpoint): AppError {
+  return new AppError('unreachable', `The SSH server of ${describeEndpoint(endpoint)} refuses to run commands`, {
+    hint: 'MaxSessions in its sshd_config must be at least 1',
+  });
 }

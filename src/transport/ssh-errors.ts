@@ -1,5 +1,4 @@
 import { AppError, type ErrorCode, isWithoutRoom, messageOf, noRoom } from '../domain/errors.ts';
-import type { Weakest } from '../domain/ssh-algorithms.ts';
 import { count, printable, shorten } from '../domain/text.ts';
 import type { Endpoint } from './endpoint.ts';
 import { disagreement } from './ssh2/algorithms.ts';
@@ -93,8 +92,8 @@ export interface Ending {
 }
 
 /** The two have no algorithm in common. */
-export function noAgreement(endpoint: Endpoint, { hello, error }: Ending, weakest: Weakest): AppError {
-  const odd = hello.offers && disagreement(weakest, hello.offers);
+export function noAgreement(endpoint: Endpoint, { hello, error }: Ending): AppError {
+  const odd = hello.offers && disagreement(endpoint.ssh.weakest, hello.offers);
   const only = odd
     ? `for ${odd.what} it offers only ${shorten(printable(odd.offered.join(', ')), 200)}`
     : messageOf(error);

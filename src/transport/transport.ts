@@ -1,4 +1,5 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Caller } from '../domain/caller.ts';
 import type { AppError } from '../domain/errors.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -14,6 +15,8 @@ export interface SpawnOptions {
   readonly terminal?: Terminal | undefined;
   /** It is the user's own: where the SSH agent is to be forwarded, this command gets it. */
   readonly isUsers?: boolean;
+  /** Hears what the server does not allow it. */
+  readonly warn?: Caller['warn'];
   /** Called when the script leaves for the VM: before that it has certainly not run, from then on it may have. */
   readonly onSent?: () => void;
   /** Milliseconds after which nobody waits for it to begin, and it does not. */
@@ -46,17 +49,19 @@ export interface RemoteProcess {
 export interface Connection {
   /** Runs a script on the VM. Rejects with an AppError when nothing is known of it. */
   spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess>;
+  /** A stream to an address that the VM reaches. Rejects with an AppError that says why it does not. */
+  forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
 }
 
 export interface Transport {
   /** A connection to the endpoint, shared within this run; `onStep` hears of one that is opened for it. Rejects with an AppError. */
-  connect(endpoint: Endpoint, signal: AbortSignal, onStep?: (step: Step) => void): Promise<Connection>;
+  connect(endpoint: Endpoint, caller: Caller, onStep?: (step: Step) => void): Promise<Connection>;
   /** A connection of one's own, which the caller closes. Rejects with an AppError. */
   readonly dial: Dial;
   /** What would be offered to the endpoint's server, in order. Rejects with an AppError. */
-  identitiesFor(endpoint: Endpoint): Promise<IdentityList>;
+  identitiesFor(endpoint: Endpoint, caller: Caller): Promise<IdentityList>;
   /** Resolves when the server of an endpoint that is reached directly says something to a new connection, which is closed then. Rejects with an AppError. */
-  knock(endpoint: Endpoint, signal: AbortSignal): Promise<void>;
+  knock(endpoint: Endpoint, caller: Caller): Promise<void>;
   close(): void;
 }
 
@@ -65,7 +70,7 @@ export interface Link {
   readonly alive: boolean;
   /** `'no-channel'`: the server refuses another channel on this connection. */
   spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | 'no-channel'>;
-  /** A stream to an address that the server reaches. Rejects with an Error that says why it does not. */
+  /** A stream to an address that the server reaches. Rejects with an AppError that says why it does not. */
   forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
   close(): void;
 }
@@ -82,7 +87,7 @@ export interface Step {
 }
 
 /** Opens one SSH connection: authenticated, host key checked. Rejects with an AppError. */
-export type Dial = (endpoint: Endpoint, signal: AbortSignal, onStep?: (step: Step) => void) => Promise<Link>;
+export type Dial = (endpoint: Endpoint, caller: Caller, onStep?: (step: Step) => void) => Promise<Link>;
 
 /** Names of identities, and why others cannot be tried. */
 export interface IdentityList {
@@ -93,8 +98,8 @@ export interface IdentityList {
 /** What an adapter does. */
 export interface Dialer {
   readonly dial: Dial;
-  identitiesFor(endpoint: Endpoint): Promise<IdentityList>;
-  knock(endpoint: Endpoint, signal: AbortSignal): Promise<void>;
+  identitiesFor(endpoint: Endpoint, caller: Caller): Promise<IdentityList>;
+  knock(endpoint: Endpoint, caller: Caller): Promise<void>;
   /** Ends what links run over: connections to jump hosts, local commands. */
   close(): void;
 }

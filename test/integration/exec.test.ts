@@ -1,8 +1,8 @@
-import { setMaxListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp } from '../../src/app/create-app.ts';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { execCommand } from '../../src/operations/exec/exec.ts';
+import { aCaller } from '../support/caller.ts';
 import { execContract } from '../support/exec-contract.ts';
 import { azlin, bash, startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';
@@ -55,25 +55,19 @@ describe('a command that ends with the connection', () => {
           user: undefined,
           port: undefined,
           forwardAgent: undefined,
-          start: { always: false, isOption: false, ask: async () => false },
-          progress: () => {},
-          aside: () => {},
-          warn: (line) => expect(line).toBe(''),
-          trace: () => {},
         });
-        const { signal } = new AbortController();
-        setMaxListeners(0, signal);
+        const caller = aCaller({ warn: (line) => expect(line).toBe('') });
         const outputs = await Promise.all(
           Array.from({ length: 20 }, async (_, index) => {
             const line = `until [ -e ~/go ]; do sleep 0.05; done; echo ${index}`;
             const request = {
-              identifier: 'vm:dev',
+              target: 'vm:dev',
               command: [line],
               stdin: undefined,
               create: false,
               timeout: undefined,
             };
-            const command = await execCommand(access, request, signal);
+            const command = await execCommand(access, request, caller);
             command.stderr.resume();
             const text = command.stdout.setEncoding('utf8').toArray();
             started++;

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { setMaxListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Machine } from '../../src/demo/virtual-machine.ts';
 import { atMost } from '../../src/domain/concurrency.ts';
 import { AppError } from '../../src/domain/errors.ts';
 import { commandScript } from '../../src/remote/remote-script.ts';
 import type { Link, RemoteProcess, Step } from '../../src/transport/transport.ts';
+import { aCaller } from '../support/caller.ts';
 import { aDialer, type TestDialer } from '../support/dialer.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { type Fault, startProxy } from '../support/proxy.ts';
@@ -64,14 +64,14 @@ const CASE_LIST: readonly Case[] = Array.from({ length: CASES }, (_, index) => {
 let lab: Lab;
 let dialer: TestDialer;
 let vm: Machine;
-const { signal } = new AbortController();
-setMaxListeners(0, signal);
+const caller = aCaller();
+const { signal } = caller;
 beforeAll(async () => {
   lab = await startLab();
   vm = await lab.start('vm', { sshdConfig: ['MaxStartups 200', 'LoginGraceTime 20'] });
   dialer = aDialer(lab.directory, lab.identity);
   // Its host key is known from here on.
-  (await dialer.dial(dialer.to(vm), signal)).close();
+  (await dialer.dial(dialer.to(vm), caller)).close();
 });
 afterAll(() => lab.close());
 
@@ -107,7 +107,7 @@ async function runCase({ phase, fault, bytes }: Case): Promise<Ending> {
   };
   let link: Link | undefined;
   try {
-    link = await dialer.dial(known, signal, onStep);
+    link = await dialer.dial(known, caller, onStep);
     if (phase === 'opening a channel') proxy.inject(fault, bytes);
     const remote = await link.spawn(
       commandScript(['sh', '-c', 'i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done']),

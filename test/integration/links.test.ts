@@ -8,6 +8,7 @@ import type { RemoteScript } from '../../src/domain/remote-script.ts';
 import { commandScript } from '../../src/remote/remote-script.ts';
 import { sharedTransport } from '../../src/transport/shared-transport.ts';
 import type { Link, RemoteProcess } from '../../src/transport/transport.ts';
+import { aCaller } from '../support/caller.ts';
 import { realClock } from '../support/clock.ts';
 import { aDialer, type TestDialer } from '../support/dialer.ts';
 import { canRunDropbear, startDropbear } from '../support/dropbear.ts';
@@ -17,8 +18,8 @@ import { onScript } from '../support/on-script.ts';
 import { type FaultyProxy, startProxy } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
 
-const { signal } = new AbortController();
-setMaxListeners(0, signal);
+const caller = aCaller();
+const { signal } = caller;
 let lab: Lab;
 let dialer: TestDialer;
 let vm: { readonly address: string; readonly port: number; readonly user: string };
@@ -53,7 +54,7 @@ async function serverWith(
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const link = await dialer.dial(dialer.to({ address: '127.0.0.1', port, user: 'u' }, more), signal);
+  const link = await dialer.dial(dialer.to({ address: '127.0.0.1', port, user: 'u' }, more), caller);
   const close = () => {
     link.close();
     server.close();
@@ -64,7 +65,7 @@ async function serverWith(
 describe('servers that limit what they do', () => {
   test('default MaxStartups: of 64 connections at once none fails', async () => {
     const links = await Promise.all(
-      Array.from({ length: 64 }, () => dialer.dial(dialer.to(vm, { connectTimeout: 20_000 }), signal)),
+      Array.from({ length: 64 }, () => dialer.dial(dialer.to(vm, { connectTimeout: 20_000 }), caller)),
     );
     expect(links.every(({ alive }) => alive)).toBe(true);
     for (const link of links) link.close();
@@ -83,7 +84,7 @@ describe('servers that limit what they do', () => {
 
   test('default MaxSessions: of 40 commands at once none fails', async () => {
     const transport = sharedTransport(dialer);
-    const connection = await transport.connect(dialer.to(vm), signal);
+    const connection = await transport.connect(dialer.to(vm), caller);
     const spawn = async (script: RemoteScript) => connection.spawn(script, { signal });
     const runs = await Promise.all(
       Array.from({ length: 40 }, (_, index) => run({ spawn }, 'sh', '-c', `sleep 0.2; echo ${index}`)),
@@ -203,7 +204,7 @@ describe('keys that are agreed on anew', () => {
 
   test('leave the connection alone, however long it goes on', async () => {
     const often = await lab.start('often', { sshdConfig: ['RekeyLimit 200K'] });
-    const link = await dialer.dial(dialer.to(often, { connectTimeout: 1_000 }), signal);
+    const link = await dialer.dial(dialer.to(often, { connectTimeout: 1_000 }), caller);
     const { stdout, exit } = await run(
       link,
       'sh',
@@ -227,7 +228,7 @@ describe('a link that dies silently', () => {
     proxy = await startProxy(vm.address, vm.port);
     const link = await dialer.dial(
       dialer.to({ ...vm, address: '127.0.0.1', port: proxy.port }, { keepalive: 200 }),
-      signal,
+      caller,
     );
     const remote = (await link.spawn(commandScript(['sleep', '100']), { signal })) as RemoteProcess;
     remote.stdout.resume();
@@ -250,7 +251,7 @@ describe('a link that dies silently', () => {
   test('what has come before is still there for a slow reader', async () => {
     proxy = await startProxy(vm.address, vm.port);
     const to = dialer.to({ ...vm, address: '127.0.0.1', port: proxy.port }, { keepalive: 200 });
-    const link = await dialer.dial(to, signal);
+    const link = await dialer.dial(to, caller);
     const remote = (await link.spawn(commandScript(['sh', '-c', 'head -c 300000 /dev/zero; sleep 100']), {
       signal,
     })) as RemoteProcess;
@@ -273,7 +274,7 @@ describe('a link that dies silently', () => {
     proxy = await startProxy(vm.address, vm.port);
     const link = await dialer.dial(
       dialer.to({ ...vm, address: '127.0.0.1', port: proxy.port }, { keepalive: 150, keepaliveMissed: 2 }),
-      signal,
+      caller,
     );
     expect(await run(link, 'sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.1; done')).toMatchObject({
       exit: { kind: 'exited', code: 0 },
@@ -295,12 +296,12 @@ describe('hosts behind one jump host', () => {
     const names = Array.from({ length: 10 }, (_, index) => `behind-${index}`);
     const ended = new AbortController();
     setMaxListeners(0, ended.signal);
-    const links = await Promise.all(names.map((name) => own.dial(behind(name), ended.signal)));
+    const links = await Promise.all(names.map((name) => own.dial(behind(name), aCaller({ signal: ended.signal }))));
     expect([links.every(({ alive }) => alive), proxy.open()]).toEqual([true, 1]);
     proxy.inject('cut');
     await until('the links to die', () => links.every(({ alive }) => !alive));
     proxy.inject(undefined);
-    const again = await own.dial(behind('again'), signal);
+    const again = await own.dial(behind('again'), caller);
     expect([again.alive, proxy.open()]).toEqual([true, 1]);
     again.close();
     own.close();
@@ -322,7 +323,7 @@ describe('a jump host that never answers', () => {
     const own = aDialer(lab.directory, lab.identity);
     const hops = [{ user: 'u', host: '127.0.0.1', port }];
     const endpoint = { ...own.to(vm, { connectTimeout: 500 }), route: { kind: 'jump', hops, inFleet: false } as const };
-    await expect(own.dial(endpoint, signal)).rejects.toMatchObject({
+    await expect(own.dial(endpoint, caller)).rejects.toMatchObject({
       code: 'timed-out',
       message: expect.stringMatching(/ through "u@127\.0\.0\.1:\d+": it did not reach 127\.\S+ port \d+ in 500 ms$/),
     });
@@ -346,7 +347,7 @@ describe('each step has a deadline and a message of its own', () => {
     return (server.address() as { port: number }).port;
   }
   const failure = async (port: number) => {
-    const dialled = dialer.dial(dialer.to({ address: '127.0.0.1', port, user: 'u' }, { connectTimeout: 500 }), signal);
+    const dialled = dialer.dial(dialer.to({ address: '127.0.0.1', port, user: 'u' }, { connectTimeout: 500 }), caller);
     return dialled.then(
       () => undefined,
       (error: unknown) => error,
@@ -393,7 +394,7 @@ describe('each step has a deadline and a message of its own', () => {
       on.on('error', () => {});
       socket.pipe(on).pipe(socket);
     });
-    const link = await dialer.dial(dialer.to({ ...vm, address: '127.0.0.1', port }, { connectTimeout: 5_000 }), signal);
+    const link = await dialer.dial(dialer.to({ ...vm, address: '127.0.0.1', port }, { connectTimeout: 5_000 }), caller);
     expect([link.alive, knocks]).toEqual([true, 3]);
     link.close();
   });

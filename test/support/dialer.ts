@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { WEAKEST } from '../../src/domain/ssh-algorithms.ts';
 import { type Endpoint, endpointOfAddress, endpointOfHop } from '../../src/transport/endpoint.ts';
 import { knownHosts } from '../../src/transport/host-keys/known-hosts.ts';
 import { type Ssh2Settings, ssh2Dialer } from '../../src/transport/ssh2/ssh2-transport.ts';
@@ -21,11 +20,7 @@ export function aDialer(directory: string, identity: string, settings: Partial<S
     wallClock: realClock,
     shell: '/bin/sh',
     endpointOfHop: async (hop) => endpointOfHop(hop, { identities: [identity] }),
-    knownHosts: knownHosts({ path: join(directory, 'known_hosts'), weakestRsa: 2048, ask: undefined, trace: () => {} }),
-    askPassphrase: undefined,
-    weakest: WEAKEST,
-    warn: () => {},
-    trace: () => {},
+    knownHosts: knownHosts({ path: join(directory, 'known_hosts') }),
     ...settings,
   });
   return {

@@ -8,6 +8,7 @@ import { atMost } from '../../src/domain/concurrency.ts';
 import { withDeadline } from '../../src/domain/deadline.ts';
 import { AppError } from '../../src/domain/errors.ts';
 import { commandScript } from '../../src/remote/remote-script.ts';
+import { aCaller } from './caller.ts';
 import { realClock } from './clock.ts';
 import { aDialer, type TestDialer } from './dialer.ts';
 import { onScript } from './on-script.ts';
@@ -91,7 +92,7 @@ async function oneCase(dialer: TestDialer, port: number): Promise<string> {
   const hung = new Error('hung');
   try {
     return await withDeadline({ clock: realClock, ms: CASE_DEADLINE, signal, expired: () => hung }, async () => {
-      const link = await dialer.dial(endpoint, signal);
+      const link = await dialer.dial(endpoint, aCaller({ signal }));
       try {
         const remote = await link.spawn(commandScript(['true']), { signal });
         if (remote === 'no-channel') return 'no-channel';

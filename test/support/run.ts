@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from 'node:stream';
-import type { AccessRequest, App, Interrupts } from '../../src/cli/app.ts';
+import type { App, Interrupts } from '../../src/cli/app.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
 import { addressOf, type Vm } from '../../src/domain/vm.ts';
 import type { FleetAccess } from '../../src/operations/access/fleet-access.ts';
@@ -58,10 +58,11 @@ function fakeApp(fleet: FakeFleet): App {
     givenArguments: () => undefined,
     hideArguments: () => {},
     config: (overrides) => loadConfig({ environment, home: '/nonexistent' }, overrides),
-    access: async (request) => fakeAccess(fleet, request, clock.now()),
+    access: async () => fakeAccess(fleet, clock.now()),
     terminal: () => undefined,
     canAsk: () => false,
     confirm: async () => undefined,
+    questions: () => undefined,
     pick: unused,
     askText: unused,
     demo: unused,
@@ -73,7 +74,7 @@ function fakeApp(fleet: FakeFleet): App {
   };
 }
 
-function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessRequest, now: number): FleetAccess {
+function fakeAccess({ vms, answers = {} }: FakeFleet, now: number): FleetAccess {
   const clock = manualClock(now);
   const inventory: FleetAccess['inventory'] = {
     listVms: async () => ({ vms, warnings: [], provisional: false, fetchedAt: now }),
@@ -102,8 +103,6 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
       defaultSession: 'azlin',
       deadline: 1,
       sessionsTtl: 1,
-      trace,
-      warn,
     }),
     transport: {
       connect: unreachable,
@@ -112,10 +111,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
       knock: unreachable,
       close: () => {},
     },
-    endpointOf,
-    endpointAt: (address) => endpointOfAddress(address, {}),
-    addressOf,
-    sshConfig: { entries: [], files: [] },
+    endpoints: { of: endpointOf, at: (address) => endpointOfAddress(address, {}), addressOf },
     hostKeys: {
       typesOf: async () => [],
       isPinned: async () => true,
@@ -125,17 +121,12 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, { warn, trace }: AccessReq
       aliasesOf: unreachable,
       forget: unreachable,
     },
-    commandDeadline: 1,
-    startDeadline: 1,
-    reconnectDeadline: 1,
-    defaultSession: 'azlin',
-    label: 'me@here',
     jobMemory: { recall: async () => [], remember: async () => {}, all: async () => [] },
     power: { start: unreachable, stop: unreachable, look: unreachable },
-    start: { always: false, isOption: false, ask: async () => false },
-    lags: false,
-    progress: () => {},
-    warn,
-    trace,
+    settings: {
+      ...{ lags: false, sshConfig: { entries: [], files: [] } },
+      ...{ commandDeadline: 1, startDeadline: 1, reconnectDeadline: 1 },
+      ...{ defaultSession: 'azlin', label: 'me@here' },
+    },
   };
 }

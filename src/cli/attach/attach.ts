@@ -10,7 +10,7 @@ import {
   openShell,
 } from '../../operations/sessions/connect.ts';
 import { sizeOf, type TerminalStreams } from '../../terminal/terminal.ts';
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 import type { AttachArgs } from '../line/attach-options.ts';
 import { followSession, type Left } from './follow-session.ts';
 import { withTerminal } from './hold-terminal.ts';
@@ -22,14 +22,14 @@ export interface Attaching {
   readonly terminal: TerminalStreams;
 }
 
-export type AttachCall = Omit<Call, 'args'> & { readonly args: AttachArgs };
+export type AttachCall = CallContext & { readonly args: AttachArgs };
 
 /** Attaches, and gives the terminal to the session until it is left, over as many connections as it takes. */
 export async function attach(call: AttachCall, attaching: Attaching): Promise<{ readonly exitCode: number }> {
-  const { args, app, config, interrupts } = call;
+  const { args, app, config, caller } = call;
   const { identifier, create, terminal } = attaching;
   const request: ConnectRequest = {
-    identifier,
+    target: identifier,
     create,
     terminal: () => sizeOf(terminal),
     trueColor: /^(truecolor|24bit)$/.test(app.environment['COLORTERM'] ?? ''),
@@ -38,12 +38,12 @@ export async function attach(call: AttachCall, attaching: Attaching): Promise<{ 
   };
   await warnOfNesting(call);
   const access = await call.access();
-  const first = await connectSession(access, request, interrupts.signal);
+  const first = await connectSession(access, request, caller);
   const takeOver = await mayTakeOver(call, first);
   const { hostname, session } = first.target;
   const left = await withTerminal(call, { terminal, title: `${session}@${hostname}`, isInOrder }, (held) => {
     const following = { access, request, held, clock: app.clock, attempts: config.reconnect, takeOver };
-    return followSession(following, first, interrupts.signal);
+    return followSession(following, first, caller);
   });
   return said(call, first, left);
 }
@@ -106,7 +106,7 @@ function describeOther(one: AttachedSession['others'][number], sessionId: string
 }
 
 /** The terminal to attach; an error that names what works without one. */
-export function requireTerminal({ app }: Pick<Call, 'app'>, identifier: string): TerminalStreams {
+export function requireTerminal({ app }: Pick<CallContext, 'app'>, identifier: string): TerminalStreams {
   const terminal = app.terminal();
   if (terminal) return terminal;
   throw new AppError('usage', `Cannot attach to "${identifier}": standard input and output are no terminal`, {
@@ -115,14 +115,14 @@ export function requireTerminal({ app }: Pick<Call, 'app'>, identifier: string):
 }
 
 /** A login shell on the VM of the identifier, without tmux. Its exit code is ours. */
-export async function plainShell(call: Call, identifier: string): Promise<{ readonly exitCode: number }> {
-  const { signal } = call.interrupts;
+export async function plainShell(call: CallContext, identifier: string): Promise<{ readonly exitCode: number }> {
+  const { caller } = call;
   const terminal = requireTerminal(call, identifier);
-  const request = { identifier, terminal: () => sizeOf(terminal) };
-  const { target, remote, end: ended } = await openShell(await call.access(), request, signal);
+  const request = { target: identifier, terminal: () => sizeOf(terminal) };
+  const { target, remote, end: ended } = await openShell(await call.access(), request, caller);
   const isInOrder = (end: Awaited<typeof ended> | undefined) => end?.kind === 'exited';
   const end = await withTerminal(call, { terminal, title: target.hostname, isInOrder }, (held) =>
-    held.bridge({ remote, end: ended, redraw: () => {} }, signal),
+    held.bridge({ remote, end: ended, redraw: () => {} }, caller.signal),
   );
   if (end && end.kind !== 'lost') return { exitCode: exitStatusOf(end) };
   // The shell has left the cursor somewhere on a line.

@@ -1,3 +1,4 @@
+import { type Caller, withSignal } from '../../domain/caller.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { printable } from '../../domain/text.ts';
 import type { FleetAccess } from '../../operations/access/fleet-access.ts';
@@ -23,7 +24,7 @@ export interface Following {
 const BRIEF = 1_000;
 
 /** Gives the terminal to a session, and takes it up again whenever its connection is lost. */
-export async function followSession(following: Following, first: AttachedSession, signal: AbortSignal): Promise<Left> {
+export async function followSession(following: Following, first: AttachedSession, caller: Caller): Promise<Left> {
   const { held, clock, attempts = Number.POSITIVE_INFINITY } = following;
   let { takeOver } = following;
   let attached = first;
@@ -35,7 +36,10 @@ export async function followSession(following: Following, first: AttachedSession
       isShown = true;
     });
     attached.begin(takeOver);
-    const left = await held.bridge({ remote, end, redraw: () => void redraw(), leave: () => void leave() }, signal);
+    const left = await held.bridge(
+      { remote, end, redraw: () => void redraw(), leave: () => void leave() },
+      caller.signal,
+    );
     if (left?.kind !== 'lost') return left ?? { kind: 'disconnected' };
     // What was asked for has been done when something is shown.
     takeOver &&= !isShown;
@@ -43,7 +47,7 @@ export async function followSession(following: Following, first: AttachedSession
     const isOver = left.cause.code === 'vm-failed' && clock.now() - since < BRIEF;
     brief = isOver || !isShown ? brief + 1 : 0;
     if (brief > attempts) return left;
-    const again = await waitOffline(following, { lost: attached, cause: left.cause, brief }, signal);
+    const again = await waitOffline(following, { lost: attached, cause: left.cause, brief }, caller);
     if (!again) return { kind: 'stopped' };
     attached = again;
   }
@@ -60,7 +64,7 @@ interface Lost {
 async function waitOffline(
   { access, request, held, attempts }: Following,
   { lost, cause, brief }: Lost,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<AttachedSession | undefined> {
   const stopping = new AbortController();
   let hurry = () => {};
@@ -75,10 +79,10 @@ async function waitOffline(
         };
       },
       tell: (state) => held.show(statusLine(lost, state)),
-      signal: AbortSignal.any([signal, stopping.signal]),
+      caller: withSignal(caller, AbortSignal.any([caller.signal, stopping.signal])),
     });
   } catch (error) {
-    if (stopping.signal.aborted && !signal.aborted) return undefined;
+    if (stopping.signal.aborted && !caller.signal.aborted) return undefined;
     throw error;
   } finally {
     release();

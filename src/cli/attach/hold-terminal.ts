@@ -1,5 +1,5 @@
 import { type HeldTerminal, holdTerminal, type TerminalStreams } from '../../terminal/terminal.ts';
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 
 export interface Wanted<T> {
   readonly terminal: TerminalStreams;
@@ -10,7 +10,7 @@ export interface Wanted<T> {
 
 /** Has the terminal for itself while `use` runs. However this process ends, the terminal is as it was. */
 export async function withTerminal<T>(
-  { app, interrupts, holdOutput }: Pick<Call, 'app' | 'interrupts' | 'holdOutput'>,
+  { app, interrupts, holdOutput }: Pick<CallContext, 'app' | 'interrupts' | 'holdOutput'>,
   { terminal, title, isInOrder }: Wanted<T>,
   use: (held: HeldTerminal) => Promise<T>,
 ): Promise<T> {

@@ -1,7 +1,11 @@
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 
 /** Two tmux in each other take the same keys. Said once for each tmux that azlin runs in. */
-export async function warnOfNesting({ app, config, warn }: Pick<Call, 'app' | 'config' | 'warn'>): Promise<void> {
+export async function warnOfNesting({
+  app,
+  config,
+  warn,
+}: Pick<CallContext, 'app' | 'config' | 'warn'>): Promise<void> {
   const outer = app.environment['TMUX'];
   if (!outer) return;
   const { isFirstTime } = await import('../../store/first-time.ts');

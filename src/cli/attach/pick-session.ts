@@ -1,11 +1,12 @@
+import { withSignal } from '../../domain/caller.ts';
 import { formatAge } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
-import { sessionNameProblem, sessionRef } from '../../domain/session.ts';
 import type { SessionRow } from '../../domain/session.ts';
+import { sessionNameProblem, sessionRef } from '../../domain/session.ts';
 import { count, printable } from '../../domain/text.ts';
 import { listSessions } from '../../operations/sessions/list.ts';
 import type { PickRow } from '../../terminal/picker.ts';
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 
 /** What somebody picked: an identifier, and whether its session is to be made. */
 export interface PickedSession {
@@ -19,8 +20,8 @@ interface Choice extends PickedSession, PickRow {
 }
 
 /** Lets somebody choose among the sessions of the fleet, while they are still being asked for, or name a new one. */
-export async function pickSession(call: Call): Promise<PickedSession> {
-  const { app, config, interrupts } = call;
+export async function pickSession(call: CallContext): Promise<PickedSession> {
+  const { app, config, interrupts, caller } = call;
   const terminal = app.terminal();
   if (!terminal)
     throw new AppError('usage', 'Without a terminal the session must be named', {
@@ -46,7 +47,7 @@ export async function pickSession(call: Call): Promise<PickedSession> {
   };
   const choices = () => choicesOf(rows, config.defaultSession, access.now());
   const picking = new AbortController();
-  const listed = listSessions(access, request, signal).finally(() => {
+  const listed = listSessions(access, request, withSignal(caller, signal)).finally(() => {
     isAsking = false;
     tell();
   });

@@ -23,11 +23,11 @@ export const cancel = defineCommand({
   ],
   seeAlso: ['jobs', 'logs'],
   options: { ...VM_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS },
-  async run({ args, positionals, access, config, interrupts: { signal } }) {
+  async run({ args, positionals, access, config, caller }) {
     const { cancelJob, findJob } = await import('../../operations/jobs/find-job.ts');
     const fleet = await access();
-    const job = await findJob(fleet, findRequest(positionals['job'] ?? '', args.vm, config), signal);
-    return { data: await cancelJob(fleet, job, signal) };
+    const job = await findJob(fleet, findRequest(positionals['job'] ?? '', args.vm, config), caller);
+    return { data: await cancelJob(fleet, job, caller) };
   },
   view: cancelledView,
 });

@@ -1,5 +1,5 @@
 import { AppError } from '../../domain/errors.ts';
-import { type Call, commandNamed, type Described, defineCommand } from '../command.ts';
+import { type CallContext, commandNamed, type Described, defineCommand } from '../command.ts';
 import { bashLine, bashWord } from '../completion/bash-line.ts';
 import { type Suggestions, suggest } from '../completion/suggest.ts';
 import { typedLine } from '../completion/typed-line.ts';
@@ -64,7 +64,7 @@ function afterName(words: readonly string[]): readonly string[] {
 }
 
 /** From the table that the build makes of the commands: loading one costs more than all the rest of completion. */
-function describer({ app, contents }: Pick<Call, 'app' | 'contents'>) {
+function describer({ app, contents }: Pick<CallContext, 'app' | 'contents'>) {
   return async (name: string): Promise<Described | undefined> => {
     if (!contents.entries.some((one) => one.name === name)) return undefined;
     const text = await app.resource(`dist/commands/${name}.json`).catch(() => undefined);

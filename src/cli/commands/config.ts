@@ -14,7 +14,7 @@ import {
   writeSettings,
 } from '../../settings/settings-edit.ts';
 import { unknownSetting } from '../../settings/settings-file.ts';
-import { type Call, defineCommand, type Result } from '../command.ts';
+import { type CallContext, defineCommand, type Result } from '../command.ts';
 import { SCOPE_OPTIONS } from '../line/options.ts';
 import { placeOfKey, settingAt, valueFrom } from '../line/setting-words.ts';
 import { EXPLAINED } from '../topics/settings.ts';
@@ -63,10 +63,10 @@ export const config = defineCommand({
       case 'path':
         return { data: { kind: 'path' as const, path } };
       case 'edit':
-        return edit(call as Call, path);
+        return edit(call, path);
       case 'set':
       case 'unset':
-        return change(call as Call, key ?? '', action === 'set' ? several : undefined);
+        return change(call, { key: key ?? '', values: action === 'set' ? several : undefined, context: args.context });
     }
     const { context } = args;
     const settled = await app.config(context === undefined ? {} : { context });
@@ -110,10 +110,16 @@ function rowOf({ name, key, variable, given, source, where }: Settled): SettingR
   };
 }
 
-async function change(call: Call, key: string, values: readonly string[] | undefined): Promise<Shown> {
-  const { app, args, config: before, note } = call;
+interface Change {
+  readonly key: string;
+  /** Undefined takes it away. */
+  readonly values: readonly string[] | undefined;
+  readonly context: string | undefined;
+}
+
+async function change(call: CallContext, { key, values, context }: Change): Promise<Shown> {
+  const { app, config: before, note } = call;
   const { path } = before.file;
-  const context = args['context'] as string | undefined;
   if (context !== undefined && !(await contextsIn(path)).includes(context))
     throw new AppError('usage', `There is no context "${context}" in ${path}`, {
       hint: `azlin context create ${shellWord(context)} --subscription …`,
@@ -155,7 +161,7 @@ const TEMPLATE = `# Settings of azlin; azlin help configuration explains each.
 # Settings: ${KEYS.filter((key) => !['context', 'aliases'].includes(key)).join(', ')}
 `;
 
-async function edit({ app, io, interrupts, note, hint, holdOutput }: Call, path: string): Promise<Shown> {
+async function edit({ app, io, interrupts, note, hint, holdOutput }: CallContext, path: string): Promise<Shown> {
   if (!app.canAsk() || io.stdout.isTTY !== true)
     throw new AppError('usage', 'azlin config edit needs a terminal', { hint: 'azlin config set KEY VALUE' });
   const before = await readSettingsText(path);

@@ -3,7 +3,7 @@ import { shellWord } from '../../domain/text.ts';
 import { requireSession } from '../../operations/sessions/connect.ts';
 import { attach, plainShell, requireTerminal } from '../attach/attach.ts';
 import { pickSession } from '../attach/pick-session.ts';
-import { type Call, defineCommand } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { runExec, starter } from '../exec/run-exec.ts';
 import { refuseAttaching, refuseContradictions } from '../line/attach-options.ts';
 import { durableOf } from '../line/exec-options.ts';
@@ -43,7 +43,7 @@ export const connect = defineCommand({
   remote: 'after-dashes',
   failsWith255: 'with-command',
   async run(call) {
-    const { args, remote, access, app, config, interrupts } = call;
+    const { args, remote, access, app, config, caller } = call;
     refuseContradictions(args);
     if (remote.length > 0) refuseAttaching(args, 'A command is run beside the session, not attached to it');
     const named = call.positionals['identifier'];
@@ -51,17 +51,17 @@ export const connect = defineCommand({
     if (named === undefined && args['no-tmux'])
       throw new AppError('usage', 'With --no-tmux there is no session to choose: name the VM');
     const { identifier, create } =
-      named === undefined ? await pickSession(call as Call) : { identifier: named, create: args.create };
+      named === undefined ? await pickSession(call) : { identifier: named, create: args.create };
     if (remote.length > 0) {
-      const request = { identifier, command: remote, stdin: undefined, create, timeout: undefined };
-      return runExec(call as Call, { identifier, start: starter(request, durableOf({}, config, app.environment)) });
+      const request = { command: remote, stdin: undefined, create, timeout: undefined };
+      return runExec(call, { identifier, start: starter(request, durableOf({}, config, app.environment)) });
     }
     if (args['no-tmux']) {
       requireTerminal(call, identifier);
-      return plainShell(call as Call, vmAlone(identifier, config.defaultSession));
+      return plainShell(call, vmAlone(identifier, config.defaultSession));
     }
     // What is wrong with the identifier is worth more than that there is no terminal.
-    if (!app.terminal()) await requireSession(await access(), identifier, interrupts.signal);
+    if (!app.terminal()) await requireSession(await access(), identifier, caller);
     return attach({ ...call, args }, { identifier, create, terminal: requireTerminal(call, identifier) });
   },
 });

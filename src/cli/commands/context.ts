@@ -3,7 +3,7 @@ import { didYouMean } from '../../domain/nearest.ts';
 import { shellWord } from '../../domain/text.ts';
 import { contextNameProblem } from '../../settings/setting-values.ts';
 import { changeSettings, contextsIn, usesContext } from '../../settings/settings-edit.ts';
-import { type Args, type Call, defineCommand, type Option, type Options, type Result } from '../command.ts';
+import { type Args, type CallContext, defineCommand, type Option, type Options, type Result } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { placeOfKey, valueFrom } from '../line/setting-words.ts';
 import { type ContextRow, contextsView } from '../views/contexts.ts';
@@ -71,9 +71,9 @@ export const context = defineCommand({
       case 'create':
         return create({ ...call, args }, name ?? '');
       case 'use':
-        return use(call as unknown as Call, name ?? '');
+        return use(call, name ?? '');
       case 'delete':
-        return remove(call as unknown as Call, name ?? '');
+        return remove(call, name ?? '');
     }
     // A file with a mistake must not look like one without contexts.
     const settled = await app.config({});
@@ -103,7 +103,7 @@ const NONE = 'there are no contexts; azlin context create NAME --subscription â€
 
 type Shown = Result<ContextRow | readonly ContextRow[]>;
 
-async function create(call: Omit<Call, 'args'> & { readonly args: Args<typeof HELD> }, name: string): Promise<Shown> {
+async function create(call: CallContext & { readonly args: Args<typeof HELD> }, name: string): Promise<Shown> {
   const { args, app, config, note } = call;
   const problem = contextNameProblem(name);
   if (problem !== undefined) throw new AppError('usage', `Invalid name of a context "${name}": ${problem}`);
@@ -125,7 +125,7 @@ async function create(call: Omit<Call, 'args'> & { readonly args: Args<typeof HE
   return {};
 }
 
-async function use(call: Call, name: string): Promise<Shown> {
+async function use(call: CallContext, name: string): Promise<Shown> {
   const { config, app, note } = call;
   const names = await contextsIn(config.file.path);
   if (!names.includes(name)) throw noContext(name, names);
@@ -135,7 +135,7 @@ async function use(call: Call, name: string): Promise<Shown> {
   return { notes: variable && variable !== name ? [`AZLIN_CONTEXT=${variable} counts more in this shell`] : [] };
 }
 
-async function remove(call: Call, name: string): Promise<Shown> {
+async function remove(call: CallContext, name: string): Promise<Shown> {
   const { app, config, note } = call;
   const names = await contextsIn(config.file.path);
   if (!names.includes(name)) throw noContext(name, names);

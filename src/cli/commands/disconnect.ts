@@ -1,11 +1,10 @@
 import { AppError } from '../../domain/errors.ts';
 import { count, printable } from '../../domain/text.ts';
-import type { FleetAccess } from '../../operations/access/fleet-access.ts';
 import { type Disconnected, disconnectSession } from '../../operations/sessions/disconnect.ts';
-import { type Call, defineCommand, type View } from '../command.ts';
+import { defineCommand, type View } from '../command.ts';
 import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy } from '../line/fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
-import { chooseEach, confirmMany, forEach } from '../many/act-on-each.ts';
+import { type Act, chooseEach, confirmMany, forEach } from '../many/act-on-each.ts';
 
 const disconnectedView: View<Disconnected | readonly Disconnected[]> = {
   text: (data) => [data].flat().map(lineOf).join(''),
@@ -44,28 +43,28 @@ export const disconnect = defineCommand({
     ...SSH_OPTIONS,
   },
   async run(call) {
-    const { args, positionals, access, interrupts } = call;
+    const { args, positionals, access, caller } = call;
     const { kill, client, yes } = args;
     if (kill && client !== undefined)
       throw new AppError('usage', 'Give --kill or --client, not both: a session ends for everybody');
     if (yes && !kill) throw new AppError('usage', '--yes is for --kill: nothing else is asked about');
     const meant = meantBy(args, positionals['identifier'], 'disconnect');
     if (meant.kind === 'one') {
-      const request = { identifier: meant.identifier, kill, client };
-      return { data: await disconnectSession(await access(), request, interrupts.signal) };
+      const request = { target: meant.identifier, kill, client };
+      return { data: await disconnectSession(await access(), request, caller) };
     }
-    const { choice, control } = await chooseEach(call as Call, { ...args, refresh: args.refresh || kill }, meant);
-    if (kill && !yes) await confirmMany(call as Call, { choice, verb: 'End', what: 'what runs there ends, too' });
-    const act = async (own: FleetAccess, identifier: string, signal: AbortSignal) => {
+    const { choice, control } = await chooseEach(call, { ...args, refresh: args.refresh || kill }, meant);
+    if (kill && !yes) await confirmMany(call, { choice, verb: 'End', what: 'what runs there ends, too' });
+    const act: Act<Disconnected> = async (own, target, one) => {
       try {
-        return await disconnectSession(own, { identifier, kill, client }, signal);
+        return await disconnectSession(own, { target, kill, client }, one);
       } catch (error) {
         // Somebody is not attached to everything.
         if (error instanceof AppError && error.code === 'client-not-found') return undefined;
         throw error;
       }
     };
-    const { values, ...rest } = await forEach(call as Call, { choice, control, doing: 'Detaching', act });
+    const { values, ...rest } = await forEach(call, { choice, control, doing: 'Detaching', act });
     if (values.length === 0 && rest.exitCode === 0)
       throw new AppError('client-not-found', `Nobody called "${client}" is attached to any of these sessions`, {
         hint: 'azlin list --wide   shows who is attached to what',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { exitCodeOf } from '../../domain/error-traits.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
-import { exitCodeOf } from '../../domain/exit-codes.ts';
 import { diagnose } from '../../operations/doctor/doctor.ts';
 import { failedCheck } from '../../operations/doctor/findings.ts';
 import { defineCommand } from '../command.ts';
@@ -17,19 +17,19 @@ export const doctor = defineCommand({
   ],
   seeAlso: ['config', 'host-key'],
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
-  async run({ positionals, access, config, interrupts }) {
+  async run({ positionals, access, config, caller }) {
     const fleet = await access().catch((error: unknown) => toAppError(error));
     // What azlin cannot even begin with.
     if (fleet instanceof AppError) return { data: [failedCheck('settings', fleet)], exitCode: exitCodeOf(fleet.code) };
     const files = {
       config: { ...config.file, context: config.context },
       variables: config.variables,
-      sshConfig: fleet.sshConfig,
+      sshConfig: fleet.settings.sshConfig,
       knownHosts: join(config.home, 'known_hosts'),
       source: config.inventory,
     };
     const request = { host: positionals['host'], files };
-    const { checks, failedWith } = await diagnose(fleet, request, interrupts.signal);
+    const { checks, failedWith } = await diagnose(fleet, request, caller);
     return { data: checks, exitCode: failedWith === undefined ? 0 : exitCodeOf(failedWith) };
   },
   view: doctorView,

@@ -83,9 +83,9 @@ export const exec = defineCommand({
     const request = { create, timeout, cwd, shell, variables, ...what };
     if (meant.kind === 'many') return execOnMany({ ...call, args }, { meant, request, durable });
     const { identifier } = meant;
-    if (!durable?.detach) return runExec(call as Call, { identifier, start: starter(request, durable), result });
+    if (!durable?.detach) return runExec(call, { identifier, start: starter(request, durable), result });
     const { startJob } = await import('../../operations/jobs/durable.ts');
-    const job = await startJob(await call.access(), { ...request, ...durable, identifier }, call.interrupts.signal);
+    const job = await startJob(await call.access(), { ...request, ...durable, target: identifier }, call.caller);
     if (job.doubt) throw job.doubt;
     if (job.isFound) call.note(`Job ${job.id} is there already; nothing was started`);
     return { data: { kind: 'job' as const, id: job.id, target: job.target } };

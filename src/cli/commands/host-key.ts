@@ -19,13 +19,13 @@ export const hostKey = defineCommand({
   ],
   seeAlso: ['doctor', 'connect'],
   options: { port, 'ssh-config': sshConfig, ...SCOPE_OPTIONS },
-  async run({ positionals, access, interrupts }) {
+  async run({ positionals, access, caller }) {
     const { action, host = '' } = positionals;
     if (action === 'show') {
-      const keys = await knownHostKeys(await access(), host, interrupts.signal);
+      const keys = await knownHostKeys(await access(), host, caller);
       return { data: keys, notes: keys.length === 0 ? [`no host key is known for "${host}"`] : [] };
     }
-    const { removed, failure } = await forgetHostKeys(await access(), host, interrupts.signal);
+    const { removed, failure } = await forgetHostKeys(await access(), host, caller);
     const done =
       removed.length === 0
         ? `no host key was known for "${host}"`

@@ -3,10 +3,10 @@ import { count, printable, shellWord } from '../../domain/text.ts';
 import { mayAnswer, type Vm } from '../../domain/vm.ts';
 import type { FleetAccess } from '../../operations/access/fleet-access.ts';
 import type { Config } from '../../settings/config.ts';
+import type { Detected } from '../../settings/detected.ts';
 import type { SettingName } from '../../settings/settings.ts';
 import { changeSettings } from '../../settings/settings-edit.ts';
-import type { Detected } from '../app.ts';
-import { type Args, type Call, defineCommand, type Options, type Result } from '../command.ts';
+import { type Args, type CallContext, defineCommand, type Options, type Result } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { placeOfKey, valueFrom } from '../line/setting-words.ts';
 
@@ -19,7 +19,7 @@ const OPTIONS = {
   yes: { kind: 'flag', short: 'y', describe: 'Ask nothing: what no option gives is as detected' },
 } as const satisfies Options;
 
-type InitCall = Omit<Call, 'args'> & { readonly args: Args<typeof OPTIONS> };
+type InitCall = CallContext & { readonly args: Args<typeof OPTIONS> };
 
 /** What is asked, in this order. */
 interface Answers {
@@ -154,15 +154,11 @@ async function ask(
 }
 
 /** Whether one VM lets the user in. That it does not is no reason to keep nothing: it may be about that VM alone. */
-async function knock(
-  { config, interrupts, note, warn }: InitCall,
-  access: FleetAccess,
-  vm: Vm | undefined,
-): Promise<void> {
+async function knock({ config, caller, note, warn }: InitCall, access: FleetAccess, vm: Vm | undefined): Promise<void> {
   if (!vm) return;
   const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
   const request = { vms: [vm], maxAge: 0, skipSilent: false, deadline, wholeDeadline };
-  const answer = (await access.survey.ask(request, interrupts.signal)).answers.get(vm);
+  const answer = (await access.survey.ask(request, caller)).answers.get(vm);
   const name = printable(vm.name);
   if (answer?.probe === 'ok') note(`${name} lets you in`);
   else if (answer) warn(`${name}: ${answer.reason}; azlin doctor ${shellWord(name)} says more`);
@@ -170,12 +166,12 @@ async function knock(
 
 /** Looks up the VMs with the new settings. Rejects where that fails and nobody wants the file all the same. */
 async function test(call: InitCall, overrides: Readonly<Record<string, string>>): Promise<void> {
-  const { app, args, config, interrupts, note, warn } = call;
+  const { app, args, config, interrupts, caller, note, warn } = call;
   note('Looking up the VMs with these settings…');
   try {
     const access = await call.accessWith(await app.config(overrides));
-    const { vms, warnings } = await access.inventory.listVms({ fresh: true, whole: true }, interrupts.signal);
-    access.progress(undefined);
+    const { vms, warnings } = await access.inventory.listVms({ fresh: true, whole: true }, caller);
+    caller.progress(undefined);
     for (const warning of warnings) warn(warning);
     const running = vms.filter(({ powerState }) => powerState === 'Running').length;
     note(`found ${count(vms.length, 'VM')}, ${running} running`);

@@ -18,14 +18,14 @@ export const jobs = defineCommand({
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
-  async run({ args, positionals, access, config, interrupts }) {
+  async run({ args, positionals, access, config, caller }) {
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
     const { identifier } = positionals;
     if (identifier !== undefined && args.host !== undefined)
       throw new AppError('usage', 'Give an identifier or --host, not both');
-    const request = { identifier, host: args.host, deadline, wholeDeadline };
+    const request = { target: identifier, host: args.host, deadline, wholeDeadline };
     const { listJobs } = await import('../../operations/jobs/list-jobs.ts');
-    const data = await listJobs(await access(), request, interrupts.signal);
+    const data = await listJobs(await access(), request, caller);
     return { data, notes: data.length === 0 ? ['there are no jobs'] : [] };
   },
   view: jobsView,

@@ -1,9 +1,10 @@
+import { withSignal } from '../../domain/caller.ts';
 import { pause } from '../../domain/clock.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import { type ListRequest, listSessions } from '../../operations/sessions/list.ts';
 import { drawingBelow, drawingOver } from '../../terminal/screen.ts';
-import { type Args, type Call, defineCommand, type Options, type Result } from '../command.ts';
+import { type Args, type CallContext, defineCommand, type Options, type Result } from '../command.ts';
 import { durationOf } from '../line/exec-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { liveList } from '../output/live-list.ts';
@@ -48,7 +49,7 @@ export const list = defineCommand({
   seeAlso: ['status', 'connect', 'jobs'],
   options: OPTIONS,
   async run(call) {
-    const { args, access, config, interrupts, emit, io } = call;
+    const { args, access, config, caller, emit, io } = call;
     const sort = args.sort as SortKey | undefined;
     const request = {
       all: args.all,
@@ -67,7 +68,7 @@ export const list = defineCommand({
     const live = isLive ? startLive({ ...call, args }) : undefined;
     try {
       const asking = { ...request, onRows: live?.add ?? onRows };
-      const { rows, notes } = await listSessions(await access(), asking, interrupts.signal);
+      const { rows, notes } = await listSessions(await access(), asking, caller);
       return onRows ? { notes } : { data: { rows: sortedRows(rows, sort), wide: args.wide }, notes };
     } finally {
       live?.end();
@@ -76,13 +77,13 @@ export const list = defineCommand({
   view: sessionsView,
 });
 
-type ListCall = Omit<Call, 'args'> & { readonly args: Args<typeof OPTIONS> };
+type ListCall = CallContext & { readonly args: Args<typeof OPTIONS> };
 
 /** Rows as they come, until the whole list takes their place. */
 function startLive(call: ListCall) {
   const { args, io } = call;
   let goOn = () => {};
-  const live = liveList(call as unknown as Call, {
+  const live = liveList(call, {
     drawing: drawingBelow(io.stdout),
     wide: args.wide,
     sort: args.sort as SortKey | undefined,
@@ -128,7 +129,7 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
     const time = new Date(askedAt).toTimeString().slice(0, 8);
     return `azlin list: ${count(sessions, 'session')} on ${count(vms, 'VM')} at ${time}; every ${interval / 1_000} s, Ctrl-C ends${problem}`;
   };
-  const live = liveList(call as unknown as Call, {
+  const live = liveList(call, {
     drawing,
     wide: args.wide,
     sort,
@@ -140,7 +141,11 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
   try {
     for (;;) {
       try {
-        const { rows, notes } = await listSessions(access, { ...request, onRows: live.add }, stop.signal);
+        const { rows, notes } = await listSessions(
+          access,
+          { ...request, onRows: live.add },
+          withSignal(call.caller, stop.signal),
+        );
         said = notes;
         last = { rows: sortedRows(rows, sort), wide: args.wide };
         [askedAt, problem] = [access.now(), ''];

@@ -1,7 +1,7 @@
 import { AppError } from '../../domain/errors.ts';
 import type { FleetAccess } from '../../operations/access/fleet-access.ts';
 import type { PlacedJob } from '../../operations/jobs/list-jobs.ts';
-import { type Call, defineCommand } from '../command.ts';
+import { type CallContext, defineCommand } from '../command.ts';
 import { findRequest, VM_OPTION } from '../line/job-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 
@@ -30,8 +30,7 @@ export const logs = defineCommand({
     ...SSH_OPTIONS,
   },
   async run(call) {
-    const { args, positionals, access, io, note, interrupts } = call;
-    const { signal } = interrupts;
+    const { args, positionals, access, io, note, caller } = call;
     const name = positionals['job'] ?? '';
     const lines = args.lines === undefined ? undefined : Number(args.lines);
     if (lines !== undefined && !(Number.isInteger(lines) && lines >= 0 && lines < 1e9))
@@ -41,12 +40,12 @@ export const logs = defineCommand({
     if (args.screen) {
       if (args.follow || args.stderr || args.vm !== undefined)
         throw new AppError('usage', '--screen shows a session as it is now; it goes with --lines only');
-      io.stdout.write(await showScreen(fleet, { identifier: name, history: lines ?? 0 }, signal));
+      io.stdout.write(await showScreen(fleet, { target: name, history: lines ?? 0 }, caller));
       return {};
     }
-    const job = await jobOf(call as Call, fleet, { name, vm: args.vm });
+    const job = await jobOf(call, fleet, { name, vm: args.vm });
     const stream = args.stderr ? 'stderr' : 'stdout';
-    await showLogs(fleet, { job, stream, lines, follow: args.follow, to: io.stdout }, signal);
+    await showLogs(fleet, { job, stream, lines, follow: args.follow, to: io.stdout }, caller);
     const other = args.stderr ? job.stdoutBytes : job.stderrBytes;
     if (!args.stderr && other) note(`It has also written ${other} bytes to stderr: azlin logs --stderr ${job.id}`);
     return {};
@@ -55,18 +54,18 @@ export const logs = defineCommand({
 
 /** A job of that id; where there is none, the newest of the session of that name. */
 async function jobOf(
-  { config, interrupts: { signal } }: Call,
+  { config, caller }: CallContext,
   fleet: FleetAccess,
   { name, vm }: { readonly name: string; readonly vm: string | undefined },
 ): Promise<PlacedJob> {
   const { findJob, isIdentifier, newestJob } = await import('../../operations/jobs/find-job.ts');
-  if (isIdentifier(name) && vm === undefined) return newestJob(fleet, name, signal);
+  if (isIdentifier(name) && vm === undefined) return newestJob(fleet, name, caller);
   try {
-    return await findJob(fleet, findRequest(name, vm, config), signal);
+    return await findJob(fleet, findRequest(name, vm, config), caller);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'job-not-found' || vm !== undefined) throw error;
     try {
-      return await newestJob(fleet, name, signal);
+      return await newestJob(fleet, name, caller);
     } catch (other) {
       // What was typed is no identifier, either: then it was meant as a job.
       if (other instanceof AppError && /^(vm|session)-not-found$/.test(other.code)) throw error;

@@ -2,7 +2,7 @@ import { formatAge, formatDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { count, printable } from '../../domain/text.ts';
 import { findPrunable, type PrunedSession } from '../../operations/sessions/prune.ts';
-import { type Call, defineCommand } from '../command.ts';
+import { type CallContext, defineCommand } from '../command.ts';
 import { durationOf } from '../line/exec-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { prunedView } from '../views/pruned.ts';
@@ -28,18 +28,18 @@ export const prune = defineCommand({
     ...SSH_OPTIONS,
   },
   async run(call) {
-    const { args, access, config, interrupts } = call;
+    const { args, access, config, caller } = call;
     if (args['dry-run'] && args.yes) throw new AppError('usage', 'Give --dry-run or --yes, not both');
     const idle = durationOf('idle', args.idle);
     const { force, tag: tags, host } = args;
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
     const request = { idle, force, tags, host, deadline, wholeDeadline };
-    const pruning = await findPrunable(await access(), request, interrupts.signal);
+    const pruning = await findPrunable(await access(), request, caller);
     const closing = pruning.sessions.filter(({ outcome }) => outcome === 'would-close');
     if (args['dry-run'] || closing.length === 0)
       return { data: pruning.sessions, notes: closing.length === 0 ? [nothingToDo(idle)] : [] };
-    if (!args.yes) await ask(call as Call, pruning.sessions);
-    const sessions = await pruning.close(interrupts.signal);
+    if (!args.yes) await ask(call, pruning.sessions);
+    const sessions = await pruning.close(caller);
     const failed = sessions.filter(({ outcome }) => outcome === 'failed');
     const failure =
       failed.length === 0
@@ -57,7 +57,7 @@ function nothingToDo(idle: number | undefined): string {
 }
 
 /** Rejects unless somebody wants it. */
-async function ask({ app, note, interrupts }: Call, sessions: readonly PrunedSession[]): Promise<void> {
+async function ask({ app, note, interrupts }: CallContext, sessions: readonly PrunedSession[]): Promise<void> {
   if (!app.canAsk())
     throw new AppError('usage', 'Nobody can be asked here whether to close these sessions', {
       hint: '--yes closes them, --dry-run shows them',

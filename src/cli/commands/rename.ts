@@ -18,9 +18,9 @@ export const rename = defineCommand({
   ],
   seeAlso: ['session', 'list'],
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
-  async run({ positionals, access, interrupts }) {
+  async run({ positionals, access, caller }) {
     const { identifier = '', name = '' } = positionals;
-    return { data: await renameSession(await access(), { identifier, name }, interrupts.signal) };
+    return { data: await renameSession(await access(), { target: identifier, name }, caller) };
   },
   view: renamedView,
 });

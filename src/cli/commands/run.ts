@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
-import { type Call, defineCommand } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { withResultFile } from '../exec/result-file.ts';
 import { runExec, type StartCommand } from '../exec/run-exec.ts';
 import { durationOf } from '../line/exec-options.ts';
@@ -60,21 +60,20 @@ export const run = defineCommand({
     const request = { command: remote, create: args.create, timeout };
     const startIn =
       (until: number | undefined): StartCommand =>
-      async (access, identifier, signal) =>
+      async (access, target, caller) =>
         (await import('../../operations/exec/run-in-shell.ts')).runInShell(
           access,
-          { ...request, until, identifier },
-          signal,
+          { ...request, until, target },
+          caller,
         );
     const { result, group, 'output-dir': outputDir } = args;
-    if (meant.kind === 'one')
-      return runExec(call as Call, { identifier: meant.identifier, start: startIn(undefined), result });
+    if (meant.kind === 'one') return runExec(call, { identifier: meant.identifier, start: startIn(undefined), result });
     const control = controlOf(args, app.clock);
     return withResultFile(call, result, async (save) => {
       const choosing = { from: meant.from, refresh: args.refresh, ask: false, control };
-      const choice = await choose(call as Call, choosing);
+      const choice = await choose(call, choosing);
       if (!meant.isPlain) for (const note of choice.notes) call.note(note);
-      return runMany(call as Call, { meant, choice, control, start: startIn(control.until), save, group, outputDir });
+      return runMany(call, { meant, choice, control, start: startIn(control.until), save, group, outputDir });
     });
   },
   view: execView,

@@ -1,10 +1,9 @@
 import { AppError } from '../../domain/errors.ts';
-import type { FleetAccess } from '../../operations/access/fleet-access.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
 import { type Args, type Call, defineCommand } from '../command.ts';
 import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy, type VMS_OPTIONS } from '../line/fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
-import { chooseEach, forEach } from '../many/act-on-each.ts';
+import { type Act, chooseEach, forEach } from '../many/act-on-each.ts';
 
 export const send = defineCommand({
   usage: '[identifier] [text]',
@@ -34,20 +33,19 @@ export const send = defineCommand({
     ...SSH_OPTIONS,
   },
   async run(call) {
-    const { args, positionals, remote, access, note, interrupts } = call;
+    const { args, positionals, remote, access, note, caller } = call;
     const { identifier, text } = wordsOf(args, positionals, remote);
     const keys = args.keys.flatMap((words) => words.split(/\s+/).filter((word) => word !== ''));
     if (text === '' && keys.length === 0) throw new AppError('usage', 'There is nothing to type: give text or --keys');
     const meant = meantBy(args, identifier, 'send');
     if (meant.kind === 'one') {
-      const request = { identifier: meant.identifier, text, keys };
-      note(`${await sendToSession(await access(), request, interrupts.signal)}: typed`);
+      const request = { target: meant.identifier, text, keys };
+      note(`${await sendToSession(await access(), request, caller)}: typed`);
       return {};
     }
-    const { choice, control } = await chooseEach(call as Call, args, meant);
-    const act = (own: FleetAccess, one: string, signal: AbortSignal) =>
-      sendToSession(own, { identifier: one, text, keys }, signal);
-    const { values: _typed, ...rest } = await forEach(call as Call, { choice, control, doing: 'Typing', act });
+    const { choice, control } = await chooseEach(call, args, meant);
+    const act: Act<string> = (own, target, one) => sendToSession(own, { target, text, keys }, one);
+    const { values: _typed, ...rest } = await forEach(call, { choice, control, doing: 'Typing', act });
     return rest;
   },
 });

@@ -1,12 +1,11 @@
 import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
-import type { FleetAccess } from '../../operations/access/fleet-access.ts';
 import { type NamedSession, type NameRequest, nameSession } from '../../operations/sessions/name-session.ts';
-import { type Args, type Call, defineCommand, type Result, type View } from '../command.ts';
+import { type Args, type CallContext, defineCommand, type Result, type View } from '../command.ts';
 import { durationOf } from '../line/exec-options.ts';
 import { CHOOSE_OPTIONS, EACH_OPTIONS, type Meant, meantBy } from '../line/fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
-import { chooseEach, forEach } from '../many/act-on-each.ts';
+import { type Act, chooseEach, forEach } from '../many/act-on-each.ts';
 
 const namedView: View<NamedSession | readonly NamedSession[]> = {
   // What was done to many is said on stderr; there is no one name to print.
@@ -51,7 +50,7 @@ export const session = defineCommand({
     ...SSH_OPTIONS,
   },
   async run(call) {
-    const { args, positionals, access, interrupts, note } = call;
+    const { args, positionals, access, caller, note } = call;
     const name = positionals['name'];
     if (args.clear && name !== undefined) throw new AppError('usage', 'Give a friendly name or --clear, not both');
     const ttl = args.ttl === 'none' ? null : durationOf('ttl', args.ttl);
@@ -60,8 +59,8 @@ export const session = defineCommand({
     const friendlyName = args.clear ? null : name;
     const meant = meantBy(args, positionals['identifier'], 'session');
     if (meant.kind === 'many') return onMany({ ...call, args }, meant, { friendlyName, ttl });
-    const request = { identifier: meant.identifier, friendlyName, ttl };
-    const data = await nameSession(await access(), request, interrupts.signal);
+    const request = { target: meant.identifier, friendlyName, ttl };
+    const data = await nameSession(await access(), request, caller);
     const where = `${data.hostname}:${data.session}`;
     if (data.expiresAt !== null) note(`${where} is needed until ${data.expiresAt}; azlin prune closes it after that`);
     else if (ttl === null) note(`${where} stays until somebody ends it`);
@@ -72,10 +71,10 @@ export const session = defineCommand({
 });
 
 type ManyArgs = Args<typeof CHOOSE_OPTIONS> & Args<typeof EACH_OPTIONS>;
-type Wanted = Omit<NameRequest, 'identifier'>;
+type Wanted = Omit<NameRequest, 'target'>;
 
 async function onMany(
-  call: Omit<Call, 'args'> & { readonly args: ManyArgs },
+  call: CallContext & { readonly args: ManyArgs },
   meant: Meant & { readonly kind: 'many' },
   wanted: Wanted,
 ): Promise<Result<readonly NamedSession[]>> {
@@ -85,10 +84,9 @@ async function onMany(
     throw new AppError('usage', 'For many sessions there are --ttl and --clear', {
       hint: 'azlin list   shows the friendly names of all',
     });
-  const { choice, control } = await chooseEach(call as unknown as Call, call.args, meant);
-  const act = (own: FleetAccess, identifier: string, signal: AbortSignal) =>
-    nameSession(own, { ...wanted, identifier }, signal);
-  const { values, ...rest } = await forEach(call as unknown as Call, { choice, control, doing: 'Setting', act });
+  const { choice, control } = await chooseEach(call, call.args, meant);
+  const act: Act<NamedSession> = (own, target, one) => nameSession(own, { ...wanted, target }, one);
+  const { values, ...rest } = await forEach(call, { choice, control, doing: 'Setting', act });
   const times = [...new Set(values.flatMap(({ expiresAt }) => expiresAt ?? []))].sort();
   if (wanted.ttl && times[0] !== undefined)
     call.note(`needed until ${times[0]}; azlin prune closes ${values.length === 1 ? 'it' : 'them'} after that`);

@@ -2,7 +2,7 @@ import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
 import { type EnsuredSession, ensureSession } from '../../operations/sessions/ensure-session.ts';
 import { attach, plainShell, requireTerminal } from '../attach/attach.ts';
-import { type Call, defineCommand, type View } from '../command.ts';
+import { defineCommand, type View } from '../command.ts';
 import { refuseAttaching, refuseContradictions } from '../line/attach-options.ts';
 import { ATTACH_OPTIONS, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../line/options.ts';
 
@@ -40,7 +40,7 @@ export const ssh = defineCommand({
   },
   offersStart: true,
   async run(call) {
-    const { args, positionals, access, app, config, interrupts } = call;
+    const { args, positionals, access, app, config, caller } = call;
     const host = positionals['host'] ?? '';
     const session = args['tmux-session'];
     refuseContradictions(args);
@@ -53,9 +53,9 @@ export const ssh = defineCommand({
     const terminal = app.terminal();
     if (args['no-tmux']) {
       requireTerminal(call, host);
-      return plainShell(call as Call, identifier);
+      return plainShell(call, identifier);
     }
-    if (args.detach || !terminal) return { data: await ensureSession(await access(), identifier, interrupts.signal) };
+    if (args.detach || !terminal) return { data: await ensureSession(await access(), identifier, caller) };
     return attach({ ...call, args }, { identifier, create: true, terminal });
   },
   view: ensuredView,

@@ -16,8 +16,8 @@ export const start = defineCommand({
   ],
   seeAlso: ['stop', 'status'],
   options: { ...VMS_OPTIONS, ...SCOPE_OPTIONS },
-  async run({ args, several, access, note, interrupts: { signal } }) {
-    const work = { access: await access(), signal };
+  async run({ args, several, access, note, caller }) {
+    const work = { access: await access(), caller };
     const { vms, notes } = await meantVms(work, vmsFrom(args, several, 'start'), { verb: 'start', isFresh: false });
     for (const line of notes) note(line);
     const { rows, failure } = await changePower(work, 'start', vms);

@@ -19,15 +19,15 @@ export const status = defineCommand({
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
-  async run({ args, positionals, access, config, interrupts }) {
+  async run({ args, positionals, access, config, caller }) {
     const identifier = positionals['identifier'];
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
     const request = { refresh: args.refresh, deadline };
     if (identifier !== undefined) {
-      const vm = await targetStatus(await access(), { ...request, identifier }, interrupts.signal);
+      const vm = await targetStatus(await access(), { ...request, target: identifier }, caller);
       return { data: { vms: [vm], one: true } };
     }
-    const vms = await fleetStatus(await access(), { ...request, wholeDeadline }, interrupts.signal);
+    const vms = await fleetStatus(await access(), { ...request, wholeDeadline }, caller);
     const age = vms[0]?.ageSeconds ?? 0;
     const old = `what Azure says is ${formatAge(age * 1_000)} old; azlin status --refresh asks it`;
     return {

@@ -25,8 +25,8 @@ export const stop = defineCommand({
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
-  async run({ args, several, access, app, config, note, interrupts: { signal } }) {
-    const work = { access: await access(), signal };
+  async run({ args, several, access, app, config, note, caller }) {
+    const work = { access: await access(), caller };
     // What somebody is asked about must be so.
     const from = vmsFrom(args, several, 'stop');
     const { vms, notes } = await meantVms(work, from, { verb: 'stop', isFresh: !args.yes });
@@ -39,7 +39,7 @@ export const stop = defineCommand({
       for (const line of await whatRunsOn(work, vms, config.listDeadline)) note(line);
       const names = listNames(vms.map(({ hostname }) => hostname));
       const question = `Stop and deallocate ${vms.length === 1 ? names : `${count(vms.length, 'VM')} (${names})`}?`;
-      if (!(await app.confirm(question, signal))) throw new AppError('usage', 'Nothing was stopped');
+      if (!(await app.confirm(question, caller.signal))) throw new AppError('usage', 'Nothing was stopped');
     }
     const { rows, failure } = await changePower(work, 'stop', vms);
     return { data: rows, failure };

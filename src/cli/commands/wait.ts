@@ -1,4 +1,4 @@
-import { type Call, defineCommand } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { runExec } from '../exec/run-exec.ts';
 import { findRequest, VM_OPTION } from '../line/job-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
@@ -22,12 +22,12 @@ export const wait = defineCommand({
   run(call) {
     const { args, positionals, config } = call;
     const name = positionals['job'] ?? '';
-    return runExec(call as Call, {
+    return runExec(call, {
       identifier: name,
-      start: async (access, _name, signal) => {
+      start: async (access, _target, caller) => {
         const { findJob } = await import('../../operations/jobs/find-job.ts');
         const { watchJob } = await import('../../operations/jobs/job-as-command.ts');
-        return watchJob(access, await findJob(access, findRequest(name, args.vm, config), signal));
+        return watchJob(access, await findJob(access, findRequest(name, args.vm, config), caller), caller);
       },
       result: args.result,
     });

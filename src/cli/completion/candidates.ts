@@ -1,7 +1,7 @@
 import { type Session, sessionRef } from '../../domain/session.ts';
 import { count, printable } from '../../domain/text.ts';
 import { compareVms, type Vm } from '../../domain/vm.ts';
-import type { Known } from '../../operations/access/completion-knowledge.ts';
+import type { CachedKnowledge } from '../../operations/access/completion-knowledge.ts';
 
 /** Something that could stand on the line. */
 export interface Candidate {
@@ -10,7 +10,7 @@ export interface Candidate {
 }
 
 export interface Names {
-  readonly known: Known;
+  readonly known: CachedKnowledge;
   /** By the name that users type for it. */
   readonly vmsByName: ReadonlyMap<string, Vm>;
   readonly aliases: Readonly<Record<string, readonly string[]>>;
@@ -94,11 +94,11 @@ export function fits(value: string, typed: string): boolean {
   return value.toLowerCase().startsWith(typed.toLowerCase());
 }
 
-export function jobCandidates({ jobs }: Known): readonly Candidate[] {
+export function jobCandidates({ jobs }: CachedKnowledge): readonly Candidate[] {
   return jobs.map(([value, identifier]) => ({ value, description: `job on ${identifier}` }));
 }
 
-export function groupCandidates({ vms }: Known): readonly Candidate[] {
+export function groupCandidates({ vms }: CachedKnowledge): readonly Candidate[] {
   const groups = new Map<string, { name: string; size: number }>();
   for (const { resourceGroup: name } of vms) {
     const key = name.toLowerCase();
@@ -108,7 +108,7 @@ export function groupCandidates({ vms }: Known): readonly Candidate[] {
 }
 
 /** KEY and KEY=VALUE. */
-export function tagCandidates({ vms }: Known): readonly Candidate[] {
+export function tagCandidates({ vms }: CachedKnowledge): readonly Candidate[] {
   const tags = new Map<string, number>();
   for (const vm of vms)
     for (const [key, value] of Object.entries(vm.tags))
@@ -117,14 +117,14 @@ export function tagCandidates({ vms }: Known): readonly Candidate[] {
 }
 
 /** Names of sessions, whatever their VM. */
-export function sessionNames({ sessions }: Known): readonly Candidate[] {
+export function sessionNames({ sessions }: CachedKnowledge): readonly Candidate[] {
   const names = new Map<string, number>();
   for (const list of sessions.values()) for (const { name } of list) names.set(name, (names.get(name) ?? 0) + 1);
   return [...names].map(([value, size]) => ({ value, description: `on ${count(size, 'VM')}` }));
 }
 
 /** What others see of those who are attached somewhere. */
-export function labelCandidates({ sessions }: Known): readonly Candidate[] {
+export function labelCandidates({ sessions }: CachedKnowledge): readonly Candidate[] {
   const labels = new Set([...sessions.values()].flat().flatMap(({ clients }) => clients));
   return [...labels].map((value) => ({ value, description: 'attached' }));
 }

@@ -1,5 +1,5 @@
 import { toAppError } from '../../domain/errors.ts';
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 import { prepareResult, type Results, writeResults } from './exec-result.ts';
 
 /** Writes the results; nothing where nobody wants them. */
@@ -7,7 +7,7 @@ export type SaveResults = (results: Results) => Promise<void>;
 
 /** Runs `work` with a way to write `--result`. Where it fails before that, the failure is written: an old result must not pass for this one's. */
 export async function withResultFile<T>(
-  { app, interrupts }: Pick<Call, 'app' | 'interrupts'>,
+  { app, interrupts }: Pick<CallContext, 'app' | 'interrupts'>,
   path: string | undefined,
   work: (save: SaveResults) => Promise<T>,
 ): Promise<T> {

@@ -3,7 +3,7 @@ import { AppError } from '../../domain/errors.ts';
 import { checkVariable, type Variable } from '../../operations/exec/exec-request.ts';
 import type { DurableRequest } from '../../operations/jobs/durable.ts';
 import type { Config } from '../../settings/config.ts';
-import type { Args, Call, Options } from '../command.ts';
+import type { Args, CallContext, Options } from '../command.ts';
 
 /** Whether a command becomes a job. */
 export const DURABLE_OPTIONS = {
@@ -39,7 +39,10 @@ export function durationOf(option: string, text: string | undefined): number | u
 }
 
 /** `NAME=VALUE`, or `NAME` for the value that it has here. Throws `usage`, which never holds a value. */
-export function variablesOf(texts: readonly string[], environment: Call['app']['environment']): readonly Variable[] {
+export function variablesOf(
+  texts: readonly string[],
+  environment: CallContext['app']['environment'],
+): readonly Variable[] {
   return texts.map((text) => {
     const at = text.indexOf('=');
     const name = at < 0 ? text : text.slice(0, at);
@@ -65,7 +68,7 @@ export type JobWishes = Pick<DurableRequest, 'job' | 'grace' | 'detach' | 'endsW
 export function durableOf(
   args: JobArgs,
   config: Pick<Config, 'durable' | 'disconnectGrace' | 'sources'>,
-  environment: Call['app']['environment'],
+  environment: CallContext['app']['environment'],
 ): JobWishes | undefined {
   const { job, detach = false, stdin = false, 'on-disconnect': onDisconnect } = args;
   const onInterrupt = args['on-interrupt'];

@@ -4,7 +4,7 @@ import { shellWord } from '../../domain/text.ts';
 import { type Choice, chooseTargets, namesOne } from '../../operations/many/choose.ts';
 import type { Limits } from '../../operations/many/fan-out.ts';
 import { describeChoice, type VmChoice } from '../../operations/vms/choose-vms.ts';
-import type { Args, Call, Options } from '../command.ts';
+import type { Args, CallContext, Options } from '../command.ts';
 import { durationOf } from './exec-options.ts';
 
 /** Under one heading in help. */
@@ -166,10 +166,10 @@ export interface Choosing {
 }
 
 /** The targets that are meant, found before the deadline for all of them. Rejects with an AppError where there are none. */
-export async function choose(call: Call, { from, refresh, ask, control: { until } }: Choosing): Promise<Choice> {
-  const { app, config, interrupts } = call;
+export async function choose(call: CallContext, { from, refresh, ask, control: { until } }: Choosing): Promise<Choice> {
+  const { app, config, caller } = call;
   const left = until === undefined ? Number.POSITIVE_INFINITY : Math.max(1, until - app.clock.now());
   const [deadline, wholeDeadline] = [config.listDeadline, config.listWholeDeadline].map((ms) => Math.min(ms, left));
   const request = { from, fresh: refresh, ask, deadline: deadline ?? left, wholeDeadline: wholeDeadline ?? left };
-  return chooseTargets(await call.access(), request, interrupts.signal);
+  return chooseTargets(await call.access(), request, caller);
 }

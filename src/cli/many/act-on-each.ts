@@ -1,11 +1,11 @@
+import { exitCodeOf } from '../../domain/error-traits.ts';
 import { AppError } from '../../domain/errors.ts';
-import { exitCodeOf } from '../../domain/exit-codes.ts';
 import { foldNames, listNames } from '../../domain/fold-names.ts';
 import { count } from '../../domain/text.ts';
 import type { Choice } from '../../operations/many/choose.ts';
 import { type Done, type EachRequest, eachTarget } from '../../operations/many/each-target.ts';
 import { isGood, labelOf } from '../../operations/many/target-result.ts';
-import type { Args, Call } from '../command.ts';
+import type { Args, CallContext } from '../command.ts';
 import {
   type CHOOSE_OPTIONS,
   type Control,
@@ -18,7 +18,7 @@ import { summaryOf } from '../views/many.ts';
 
 /** The targets, found out for certain and said, and how to go about them. */
 export async function chooseEach(
-  call: Call,
+  call: CallContext,
   args: Args<typeof CHOOSE_OPTIONS> & Args<typeof EACH_OPTIONS>,
   { from }: Meant & { readonly kind: 'many' },
 ): Promise<{ readonly choice: Choice; readonly control: Control }> {
@@ -30,7 +30,7 @@ export async function chooseEach(
 
 /** Rejects unless somebody wants it. What is meant has been said already. */
 export async function confirmMany(
-  { app, interrupts, note }: Call,
+  { app, interrupts, note }: CallContext,
   { choice, verb, what }: { readonly choice: Choice; readonly verb: string; readonly what: string },
 ): Promise<void> {
   const sessions = count(choice.chosen.length, 'session');
@@ -44,12 +44,14 @@ export async function confirmMany(
   throw new AppError('interrupted', 'Nothing was done');
 }
 
+/** What is done to each target; undefined where there was nothing to do. */
+export type Act<T> = EachRequest<T | undefined>['act'];
+
 export interface EachLine<T> {
   readonly choice: Choice;
   readonly control: Control;
   readonly doing: string;
-  /** Undefined where there was nothing to do. */
-  readonly act: EachRequest<T | undefined>['act'];
+  readonly act: Act<T>;
 }
 
 export interface EachResult<T> {
@@ -61,12 +63,15 @@ export interface EachResult<T> {
 }
 
 /** Does one short thing to many targets, says what became of those where it went wrong, and gives the others. */
-export async function forEach<T>(call: Call, { choice, control, doing, act }: EachLine<T>): Promise<EachResult<T>> {
-  const { app, interrupts } = call;
+export async function forEach<T>(
+  call: CallContext,
+  { choice, control, doing, act }: EachLine<T>,
+): Promise<EachResult<T>> {
+  const { app, interrupts, caller } = call;
   const { limits, until, exit } = control;
   const startedAt = app.clock.now();
   const request = { selected: choice, limits, until, doing, act };
-  const all = await eachTarget(await call.access(), request, interrupts.signal);
+  const all = await eachTarget(await call.access(), request, caller);
   const isAbsent = ({ result }: Done<T | undefined>) => result.outcome.kind === 'absent';
   const absent = all.filter(isAbsent);
   const results = all.filter((one) => !isAbsent(one)).map(({ result }) => result);

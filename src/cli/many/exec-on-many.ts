@@ -1,10 +1,11 @@
 import { AppError } from '../../domain/errors.ts';
 import type { ExecRequest } from '../../operations/exec/exec-request.ts';
 import type { Choice } from '../../operations/many/choose.ts';
-import type { Args, Call, Result } from '../command.ts';
+import type { Target } from '../../targets/target.ts';
+import type { Args, CallContext, Result } from '../command.ts';
 import { jobNameFor } from '../exec/job-name.ts';
 import { withResultFile } from '../exec/result-file.ts';
-import { type StartCommand, starter } from '../exec/run-exec.ts';
+import { starter } from '../exec/run-exec.ts';
 import type { JobWishes } from '../line/exec-options.ts';
 import {
   type CHOOSE_OPTIONS,
@@ -17,7 +18,7 @@ import {
 } from '../line/fleet-options.ts';
 import type { Detached, ExecData } from '../views/exec.ts';
 import { forEach } from './act-on-each.ts';
-import { runMany } from './run-many.ts';
+import { runMany, type StartOnTarget } from './run-many.ts';
 import { spoolInput } from './spool.ts';
 
 export type ManyArgs = Args<typeof CHOOSE_OPTIONS> &
@@ -28,33 +29,32 @@ type Durable = JobWishes | undefined;
 
 interface ExecManyLine {
   readonly meant: Meant & { readonly kind: 'many' };
-  readonly request: Omit<ExecRequest, 'identifier'>;
+  readonly request: Omit<ExecRequest, 'target'>;
   readonly durable: Durable;
 }
 
 /** `azlin exec` where many are meant, or something that one command alone does not need. */
 export async function execOnMany(
-  call: Omit<Call, 'args'> & { readonly args: ManyArgs },
+  call: CallContext & { readonly args: ManyArgs },
   { meant, request, durable }: ExecManyLine,
 ): Promise<Result<ExecData>> {
   const { args, app } = call;
-  const plainCall = call as unknown as Call;
   const { group, 'output-dir': outputDir, result } = args;
   refuseWithoutOutput(call, durable);
   const control = controlOf(args, app.clock);
-  const spool = request.stdin ? await spoolInput(plainCall) : undefined;
+  const spool = request.stdin ? await spoolInput(call) : undefined;
   try {
     return await withResultFile(call, result, async (save) => {
       const choosing = { from: meant.from, refresh: args.refresh, ask: false, control };
-      const choice = await choose(plainCall, choosing);
+      const choice = await choose(call, choosing);
       if (!meant.isPlain) for (const note of choice.notes) call.note(note);
       /** Each reads its input, and has its job, for itself. */
       const requestFor = () => ({ ...request, until: control.until, stdin: spool?.open() });
-      const jobFor = (identifier: string) => durable && { ...durable, job: jobOf(durable, choice, identifier) };
-      if (durable?.detach) return startJobs(plainCall, { choice, control, requestFor, jobFor });
-      const start: StartCommand = (access, identifier, signal) =>
-        starter(requestFor(), jobFor(identifier))(access, identifier, signal);
-      return runMany(plainCall, { meant, choice, control, start, save, group, outputDir });
+      const jobFor = (target: Target) => durable && { ...durable, job: jobOf(durable, choice, target) };
+      if (durable?.detach) return startJobs(call, { choice, control, requestFor, jobFor });
+      const start: StartOnTarget = (access, target, caller) =>
+        starter(requestFor(), jobFor(target))(access, target, caller);
+      return runMany(call, { meant, choice, control, start, save, group, outputDir });
     });
   } finally {
     spool?.remove();
@@ -64,20 +64,23 @@ export async function execOnMany(
 interface JobsLine {
   readonly choice: Choice;
   readonly control: Control;
-  readonly requestFor: () => Omit<ExecRequest, 'identifier'>;
-  readonly jobFor: (identifier: string) => Durable;
+  readonly requestFor: () => Omit<ExecRequest, 'target'>;
+  readonly jobFor: (target: Target) => Durable;
 }
 
 /** Starts a job for each, and follows none. */
-async function startJobs(call: Call, { choice, control, requestFor, jobFor }: JobsLine): Promise<Result<ExecData>> {
+async function startJobs(
+  call: CallContext,
+  { choice, control, requestFor, jobFor }: JobsLine,
+): Promise<Result<ExecData>> {
   const { newJobId, startJob } = await import('../../operations/jobs/durable.ts');
-  const ids = new Map<string, string>();
-  const act = async (...[access, identifier, signal]: Parameters<StartCommand>): Promise<Detached> => {
-    const wishes = jobFor(identifier) as JobWishes;
+  const ids = new Map<Target, string>();
+  const act = async (...[access, target, caller]: Parameters<StartOnTarget>): Promise<Detached> => {
+    const wishes = jobFor(target) as JobWishes;
     // Asked once more it must be the same job, not another one.
-    const job = wishes.job ?? ids.get(identifier) ?? newJobId();
-    ids.set(identifier, job);
-    const started = await startJob(access, { ...requestFor(), ...wishes, job, identifier }, signal);
+    const job = wishes.job ?? ids.get(target) ?? newJobId();
+    ids.set(target, job);
+    const started = await startJob(access, { ...requestFor(), ...wishes, job, target }, caller);
     if (started.doubt) throw started.doubt;
     return { id: started.id, target: started.target };
   };
@@ -88,13 +91,13 @@ async function startJobs(call: Call, { choice, control, requestFor, jobFor }: Jo
 }
 
 /** Two sessions of a VM must not share a job. */
-function jobOf({ job }: NonNullable<Durable>, { isOneEach }: Choice, identifier: string) {
-  return job === undefined || isOneEach ? job : jobNameFor(job, identifier);
+function jobOf({ job }: NonNullable<Durable>, { isOneEach }: Choice, { session }: Target) {
+  return job === undefined || isOneEach ? job : jobNameFor(job, session);
 }
 
 /** Options about output that there will not be. Throws `usage`. */
 function refuseWithoutOutput(
-  { args, config }: Pick<Call, 'config'> & { readonly args: ManyArgs },
+  { args, config }: Pick<CallContext, 'config'> & { readonly args: ManyArgs },
   durable: Durable,
 ): void {
   const { group, 'output-dir': directory } = args;

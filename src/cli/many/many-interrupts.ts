@@ -1,7 +1,7 @@
 import { AppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import type { ManyRun } from '../../operations/many/exec-many.ts';
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 
 export interface ManyInterrupts {
   /** Undefined where nobody interrupted. */
@@ -16,7 +16,7 @@ export interface ManyInterrupts {
 }
 
 /** Ctrl-C goes to all commands, a second one ends azlin; so do SIGTERM and a reader that has gone, after a word to the commands. */
-export function manyInterrupts({ interrupts, io, note }: Call, run: ManyRun): ManyInterrupts {
+export function manyInterrupts({ interrupts, io, note }: CallContext, run: ManyRun): ManyInterrupts {
   const why = new AppError('interrupted', 'interrupted');
   let stillRunning: readonly string[] | undefined;
   let exitCode: number | undefined;

@@ -12,7 +12,7 @@ import {
   tee,
 } from '../../operations/many/output-sinks.ts';
 import { labelOf, type TargetResult } from '../../operations/many/target-result.ts';
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 import type { Style } from '../output/style.ts';
 import { outputFields, recordOf } from '../views/many.ts';
 
@@ -36,13 +36,13 @@ export interface ManyOutput {
 }
 
 /** Whether the results go out as records, not as what the commands print. */
-export function givesRecords({ config }: Pick<Call, 'config'>, group: boolean): boolean {
+export function givesRecords({ config }: Pick<CallContext, 'config'>, group: boolean): boolean {
   return config.format !== 'table' && !group;
 }
 
 /** Where the output of many commands goes, by the options and the format. `broken`: it cannot go there any more. */
 export async function manyOutput(
-  call: Call,
+  call: CallContext,
   { choice, meant, group, outputDir }: OutputWishes,
   broken: (error: AppError) => void,
 ): Promise<ManyOutput> {
@@ -86,7 +86,7 @@ export async function manyOutput(
 
 /** Keeps what each target says until it ends; then it goes out as a record, or stays for the end. */
 function gatheringSink(
-  { emit, warn }: Call,
+  { emit, warn }: CallContext,
   gathered: Map<string, Gathered>,
   withOutput: ((result: TargetResult) => object) | undefined,
 ): OutputSink {
@@ -110,7 +110,7 @@ const WIDEST_PREFIX = 40;
 const COLOURS = ['cyan', 'green', 'yellow', 'magenta', 'blue'] as const satisfies readonly (keyof Style)[];
 
 /** `web-1:main  | `, as wide for all, each in a colour of its own. */
-async function namedLines({ print, io, styles, warn }: Call, { chosen }: Choice): Promise<OutputSink> {
+async function namedLines({ print, io, styles, warn }: CallContext, { chosen }: Choice): Promise<OutputSink> {
   const { padTo, widthOf } = await import('../../terminal/cells.ts');
   const names = chosen.map(labelOf);
   const width = names.reduce((most, name) => Math.min(WIDEST_PREFIX, Math.max(most, widthOf(printable(name)))), 0);

@@ -2,23 +2,25 @@ import { AppError } from '../../domain/errors.ts';
 import { listNames } from '../../domain/fold-names.ts';
 import { count } from '../../domain/text.ts';
 import type { Choice } from '../../operations/many/choose.ts';
-import { execMany, type ManyRun } from '../../operations/many/exec-many.ts';
+import { execMany, type ManyRequest, type ManyRun } from '../../operations/many/exec-many.ts';
 import type { TargetResult } from '../../operations/many/target-result.ts';
 import { describeChoice } from '../../operations/vms/choose-vms.ts';
-import type { Call, Result } from '../command.ts';
+import type { CallContext, Result } from '../command.ts';
 import type { SaveResults } from '../exec/result-file.ts';
-import type { StartCommand } from '../exec/run-exec.ts';
 import type { Control, Meant } from '../line/fleet-options.ts';
 import type { ExecData } from '../views/exec.ts';
 import { exitCodeOfAll, progressText, recordOf, type Summary, stillRunningText, summaryOf } from '../views/many.ts';
 import { manyInterrupts } from './many-interrupts.ts';
 import { givesRecords, manyOutput } from './many-output.ts';
 
+/** Starts a command on one of many targets. */
+export type StartOnTarget = ManyRequest['start'];
+
 export interface ManyLine {
   readonly meant: Meant & { readonly kind: 'many' };
   readonly choice: Choice;
   readonly control: Control;
-  readonly start: StartCommand;
+  readonly start: StartOnTarget;
   readonly save: SaveResults;
   readonly group: boolean;
   readonly outputDir: string | undefined;
@@ -27,15 +29,16 @@ export interface ManyLine {
 const TICK = 1_000;
 
 /** Runs a command on many targets: output as asked for, a summary, one exit status. */
-export async function runMany(call: Call, line: ManyLine): Promise<Result<ExecData>> {
+export async function runMany(call: CallContext, line: ManyLine): Promise<Result<ExecData>> {
   const { app } = call;
   const access = await call.access();
   const startedAt = app.clock.now();
   const output = await manyOutput(call, line, (error) => run.abandon('HUP', error));
   const { limits, until, exit } = line.control;
-  const run = execMany(access, { selected: line.choice, limits, until, start: line.start, sink: output.sink });
+  const request = { selected: line.choice, limits, until, start: line.start, sink: output.sink };
+  const run = execMany(access, request, call.caller);
   const interrupts = manyInterrupts(call, run);
-  const stopTelling = tellProgress(call, run, access.progress);
+  const stopTelling = tellProgress(call, run);
   let all: readonly TargetResult[];
   let results: readonly TargetResult[];
   try {
@@ -62,13 +65,14 @@ export async function runMany(call: Call, line: ManyLine): Promise<Result<ExecDa
   return { exitCode, ...(isShown ? {} : { data: { kind: 'results', records: results.map(output.recordOf) } }) };
 }
 
-function summarise(call: Call, { meant }: ManyLine, { text, failures, hints }: Summary): void {
+function summarise(call: CallContext, { meant }: ManyLine, { text, failures, hints }: Summary): void {
   if (!meant.isPlain) call.note(text);
   for (const failure of failures) call.failed(failure);
   for (const hint of hints) call.hint(hint);
 }
 
-function tellProgress({ app: { clock } }: Call, run: ManyRun, show: (text: string | undefined) => void): () => void {
+function tellProgress({ app: { clock }, caller }: CallContext, run: ManyRun): () => void {
+  const { progress: show } = caller;
   let cancel = () => {};
   const tell = () => {
     cancel = clock.schedule(TICK, tell);

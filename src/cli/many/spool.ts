@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError, messageOf } from '../../domain/errors.ts';
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 
 export interface Spool {
   /** What was read, from its beginning. */
@@ -14,7 +14,7 @@ export interface Spool {
 }
 
 /** Keeps all of standard input in a file, so that many commands can read it. Rejects with an AppError. */
-export async function spoolInput({ io, interrupts }: Pick<Call, 'io' | 'interrupts'>): Promise<Spool> {
+export async function spoolInput({ io, interrupts }: Pick<CallContext, 'io' | 'interrupts'>): Promise<Spool> {
   let directory: string | undefined;
   const remove = () => directory !== undefined && rmSync(directory, { recursive: true, force: true });
   const forget = interrupts.onExit(remove);

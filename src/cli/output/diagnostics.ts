@@ -1,5 +1,5 @@
+import type { Print } from '../../operations/many/output-sinks.ts';
 import type { IoStreams } from '../app.ts';
-import type { Call } from '../command.ts';
 import type { ProgressLine } from './progress.ts';
 import { printableLines } from './report-error.ts';
 import type { Style } from './style.ts';
@@ -24,7 +24,7 @@ export function diagnostics({ io, args, style, progress }: Diagnostics) {
     if (held) return void held.push(text);
     progress.over(() => io.stderr.write(text));
   };
-  const print: Call['print'] = (to, data) => {
+  const print: Print = (to, data) => {
     let isTaken = true;
     progress.over(() => {
       isTaken = io[to].write(data);

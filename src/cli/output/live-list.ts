@@ -1,7 +1,7 @@
 import type { SessionRow } from '../../domain/session.ts';
 import type { ListProgress } from '../../operations/sessions/list.ts';
 import { type Drawing, roomOn } from '../../terminal/screen.ts';
-import type { Call } from '../command.ts';
+import type { CallContext } from '../command.ts';
 import { sessionsView } from '../views/sessions.ts';
 import { type SortKey, sortedRows } from '../views/sort-sessions.ts';
 import { styleFor } from './style.ts';
@@ -33,7 +33,7 @@ export interface LiveList {
   end(): void;
 }
 
-export function liveList({ app: { clock }, io, styles }: Call, settings: LiveListSettings): LiveList {
+export function liveList({ app: { clock }, io, styles }: CallContext, settings: LiveListSettings): LiveList {
   const { drawing, wide, sort, title, opening } = settings;
   const startedAt = clock.now();
   let byVm = new Map<string, readonly SessionRow[]>();

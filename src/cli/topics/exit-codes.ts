@@ -1,5 +1,5 @@
+import { exitCodeOf } from '../../domain/error-traits.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
-import { exitCodeOf } from '../../domain/exit-codes.ts';
 import type { Part } from './topic.ts';
 
 export interface ExplainedCode {

@@ -1,4 +1,5 @@
 import type { Client } from '@azure-rest/core-client';
+import type { Caller } from '../../domain/caller.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { AzureScope } from './scope.ts';
 import { azureCredential, type CredentialSettings, type PatientCredential } from './sign-in/credential.ts';
@@ -17,11 +18,6 @@ export interface AzureSettings extends Pick<AzureScope, 'subscriptions'> {
   readonly credential: CredentialSettings;
   /** Milliseconds for everything Azure is asked. */
   readonly deadline: number;
-  /** What is being waited for, for people. */
-  readonly progress: (text: string) => void;
-  /** What holds it up; undefined when that is over. */
-  readonly aside: (text: string | undefined) => void;
-  readonly trace: (line: string) => void;
 }
 
 /** One piece of work with Azure: everything it asks, over one client and before one deadline. */
@@ -40,7 +36,11 @@ export interface Asking {
 /** Sign-ins by tenant, each made once. */
 export type Credentials = (tenant: string | undefined) => PatientCredential;
 
-export function credentialsOf({ agents, credential, deadline, clock, trace }: AzureSettings): Credentials {
+/** `trace` hears how somebody was signed in, once. */
+export function credentialsOf(
+  { agents, credential, deadline, clock }: AzureSettings,
+  trace: Caller['trace'],
+): Credentials {
   const made = new Map<string | undefined, PatientCredential>();
   return (tenant) => {
     const known =
@@ -54,10 +54,11 @@ export function credentialsOf({ agents, credential, deadline, clock, trace }: Az
 /** The deadline starts now. */
 export function askAzure(
   settings: AzureSettings,
-  signal: AbortSignal,
-  credentials: Credentials = credentialsOf(settings),
+  caller: Caller,
+  credentials: Credentials = credentialsOf(settings, caller.trace),
 ): Asking {
-  const { agents, clock, endpoint, scope, trace, aside } = settings;
+  const { agents, clock, endpoint, scope } = settings;
+  const { signal, trace, aside } = caller;
   const names = new Map<string, string>();
   const until = clock.now() + settings.deadline;
   const made = new Map<string | undefined, Asking>();

@@ -27,10 +27,11 @@ const SUBSCRIPTIONS = 1_000;
 /** VMs from Azure Resource Graph: one query for all subscriptions, addresses and power states joined there. */
 export function azureGraphInventory(settings: AzureSettings): Inventory {
   return {
-    async listVms(_query, signal) {
-      const { resourceGroup, progress, clock } = settings;
+    async listVms(_query, caller) {
+      const { resourceGroup, clock } = settings;
+      const { progress } = caller;
       const startedAt = clock.now();
-      const asking = askAzure(settings, signal);
+      const asking = askAzure(settings, caller);
       progress('Querying Azure Resource Graph');
       const subscriptions = await subscriptionsOf(settings, asking);
       let vms = 0;

@@ -12,17 +12,17 @@ const CONCURRENCY = 8;
 /** VMs from Azure Resource Manager: compute and network lists of every subscription, joined by id. */
 export function azureInventory(settings: AzureSettings): Inventory {
   return {
-    async listVms(_query, signal) {
-      const { resourceGroup, clock, progress } = settings;
+    async listVms(_query, caller) {
+      const { resourceGroup, clock } = settings;
       const startedAt = clock.now();
-      const asking = askAzure(settings, signal);
+      const asking = askAzure(settings, caller);
       const subscriptions = await subscriptionsOf(settings, asking);
       let vms = 0;
       let done = 0;
       const tell = () => {
         const where =
           subscriptions.length === 1 ? '' : `, ${done} of ${count(subscriptions.length, 'subscription')} done`;
-        progress(`Listing VMs: ${vms} so far${where}`);
+        caller.progress(`Listing VMs: ${vms} so far${where}`);
       };
       const found = () => {
         vms++;

@@ -1,4 +1,5 @@
 import { ComputeManagementClient } from '@azure/arm-compute';
+import { type Caller, withSignal } from '../../domain/caller.ts';
 import { pause } from '../../domain/clock.ts';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
@@ -7,7 +8,7 @@ import { printable, shellWord, shorten } from '../../domain/text.ts';
 import type { PowerState, Vm } from '../../domain/vm.ts';
 import type { NamedVm, VmPower } from '../vm-power.ts';
 import { segmentAfter } from './addresses.ts';
-import { type Asking, type AzureSettings, askAzure, credentialsOf } from './ask-azure.ts';
+import { type Asking, type AzureSettings, askAzure, type Credentials, credentialsOf } from './ask-azure.ts';
 import { azureError } from './azure-errors.ts';
 import { lookAtState, lookAtVm } from './vm-look.ts';
 import { azureClientOptions } from './web/azure-client.ts';
@@ -21,32 +22,34 @@ type Verb = 'start' | 'stop';
 /** Long-running operations of Resource Manager. `powerDeadline`: milliseconds for each of them. */
 export function azurePower(settings: AzureSettings, powerDeadline: number): VmPower {
   const { clock, endpoint } = settings;
-  const credentials = credentialsOf(settings);
+  let credentials: Credentials | undefined;
   const tenantOf = ({ subscriptionId }: Vm) =>
     settings.subscriptions === 'all'
       ? undefined
       : settings.subscriptions.find(({ id }) => id.toLowerCase() === subscriptionId.toLowerCase())?.tenant;
-  const ask = ({ vm, hostname }: NamedVm, signal: AbortSignal, deadline: number): Asking => {
-    const asking = askAzure({ ...settings, deadline }, signal, credentials).in(tenantOf(vm));
+  const ask = ({ vm, hostname }: NamedVm, caller: Caller, deadline: number): Asking => {
+    credentials ??= credentialsOf(settings, caller.trace);
+    const asking = askAzure({ ...settings, deadline }, caller, credentials).in(tenantOf(vm));
     asking.names.set(vm.id.toLowerCase(), hostname);
     return asking;
   };
 
   /** Asks the VM itself until it is as wanted, or has turned back. */
-  const watch = async (order: Order, named: NamedVm, signal: AbortSignal): Promise<void> => {
+  const watch = async (order: Order, named: NamedVm, caller: Caller): Promise<void> => {
     let isChanging = false;
     for (;;) {
-      const state = await stateOrUnknown(ask(named, signal, settings.deadline), named);
+      const state = await stateOrUnknown(ask(named, caller, settings.deadline), named);
       if (state === (order.verb === 'start' ? 'Running' : 'Deallocated')) return;
       if (state === 'Starting' || state === 'Stopping') isChanging = true;
       else if (isChanging && state !== 'Unknown') throw failed(order, `it is ${state.toLowerCase()} again`);
-      await pause(clock, LOOK_INTERVAL, signal);
+      await pause(clock, LOOK_INTERVAL, caller.signal);
     }
   };
 
-  const change = async (verb: Verb, named: NamedVm, signal: AbortSignal): Promise<void> => {
+  const change = async (verb: Verb, named: NamedVm, caller: Caller): Promise<void> => {
     const { vm, hostname } = named;
-    const { access } = ask(named, signal, powerDeadline);
+    const { signal } = caller;
+    const { access } = ask(named, caller, powerDeadline);
     const client = new ComputeManagementClient(access.credential, vm.subscriptionId, {
       ...azureClientOptions(access),
       endpoint,
@@ -73,7 +76,7 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
         } catch (error) {
           // Who may start VMs but not follow operations may still look at the VM.
           if (!(error instanceof AppError) || error.code !== 'azure-denied') throw error;
-          await watch(order, named, limited);
+          await watch(order, named, withSignal(caller, limited));
         }
       });
     } catch (error) {
@@ -82,9 +85,9 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
     }
   };
   return {
-    look: (named, signal) => lookAtVm(ask(named, signal, settings.deadline), named),
-    start: (named, signal) => change('start', named, signal),
-    stop: (named, signal) => change('stop', named, signal),
+    look: (named, caller) => lookAtVm(ask(named, caller, settings.deadline), named),
+    start: (named, caller) => change('start', named, caller),
+    stop: (named, caller) => change('stop', named, caller),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { inPlaces } from '../../domain/concurrency.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { count } from '../../domain/text.ts';
@@ -29,25 +30,25 @@ export interface FleetAnswer<T> extends AskedVm {
 
 const CONCURRENCY = 32;
 
-/** Asks every running VM in scope at once. Those that cannot be asked go to `access.warn`, and are left out. */
+/** Asks every running VM in scope at once. Those that cannot be asked are warnings, and are left out. */
 export async function askFleet<T>(
   access: FleetAccess,
   { about, of = () => true, deadline, wholeDeadline, ask }: FleetQuestion<T>,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<readonly FleetAnswer<T>[]> {
-  const fleet = await access.inventory.listVms({ fresh: false, whole: true }, signal);
-  for (const warning of fleet.warnings) access.warn(warning);
+  const fleet = await access.inventory.listVms({ fresh: false, whole: true }, caller);
+  for (const warning of fleet.warnings) caller.warn(warning);
   const vms = fleet.vms.filter((vm) => mayAnswer(vm) && vm.os !== 'windows' && of(vm)).sort(compareVms);
   const names = qualifiedNames(fleet.vms);
-  const isOld = fleet.isKept === true || access.lags;
+  const isOld = fleet.isKept === true || access.settings.lags;
   const until = access.clock.now() + wholeDeadline;
   let answered = 0;
-  const tell = () => access.progress(`Asking ${count(vms.length, 'VM')} for ${about}: ${answered} answered`);
+  const tell = () => caller.progress(`Asking ${count(vms.length, 'VM')} for ${about}: ${answered} answered`);
   tell();
   const askOne = async (vm: Vm): Promise<readonly FleetAnswer<T>[]> => {
     const hostname = names.get(vm) ?? vm.name;
     const ms = Math.min(deadline, until - access.clock.now());
-    const question = { endpoint: () => firstLook(access.endpointOf(vm), isOld), ms, signal };
+    const question = { endpoint: () => firstLook(access.endpoints.of(vm), isOld), ms, caller };
     const asked =
       ms <= 0
         ? { probe: 'timed-out' as const, reason: `not asked within ${formatDuration(wholeDeadline)}` }
@@ -55,12 +56,12 @@ export async function askFleet<T>(
     answered++;
     tell();
     if (asked.probe === 'ok') return [{ vm, hostname, value: asked.value }];
-    access.warn(`${hostname}: ${asked.reason}; its ${about} are unknown`);
+    caller.warn(`${hostname}: ${asked.reason}; its ${about} are unknown`);
     return [];
   };
   try {
     return (await inPlaces({ limit: CONCURRENCY, clock: access.clock }, vms, askOne)).flat();
   } finally {
-    access.progress(undefined);
+    caller.progress(undefined);
   }
 }

@@ -3,7 +3,7 @@ import type { Vm } from '../../domain/vm.ts';
 import { aliasesIn, type Memory } from '../../targets/survey-memory.ts';
 
 /** What the caches know, however old it is. Nobody is asked. */
-export interface Known {
+export interface CachedKnowledge {
   readonly vms: readonly Vm[];
   /** By VM; none where nothing is known. */
   readonly sessions: ReadonlyMap<Vm, readonly Session[]>;
@@ -14,15 +14,15 @@ export interface Known {
 }
 
 /** What a VM said last, and when, in milliseconds since 1970. */
-export interface Told {
+export interface RememberedAnswer {
   readonly askedAt: number;
   readonly sessions: readonly Session[];
 }
 
 /** Which VM each remembered answer is about. */
-export function rememberedSessions(vms: readonly Vm[], memory: Memory): ReadonlyMap<Vm, Told> {
+export function rememberedSessions(vms: readonly Vm[], memory: Memory): ReadonlyMap<Vm, RememberedAnswer> {
   const byId = new Map(vms.map((vm) => [vm.vmId, vm]));
-  const latest = new Map<Vm, Told>();
+  const latest = new Map<Vm, RememberedAnswer>();
   for (const [key, { askedAt, answer }] of Object.entries(memory)) {
     const vm = aliasesIn(key)
       .map((alias) => byId.get(alias))

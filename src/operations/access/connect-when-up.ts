@@ -1,13 +1,13 @@
+import { type Caller, withSignal } from '../../domain/caller.ts';
 import { pause } from '../../domain/clock.ts';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
-import { AppError, type ErrorCode } from '../../domain/errors.ts';
+import { hasTrait } from '../../domain/error-traits.ts';
+import { AppError } from '../../domain/errors.ts';
 import type { Target } from '../../targets/target.ts';
 import type { Connection } from '../../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
-/** What a VM that is still booting looks like: nobody listens, or the server hangs up. */
-const BOOTING: readonly ErrorCode[] = ['unreachable', 'timed-out', 'connection-lost'];
 const RETRY = 1_000;
 /** While a VM boots, its server lets nobody in. Asked too often it would shut us out for longer. */
 const REFUSAL_RETRY = 5_000;
@@ -20,30 +20,33 @@ export interface BootWait {
   readonly hasJustStarted: boolean;
 }
 
-/** Connects to a VM that runs and may still be booting, again and again until `access.startDeadline` has passed. */
+/** Connects to a VM that runs and may still be booting, again and again until `startDeadline` has passed. */
 export async function connectWhenUp(
   access: FleetAccess,
   { target, hasJustStarted }: BootWait,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<Connection> {
-  const { clock, transport, startDeadline } = access;
+  const { clock, transport } = access;
+  const { signal } = caller;
   // What is wrong with the address no waiting mends.
   const { endpoint, hostname } = target;
   const startedAt = clock.now();
-  let until = startedAt + startDeadline;
-  access.progress(`${hostname} runs; waiting for its SSH server`);
+  let until = startedAt + access.settings.startDeadline;
+  caller.progress(`${hostname} runs; waiting for its SSH server`);
   for (;;) {
     const ms = Math.max(1, until - clock.now());
     const expired = () => new AppError('timed-out', 'its SSH server did not answer');
     try {
-      return await withDeadline({ clock, ms, signal, expired }, (limited) => transport.connect(endpoint, limited));
+      return await withDeadline({ clock, ms, signal, expired }, (limited) =>
+        transport.connect(endpoint, withSignal(caller, limited)),
+      );
     } catch (error) {
       const isRefusal = error instanceof AppError && error.code === 'ssh-denied' && hasJustStarted;
-      if (!(error instanceof AppError) || !(isRefusal || BOOTING.includes(error.code))) throw error;
+      if (!(error instanceof AppError) || !(isRefusal || hasTrait(error.code, 'booting'))) throw error;
       if (isRefusal) until = Math.min(until, clock.now() + REFUSALS);
       const wait = isRefusal ? REFUSAL_RETRY : RETRY;
       if (clock.now() + wait > until) throw stillNot(hostname, error, clock.now() - startedAt);
-      access.trace(`${hostname}: ${error.message}; it may still be booting`);
+      caller.trace(`${hostname}: ${error.message}; it may still be booting`);
       await pause(clock, wait, signal);
     }
   }

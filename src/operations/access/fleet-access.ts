@@ -10,16 +10,7 @@ import type { SshConfig } from '../../transport/ssh-config/ssh-config.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { JobMemory } from '../jobs/job-memory.ts';
 
-export interface StartPolicy {
-  /** `--start` was given. */
-  readonly always: boolean;
-  /** The command knows `--start`. */
-  readonly isOption: boolean;
-  /** Whether a person wants it; false where nobody can be asked. */
-  readonly ask: (question: string) => Promise<boolean>;
-}
-
-/** Everything that the operations reach the fleet with. */
+/** What the operations reach the fleet with, for as long as the process lives. What belongs to one call is its `Caller`. */
 export interface FleetAccess {
   /** Stands still while somebody types. */
   readonly clock: Clock;
@@ -27,36 +18,39 @@ export interface FleetAccess {
   readonly now: () => number;
   readonly inventory: Inventory;
   readonly power: VmPower;
-  /** What to do about a stopped VM that the user wants. */
-  readonly start: StartPolicy;
   readonly survey: Survey;
   readonly resolver: Resolver;
   readonly transport: Transport;
+  readonly endpoints: Endpoints;
+  readonly hostKeys: KnownHosts;
+  /** Where jobs of this user have been started. */
+  readonly jobMemory: JobMemory;
+  readonly settings: FleetSettings;
+}
+
+export interface Endpoints {
   /** Throws an AppError for a VM that cannot be addressed. */
-  readonly endpointOf: (vm: Vm, user?: string) => Endpoint;
-  /** As `endpointOf`, for an address or a host name. */
-  readonly endpointAt: (address: string, user?: string) => Endpoint;
+  of(vm: Vm, user?: string): Endpoint;
+  /** As `of`, for an address or a host name. */
+  at(address: string, user?: string): Endpoint;
   /** The address that azlin uses for the VM. */
-  readonly addressOf: (vm: Vm) => string | null;
+  addressOf(vm: Vm): string | null;
+}
+
+/** Durations are milliseconds. */
+export interface FleetSettings {
   /** Whether the inventory may tell of a VM what no longer holds, even when it is asked afresh. */
   readonly lags: boolean;
-  readonly hostKeys: KnownHosts;
   /** What ssh is told in its own files. */
   readonly sshConfig: SshConfig;
-  /** Milliseconds for one short command on a VM. */
+  /** For one short command on a VM. */
   readonly commandDeadline: number;
-  /** Milliseconds until a VM that was started answers over SSH. */
+  /** Until a VM that was started answers over SSH. */
   readonly startDeadline: number;
-  /** Milliseconds that a lost connection to a job is tried to be taken up again. */
+  /** That a lost connection to a job is tried to be taken up again. */
   readonly reconnectDeadline: number;
   /** The session that a bare host means. */
   readonly defaultSession: string;
   /** What others see of this user's clients. */
   readonly label: string;
-  /** Where jobs of this user have been started. */
-  readonly jobMemory: JobMemory;
-  /** What is being waited for, shown while it takes long; undefined when the wait is over. */
-  readonly progress: (text: string | undefined) => void;
-  readonly warn: (line: string) => void;
-  readonly trace: (line: string) => void;
 }

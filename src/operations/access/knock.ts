@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { type Caller, withSignal } from '../../domain/caller.ts';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
@@ -38,13 +39,13 @@ export interface Listening {
 export function listenFor(
   { transport, clock }: Pick<FleetAccess, 'transport' | 'clock'>,
   { endpoint, after = 0, since = clock.now() }: Listening,
-  signal: AbortSignal,
+  caller: Caller,
 ): Ear | undefined {
   if (endpoint.route.kind === 'command') return undefined;
   const atOnce = endpoint.route.kind === 'direct' ? KNOCKS_AT_ONCE : 1;
   const heard = new AbortController();
   const closing = new AbortController();
-  const whole = AbortSignal.any([signal, closing.signal]);
+  const whole = AbortSignal.any([caller.signal, closing.signal]);
   for (const one of [heard.signal, whole]) setMaxListeners(0, one);
   let knocking = 0;
   let reason: AppError | undefined;
@@ -60,7 +61,7 @@ export function listenFor(
     knocking++;
     try {
       await withDeadline({ clock, ms: PATIENCE, signal: whole, expired }, (limited) =>
-        transport.knock(endpoint, limited),
+        transport.knock(endpoint, withSignal(caller, limited)),
       );
       close();
       heard.abort();

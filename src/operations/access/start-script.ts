@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError, inDoubt } from '../../domain/errors.ts';
@@ -7,7 +8,7 @@ import { type Status, takeStatus } from '../../tmux/status.ts';
 import { statusError } from '../../tmux/status-error.ts';
 import type { RemoteProcess, Terminal } from '../../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
-import type { Reached } from './reach.ts';
+import type { Reached } from './with-target.ts';
 
 export interface Starting {
   readonly access: FleetAccess;
@@ -16,7 +17,7 @@ export interface Starting {
   readonly terminal?: Terminal;
   /** It does no harm twice: no error is in doubt. */
   readonly mayRepeat?: boolean;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 export interface Started {
@@ -32,9 +33,10 @@ export interface Started {
  * not left azlin, and what the VM itself refuses, has not.
  */
 export async function start(starting: Starting): Promise<Started> {
-  const { access, reached, script, terminal, mayRepeat = false, signal } = starting;
+  const { access, reached, script, terminal, mayRepeat = false, caller } = starting;
+  const { signal } = caller;
   const { target, connection } = reached;
-  const ms = access.commandDeadline + timeToSend(script);
+  const ms = access.settings.commandDeadline + timeToSend(script);
   let isSent = false;
   let isRefused = false;
   let remote: RemoteProcess | undefined;
@@ -50,7 +52,7 @@ export async function start(starting: Starting): Promise<Started> {
       const status = await statusOf(remote);
       isRefused = status.kind !== 'unreadable' && status.kind !== 'ok';
       if (status.kind !== 'ok') throw statusError(status, target.hostname, target.session);
-      if (status.words[0] === '1') await access.survey.forget(target.endpoint);
+      if (status.words[0] === '1') await access.survey.forget(target.endpoint, caller);
       return { remote, words: status.words, text: status.text };
     });
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
@@ -20,7 +21,7 @@ export interface HostCheck {
   /** As it was asked a moment ago; undefined where nobody asked, or nobody answered. */
   readonly fleet: Fleet | undefined;
   readonly findings: Findings;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 const STEPS: readonly (readonly [Step['kind'], string])[] = [
@@ -32,7 +33,7 @@ const STEPS: readonly (readonly [Step['kind'], string])[] = [
 const ON_VM = ['shell', 'tmux', 'locale', 'lingering', 'channels'];
 
 /** Everything on the way to a VM, and what azlin needs there. */
-export async function checkHost({ access, host, fleet, findings, signal }: HostCheck): Promise<void> {
+export async function checkHost({ access, host, fleet, findings, caller }: HostCheck): Promise<void> {
   const rest = (from: string) => {
     const all = ['address', 'keys', ...STEPS.map(([, name]) => name), ...ON_VM];
     for (const name of all.slice(all.indexOf(from))) findings.skip(name, SKIPPED);
@@ -45,26 +46,26 @@ export async function checkHost({ access, host, fleet, findings, signal }: HostC
   try {
     const vm = host.kind === 'vm' && fleet ? vmNamed(host, fleet) : undefined;
     if (vm) findings.ok('vm', describeVm(vm));
-    endpoint = host.kind === 'vm' && vm ? access.endpointOf(vm, host.user) : endpointAt(access, host);
+    endpoint = host.kind === 'vm' && vm ? access.endpoints.of(vm, host.user) : endpointAt(access, host);
     findings.ok('address', describeAddress(endpoint, vm));
     reportNotes(endpoint, findings);
   } catch (error) {
     findings.fail('vm', error);
     return rest('address');
   }
-  access.progress(`Connecting to ${endpoint.label}`);
+  caller.progress(`Connecting to ${endpoint.label}`);
   try {
-    reportKeys(await access.transport.identitiesFor(endpoint), findings);
+    reportKeys(await access.transport.identitiesFor(endpoint, caller), findings);
   } catch (error) {
     findings.fail('keys', error);
     return rest('network');
   }
-  const link = await connectInSteps({ access, endpoint, findings, signal });
+  const link = await connectInSteps({ access, endpoint, findings, caller });
   if (!link) return rest('shell');
   try {
-    access.progress(`Looking around on ${endpoint.label}`);
-    if (await checkInside({ access, endpoint, findings, signal }, link))
-      await checkChannels({ access, endpoint, findings, signal }, link);
+    caller.progress(`Looking around on ${endpoint.label}`);
+    if (await checkInside({ access, endpoint, findings, caller }, link))
+      await checkChannels({ access, endpoint, findings, caller }, link);
     else rest('tmux');
   } finally {
     link.close();
@@ -87,7 +88,7 @@ function vmNamed(host: VmRef, fleet: Fleet): Vm {
 }
 
 function endpointAt(access: FleetAccess, host: HostRef): Endpoint {
-  return access.endpointAt(host.kind === 'address' ? host.address : host.name, host.user);
+  return access.endpoints.at(host.kind === 'address' ? host.address : host.name, host.user);
 }
 
 /** Throws `vm-not-running` for one that cannot be connected to. */
@@ -117,12 +118,12 @@ function sourceOf(address: string, vm: Vm): string {
   return address === vm.privateIp ? ' (its private address)' : ' (HostName of the SSH settings)';
 }
 
-interface Inside extends Pick<HostCheck, 'access' | 'findings' | 'signal'> {
+interface Inside extends Pick<HostCheck, 'access' | 'findings' | 'caller'> {
   readonly endpoint: Endpoint;
 }
 
 /** Dials, and reports each step it takes; the step that fails gets the error. */
-async function connectInSteps({ access, endpoint, findings, signal }: Inside): Promise<Link | undefined> {
+async function connectInSteps({ access, endpoint, findings, caller }: Inside): Promise<Link | undefined> {
   const known = await access.hostKeys.isPinned(endpoint);
   let done = 0;
   let since = access.clock.now();
@@ -137,9 +138,9 @@ async function connectInSteps({ access, endpoint, findings, signal }: Inside): P
     findings.ok(STEPS[at]?.[1] ?? kind, `${detail}${more}`);
   };
   try {
-    return await access.transport.dial(endpoint, signal, onStep);
+    return await access.transport.dial(endpoint, caller, onStep);
   } catch (error) {
-    signal.throwIfAborted();
+    caller.signal.throwIfAborted();
     for (const [index, [, name]] of STEPS.slice(done).entries())
       if (index === 0) findings.fail(name, error);
       else findings.skip(name, SKIPPED);
@@ -148,9 +149,10 @@ async function connectInSteps({ access, endpoint, findings, signal }: Inside): P
 }
 
 /** Whether the login shell runs commands. */
-async function checkInside({ access, endpoint, findings, signal }: Inside, link: Link): Promise<boolean> {
+async function checkInside({ access, endpoint, findings, caller }: Inside, link: Link): Promise<boolean> {
+  const { signal } = caller;
   const start = access.clock.now();
-  const ms = access.commandDeadline;
+  const ms = access.settings.commandDeadline;
   const expired = () =>
     new AppError('timed-out', `nothing came in ${formatDuration(ms)}`, {
       hint: "a start-up file of the login shell may wait for something; see the user's .bashrc, .profile, .zshenv there",
@@ -181,7 +183,7 @@ const MAX_SESSIONS = 10;
 const FEW = 4;
 
 /** Opens channels until the server refuses one, and closes them again. */
-async function checkChannels({ findings, signal }: Inside, link: Link): Promise<void> {
+async function checkChannels({ findings, caller: { signal } }: Inside, link: Link): Promise<void> {
   const open: RemoteProcess[] = [];
   try {
     while (open.length < MAX_SESSIONS) {

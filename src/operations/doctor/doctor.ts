@@ -1,4 +1,5 @@
 import { access as canAccess, constants, stat } from 'node:fs/promises';
+import type { Caller } from '../../domain/caller.ts';
 import { AppError, type ErrorCode, messageOf, toAppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import type { Fleet } from '../../inventory/inventory.ts';
@@ -34,7 +35,7 @@ export interface CheckedFiles {
 export async function diagnose(
   access: FleetAccess,
   { host, files }: DoctorRequest,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<Diagnosis> {
   const ref = host === undefined ? undefined : hostRefOf(host);
   const checks: Check[] = [];
@@ -42,11 +43,11 @@ export async function diagnose(
   try {
     await checkFiles(files, findings);
     // An address needs neither Azure nor a sign-in.
-    const fleet = ref?.kind === 'address' ? undefined : await checkInventory(access, files, { findings, signal });
-    if (ref === undefined) await checkKeys(access, findings);
-    else await checkHost({ access, host: ref, fleet, findings, signal });
+    const fleet = ref?.kind === 'address' ? undefined : await checkInventory(access, files, { findings, caller });
+    if (ref === undefined) await checkKeys(access, { findings, caller });
+    else await checkHost({ access, host: ref, fleet, findings, caller });
   } finally {
-    access.progress(undefined);
+    caller.progress(undefined);
   }
   return { checks, failedWith: findings.failedWith() };
 }
@@ -87,7 +88,7 @@ async function checkKnownHosts(path: string, findings: Findings): Promise<void> 
 
 interface Checking {
   readonly findings: Findings;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 /** What is not about signing in went wrong afterwards. */
@@ -96,13 +97,13 @@ const SIGN_IN: readonly ErrorCode[] = ['not-signed-in'];
 async function checkInventory(
   access: FleetAccess,
   { source }: CheckedFiles,
-  { findings, signal }: Checking,
+  { findings, caller }: Checking,
 ): Promise<Fleet | undefined> {
-  access.progress('Checking the inventory');
+  caller.progress('Checking the inventory');
   const isAzure = source === 'azure' || source === 'resource-graph';
   const signedIn = () => isAzure && findings.ok('sign-in', 'Azure accepts your credential');
   try {
-    const fleet = await access.inventory.listVms({ fresh: true, whole: true }, signal);
+    const fleet = await access.inventory.listVms({ fresh: true, whole: true }, caller);
     signedIn();
     const running = fleet.vms.filter(({ powerState }) => powerState === 'Running').length;
     const found = `${count(fleet.vms.length, 'VM')} in ${isAzure ? `scope (${source})` : source}, ${running} running`;
@@ -113,7 +114,7 @@ async function checkInventory(
     else findings.ok('inventory', found);
     return fleet;
   } catch (error) {
-    signal.throwIfAborted();
+    caller.signal.throwIfAborted();
     const isSignIn = isAzure && SIGN_IN.includes(toAppError(error).code);
     if (!isSignIn && isAzure && toAppError(error).code === 'azure-denied') signedIn();
     findings.fail(isSignIn ? 'sign-in' : 'inventory', error);
@@ -123,9 +124,9 @@ async function checkInventory(
 }
 
 /** Without a host, what any host would be offered. */
-async function checkKeys(access: FleetAccess, findings: Findings): Promise<void> {
+async function checkKeys(access: FleetAccess, { findings, caller }: Checking): Promise<void> {
   try {
-    reportKeys(await access.transport.identitiesFor(access.endpointAt('localhost')), findings);
+    reportKeys(await access.transport.identitiesFor(access.endpoints.at('localhost'), caller), findings);
   } catch (error) {
     findings.fail('keys', error);
   }

@@ -1,13 +1,12 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '../../domain/errors.ts';
-import { quoteArgv } from '../../domain/text.ts';
 import { keepSecret } from '../../domain/secrets.ts';
-import { shellWord } from '../../domain/text.ts';
-import type { Target } from '../../targets/target.ts';
+import { quoteArgv, shellWord } from '../../domain/text.ts';
+import type { Target, TargetRef } from '../../targets/target.ts';
 import type { SessionCommand } from '../../tmux/exec-script.ts';
 
 export interface ExecRequest {
-  readonly identifier: string;
+  readonly target: TargetRef;
   /** One word goes to the shell as it is, several are quoted so that they arrive as they were. */
   readonly command: readonly string[] | Script;
   /** What the command reads; undefined leaves it with nothing. */

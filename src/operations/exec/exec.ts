@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { Caller } from '../../domain/caller.ts';
 import { AppError, inDoubt, messageOf, toAppError } from '../../domain/errors.ts';
 import { type Outcome, outcomeOfError } from '../../domain/outcome.ts';
-import type { RemoteScript, RunScript } from '../../domain/remote-script.ts';
+import type { RemoteScript } from '../../domain/remote-script.ts';
 import { describeTarget } from '../../targets/target.ts';
 import { type CommandSignal, execScript, signalScript, timedOutScript } from '../../tmux/exec-script.ts';
 import { parseStatus } from '../../tmux/status.ts';
-import { runOverSsh } from '../../transport/run-script.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { type Reached, withTarget } from '../access/reach.ts';
 import { start } from '../access/start-script.ts';
+import { type Reached, withTarget } from '../access/with-target.ts';
 import { type ExecRequest, prepare, timeLimit } from './exec-request.ts';
 
 export type { CommandSignal };
@@ -49,13 +49,13 @@ export interface RunningJob {
  * Starts a command in the session's context. Rejects with an AppError when it was certainly not started; where nobody knows, that is the outcome of a
  * command without output.
  */
-export function execCommand(access: FleetAccess, request: ExecRequest, signal: AbortSignal): Promise<RunningCommand> {
-  return withTarget({ access, identifier: request.identifier, signal }, async (reached) => {
+export function execCommand(access: FleetAccess, request: ExecRequest, caller: Caller): Promise<RunningCommand> {
+  return withTarget({ access, target: request.target, caller }, async (reached) => {
     const { target } = reached;
     const timeout = timeLimit(request, access.clock.now());
     const ticket = randomBytes(16).toString('hex');
     const command = prepare({ ...request, timeout }, target);
-    const started = await start({ access, reached, script: execScript(command, ticket), signal }).catch(toAppError);
+    const started = await start({ access, reached, script: execScript(command, ticket), caller }).catch(toAppError);
     if (started instanceof AppError) {
       if (!started.mayHaveRun) throw started;
       return neverConfirmed(describeTarget(target), started);
@@ -63,15 +63,15 @@ export function execCommand(access: FleetAccess, request: ExecRequest, signal: A
     const { remote, words } = started;
     const [, went, pid = ''] = words;
     if (went === 'no-cwd')
-      access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
-    const kill: RunningCommand['kill'] = (name) => sendSignal(access, reached, signalScript(name, pid));
+      caller.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
+    const kill: RunningCommand['kill'] = (name) => sendSignal(caller, reached, signalScript(name, pid));
     if (request.stdin) feed(request.stdin, remote, () => void kill('TERM'));
     const limit = timeout === undefined ? undefined : { ms: timeout, ticket };
     return {
       target: describeTarget(target),
       stdout: remote.stdout,
       stderr: remote.stderr,
-      outcome: outcomeOf({ access, reached, remote, timeout: limit, pid, startedAt: access.clock.now() }),
+      outcome: outcomeOf({ access, caller, reached, remote, timeout: limit, pid, startedAt: access.clock.now() }),
       kill,
     };
   });
@@ -108,6 +108,7 @@ function neverConfirmed(target: string, error: AppError): RunningCommand {
 
 interface Ending {
   readonly access: FleetAccess;
+  readonly caller: Caller;
   readonly reached: Reached;
   readonly remote: RemoteProcess;
   readonly timeout: { readonly ms: number; readonly ticket: string } | undefined;
@@ -116,7 +117,7 @@ interface Ending {
 }
 
 async function outcomeOf(ending: Ending): Promise<Outcome> {
-  const { access, reached, remote, timeout, startedAt } = ending;
+  const { access, caller, reached, remote, timeout, startedAt } = ending;
   if (!timeout) return remote.exit.then(withAdvice);
   const backup = endLeftovers(ending, timeout.ms + LEFTOVER_DELAY);
   const exit = await Promise.race([remote.exit, backup.givenUp]);
@@ -124,7 +125,7 @@ async function outcomeOf(ending: Ending): Promise<Outcome> {
   if (exit.kind === 'lost' || exit.kind === 'timed-out') return withAdvice(exit);
   // Only a command that ran for about that long is worth the question whether the timeout ended it.
   if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
-  const byWatchdog = await timedOut(access, reached, timeout.ticket);
+  const byWatchdog = await timedOut(caller, reached, timeout.ticket);
   return byWatchdog || backup.wasNeeded() ? { kind: 'timed-out' } : exit;
 }
 
@@ -136,11 +137,14 @@ function withAdvice(outcome: Outcome): Outcome {
   return { kind: 'lost', cause: new AppError(code, message, { hint, cause }) };
 }
 
-async function sendSignal(access: FleetAccess, reached: Reached, script: RemoteScript): Promise<void> {
+/** What is asked about a command must be answered even when the call is being broken off; it has a deadline of its own. */
+const always = () => new AbortController().signal;
+
+async function sendSignal({ trace }: Caller, { run, target }: Reached, script: RemoteScript): Promise<void> {
   try {
-    await runner(access, reached)(script, new AbortController().signal);
+    await run(script, always());
   } catch (error) {
-    access.trace(`${describeTarget(reached.target)}: cannot signal the command: ${messageOf(error)}`);
+    trace(`${describeTarget(target)}: cannot signal the command: ${messageOf(error)}`);
   }
 }
 
@@ -153,7 +157,7 @@ const GIVE_UP_DELAY = 1_000;
  * The watchdog leaves with the command itself, but azlin waits for whatever the command left in the background with its output.
  * That is ended from here; what has left the process group, and holds the output open for ever, is not waited for.
  */
-function endLeftovers({ access, reached, remote, pid }: Ending, ms: number) {
+function endLeftovers({ access, caller, reached, remote, pid }: Ending, ms: number) {
   const { clock } = access;
   let needed = false;
   let cancel = () => {};
@@ -165,12 +169,12 @@ function endLeftovers({ access, reached, remote, pid }: Ending, ms: number) {
       resolve({ kind: 'timed-out' });
     };
     const kill = () => {
-      void sendSignal(access, reached, signalScript('KILL', pid));
+      void sendSignal(caller, reached, signalScript('KILL', pid));
       cancel = clock.schedule(GIVE_UP_DELAY, giveUp);
     };
     cancel = clock.schedule(ms, () => {
       needed = true;
-      void sendSignal(access, reached, signalScript('TERM', pid));
+      void sendSignal(caller, reached, signalScript('TERM', pid));
       cancel = clock.schedule(KILL_DELAY, kill);
     });
   });
@@ -178,23 +182,13 @@ function endLeftovers({ access, reached, remote, pid }: Ending, ms: number) {
 }
 
 /** The watchdog on the VM leaves word when it ends a command; taking that away answers the question exactly once. */
-async function timedOut(access: FleetAccess, reached: Reached, ticket: string): Promise<boolean> {
+async function timedOut({ warn }: Caller, { run, target }: Reached, ticket: string): Promise<boolean> {
   try {
-    const { stdout } = await runner(access, reached)(timedOutScript(ticket), new AbortController().signal);
+    const { stdout } = await run(timedOutScript(ticket), always());
     const status = parseStatus(stdout);
     return status.kind === 'ok' && status.words[0] === 'yes';
   } catch (error) {
-    access.warn(
-      `${describeTarget(reached.target)}: cannot tell whether the timeout ended the command: ${messageOf(error)}`,
-    );
+    warn(`${describeTarget(target)}: cannot tell whether the timeout ended the command: ${messageOf(error)}`);
     return false;
   }
-}
-
-/** What is asked about a command must be answered even when this run is being interrupted; it has a deadline of its own. */
-function runner(
-  { clock, commandDeadline: deadline }: FleetAccess,
-  { connection, target: { endpoint } }: Reached,
-): RunScript {
-  return runOverSsh({ connection, endpoint, clock, deadline });
 }

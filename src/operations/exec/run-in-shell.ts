@@ -1,18 +1,19 @@
+import type { Caller } from '../../domain/caller.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { quoteArgv } from '../../domain/text.ts';
 import { liveScript } from '../../jobs/job-scripts.ts';
-import { describeTarget, identifierOf } from '../../targets/target.ts';
+import { describeTarget, exactTarget, identifierOf, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
 import { start } from '../access/start-script.ts';
+import { withTarget } from '../access/with-target.ts';
 import { newJobId } from '../jobs/durable.ts';
 import { followerOf, newWire } from '../jobs/follow-to-end.ts';
-import { followedJob } from '../jobs/job-as-command.ts';
+import { jobAsCommand } from '../jobs/job-as-command.ts';
 import type { RunningCommand } from './exec.ts';
 import { timeLimit } from './exec-request.ts';
 
 export interface RunRequest {
-  readonly identifier: string;
+  readonly target: TargetRef;
   /** One word is shell text, several are quoted so that they arrive as they were. */
   readonly command: readonly string[];
   /** Make the session if it is missing. A default session is always made. */
@@ -24,12 +25,11 @@ export interface RunRequest {
 }
 
 /** Runs a command in the session's own interactive shell. Rejects with an AppError when it was not started. */
-export function runInShell(access: FleetAccess, request: RunRequest, signal: AbortSignal): Promise<RunningCommand> {
-  const { identifier } = request;
+export function runInShell(access: FleetAccess, request: RunRequest, caller: Caller): Promise<RunningCommand> {
   const command = request.command.length === 1 ? (request.command[0] ?? '') : quoteArgv(request.command);
   const id = newJobId();
   let failure: unknown;
-  return withTarget({ access, identifier, signal }, async (reached) => {
+  return withTarget({ access, target: request.target, caller }, async (reached) => {
     // It is typed once.
     if (failure !== undefined) throw failure;
     const { target } = reached;
@@ -37,11 +37,10 @@ export function runInShell(access: FleetAccess, request: RunRequest, signal: Abo
     const timeout = timeLimit(request, access.clock.now()) ?? request.timeout;
     const wire = newWire();
     const script = liveScript({ id, session: target.session, create, command, timeout, wire });
-    const exact = identifierOf(target);
     const unlessBegun = notTaken(describeTarget(target));
     const job = {
       id,
-      identifier: exact,
+      place: exactTarget(target),
       target: describeTarget(target),
       isFound: false,
       isWatched: false,
@@ -49,15 +48,15 @@ export function runInShell(access: FleetAccess, request: RunRequest, signal: Abo
       err: 0,
     };
     try {
-      const started = await start({ access, reached, script, signal });
-      await access.jobMemory.remember(id, exact);
-      return followedJob(access, { ...job, first: followerOf(started, wire) });
+      const started = await start({ access, reached, script, caller });
+      await access.jobMemory.remember(id, identifierOf(target), caller);
+      return jobAsCommand(access, { ...job, first: followerOf(started, wire) }, caller);
     } catch (error) {
       failure = error;
       const { code, mayHaveRun } = toAppError(error);
       if (code === 'job-not-found') throw unlessBegun;
       // It may run all the same; if not, it will not any more.
-      if (mayHaveRun && !signal.aborted) return followedJob(access, { ...job, unlessBegun });
+      if (mayHaveRun && !caller.signal.aborted) return jobAsCommand(access, { ...job, unlessBegun }, caller);
       throw error;
     }
   });

@@ -1,17 +1,27 @@
 import { randomBytes } from 'node:crypto';
+import { backOff } from '../../domain/back-off.ts';
+import type { Caller } from '../../domain/caller.ts';
 import { pause } from '../../domain/clock.ts';
-import { AppError, type ErrorCode, messageOf, toAppError } from '../../domain/errors.ts';
+import { hasTrait } from '../../domain/error-traits.ts';
+import { AppError, messageOf, toAppError } from '../../domain/errors.ts';
 import { jobIdProblem, startJobScript, uploadScript } from '../../jobs/job-scripts.ts';
 import type { Follower } from '../../jobs/tail-job.ts';
-import { describeTarget, identifierOf, type Target } from '../../targets/target.ts';
+import {
+  describeRef,
+  describeTarget,
+  exactTarget,
+  identifierOf,
+  type Target,
+  type TargetRef,
+} from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
 import { start } from '../access/start-script.ts';
+import { withTarget } from '../access/with-target.ts';
 import type { RunningCommand } from '../exec/exec.ts';
 import { type ExecRequest, prepare, timeLimit } from '../exec/exec-request.ts';
 import { sendInput } from '../exec/upload.ts';
 import { errorsLost, followerOf, newWire } from './follow-to-end.ts';
-import { followedJob } from './job-as-command.ts';
+import { jobAsCommand } from './job-as-command.ts';
 
 export interface DurableRequest extends ExecRequest {
   /** The id that the user gave it. */
@@ -31,8 +41,8 @@ export interface StartedJob {
   /** What is there under that id is another command. */
   readonly runsOther: boolean;
   readonly target: string;
-  /** Names its VM exactly, whatever else is called so. */
-  readonly identifier: string;
+  /** Exactly there, whatever else is called so. */
+  readonly place: TargetRef;
   /** Undefined where nobody is to follow. */
   readonly follower: Follower | undefined;
   /** Why nobody knows whether it was started. */
@@ -43,12 +53,12 @@ export interface StartedJob {
 export async function execDurably(
   access: FleetAccess,
   request: DurableRequest,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<RunningCommand> {
-  const { follower, doubt, ...started } = await startJob(access, request, signal);
+  const { follower, doubt, ...started } = await startJob(access, request, caller);
   const { grace, endsWithUs } = request;
   const following = { ...started, first: follower, out: 0, err: 0, isWatched: false } as const;
-  return followedJob(access, { ...following, grace, endsWithUs, doubt });
+  return jobAsCommand(access, { ...following, grace, endsWithUs, doubt }, caller);
 }
 
 /** How far starting a job has come. */
@@ -56,9 +66,9 @@ interface Attempt {
   readonly access: FleetAccess;
   readonly request: DurableRequest;
   readonly id: string;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
   /** Becomes exact once the VM is known: a second attempt must not go to another one. */
-  identifier: string;
+  target: TargetRef;
   create: boolean;
   /** The name of what its command will read. */
   input: string | undefined;
@@ -74,9 +84,13 @@ interface Attempt {
   isInDoubt: boolean;
 }
 
+/** Between questions whether a job was started. */
+const AGAIN = { first: 500, longest: 15_000 };
+
 /** Starts a job, or finds the one of that id. Rejects with an AppError when nothing was started. */
-export async function startJob(access: FleetAccess, request: DurableRequest, signal: AbortSignal): Promise<StartedJob> {
-  const { job, identifier, create } = request;
+export async function startJob(access: FleetAccess, request: DurableRequest, caller: Caller): Promise<StartedJob> {
+  const { job, target, create } = request;
+  const { signal } = caller;
   const problem = job === undefined ? undefined : jobIdProblem(job);
   if (problem) throw new AppError('usage', `Invalid job id "${job}": ${problem}`);
   const id = job ?? newJobId();
@@ -84,8 +98,8 @@ export async function startJob(access: FleetAccess, request: DurableRequest, sig
     access,
     request,
     id,
-    signal,
-    identifier,
+    caller,
+    target,
     create,
     input: undefined,
     word: newWire(),
@@ -95,7 +109,7 @@ export async function startJob(access: FleetAccess, request: DurableRequest, sig
     isInDoubt: false,
   };
   await upload(attempt);
-  const until = access.clock.now() + access.reconnectDeadline;
+  const until = access.clock.now() + access.settings.reconnectDeadline;
   for (let tries = 1; ; tries++) {
     try {
       return await tryToStart(attempt);
@@ -112,34 +126,32 @@ export async function startJob(access: FleetAccess, request: DurableRequest, sig
       if (!attempt.isInDoubt) throw error;
       // Asking for the same id again starts it if it was not started, and finds it if it was.
       // What the VM itself says is certain.
-      if (!PASSING.includes(code) && code !== 'interrupted') throw error;
+      if (!hasTrait(code, 'ask-again') && code !== 'interrupted') throw error;
       const isSlow = code === 'timed-out' && tries > 2;
       if (signal.aborted || access.clock.now() > until || isSlow) return doubtful(attempt, error);
-      access.warn(`${messageOf(error)}; asking again whether job ${id} was started`);
-      access.progress(`Asking ${attempt.identifier} again`);
-      await pause(access.clock, Math.min(tries * 500, 15_000), signal).catch(() => {});
+      caller.warn(`${messageOf(error)}; asking again whether job ${id} was started`);
+      caller.progress(`Asking ${describeRef(attempt.target)} again`);
+      await pause(access.clock, backOff(AGAIN, tries), signal).catch(() => {});
     }
   }
 }
 
-/** What may be otherwise a moment later. */
-const PASSING: readonly ErrorCode[] = ['connection-lost', 'timed-out', 'unreachable', 'ssh-denied', 'azure-failed'];
-
-function notBegun({ id, identifier }: Attempt): AppError {
-  const message = `Job ${id} was not started on ${identifier}: nothing there began it in time, or its folder is no job`;
+function notBegun({ id, target }: Attempt): AppError {
+  const message = `Job ${id} was not started on ${describeRef(target)}: nothing there began it in time, or its folder is no job`;
   return new AppError('vm-failed', message, { hint: 'nothing has run, nor will it; try again' });
 }
 
-function doubtful({ id, identifier }: Attempt, error: unknown): StartedJob {
+function doubtful({ id, target: place }: Attempt, error: unknown): StartedJob {
   const { code, message } = toAppError(error);
-  const text = `Nobody knows whether job ${id} was started on ${identifier}: ${message}`;
+  const target = describeRef(place);
+  const text = `Nobody knows whether job ${id} was started on ${target}: ${message}`;
   const doubt = new AppError(code, text, { hint: `azlin wait ${id}   asks again`, cause: error });
-  return { id, isFound: false, runsOther: false, target: identifier, identifier, follower: undefined, doubt };
+  return { id, isFound: false, runsOther: false, target, place, follower: undefined, doubt };
 }
 
 async function tryToStart(attempt: Attempt): Promise<StartedJob> {
-  const { access, request, id, input, word, signal } = attempt;
-  return withTarget({ access, identifier: attempt.identifier, signal }, async (reached) => {
+  const { access, request, id, input, word, caller } = attempt;
+  return withTarget({ access, target: attempt.target, caller }, async (reached) => {
     const { target } = reached;
     // By now the name may mean another VM; the job may be on the first one.
     const vm = target.vm?.vmId ?? target.endpoint.address;
@@ -154,23 +166,23 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     const wire = newWire();
     const script = startJobScript({ id, command, input, isNew, grace, detach, settles: word, wire });
     attempt.isAsked = true;
-    const remembered = access.jobMemory.remember(id, attempt.identifier);
-    const started = await start({ access, reached, script, signal }).catch((error: unknown) => {
+    const remembered = access.jobMemory.remember(id, identifierOf(target), caller);
+    const started = await start({ access, reached, script, caller }).catch((error: unknown) => {
       attempt.isInDoubt ||= toAppError(error).mayHaveRun;
       attempt.failure = error;
       throw error;
     });
     const [, went, found, , err] = started.words;
-    if (err === 'lost') access.warn(errorsLost(id, describeTarget(target)));
+    if (err === 'lost') caller.warn(errorsLost(id, describeTarget(target)));
     if (went === 'no-cwd')
-      access.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
+      caller.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
     if (detach) await remembered;
     return {
       id,
       isFound: found !== 'new',
       runsOther: found === 'other',
       target: describeTarget(target),
-      identifier: attempt.identifier,
+      place: attempt.target,
       follower: detach ? undefined : followerOf(started, wire),
       doubt: undefined,
     };
@@ -179,22 +191,24 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
 
 function pin(attempt: Attempt, target: Target): void {
   attempt.create ||= target.origin === 'default';
-  attempt.identifier = identifierOf(target);
+  attempt.target = exactTarget(target);
 }
 
 /** Takes what the command will read to the VM, whole, before anything is started; a script is a part of what starts it. */
 async function upload(attempt: Attempt): Promise<void> {
-  const { access, request, identifier, signal } = attempt;
+  const { access, request, caller } = attempt;
+  const { signal } = caller;
   const { stdin } = request;
   if (!stdin) return;
   let failure: unknown;
-  await withTarget({ access, identifier, signal }, async ({ target, connection }) => {
+  await withTarget({ access, target: attempt.target, caller }, async ({ target, connection }) => {
     // What has been read of standard input is gone: another attempt would send the rest.
     if (failure !== undefined) throw failure;
     pin(attempt, target);
     const name = randomBytes(16).toString('hex');
     try {
-      const { clock, commandDeadline: deadline } = access;
+      const { clock, settings } = access;
+      const deadline = settings.commandDeadline;
       const remote = await connection.spawn(uploadScript(name), { patience: deadline, signal });
       await sendInput({ source: stdin, name, remote, clock, deadline, signal }, target);
     } catch (error) {

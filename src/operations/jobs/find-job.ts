@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import { count, shellWord } from '../../domain/text.ts';
 import { cancelJobScript, jobIdProblem } from '../../jobs/job-scripts.ts';
@@ -6,7 +7,7 @@ import { parseStatus } from '../../tmux/status.ts';
 import { statusError } from '../../tmux/status-error.ts';
 import { runOverSsh } from '../../transport/run-script.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
 import { jobsOf, listJobs, type PlacedJob } from './list-jobs.ts';
 
 export interface FindRequest {
@@ -20,9 +21,9 @@ export interface FindRequest {
 }
 
 /** The job that is meant. Throws `job-not-found` or `ambiguous`. */
-export async function findJob(access: FleetAccess, request: FindRequest, signal: AbortSignal): Promise<PlacedJob> {
+export async function findJob(access: FleetAccess, request: FindRequest, caller: Caller): Promise<PlacedJob> {
   const { name, vm } = request;
-  const named = jobIdProblem(name) ? [] : await jobsNamed(access, request, signal);
+  const named = jobIdProblem(name) ? [] : await jobsNamed(access, request, caller);
   // VMs that share a home see each other's jobs; whose it is can say how it goes.
   const found = named.some(isOwn) ? named.filter(isOwn) : named;
   const [only, ...others] = found;
@@ -41,8 +42,8 @@ export async function findJob(access: FleetAccess, request: FindRequest, signal:
 const isOwn = ({ ownedBy }: PlacedJob) => ownedBy === null;
 
 /** The newest job of the session that the identifier names. Throws `job-not-found`. */
-export async function newestJob(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<PlacedJob> {
-  const newest = (await jobsOf(access, { identifier }, signal)).find(isOwn);
+export async function newestJob(access: FleetAccess, identifier: string, caller: Caller): Promise<PlacedJob> {
+  const newest = (await jobsOf(access, { target: identifier }, caller)).find(isOwn);
   if (newest) return newest;
   throw new AppError('job-not-found', `No job has been started in "${identifier}"`, {
     hint: `azlin exec --durable ${shellWord(identifier)} COMMAND   starts one; logs --screen shows the session`,
@@ -54,24 +55,20 @@ export function isIdentifier(name: string): boolean {
   return jobIdProblem(name) !== undefined;
 }
 
-async function jobsNamed(
-  access: FleetAccess,
-  { name: id, vm, deadline, wholeDeadline }: FindRequest,
-  signal: AbortSignal,
-) {
-  if (vm !== undefined) return jobsOf(access, { identifier: vm, id }, signal);
+async function jobsNamed(access: FleetAccess, { name: id, vm, deadline, wholeDeadline }: FindRequest, caller: Caller) {
+  if (vm !== undefined) return jobsOf(access, { target: vm, id }, caller);
   const found = new Map<string, PlacedJob>();
-  for (const known of await access.jobMemory.recall(id)) {
+  for (const known of await access.jobMemory.recall(id, caller)) {
     try {
-      for (const job of await jobsOf(access, { identifier: known, id }, signal)) found.set(job.hostname, job);
+      for (const job of await jobsOf(access, { target: known, id }, caller)) found.set(job.hostname, job);
     } catch (error) {
-      if (signal.aborted || !(error instanceof AppError)) throw error;
+      if (caller.signal.aborted || !(error instanceof AppError)) throw error;
       // The VM is where the job is: that it cannot be reached is the answer, unless it is no longer there.
       if (error.code !== 'vm-not-found' && error.code !== 'session-not-found') throw error;
     }
   }
   if (found.size > 0) return [...found.values()];
-  return listJobs(access, { identifier: undefined, id, deadline, wholeDeadline }, signal);
+  return listJobs(access, { target: undefined, id, deadline, wholeDeadline }, caller);
 }
 
 function notFound(name: string, vm: string | undefined): AppError {
@@ -93,14 +90,15 @@ export interface CancelledJob {
 /** Ends a job: TERM to its process group, KILL after five seconds. A job that has ended stays as it is. */
 export function cancelJob(
   access: FleetAccess,
-  { id, identifier }: PlacedJob,
-  signal: AbortSignal,
+  { id, target: place }: PlacedJob,
+  caller: Caller,
 ): Promise<CancelledJob> {
-  return withTarget({ access, identifier, signal }, async ({ target, connection }) => {
+  return withTarget({ access, target: place, caller }, async ({ target, connection }) => {
     const { endpoint, hostname } = target;
-    const { clock, commandDeadline } = access;
-    const run = runOverSsh({ connection, endpoint, clock, deadline: Math.max(commandDeadline, LONGEST_END) });
-    const { stdout } = await run(cancelJobScript(id), signal);
+    const { clock, settings } = access;
+    const deadline = Math.max(settings.commandDeadline, LONGEST_END);
+    const run = runOverSsh({ connection, endpoint, clock, deadline });
+    const { stdout } = await run(cancelJobScript(id), caller.signal);
     const status = parseStatus(stdout);
     if (status.kind !== 'ok')
       throw status.kind === 'no-job' ? notFound(id, hostname) : statusError(status, hostname, id);

@@ -1,20 +1,24 @@
 import { randomBytes } from 'node:crypto';
+import { backOff } from '../../domain/back-off.ts';
+import type { Caller } from '../../domain/caller.ts';
 import { pause } from '../../domain/clock.ts';
 import { formatDuration } from '../../domain/duration.ts';
-import { AppError, type ErrorCode, messageOf, toAppError } from '../../domain/errors.ts';
+import { hasTrait } from '../../domain/error-traits.ts';
+import { AppError, messageOf, toAppError } from '../../domain/errors.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { type From, followJobScript } from '../../jobs/job-scripts.ts';
 import type { JobEnd } from '../../jobs/journal.ts';
 import { type Followed, type Follower, followJob, type Sinks } from '../../jobs/tail-job.ts';
+import { describeRef, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
 import { type Started, start } from '../access/start-script.ts';
+import { withTarget } from '../access/with-target.ts';
 
 export interface JobFollowing {
   readonly access: FleetAccess;
   readonly id: string;
-  /** An identifier that names its VM exactly. */
-  readonly identifier: string;
+  /** Exactly there. */
+  readonly place: TargetRef;
   readonly sinks: Sinks;
   /** Where to start. */
   readonly out: From;
@@ -27,11 +31,11 @@ export interface JobFollowing {
   readonly heartbeat?: number | undefined;
   /** It may not have begun, and must not any more then; what to say of it. */
   readonly doubt?: AppError | undefined;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
-/** Milliseconds before each attempt; the last one holds for all others. */
-const DELAYS = [0, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
+/** Between attempts to connect again; the first one is made at once. */
+const AGAIN = { first: 500, longest: 15_000 };
 
 /** Milliseconds after which a connection was none that breaks at once. */
 const STABLE = 30_000;
@@ -39,28 +43,14 @@ const STABLE = 30_000;
 /** How often an end is waited for whose output does not come. */
 const STUCK = 3;
 
-/** Trying again does not change these. */
-const FINAL: readonly ErrorCode[] = [
-  'bug',
-  'usage',
-  'invalid-identifier',
-  'config',
-  'vm-not-found',
-  'job-not-found',
-  'ambiguous',
-  'host-key-changed',
-  'host-key-revoked',
-  'vm-not-running',
-  'interrupted',
-];
-
 export function isWorthAnotherTry(error: unknown): boolean {
-  return error instanceof AppError && !FINAL.includes(error.code);
+  return error instanceof AppError && hasTrait(error.code, 'follow-again');
 }
 
 /** Hands the output of a job on to its end, over as many connections as it takes. Never rejects. `read`: as far as it has come. */
 export async function followToEnd(following: JobFollowing): Promise<Outcome | 'read'> {
-  const { access, sinks, signal } = following;
+  const { access, sinks, caller } = following;
+  const { signal } = caller;
   const { clock } = access;
   const position = { out: 0, err: 0 };
   let follower = following.first;
@@ -80,10 +70,10 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
       continue;
     }
     isOpened = true;
-    access.progress(undefined);
+    caller.progress(undefined);
     const before = position.out + position.err;
     const openedAt = clock.now();
-    const patience = access.commandDeadline;
+    const patience = access.settings.commandDeadline;
     const { heartbeat } = following;
     const followed = await followJob({ follower, sinks, position, clock, heartbeat, patience, signal });
     follower = undefined;
@@ -99,20 +89,23 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
 }
 
 /** Waits for the time of the next attempt; gives the error when there is no more time. That counts from the last progress, not from the last connection. */
-function retries({ access, id, identifier, signal }: JobFollowing) {
-  const { clock, reconnectDeadline } = access;
+function retries({ access, id, place, caller }: JobFollowing) {
+  const { clock, settings } = access;
+  const { signal } = caller;
+  const identifier = describeRef(place);
   let attempt = 0;
   let since: number | undefined;
   const wait = async (error: unknown): Promise<AppError | undefined> => {
     since ??= clock.now();
-    if (attempt === 0) access.warn(`${messageOf(error)}; job ${id} goes on there, connecting again`);
-    if (clock.now() - since > reconnectDeadline) {
-      access.progress(undefined);
+    if (attempt === 0) caller.warn(`${messageOf(error)}; job ${id} goes on there, connecting again`);
+    if (clock.now() - since > settings.reconnectDeadline) {
+      caller.progress(undefined);
       return toAppError(error);
     }
-    const delay = DELAYS[Math.min(attempt++, DELAYS.length - 1)] ?? 0;
-    access.progress(`Connection to ${identifier} lost, connecting again`);
-    access.trace(`${identifier}: ${messageOf(error)}; trying again in ${formatDuration(delay)}`);
+    const delay = attempt === 0 ? 0 : backOff(AGAIN, attempt);
+    attempt++;
+    caller.progress(`Connection to ${identifier} lost, connecting again`);
+    caller.trace(`${identifier}: ${messageOf(error)}; trying again in ${formatDuration(delay)}`);
     try {
       await pause(clock, delay, signal);
     } catch {
@@ -129,16 +122,17 @@ function retries({ access, id, identifier, signal }: JobFollowing) {
 
 /** `position`: what has been handed on already. */
 function open(following: JobFollowing, position: { readonly out: number; readonly err: number } | undefined) {
-  const { access, id, identifier, now = false, signal } = following;
+  const { access, id, place, now = false, caller } = following;
+  const identifier = describeRef(place);
   const from = (wanted: From, passed: number) => (position && wanted !== 'none' ? passed : wanted);
   const out = from(following.out, position?.out ?? 0);
   const err = from(following.err, position?.err ?? 0);
-  return withTarget({ access, identifier, signal }, async (reached) => {
+  return withTarget({ access, target: place, caller }, async (reached) => {
     const agent = reached.target.endpoint.ssh.forwardAgent !== undefined;
     const wire = newWire();
     const script = followJobScript({ id, out, err, now, agent, settles: following.doubt !== undefined, wire });
-    const started = await start({ access, reached, script, mayRepeat: true, signal });
-    if (started.words[4] === 'lost') access.warn(errorsLost(id, identifier));
+    const started = await start({ access, reached, script, mayRepeat: true, caller });
+    if (started.words[4] === 'lost') caller.warn(errorsLost(id, identifier));
     const follower = followerOf(started, wire, { out, err });
     if (!follower) throw new AppError('vm-failed', `"${identifier}" does not go on where it was asked to`);
     return follower;
@@ -182,8 +176,9 @@ export function errorsLost(id: string, where: string): string {
 }
 
 function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: 'broken' }>): Outcome | 'read' {
-  const { access, id, identifier } = following;
-  access.progress(undefined);
+  const { id, place, caller } = following;
+  const identifier = describeRef(place);
+  caller.progress(undefined);
   if (followed.kind !== 'read' && followed.kind !== 'ended') return ended(following, followed.kind);
   if (followed.cut.length === 0)
     return followed.kind === 'read' ? 'read' : outcomeOfEnd(followed.end.kind, followed.end.detail);
@@ -196,7 +191,8 @@ function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: '
 }
 
 /** Without an end that is recorded. */
-function ended({ id, identifier }: JobFollowing, kind: 'gone' | 'void' | 'left'): Outcome {
+function ended({ id, place }: JobFollowing, kind: 'gone' | 'void' | 'left'): Outcome {
+  const identifier = describeRef(place);
   if (kind === 'left')
     return lostOutcome(
       `The shell of ${identifier} ended with the command of job ${id}: its exit code is not known`,
@@ -213,10 +209,11 @@ function ended({ id, identifier }: JobFollowing, kind: 'gone' | 'void' | 'left')
 
 /** It has ended, and some of its output does not come. */
 function incomplete(
-  { id, identifier }: JobFollowing,
+  { id, place }: JobFollowing,
   end: JobEnd,
   position: { readonly out: number; readonly err: number },
 ): Outcome {
+  const identifier = describeRef(place);
   const how =
     end.kind === 'exited' ? `exit code ${end.detail}` : end.kind === 'signaled' ? `SIG${end.detail}` : end.kind;
   const missing = (['out', 'err'] as const).filter((stream) => position[stream] < end[stream]);
@@ -236,8 +233,9 @@ function lostOutcome(message: string, hint: string): Outcome {
   return { kind: 'lost', cause: new AppError('vm-failed', message, { hint }) };
 }
 
-function lost({ id, identifier }: JobFollowing, cause: AppError): Outcome {
+function lost({ id, place }: JobFollowing, cause: AppError): Outcome {
   if (cause.code === 'interrupted') return { kind: 'lost', cause };
+  const identifier = describeRef(place);
   const message = `Job ${id} was started on ${identifier} and cannot be asked how it goes: ${cause.message}`;
   return { kind: 'lost', cause: new AppError(cause.code, message, { hint: `azlin wait ${id}   asks again`, cause }) };
 }

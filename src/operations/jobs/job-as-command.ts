@@ -1,27 +1,32 @@
 import { PassThrough } from 'node:stream';
+import { type Caller, withSignal } from '../../domain/caller.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { RemoteScript } from '../../domain/remote-script.ts';
 import { cancelJobScript, type From, signalJobScript } from '../../jobs/job-scripts.ts';
 import type { Follower } from '../../jobs/tail-job.ts';
-import { runOverSsh } from '../../transport/run-script.ts';
+import { describeRef, identifierOf, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
 import type { RunningCommand } from '../exec/exec.ts';
 import { followToEnd } from './follow-to-end.ts';
+import type { PlacedJob } from './list-jobs.ts';
 
 /** Waits for a job that is there already; its output is left out. */
 export function watchJob(
   access: FleetAccess,
-  { id, identifier }: { readonly id: string; readonly identifier: string },
+  { id, target: place }: Pick<PlacedJob, 'id' | 'target'>,
+  caller: Caller,
 ): RunningCommand {
   const from = { out: 'none', err: 'none' } as const;
-  return followedJob(access, { id, identifier, target: identifier, isFound: false, ...from, isWatched: true });
+  const target = identifierOf(place);
+  return jobAsCommand(access, { id, place, target, isFound: false, ...from, isWatched: true }, caller);
 }
 
 export interface FollowedJob {
   readonly id: string;
-  readonly identifier: string;
+  readonly place: TargetRef;
+  /** `myvm:dev`. */
   readonly target: string;
   readonly isFound: boolean;
   readonly runsOther?: boolean;
@@ -37,17 +42,18 @@ export interface FollowedJob {
   readonly unlessBegun?: AppError | undefined;
 }
 
-export function followedJob(access: FleetAccess, job: FollowedJob): RunningCommand {
-  const { id, identifier, grace, doubt, unlessBegun, out, err, first, isWatched } = job;
+/** A job that somebody follows, as any other command. */
+export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Caller): RunningCommand {
+  const { id, place, grace, doubt, unlessBegun, out, err, first, isWatched } = job;
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const heartbeat = grace === undefined ? undefined : Math.min(5_000, grace / 4);
-  const following = { access, id, identifier, sinks: { stdout, stderr }, out, err, first, heartbeat };
+  const following = { access, id, place, sinks: { stdout, stderr }, out, err, first, heartbeat };
   // Whoever interrupts may want to end the job, and to see its end.
   const left = new AbortController();
   const end = doubt
     ? Promise.resolve<Outcome>({ kind: 'lost', cause: doubt })
-    : followToEnd({ ...following, doubt: unlessBegun, signal: left.signal });
+    : followToEnd({ ...following, doubt: unlessBegun, caller: withSignal(caller, left.signal) });
   return {
     target: job.target,
     stdout,
@@ -57,36 +63,34 @@ export function followedJob(access: FleetAccess, job: FollowedJob): RunningComma
       stderr.end();
       return outcome === 'read' ? { kind: 'lost', cause: new AppError('bug', 'the job was not followed') } : outcome;
     }),
-    kill: async (name) => void (await tell(access, { identifier, id, script: signalJobScript(id, name) })),
+    kill: async (name) => void (await tell(access, { place, id, script: signalJobScript(id, name) }, caller)),
     job: {
       id,
       isFound: job.isFound,
       runsOther: job.runsOther === true,
       endsWithUs: job.endsWithUs === true,
       isWatched,
-      cancel: () => tell(access, { identifier, id, script: cancelJobScript(id) }),
+      cancel: () => tell(access, { place, id, script: cancelJobScript(id) }, caller),
       leave: () => left.abort(new AppError('interrupted', 'Interrupted')),
     },
   };
 }
 
 interface Telling {
-  readonly identifier: string;
+  readonly place: TargetRef;
   readonly id: string;
   readonly script: RemoteScript;
 }
 
 /** Says something to a job, and whether it could be said. It has a deadline of its own, and is said while azlin is being ended. */
-async function tell(access: FleetAccess, { identifier, id, script }: Telling): Promise<boolean> {
+async function tell(access: FleetAccess, { place, id, script }: Telling, caller: Caller): Promise<boolean> {
   const { signal } = new AbortController();
-  const { clock, commandDeadline: deadline } = access;
   try {
-    await withTarget({ access, identifier, signal }, async ({ connection, target: { endpoint } }) =>
-      runOverSsh({ connection, endpoint, clock, deadline })(script, signal),
-    );
+    const wanted = { access, target: place, caller: withSignal(caller, signal) };
+    await withTarget(wanted, ({ run }) => run(script, signal));
     return true;
   } catch (error) {
-    access.warn(`Cannot reach job ${id} on ${identifier}: ${messageOf(error)}`);
+    caller.warn(`Cannot reach job ${id} on ${describeRef(place)}: ${messageOf(error)}`);
     return false;
   }
 }

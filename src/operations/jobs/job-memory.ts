@@ -1,31 +1,33 @@
 import { join } from 'node:path';
+import type { Caller } from '../../domain/caller.ts';
 import { oneByOne } from '../../domain/concurrency.ts';
 import { readCache, writeCache } from '../../store/cache-file.ts';
 
 /** Where jobs run, by their ids: a hint that saves asking the whole fleet. */
 export interface JobMemory {
   /** Identifiers whose VMs may have a job of that id. */
-  recall(id: string): Promise<readonly string[]>;
-  remember(id: string, identifier: string): Promise<void>;
+  recall(id: string, caller: Caller): Promise<readonly string[]>;
+  remember(id: string, identifier: string, caller: Caller): Promise<void>;
   /** The newest first. */
-  all(): Promise<Memory>;
+  all(caller: Caller): Promise<Memory>;
 }
 
 /** Jobs are kept on their VMs for a week at most. */
 const KEPT = 500;
 
-export function jobMemory(cacheDirectory: string, warn: (line: string) => void): JobMemory {
+export function jobMemory(cacheDirectory: string): JobMemory {
   const path = join(cacheDirectory, 'jobs.json');
-  const read = async () => (await readCache(path, isMemory, warn)) ?? [];
+  const read = async ({ warn }: Caller) => (await readCache(path, isMemory, warn)) ?? [];
   // Many jobs may start at the same moment, and none is to be forgotten.
   const inTurn = oneByOne();
   return {
     all: read,
-    recall: async (id) => (await read()).filter(([known]) => known === id).map(([, identifier]) => identifier),
-    remember: (id, identifier) =>
+    recall: async (id, caller) =>
+      (await read(caller)).filter(([known]) => known === id).map(([, identifier]) => identifier),
+    remember: (id, identifier, caller) =>
       inTurn(async () => {
-        const others = (await read()).filter(([known, place]) => known !== id || place !== identifier);
-        await writeCache(path, [[id, identifier], ...others.slice(0, KEPT - 1)], warn);
+        const others = (await read(caller)).filter(([known, place]) => known !== id || place !== identifier);
+        await writeCache(path, [[id, identifier], ...others.slice(0, KEPT - 1)], caller.warn);
       }),
   };
 }

@@ -1,27 +1,27 @@
+import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { RunScript } from '../../domain/remote-script.ts';
 import { type Job, parseJobs } from '../../jobs/job.ts';
 import { listJobsScript } from '../../jobs/job-scripts.ts';
-import { identifierOf, type Target } from '../../targets/target.ts';
+import { exactTarget, type Target, type TargetRef, targetOf } from '../../targets/target.ts';
 import { parseStatus } from '../../tmux/status.ts';
-import { runOverSsh } from '../../transport/run-script.ts';
-import { askFleet } from '../access/ask-fleet.ts';
+import { type AskedVm, askFleet } from '../access/ask-fleet.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
 import { vmFilter } from '../sessions/list.ts';
 
 /** A job and where it is. */
 export interface PlacedJob extends Job {
   readonly hostname: string;
-  /** Names its VM exactly. */
-  readonly identifier: string;
+  /** Exactly there. */
+  readonly target: Target;
   /** Seconds since 1970, by the VM's clock, when it was asked. */
   readonly askedAt: number;
 }
 
 export interface JobsRequest {
   /** A VM, or a session of one; undefined for every running VM in scope. */
-  readonly identifier: string | undefined;
+  readonly target: TargetRef | undefined;
   /** Of every running VM in scope, those whose name matches this pattern. */
   readonly host?: string | undefined;
   /** Only the job of this id. */
@@ -31,32 +31,28 @@ export interface JobsRequest {
   readonly wholeDeadline: number;
 }
 
-/** The jobs of a session, of a VM or of the fleet, the newest first. VMs that could not be asked go to `access.warn`. */
+/** The jobs of a session, of a VM or of the fleet, the newest first. VMs that could not be asked are warnings. */
 export async function listJobs(
   access: FleetAccess,
   request: JobsRequest,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<readonly PlacedJob[]> {
-  const { identifier } = request;
+  const { target, id } = request;
   const jobs =
-    identifier === undefined
-      ? await fleetJobs(access, request, signal)
-      : await jobsOf(access, { identifier, id: request.id }, signal);
+    target === undefined ? await fleetJobs(access, request, caller) : await jobsOf(access, { target, id }, caller);
   return [...jobs].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
 }
 
-/** The jobs of the VM that the identifier names; of one session where it names one. */
+/** The jobs of the VM that is meant; of one session where one is named. */
 export function jobsOf(
   access: FleetAccess,
-  { identifier, id }: { readonly identifier: string; readonly id?: string | undefined },
-  signal: AbortSignal,
+  { target: ref, id }: { readonly target: TargetRef; readonly id?: string | undefined },
+  caller: Caller,
 ): Promise<readonly PlacedJob[]> {
-  return withTarget({ access, identifier, signal }, async ({ target, connection }) => {
-    const { clock, commandDeadline: deadline } = access;
-    const run = runOverSsh({ connection, endpoint: target.endpoint, clock, deadline });
-    const jobs = await askForJobs(run, { id, signal, hostname: target.hostname });
+  return withTarget({ access, target: ref, caller }, async ({ target, run }) => {
+    const jobs = await askForJobs(run, { id, signal: caller.signal, hostname: target.hostname });
     const mine = id !== undefined || target.origin === 'default' ? jobs : jobs.filter((job) => isOf(job, target));
-    return mine.map((job) => ({ ...job, hostname: target.hostname, identifier: identifierOf(target) }));
+    return mine.map((job) => ({ ...job, hostname: target.hostname, target: exactTarget(target) }));
   });
 }
 
@@ -64,8 +60,15 @@ function isOf({ session }: Job, target: Target): boolean {
   return session === target.session;
 }
 
-function placeOf(hostname: string, { session }: Job): string {
-  return session === '' ? hostname : `${hostname}:${session}`;
+/** Where a job is that the fleet was asked for; it may belong to no session. */
+function placeOf({ endpoints, now, settings }: FleetAccess, { vm, hostname }: AskedVm, { session }: Job): Target {
+  const isAlone = session === '';
+  const fields = {
+    ...{ hostname, vm, user: undefined, cached: true, fetchedAt: now() },
+    session: isAlone ? settings.defaultSession : session,
+    origin: isAlone ? 'default' : 'named',
+  } as const;
+  return targetOf(fields, () => endpoints.of(vm));
 }
 
 interface JobsQuestion {
@@ -81,7 +84,7 @@ async function askForJobs(run: RunScript, { id, hostname, signal }: JobsQuestion
   return parseJobs(status.text).map((job) => ({ ...job, askedAt: Number(status.words[0]) }));
 }
 
-async function fleetJobs(access: FleetAccess, request: JobsRequest, signal: AbortSignal) {
+async function fleetJobs(access: FleetAccess, request: JobsRequest, caller: Caller) {
   const { id, deadline, wholeDeadline } = request;
   const answers = await askFleet(
     access,
@@ -89,10 +92,10 @@ async function fleetJobs(access: FleetAccess, request: JobsRequest, signal: Abor
       ...{ about: 'jobs', of: vmFilter({ tags: [], host: request.host }), deadline, wholeDeadline },
       ask: ({ run, limited }, { hostname }) => askForJobs(run, { id, hostname, signal: limited }),
     },
-    signal,
+    caller,
   );
-  const all = answers.flatMap(({ hostname, value }) =>
-    value.map((job) => ({ ...job, hostname, identifier: placeOf(hostname, job) })),
+  const all = answers.flatMap(({ vm, hostname, value }) =>
+    value.map((job) => ({ ...job, hostname, target: placeOf(access, { vm, hostname }, job) })),
   );
   // VMs that share a home see each other's jobs: each is listed once, where it is.
   const own = new Set(all.filter(({ ownedBy }) => ownedBy === null).map((job) => job.id));

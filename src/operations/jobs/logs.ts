@@ -1,7 +1,9 @@
 import { Writable } from 'node:stream';
+import { type Caller, withSignal } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
 import { followToEnd } from './follow-to-end.ts';
 import type { PlacedJob } from './list-jobs.ts';
 
@@ -16,7 +18,7 @@ export interface LogsRequest {
 }
 
 /** Writes what a job has written. Rejects with an AppError when not all of it could be had. */
-export async function showLogs(access: FleetAccess, request: LogsRequest, signal: AbortSignal): Promise<void> {
+export async function showLogs(access: FleetAccess, request: LogsRequest, caller: Caller): Promise<void> {
   const { job, stream, lines, follow, to } = request;
   const from = lines === undefined ? 0 : { lines };
   // Nobody reads any more, as with `| head`.
@@ -28,12 +30,12 @@ export async function showLogs(access: FleetAccess, request: LogsRequest, signal
   const outcome = await followToEnd({
     access,
     id: job.id,
-    identifier: job.identifier,
+    place: job.target,
     sinks: { stdout: isStdout ? to : nowhere, stderr: isStdout ? nowhere : to },
     out: isStdout ? from : 'none',
     err: isStdout ? 'none' : from,
     now: !follow,
-    signal: AbortSignal.any([signal, unread.signal]),
+    caller: withSignal(caller, AbortSignal.any([caller.signal, unread.signal])),
   });
   to.off('error', stop);
   if (unread.signal.aborted) return;
@@ -43,8 +45,10 @@ export async function showLogs(access: FleetAccess, request: LogsRequest, signal
 /** What the session's active pane shows, with so many lines of its history above. */
 export function showScreen(
   access: FleetAccess,
-  { identifier, history }: { readonly identifier: string; readonly history: number },
-  signal: AbortSignal,
+  { target: ref, history }: { readonly target: TargetRef; readonly history: number },
+  caller: Caller,
 ): Promise<string> {
-  return withTarget({ access, identifier, signal }, ({ target, tmux }) => tmux.screen(target.session, history, signal));
+  return withTarget({ access, target: ref, caller }, ({ target, tmux }) =>
+    tmux.screen(target.session, history, caller.signal),
+  );
 }

@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { formatAge } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { listNames } from '../../domain/fold-names.ts';
@@ -38,25 +39,25 @@ export interface Choice extends Selected {
 }
 
 /** The sessions that the user means. Rejects with an AppError when one of the identifiers means none, or when nothing matches. */
-export async function chooseTargets(access: FleetAccess, request: ChooseRequest, signal: AbortSignal): Promise<Choice> {
+export async function chooseTargets(access: FleetAccess, request: ChooseRequest, caller: Caller): Promise<Choice> {
   const parts = typeof request.from === 'string' ? parseSelection(request.from) : [];
   // An address needs no inventory, and a list of identifiers gets it from the resolver.
   const isPlain = parts.length > 0 && parts.every(({ kind }) => kind === 'identifier');
   if (isPlain) {
-    const selected = await eachOnce(access, await plain({ access, request }, parts, signal), { request, signal });
-    return withNotes(access, request, { selected, fleet: undefined });
+    const selected = await eachOnce(access, await plain({ access, request }, parts, caller), { request, caller });
+    return withNotes({ access, caller }, request, { selected, fleet: undefined });
   }
   const look = async (fresh: boolean): Promise<Found> => {
-    const fleet = await access.inventory.listVms({ fresh, whole: true }, signal);
-    const found = await selectFrom({ access, request, parts, fleet }, signal);
-    const selected = await eachOnce(access, found, { request, signal });
+    const fleet = await access.inventory.listVms({ fresh, whole: true }, caller);
+    const found = await selectFrom({ access, request, parts, fleet }, caller);
+    const selected = await eachOnce(access, found, { request, caller });
     const isEmpty = selected.chosen.length + selected.unasked.length === 0;
     // A VM that is new may be what is meant.
     return isEmpty && fleet.isKept ? look(true) : { selected, fleet };
   };
   const found = await look(request.fresh);
-  for (const warning of found.fleet?.warnings ?? []) access.warn(warning);
-  return withNotes(access, request, found);
+  for (const warning of found.fleet?.warnings ?? []) caller.warn(warning);
+  return withNotes({ access, caller }, request, found);
 }
 
 interface Found {
@@ -70,7 +71,7 @@ interface Found {
 async function eachOnce(
   access: FleetAccess,
   selected: Selected,
-  { request, signal }: { readonly request: ChooseRequest; readonly signal: AbortSignal },
+  { request, caller }: { readonly request: ChooseRequest; readonly caller: Caller },
 ): Promise<Selected> {
   // Another user has other sessions, and the VMs are asked for those of the usual one.
   const perVm = new Map<string, Chosen[]>();
@@ -87,7 +88,7 @@ async function eachOnce(
   const isKept = [...doubtful.values()].flat().some(({ target }) => target.cached);
   const { deadline, wholeDeadline } = request;
   const asking = { vms, isKept, maxAge: 0, skipSilent: false, deadline, wholeDeadline };
-  const { answers } = await access.survey.ask(asking, signal);
+  const { answers } = await access.survey.ask(asking, caller);
   const byId = new Map([...answers].map(([vm, answer]) => [vm.id.toLowerCase(), answer]));
   const chosen = selected.chosen.map((one) => {
     const { hostname, vm, user, session, origin, cached, fetchedAt } = one.target;
@@ -107,36 +108,37 @@ interface Selecting {
   readonly fleet: Fleet;
 }
 
-async function selectFrom({ access, request, parts, fleet }: Selecting, signal: AbortSignal): Promise<Selected> {
+async function selectFrom({ access, request, parts, fleet }: Selecting, caller: Caller): Promise<Selected> {
   const { from, ask, deadline, wholeDeadline } = request;
   let answered = 0;
-  const onAnswer = () => access.progress(`Asking the VMs for their sessions: ${++answered} answered`);
+  const onAnswer = () => caller.progress(`Asking the VMs for their sessions: ${++answered} answered`);
   const settled: SelectRequest = {
     fleet,
     ask,
-    includeStopped: access.start.always,
+    includeStopped: caller.start.always,
     asking: { deadline, wholeDeadline, onAnswer },
   };
-  const settings = { survey: access.survey, endpointOf: access.endpointOf, defaultSession: access.defaultSession };
+  const { survey, endpoints } = access;
+  const settings = { survey, endpointOf: endpoints.of, defaultSession: access.settings.defaultSession };
   try {
     if (typeof from !== 'string') {
       const session = from.session === undefined ? undefined : sessionChoice(from.session, from.session);
       const vms = chosenVms(from, fleet).matched;
-      return await selectSessions({ settings, vms, session, user: undefined }, settled, signal);
+      return await selectSessions({ settings, vms, session, user: undefined }, settled, caller);
     }
     const selected: Selected[] = [];
     // One after the other: what the first bare name asks the fleet, the next one knows.
     for (const part of parts) {
-      if (part.kind === 'identifier') selected.push(await plain({ access, request }, [part], signal));
+      if (part.kind === 'identifier') selected.push(await plain({ access, request }, [part], caller));
       else {
         const vms = matchingVms(part, fleet.vms);
         if (vms.length === 0 && parts.length > 1) throw noSuchVms(part.text);
-        selected.push(await selectSessions({ settings, vms, session: part.session, user: part.user }, settled, signal));
+        selected.push(await selectSessions({ settings, vms, session: part.session, user: part.user }, settled, caller));
       }
     }
     return joinSelected(selected);
   } finally {
-    access.progress(undefined);
+    caller.progress(undefined);
   }
 }
 
@@ -144,22 +146,27 @@ async function selectFrom({ access, request, parts, fleet }: Selecting, signal: 
 async function plain(
   { access, request: { fresh } }: Pick<Selecting, 'access' | 'request'>,
   parts: readonly SelectionPart[],
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<Selected> {
   const chosen: Selected['chosen'][number][] = [];
   for (const { text } of parts)
-    chosen.push({ target: await access.resolver.resolve(text, { fresh }, signal), mayLack: false });
+    chosen.push({ target: await access.resolver.resolve(text, { fresh }, caller), mayLack: false });
   return joinSelected([{ chosen, unasked: [], stopped: [], lacking: [] }]);
 }
 
-function withNotes(access: FleetAccess, { from }: ChooseRequest, { selected, fleet }: Found): Choice {
+interface Noting {
+  readonly access: FleetAccess;
+  readonly caller: Caller;
+}
+
+function withNotes({ access, caller }: Noting, { from }: ChooseRequest, { selected, fleet }: Found): Choice {
   const { chosen, unasked, stopped, lacking } = selected;
   const what = typeof from === 'string' ? `"${from}"` : describeChoice(from);
   if (chosen.length + unasked.length === 0) throw nothingMatches(what, selected, fleet?.vms ?? []);
   const age = fleet?.isKept ? access.now() - fleet.fetchedAt : 0;
   const asOf = age > 60_000 ? ` (as of ${formatAge(age)} ago; --refresh looks again)` : '';
   const notes = [`${what} ${describeChosen(chosen)}${asOf}`];
-  if (stopped.length > 0) notes.push(`left out, not running: ${listNames(stopped)}${startHint(access)}`);
+  if (stopped.length > 0) notes.push(`left out, not running: ${listNames(stopped)}${startHint(caller)}`);
   if (lacking.length > 0) notes.push(`left out, no such session: ${listNames(lacking)}`);
   if (unasked.length > 0)
     notes.push(`could not be asked for their sessions: ${listNames(unasked.map(({ hostname }) => hostname))}`);
@@ -185,7 +192,7 @@ function describeChosen(chosen: Selected['chosen']): string {
   return `means ${count(names.length, 'session')}${names.length > 0 ? `: ${listNames(names)}` : ''}`;
 }
 
-const startHint = ({ start }: FleetAccess) => (start.isOption ? '; --start starts them' : '');
+const startHint = ({ start }: Caller) => (start.isOption ? '; --start starts them' : '');
 
 function nothingMatches(what: string, { stopped, lacking }: Selected, vms: readonly Vm[]): AppError {
   if (lacking.length > 0)

@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
+import type { Caller } from '../../domain/caller.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import type { Selected } from '../../targets/select.ts';
-import { identifierOf } from '../../targets/target.ts';
+import { identifierOf, type Target } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { fanOut, type Limits } from './fan-out.ts';
-import { accessForOne } from './fan-out-access.ts';
+import { accessForOne, callerForOne } from './fan-out-access.ts';
 import { NOT_BEGUN, resultOf, type TargetResult, unaskedResult, unaskedStop, verdictOf } from './target-result.ts';
 
 export interface EachRequest<T> {
@@ -15,7 +16,7 @@ export interface EachRequest<T> {
   /** What is being done, for the progress line: `Typing`. */
   readonly doing: string;
   /** Rejects with an AppError. */
-  readonly act: (access: FleetAccess, identifier: string, signal: AbortSignal) => Promise<T>;
+  readonly act: (access: FleetAccess, target: Target, caller: Caller) => Promise<T>;
 }
 
 /** A target, and what came of it where it went well. */
@@ -28,9 +29,10 @@ export interface Done<T> {
 export async function eachTarget<T>(
   access: FleetAccess,
   { selected, limits, until, doing, act }: EachRequest<T>,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<readonly Done<T>[]> {
-  const { clock, progress } = access;
+  const { clock } = access;
+  const { progress, signal } = caller;
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
   const onAbort = () => stop.abort(signal.reason);
@@ -53,8 +55,8 @@ export async function eachTarget<T>(
         const since = clock.now();
         const facts = () => ({ ...NOT_BEGUN, durationMs: clock.now() - since, attempts });
         try {
-          const own = accessForOne(access, chosen, { slot, isWaiting: () => true });
-          const value = await act(own, identifierOf(chosen.target), stop.signal);
+          const own = accessForOne(access, { slot, isWaiting: () => true });
+          const value = await act(own, chosen.target, callerForOne(caller, stop.signal));
           return { result: resultOf(chosen, { kind: 'exited', code: 0 }, facts()), value };
         } catch (error) {
           const cause = toAppError(error);

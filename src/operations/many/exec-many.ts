@@ -1,15 +1,16 @@
 import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
+import type { Caller } from '../../domain/caller.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { Slot } from '../../domain/concurrency.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { type Outcome, outcomeOfError } from '../../domain/outcome.ts';
 import type { Chosen, Selected } from '../../targets/select.ts';
-import { identifierOf } from '../../targets/target.ts';
+import { identifierOf, type Target } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import type { CommandSignal, RunningCommand } from '../exec/exec.ts';
 import { fanOut, type Limits } from './fan-out.ts';
-import { accessForOne } from './fan-out-access.ts';
+import { accessForOne, callerForOne } from './fan-out-access.ts';
 import {
   NOT_BEGUN,
   resultOf,
@@ -33,7 +34,7 @@ export interface ManyRequest {
   /** By the clock: when all must be over. */
   readonly until: number | undefined;
   /** Starts the command, or finds it. */
-  readonly start: (access: FleetAccess, identifier: string, signal: AbortSignal) => Promise<RunningCommand>;
+  readonly start: (access: FleetAccess, target: Target, caller: Caller) => Promise<RunningCommand>;
   readonly sink: OutputSink;
 }
 
@@ -71,7 +72,8 @@ const CANCEL_LIMIT = 7_000;
 /** Milliseconds after the deadline at which nobody waits any more for the VMs to end their commands. */
 const OVERTIME = 10_000;
 
-export function execMany(access: FleetAccess, request: ManyRequest): ManyRun {
+/** `caller`: what breaks it off is said to what this returns, not by the caller's signal. */
+export function execMany(access: FleetAccess, request: ManyRequest, caller: Caller): ManyRun {
   const { selected, limits, until, sink } = request;
   const { clock } = access;
   const underway = new Map<Chosen, Underway>();
@@ -100,7 +102,7 @@ export function execMany(access: FleetAccess, request: ManyRequest): ManyRun {
     const unasked = selected.unasked.map(unaskedResult);
     for (const one of unasked) await settled(one);
     const ended = (chosen: Chosen) => underway.delete(chosen);
-    const running = { access, request, begun, ended, signal: starting.signal };
+    const running = { access, request, begun, ended, caller: callerForOne(caller, starting.signal) };
     const run = (chosen: Chosen, slot: Slot, attempt: number) => runOne(running, chosen, { slot, attempt });
     const skip = (chosen: Chosen, cause: AppError) => resultOf(chosen, { kind: 'skipped', cause }, NOT_BEGUN);
     const nameOf = ({ target }: Chosen) => identifierOf(target);
@@ -136,12 +138,12 @@ interface Running {
   readonly begun: (chosen: Chosen, one: Underway) => void;
   readonly ended: (chosen: Chosen) => void;
   /** Breaks off what has not started. */
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 /** Never rejects. */
 async function runOne(
-  { access, request, begun, ended, signal }: Running,
+  { access, request, begun, ended, caller }: Running,
   chosen: Chosen,
   { slot, attempt }: { readonly slot: Slot; readonly attempt: number },
 ): Promise<TargetResult> {
@@ -156,9 +158,9 @@ async function runOne(
     });
   let command: RunningCommand;
   let isWaiting = true;
-  const own = accessForOne(access, chosen, { slot, isWaiting: () => isWaiting });
+  const own = accessForOne(access, { slot, isWaiting: () => isWaiting });
   try {
-    command = await request.start(own, identifierOf(chosen.target), signal);
+    command = await request.start(own, chosen.target, caller);
     isWaiting = false;
   } catch (error) {
     const cause = toAppError(error);

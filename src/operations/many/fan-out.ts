@@ -1,3 +1,4 @@
+import { backOff } from '../../domain/back-off.ts';
 import { type Clock, pause } from '../../domain/clock.ts';
 import { type Slot, slots } from '../../domain/concurrency.ts';
 import { orAborted } from '../../domain/deadline.ts';
@@ -36,9 +37,7 @@ export interface FanOut<T, R> {
   readonly nameOf: (item: T) => string;
 }
 
-/** Milliseconds before the first new attempt; each later one waits twice as long. */
-const FIRST_WAIT = 1_000;
-const LONGEST_WAIT = 15_000;
+const AGAIN = { first: 1_000, longest: 15_000, jitter: 0.5 };
 
 /** Does the same for every item, and gives the results in their order. */
 export async function fanOut<T, R>(work: FanOut<T, R>): Promise<readonly R[]> {
@@ -97,9 +96,7 @@ async function attempts<T, R>({ limits, clock, signal, verdict, run }: FanOut<T,
     const result = await run(item, slot, attempt);
     if (verdict(result) !== 'again' || attempt > limits.retries || signal.aborted) return result;
     slot.lend();
-    // Many that failed at the same moment should not come back at the same moment.
-    const wait = Math.min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * (0.75 + Math.random() / 2);
-    await pause(clock, wait, signal).catch(() => {});
+    await pause(clock, backOff(AGAIN, attempt), signal).catch(() => {});
     await orAborted(slot.takeBack(), signal).catch(() => {});
     if (signal.aborted) return result;
   }

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Call } from '../../cli/command.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { colouredLine, printable } from '../../domain/text.ts';
 import type { OutputSink } from './exec-many.ts';
+
+/** Writes data to a stream. A promise asks to wait before more is written. */
+export type Print = (to: 'stdout' | 'stderr', data: string | Uint8Array) => Promise<void> | undefined;
 
 type Stream = 'stdout' | 'stderr';
 const LINE_BREAK = 10;
@@ -13,12 +15,12 @@ const MOST_HELD = 64 * 1024 * 1024;
 const MOST_PIECES = 4_096;
 
 /** Bytes as they are, for one target. */
-export function plainSink({ print }: Pick<Call, 'print'>): OutputSink {
+export function plainSink({ print }: { readonly print: Print }): OutputSink {
   return { write: (_target, stream, chunk) => print(stream, chunk), end: () => undefined };
 }
 
 export interface LineSettings {
-  readonly print: Call['print'];
+  readonly print: Print;
   /** What stands before a line of the target, ready to be printed. */
   readonly prefixOf: (target: string, stream: Stream) => string;
   /** Whether lines go to a terminal, which must not be told to do anything. */

@@ -1,4 +1,5 @@
-import { AppError, type ErrorCode } from '../../domain/errors.ts';
+import { hasTrait } from '../../domain/error-traits.ts';
+import { AppError } from '../../domain/errors.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { Chosen, Selected, Unasked } from '../../targets/select.ts';
 import { identifierOf } from '../../targets/target.ts';
@@ -57,21 +58,9 @@ export function isGood({ outcome }: TargetResult): boolean {
   return outcome.kind === 'exited' && outcome.code === 0;
 }
 
-/** What may be otherwise a moment later. Who is refused now is refused then, and some servers punish those who try again. */
-const PASSING: readonly ErrorCode[] = [
-  'unreachable',
-  'timed-out',
-  'connection-lost',
-  'vm-not-running',
-  'vm-failed',
-  'tmux-failed',
-  'pane-busy',
-  'azure-failed',
-];
-
 export function verdictOf(result: TargetResult): Verdict {
   const { outcome } = result;
   if (outcome.kind === 'absent') return 'absent';
-  if (outcome.kind === 'not-started') return PASSING.includes(outcome.cause.code) ? 'again' : 'failed';
+  if (outcome.kind === 'not-started') return hasTrait(outcome.cause.code, 'begin-again') ? 'again' : 'failed';
   return isGood(result) ? 'done' : 'failed';
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import type { Caller } from '../../domain/caller.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
-import { describeTarget, type Target } from '../../targets/target.ts';
+import { describeTarget, type Target, type TargetRef } from '../../targets/target.ts';
 import {
   attachScript,
   type ClientIdentity,
@@ -14,14 +15,14 @@ import {
 } from '../../tmux/attach.ts';
 import { type ClientEnd, farewell } from '../../tmux/farewell.ts';
 import { type PlacedClient, parseClientsHere } from '../../tmux/rows.ts';
-import { runOverSsh } from '../../transport/run-script.ts';
 import type { ExitStatus, RemoteProcess, Terminal } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { type Reached, sessionOf, withTarget } from '../access/reach.ts';
 import { start } from '../access/start-script.ts';
+import { type Reached, withTarget } from '../access/with-target.ts';
+import { sessionOf } from './session-of.ts';
 
 export interface ConnectRequest {
-  readonly identifier: string;
+  readonly target: TargetRef;
   /** Make the session if it is missing. A default session is always made. */
   readonly create: boolean;
   /** The terminal as it is when this is called. */
@@ -56,14 +57,10 @@ export interface AttachedSession {
 }
 
 /** Finds the session and makes everything ready. Does not touch the terminal of this process. */
-export function connectSession(
-  access: FleetAccess,
-  request: ConnectRequest,
-  signal: AbortSignal,
-): Promise<AttachedSession> {
-  const who = { token: randomBytes(8).toString('hex'), label: access.label };
-  return withTarget({ access, identifier: request.identifier, signal }, (reached) =>
-    attachTo({ access, reached, request, who, again: undefined }, signal),
+export function connectSession(access: FleetAccess, request: ConnectRequest, caller: Caller): Promise<AttachedSession> {
+  const who = { token: randomBytes(8).toString('hex'), label: access.settings.label };
+  return withTarget({ access, target: request.target, caller }, (reached) =>
+    attachTo({ access, reached, request, who, again: undefined }, caller),
   );
 }
 
@@ -76,9 +73,9 @@ export interface Attaching {
   readonly again: SessionId | undefined;
 }
 
-export async function attachTo(attaching: Attaching, signal: AbortSignal): Promise<AttachedSession> {
+export async function attachTo(attaching: Attaching, caller: Caller): Promise<AttachedSession> {
   const { access, reached, request, who, again } = attaching;
-  const { target, connection } = reached;
+  const { target, run } = reached;
   const { trueColor, readOnly, independent } = request;
   const create = again === undefined && (request.create || target.origin === 'default');
   // Nobody else on the VM can know it.
@@ -86,17 +83,11 @@ export async function attachTo(attaching: Attaching, signal: AbortSignal): Promi
   const script = attachScript({ session: target.session, create, who, readOnly, independent, trueColor, again, key });
   const terminal = request.terminal();
   // It attaches to nothing before the line of `goAhead`.
-  const { remote, words, text } = await start({ access, reached, script, terminal, mayRepeat: true, signal });
+  const { remote, words, text } = await start({ access, reached, script, terminal, mayRepeat: true, caller });
   const [, id = '', born = '', now] = words;
   const parting = farewell(key);
   const stdout = remote.stdout.pipe(parting.stream);
   const { stdin, resize, check, close } = remote;
-  const run = runOverSsh({
-    connection,
-    endpoint: target.endpoint,
-    clock: access.clock,
-    deadline: access.commandDeadline,
-  });
   // Nothing is lost when it cannot be done; the signal may be why it is done.
   const { signal: always } = new AbortController();
   const tell = (command: 'refresh-client' | 'detach-client') =>
@@ -158,11 +149,11 @@ export interface OpenedShell {
 /** A login shell on the VM that the identifier names, without tmux. */
 export function openShell(
   access: FleetAccess,
-  { identifier, terminal }: Pick<ConnectRequest, 'identifier' | 'terminal'>,
-  signal: AbortSignal,
+  { target, terminal }: Pick<ConnectRequest, 'target' | 'terminal'>,
+  caller: Caller,
 ): Promise<OpenedShell> {
-  return withTarget({ access, identifier, signal }, async (reached) => {
-    const opening = { access, reached, script: shellScript(), terminal: terminal(), mayRepeat: true, signal };
+  return withTarget({ access, target, caller }, async (reached) => {
+    const opening = { access, reached, script: shellScript(), terminal: terminal(), mayRepeat: true, caller };
     const { remote } = await start(opening);
     const end = Promise.all([remote.exit, readToEnd(remote.stdout)]).then(([exit]) => exit);
     return { target: reached.target, remote, end };
@@ -170,9 +161,9 @@ export function openShell(
 }
 
 /** Rejects as `connectSession` would for a session that is not there. */
-export function requireSession(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<void> {
-  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
+export function requireSession(access: FleetAccess, ref: TargetRef, caller: Caller): Promise<void> {
+  return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
     if (target.origin === 'default') return;
-    sessionOf(await tmux.list(signal), target);
+    sessionOf(await tmux.list(caller.signal), target);
   });
 }

@@ -1,10 +1,12 @@
+import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Client, clientName } from '../../domain/session.ts';
 import { printable } from '../../domain/text.ts';
-import { describeTarget, type Target } from '../../targets/target.ts';
+import { describeTarget, type Target, type TargetRef } from '../../targets/target.ts';
 import type { TmuxServer } from '../../tmux/server.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { sessionOf, withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
+import { sessionOf } from './session-of.ts';
 
 export interface Disconnected {
   readonly hostname: string;
@@ -15,7 +17,7 @@ export interface Disconnected {
 }
 
 export interface DisconnectRequest {
-  readonly identifier: string;
+  readonly target: TargetRef;
   /** End the session as well. */
   readonly kill: boolean;
   /** Only the clients of this label, or this name in tmux. */
@@ -25,13 +27,13 @@ export interface DisconnectRequest {
 /** Detaches the clients of a session, who read by whom; `kill` ends the session as well. */
 export function disconnectSession(
   access: FleetAccess,
-  { identifier, kill, client }: DisconnectRequest,
-  signal: AbortSignal,
+  { target: ref, kill, client }: DisconnectRequest,
+  caller: Caller,
 ): Promise<Disconnected> {
-  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
-    const only = client === undefined ? [] : await clientsNamed({ target, tmux }, client, signal);
-    const detached = await tmux.detachClients(target.session, { by: access.label, kill, only }, signal);
-    if (kill) await access.survey.forget(target.endpoint);
+  return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
+    const only = client === undefined ? [] : await clientsNamed({ target, tmux }, client, caller.signal);
+    const detached = await tmux.detachClients(target.session, { by: access.settings.label, kill, only }, caller.signal);
+    if (kill) await access.survey.forget(target.endpoint, caller);
     return { hostname: target.hostname, session: target.session, detached, killed: kill };
   });
 }

@@ -1,5 +1,7 @@
+import type { Caller } from '../../domain/caller.ts';
+import type { TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
 
 export interface EnsuredSession {
   readonly hostname: string;
@@ -9,10 +11,10 @@ export interface EnsuredSession {
 }
 
 /** Makes the session if it is missing, and attaches to nothing. */
-export function ensureSession(access: FleetAccess, identifier: string, signal: AbortSignal): Promise<EnsuredSession> {
-  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
-    const { created } = await tmux.ensure(target.session, signal);
-    if (created) await access.survey.forget(target.endpoint);
+export function ensureSession(access: FleetAccess, ref: TargetRef, caller: Caller): Promise<EnsuredSession> {
+  return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
+    const { created } = await tmux.ensure(target.session, caller.signal);
+    if (created) await access.survey.forget(target.endpoint, caller);
     return { hostname: target.hostname, session: target.session, created };
   });
 }

@@ -1,6 +1,6 @@
+import type { Caller } from '../../domain/caller.ts';
 import { isoTime } from '../../domain/duration.ts';
-import type { Session } from '../../domain/session.ts';
-import type { Probe, SessionRow } from '../../domain/session.ts';
+import type { Probe, Session, SessionRow } from '../../domain/session.ts';
 import { count } from '../../domain/text.ts';
 import { compareVms, mayAnswer, type Vm } from '../../domain/vm.ts';
 import { namePattern } from '../../targets/pattern.ts';
@@ -37,20 +37,16 @@ export interface ListResult {
   readonly notes: readonly string[];
 }
 
-/** The sessions of the fleet. VMs that could not be asked go to `access.warn`. */
-export async function listSessions(
-  access: FleetAccess,
-  request: ListRequest,
-  signal: AbortSignal,
-): Promise<ListResult> {
-  const fleet = await access.inventory.listVms({ fresh: request.refresh, whole: true }, signal);
-  for (const warning of fleet.warnings) access.warn(warning);
+/** The sessions of the fleet. VMs that could not be asked are warnings. */
+export async function listSessions(access: FleetAccess, request: ListRequest, caller: Caller): Promise<ListResult> {
+  const fleet = await access.inventory.listVms({ fresh: request.refresh, whole: true }, caller);
+  for (const warning of fleet.warnings) caller.warn(warning);
   const matching = fleet.vms.filter(vmFilter(request)).sort(compareVms);
   const shown = request.all ? matching : matching.filter(isUp);
   const asked = request.sessions ? shown.filter(mayAnswer) : [];
   const rows = new Map<Vm, readonly SessionRow[]>();
   const settle = (vm: Vm, answer: Answer) => {
-    const own = rowsOf(vm, answer, access.addressOf(vm));
+    const own = rowsOf(vm, answer, access.endpoints.addressOf(vm));
     rows.set(vm, own);
     if (isAsked.has(vm)) answered++;
     request.onRows?.(own, { asked: asked.length, answered });
@@ -69,10 +65,10 @@ export async function listSessions(
       wholeDeadline,
       onAnswer: settle,
     },
-    signal,
+    caller,
   );
   for (const [vm, answer] of [...answers].sort(([a], [b]) => compareVms(a, b)))
-    if (answer.probe !== 'ok') access.warn(`${vm.name}: ${answer.reason}; its sessions are unknown`);
+    if (answer.probe !== 'ok') caller.warn(`${vm.name}: ${answer.reason}; its sessions are unknown`);
   const hidden = matching.length - shown.length;
   return { rows: shown.flatMap((vm) => rows.get(vm) ?? []), notes: notesOf(fleet.vms.length, matching.length, hidden) };
 }

@@ -1,9 +1,12 @@
+import type { Caller } from '../../domain/caller.ts';
 import { isoTime } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Session, sessionNameProblem, sessionRef } from '../../domain/session.ts';
 import { shellWord } from '../../domain/text.ts';
+import type { TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { sessionOf, withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
+import { sessionOf } from './session-of.ts';
 
 export interface NamedSession {
   readonly hostname: string;
@@ -15,7 +18,7 @@ export interface NamedSession {
 }
 
 export interface NameRequest {
-  readonly identifier: string;
+  readonly target: TargetRef;
   /** Undefined shows the friendly name, null removes it. */
   readonly friendlyName: string | null | undefined;
   /** Milliseconds from now after which it is no longer needed; undefined leaves that as it is, null takes it away. */
@@ -23,20 +26,20 @@ export interface NameRequest {
 }
 
 /** Shows or sets the friendly name of a session, and how long it is needed. Both live on the tmux session, so the whole team sees them. */
-export function nameSession(access: FleetAccess, request: NameRequest, signal: AbortSignal): Promise<NamedSession> {
+export function nameSession(access: FleetAccess, request: NameRequest, caller: Caller): Promise<NamedSession> {
   const { friendlyName, ttl } = request;
   const problem = typeof friendlyName === 'string' ? sessionNameProblem(friendlyName) : undefined;
   if (problem) throw new AppError('usage', `Cannot use the friendly name "${friendlyName}": ${problem}`);
-  return withTarget({ access, identifier: request.identifier, signal }, async ({ target, tmux }) => {
-    const sessions = await tmux.list(signal);
+  return withTarget({ access, target: request.target, caller }, async ({ target, tmux }) => {
+    const sessions = await tmux.list(caller.signal);
     const session = sessionOf(sessions, target);
     const others = sessions.filter((one) => one !== session);
     if (typeof friendlyName === 'string') refuseTaken(friendlyName, others, target.hostname);
-    if (friendlyName !== undefined) await tmux.setFriendlyName(sessionRef(session), friendlyName, signal);
+    if (friendlyName !== undefined) await tmux.setFriendlyName(sessionRef(session), friendlyName, caller.signal);
     const seconds = ttl && Math.ceil(ttl / 1_000);
     const expiresAt =
-      seconds === undefined ? session.expiresAt : await tmux.setExpiry(sessionRef(session), seconds, signal);
-    if (friendlyName !== undefined || ttl !== undefined) await access.survey.forget(target.endpoint);
+      seconds === undefined ? session.expiresAt : await tmux.setExpiry(sessionRef(session), seconds, caller.signal);
+    if (friendlyName !== undefined || ttl !== undefined) await access.survey.forget(target.endpoint, caller);
     return {
       hostname: target.hostname,
       session: session.name,

@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { atMost } from '../../domain/concurrency.ts';
 import { isoTime } from '../../domain/duration.ts';
 import { messageOf } from '../../domain/errors.ts';
@@ -39,7 +40,7 @@ export interface PruneRequest {
 export interface Pruning {
   readonly sessions: readonly PrunedSession[];
   /** Closes those that would be closed, and says what became of all. */
-  close(signal: AbortSignal): Promise<readonly PrunedSession[]>;
+  close(caller: Caller): Promise<readonly PrunedSession[]>;
 }
 
 interface Found {
@@ -50,8 +51,8 @@ interface Found {
 
 const CONCURRENCY = 32;
 
-/** Finds the sessions that nobody seems to need. VMs that could not be asked go to `access.warn`. */
-export async function findPrunable(access: FleetAccess, request: PruneRequest, signal: AbortSignal): Promise<Pruning> {
+/** Finds the sessions that nobody seems to need. VMs that could not be asked are warnings. */
+export async function findPrunable(access: FleetAccess, request: PruneRequest, caller: Caller): Promise<Pruning> {
   const { deadline, wholeDeadline } = request;
   const answers = await askFleet(
     access,
@@ -59,7 +60,7 @@ export async function findPrunable(access: FleetAccess, request: PruneRequest, s
       ...{ about: 'sessions', deadline, wholeDeadline, of: vmFilter(request) },
       ask: ({ run, limited }, { hostname }) => idleSessions(run, hostname, limited),
     },
-    signal,
+    caller,
   );
   const found = answers.flatMap(({ vm, hostname, value }) =>
     value.flatMap((session): Found[] => {
@@ -105,20 +106,21 @@ function rowOf({ hostname, session, why }: Closable, force: boolean): PrunedSess
 async function closeOne(
   access: FleetAccess,
   { vm, session, row, force }: Found & { readonly force: boolean },
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<PrunedSession> {
   if (row.outcome !== 'would-close') return row;
-  const { clock, commandDeadline: deadline, label: by } = access;
-  const endpoint = access.endpointOf(vm);
+  const { clock, settings } = access;
+  const { commandDeadline: deadline, label: by } = settings;
+  const endpoint = access.endpoints.of(vm);
   try {
-    const connection = await access.transport.connect(endpoint, signal);
+    const connection = await access.transport.connect(endpoint, caller);
     const run = runOverSsh({ connection, endpoint, clock, deadline });
-    const isClosed = await closeSession({ run, host: row.hostname }, { session, force, by }, signal);
+    const isClosed = await closeSession({ run, host: row.hostname }, { session, force, by }, caller.signal);
     if (!isClosed) return { ...row, outcome: 'kept', reason: 'something has just happened there' };
-    await access.survey.forget(endpoint);
+    await access.survey.forget(endpoint, caller);
     return { ...row, outcome: 'closed' };
   } catch (error) {
-    signal.throwIfAborted();
+    caller.signal.throwIfAborted();
     return { ...row, outcome: 'failed', reason: messageOf(error) };
   }
 }

@@ -1,6 +1,9 @@
+import { backOff } from '../../domain/back-off.ts';
+import { type Caller, withSignal } from '../../domain/caller.ts';
 import { pause } from '../../domain/clock.ts';
 import { withDeadline } from '../../domain/deadline.ts';
-import { AppError, type ErrorCode, messageOf, toAppError } from '../../domain/errors.ts';
+import { hasTrait } from '../../domain/error-traits.ts';
+import { AppError, messageOf, toAppError } from '../../domain/errors.ts';
 import { count, shellWord } from '../../domain/text.ts';
 import { isAzureVm, mayAnswer } from '../../domain/vm.ts';
 import { describeTarget, identifierOf, type Target } from '../../targets/target.ts';
@@ -8,7 +11,9 @@ import type { Endpoint } from '../../transport/endpoint.ts';
 import type { Connection } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { type Ear, listenFor, OFTEN } from '../access/knock.ts';
-import { connected, endpointOrReason, isSame, OLD_ADDRESS, targetNow } from '../access/reach.ts';
+import { targetNow } from '../access/look-up.ts';
+import { endpointOrReason, isSame } from '../access/old-data.ts';
+import { connected } from '../access/with-target.ts';
 import { type AttachedSession, attachTo, type ConnectRequest } from './connect.ts';
 
 export interface Reattaching {
@@ -25,7 +30,7 @@ export interface Reattaching {
   readonly onHurry: (hurry: () => void) => () => void;
   /** Called about once a second. */
   readonly tell: (state: Offline) => void;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 export interface Offline {
@@ -34,29 +39,12 @@ export interface Offline {
   readonly seconds: number | undefined;
 }
 
-/** Milliseconds before each attempt; the last one holds for all others. A server that answers ends the wait. */
-const DELAYS = [0, 1_000, 2_000, 4_000, 4_000, 4_000, 8_000, 15_000, 30_000];
+/** Between attempts; the first one is made at once, and a server that answers ends the wait. */
+const AGAIN = { first: 1_000, longest: 30_000 };
 
 /** Milliseconds that a server has to answer before anybody is asked whether its VM has moved, and that this may take. */
 const HEARING = 400;
 const LOOKING = 10_000;
-
-/** Trying again does not change these. */
-const FINAL: readonly ErrorCode[] = [
-  'bug',
-  'usage',
-  'vm-not-found',
-  'session-not-found',
-  'detached',
-  'tmux-missing',
-  'host-key-changed',
-  'host-key-revoked',
-  'host-key-unknown',
-  'interrupted',
-];
-
-/** Nobody has answered: it is worth listening. */
-const SILENT: readonly ErrorCode[] = ['unreachable', 'timed-out', 'vm-not-running'];
 
 /** Where the VM is, as far as is known. */
 interface Place {
@@ -70,16 +58,17 @@ interface Place {
  * there is no hope any more, the attempts are used up, or `signal` aborts.
  */
 export async function reattach(reattaching: Reattaching): Promise<AttachedSession> {
-  const { access, lost, attempts = Number.POSITIVE_INFINITY, tell, signal } = reattaching;
+  const { access, lost, attempts = Number.POSITIVE_INFINITY, tell, caller } = reattaching;
+  const { signal } = caller;
   const place: Place = { target: lost.target, since: access.clock.now() };
   let { cause } = reattaching;
   // A server that answers and then fails is given time: whoever listens to it would not wait at all.
   let isSilent = reattaching.brief === 0;
   let next = reattaching.brief;
   for (let made = 0; made < attempts; made++) {
-    const ear = isSilent ? earAt(access, place, signal) : undefined;
+    const ear = isSilent ? earAt(access, place, caller) : undefined;
     try {
-      const ms = DELAYS[Math.min(next, DELAYS.length - 1)] ?? 0;
+      const ms = next === 0 ? 0 : backOff(AGAIN, next);
       const isHurried = (await waitFor(reattaching, { ms, ear, cause })) === 'hurried';
       next = isHurried ? 1 : next + 1;
       if (isHurried) place.since = access.clock.now();
@@ -88,8 +77,8 @@ export async function reattach(reattaching: Reattaching): Promise<AttachedSessio
     } catch (error) {
       signal.throwIfAborted();
       cause = toAppError(error);
-      if (FINAL.includes(cause.code)) throw cause;
-      isSilent = !ear?.heard.aborted && SILENT.includes(cause.code);
+      if (!hasTrait(cause.code, 'attach-again')) throw cause;
+      isSilent = !ear?.heard.aborted && hasTrait(cause.code, 'silent');
     } finally {
       ear?.close();
     }
@@ -109,7 +98,7 @@ const ASLEEP = 5_000;
 
 /** Waits, and tells for how long. Whoever presses a key, and a machine that wakes, does not want to wait; a server that answers need not be waited for. */
 async function waitFor(
-  { access, onHurry, tell, signal }: Reattaching,
+  { access, onHurry, tell, caller: { signal } }: Reattaching,
   { ms, ear, cause }: Wait,
 ): Promise<'due' | 'heard' | 'hurried'> {
   const { clock } = access;
@@ -134,15 +123,16 @@ async function waitFor(
 }
 
 /** Undefined where nobody can be heard. */
-function earAt(access: FleetAccess, { target, since }: Place, signal: AbortSignal): Ear | undefined {
+function earAt(access: FleetAccess, { target, since }: Place, caller: Caller): Ear | undefined {
   const endpoint = endpointOrReason(target);
-  return typeof endpoint === 'string' ? undefined : listenFor(access, { endpoint, since }, signal);
+  return typeof endpoint === 'string' ? undefined : listenFor(access, { endpoint, since }, caller);
 }
 
 async function attempt(reattaching: Reattaching, place: Place, ear: Ear | undefined): Promise<AttachedSession> {
-  const { access, signal } = reattaching;
+  const { access, caller } = reattaching;
+  const { signal } = caller;
   if (ear && !(await isHeard(access, ear, signal))) {
-    const there = await whereItIs(access, place.target, AbortSignal.any([signal, ear.heard]));
+    const there = await whereItIs(access, place.target, withSignal(caller, AbortSignal.any([signal, ear.heard])));
     if (!ear.heard.aborted && (!there || isSame(place.target, there)))
       throw ear.reason() ?? new AppError('timed-out', `"${place.target.hostname}" does not answer`);
     place.target = there ?? place.target;
@@ -151,8 +141,8 @@ async function attempt(reattaching: Reattaching, place: Place, ear: Ear | undefi
   try {
     return await attachAgain(reattaching, place);
   } catch (error) {
-    if (signal.aborted || !OLD_ADDRESS.includes(toAppError(error).code)) throw error;
-    const there = await whereItIs(access, place.target, signal);
+    if (signal.aborted || !hasTrait(toAppError(error).code, 'old-address')) throw error;
+    const there = await whereItIs(access, place.target, caller);
     if (!there || isSame(place.target, there)) throw error;
     place.target = there;
     return attachAgain(reattaching, place);
@@ -169,25 +159,30 @@ async function isHeard({ clock }: FleetAccess, { heard }: Ear, signal: AbortSign
 }
 
 async function attachAgain(
-  { access, request, lost, signal }: Reattaching,
+  { access, request, lost, caller }: Reattaching,
   { target }: Place,
 ): Promise<AttachedSession> {
-  const reached = connected(access, target, await connectNow(access, target.endpoint, signal));
-  return attachTo({ access, reached, request, who: lost.who, again: lost.session }, signal);
+  const reached = connected(access, target, await connectNow(access, target.endpoint, caller));
+  return attachTo({ access, reached, request, who: lost.who, again: lost.session }, caller);
 }
 
 /** Most often a connection that has no answer yet will have none: when somebody who knocks later is answered, it is begun anew. */
 const BEGINNINGS = 8;
 
-async function connectNow(access: FleetAccess, endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+async function connectNow(access: FleetAccess, endpoint: Endpoint, caller: Caller): Promise<Connection> {
+  const { signal } = caller;
   for (let begun = 1; ; begun++) {
     const beginning = new AbortController();
-    const ear = begun < BEGINNINGS ? listenFor(access, { endpoint, after: OFTEN }, signal) : undefined;
+    const ear = begun < BEGINNINGS ? listenFor(access, { endpoint, after: OFTEN }, caller) : undefined;
     ear?.heard.addEventListener('abort', () => beginning.abort());
     try {
-      return await access.transport.connect(endpoint, AbortSignal.any([signal, beginning.signal]), ({ kind }) => {
-        if (kind === 'answered') ear?.close();
-      });
+      return await access.transport.connect(
+        endpoint,
+        withSignal(caller, AbortSignal.any([signal, beginning.signal])),
+        ({ kind }) => {
+          if (kind === 'answered') ear?.close();
+        },
+      );
     } catch (error) {
       if (signal.aborted || !beginning.signal.aborted) throw error;
     } finally {
@@ -197,22 +192,24 @@ async function connectNow(access: FleetAccess, endpoint: Endpoint, signal: Abort
 }
 
 /** The target as its VM is now; undefined where nobody can tell. Rejects with `vm-not-found`, and with `vm-not-running`. */
-async function whereItIs(access: FleetAccess, target: Target, signal: AbortSignal): Promise<Target | undefined> {
+async function whereItIs(access: FleetAccess, target: Target, caller: Caller): Promise<Target | undefined> {
   const { vm, hostname } = target;
   if (!vm) return undefined;
   const expired = () => new AppError('timed-out', `nobody said in time where "${hostname}" is`);
   try {
-    const there = await withDeadline({ clock: access.clock, ms: LOOKING, signal, expired }, async (limited) =>
-      isAzureVm(vm)
-        ? targetNow(access, target, await access.power.look({ vm, hostname }, limited))
-        : access.resolver.resolve(identifierOf(target), { fresh: true }, limited),
-    );
+    const deadline = { clock: access.clock, ms: LOOKING, signal: caller.signal, expired };
+    const there = await withDeadline(deadline, async (limited) => {
+      const own = withSignal(caller, limited);
+      return isAzureVm(vm)
+        ? targetNow(access, target, await access.power.look({ vm, hostname }, own))
+        : access.resolver.refresh(target, own);
+    });
     if (!there.vm || mayAnswer(there.vm)) return there;
     throw new AppError('vm-not-running', `The VM "${hostname}" is ${there.vm.powerState.toLowerCase()}`);
   } catch (error) {
     const { code } = toAppError(error);
     if (code === 'vm-not-found' || code === 'vm-not-running') throw error;
-    access.trace(`${hostname}: where it is could not be asked: ${messageOf(error)}`);
+    caller.trace(`${hostname}: where it is could not be asked: ${messageOf(error)}`);
     return undefined;
   }
 }

@@ -1,8 +1,11 @@
+import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import { sessionNameProblem } from '../../domain/session.ts';
+import type { TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { sessionOf, withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
 import { refuseTaken } from './name-session.ts';
+import { sessionOf } from './session-of.ts';
 
 export interface RenamedSession {
   readonly hostname: string;
@@ -12,29 +15,29 @@ export interface RenamedSession {
 }
 
 export interface RenameRequest {
-  readonly identifier: string;
+  readonly target: TargetRef;
   readonly name: string;
 }
 
 /** Gives a session another name; who is attached to it stays. */
 export function renameSession(
   access: FleetAccess,
-  { identifier, name }: RenameRequest,
-  signal: AbortSignal,
+  { target: ref, name }: RenameRequest,
+  caller: Caller,
 ): Promise<RenamedSession> {
   const problem = sessionNameProblem(name);
   if (problem) throw new AppError('usage', `Cannot name a session "${name}": ${problem}`);
-  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
+  return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
     const { hostname, endpoint } = target;
-    const sessions = await tmux.list(signal);
+    const sessions = await tmux.list(caller.signal);
     const session = sessionOf(sessions, target);
     refuseTaken(
       name,
       sessions.filter((one) => one !== session),
       hostname,
     );
-    await tmux.rename(session.name, name, signal);
-    await access.survey.forget(endpoint);
+    await tmux.rename(session.name, name, caller.signal);
+    await access.survey.forget(endpoint, caller);
     return { hostname, session: name, before: session.name };
   });
 }

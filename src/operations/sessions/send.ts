@@ -1,10 +1,11 @@
+import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
-import { describeTarget } from '../../targets/target.ts';
+import { describeTarget, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { withTarget } from '../access/reach.ts';
+import { withTarget } from '../access/with-target.ts';
 
 export interface SendRequest {
-  readonly identifier: string;
+  readonly target: TargetRef;
   readonly text: string;
   /** By the names that tmux has for them. */
   readonly keys: readonly string[];
@@ -17,16 +18,16 @@ const KEY =
 /** Types into the active pane of a session, and says which one that was. */
 export function sendToSession(
   access: FleetAccess,
-  { identifier, text, keys }: SendRequest,
-  signal: AbortSignal,
+  { target: ref, text, keys }: SendRequest,
+  caller: Caller,
 ): Promise<string> {
   const unknown = keys.find((key) => !KEY.test(key));
   if (unknown !== undefined)
     throw new AppError('usage', `Unknown key "${unknown}"`, {
       hint: 'for example Enter, Escape, Tab, Up, C-c, M-x, F5; several are separated by blanks',
     });
-  return withTarget({ access, identifier, signal }, async ({ target, tmux }) => {
-    await tmux.send(target.session, { text, keys }, signal);
+  return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
+    await tmux.send(target.session, { text, keys }, caller.signal);
     return describeTarget(target);
   });
 }

@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
@@ -12,13 +13,9 @@ export interface HostKeyRow extends KnownKey {
 }
 
 /** The host keys that are known for a VM, an address or a host name. */
-export async function knownHostKeys(
-  access: FleetAccess,
-  text: string,
-  signal: AbortSignal,
-): Promise<readonly HostKeyRow[]> {
-  const hosts = await hostsNamed({ access, text, verb: 'host-key show', signal });
-  const keys = await Promise.all(hosts.map((host) => access.hostKeys.show(host)));
+export async function knownHostKeys(access: FleetAccess, text: string, caller: Caller): Promise<readonly HostKeyRow[]> {
+  const hosts = await hostsNamed({ access, text, verb: 'host-key show', caller });
+  const keys = await Promise.all(hosts.map((host) => access.hostKeys.show(host, caller)));
   return unique(keys.flat()).map((key) => ({ host: text, ...key }));
 }
 
@@ -29,12 +26,12 @@ export interface ForgottenKeys {
 }
 
 /** Removes the host keys that are known for a VM, an address or a host name, wherever they stand. */
-export async function forgetHostKeys(access: FleetAccess, text: string, signal: AbortSignal): Promise<ForgottenKeys> {
-  const hosts = await hostsNamed({ access, text, verb: 'host-key forget', signal });
+export async function forgetHostKeys(access: FleetAccess, text: string, caller: Caller): Promise<ForgottenKeys> {
+  const hosts = await hostsNamed({ access, text, verb: 'host-key forget', caller });
   const removed: KnownKey[] = [];
   const lines: string[] = [];
   for (const host of hosts) {
-    const forgotten = await access.hostKeys.forget(host);
+    const forgotten = await access.hostKeys.forget(host, caller);
     removed.push(...forgotten.removed);
     for (const { key, reason } of forgotten.kept) lines.push(`\n  ${key.path}:${key.line}: ${reason}`);
   }
@@ -52,19 +49,19 @@ function unique(keys: readonly KnownKey[]): readonly KnownKey[] {
 }
 
 /** A VM under its id and its address; else what is kept under that name, a VM that is gone by now included. */
-async function hostsNamed({ access, text, verb, signal }: Named): Promise<readonly HostOfKeys[]> {
+async function hostsNamed({ access, text, verb, caller }: Named): Promise<readonly HostOfKeys[]> {
   const host = hostOf(text);
-  if (host?.kind === 'address') return [access.endpointAt(host.address)];
+  if (host?.kind === 'address') return [access.endpoints.at(host.address)];
   const literal = (name: string): HostOfKeys => ({
-    ...access.endpointAt('localhost'),
+    ...access.endpoints.at('localhost'),
     label: text,
     hostKeyAlias: name,
     knownAs: name.toLowerCase(),
   });
-  const vm = host && (await vmNamed({ access, text, verb, signal }, host));
+  const vm = host && (await vmNamed({ access, text, verb, caller }, host));
   if (!vm) return [text, ...(await access.hostKeys.aliasesOf(text))].map(literal);
   try {
-    return [access.endpointOf(vm)];
+    return [access.endpoints.of(vm)];
   } catch {
     // Without an address it still has its id.
     return [{ ...literal(vm.vmId), label: vm.name }];
@@ -76,12 +73,12 @@ interface Named {
   readonly text: string;
   /** The command that asks, for hints. */
   readonly verb: string;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 /** Undefined when no VM has that name. Throws `ambiguous`, and what the inventory throws. */
-async function vmNamed({ access, verb, signal }: Named, host: VmRef): Promise<Vm | undefined> {
-  const vm = findVm(host, await access.inventory.listVms({ fresh: false }, signal), { verb });
+async function vmNamed({ access, verb, caller }: Named, host: VmRef): Promise<Vm | undefined> {
+  const vm = findVm(host, await access.inventory.listVms({ fresh: false }, caller), { verb });
   if (!(vm instanceof AppError)) return vm;
   if (vm.code === 'ambiguous') throw vm;
   return undefined;

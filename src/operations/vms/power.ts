@@ -1,11 +1,13 @@
+import type { Caller } from '../../domain/caller.ts';
 import { atMost } from '../../domain/concurrency.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { listNames } from '../../domain/fold-names.ts';
-import { count, shellWord } from '../../domain/text.ts';
+import { count } from '../../domain/text.ts';
 import { mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
 import type { Fleet } from '../../inventory/inventory.ts';
 import type { NamedVm } from '../../inventory/vm-power.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { stillChanging } from '../access/start-vm.ts';
 import { chosenVms, type FoundVms, type VmChoice, vmsNamed } from './choose-vms.ts';
 
 /** A VM that was started or stopped, as Azure described it afterwards. */
@@ -25,7 +27,7 @@ export interface PowerResult {
 
 export interface Work {
   readonly access: FleetAccess;
-  readonly signal: AbortSignal;
+  readonly caller: Caller;
 }
 
 const CONCURRENCY = 16;
@@ -46,17 +48,17 @@ export interface VmWish {
 
 /** The VMs that the user names or chooses, each once. Rejects for the first that cannot be found: nothing has been done then. */
 export async function meantVms(
-  { access, signal }: Work,
+  { access, caller }: Work,
   from: readonly string[] | VmChoice,
   { verb, isFresh }: VmWish,
 ): Promise<MeantVms> {
   const find = async (fresh: boolean): Promise<MeantVms> => {
-    const fleet = await access.inventory.listVms({ fresh, whole: true }, signal);
+    const fleet = await access.inventory.listVms({ fresh, whole: true }, caller);
     try {
       const found = 'tags' in from ? chosenVms(from, fleet) : vmsNamed(from, fleet, verb);
       // Whether there is something to do is not for old data to say.
       if (found.matched.length > 0 && fleet.isKept) return await find(true);
-      for (const warning of fleet.warnings) access.warn(warning);
+      for (const warning of fleet.warnings) caller.warn(warning);
       return settledVms(found, fleet, verb);
     } catch (error) {
       if (error instanceof AppError && error.code !== 'usage' && fleet.isKept) return find(true);
@@ -90,13 +92,13 @@ function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantV
 
 /** What would end with these VMs: `myvm: 2 sessions, 1 client attached`. VMs that cannot be asked are said to be unknown. */
 export async function whatRunsOn(
-  { access, signal }: Work,
+  { access, caller }: Work,
   named: readonly NamedVm[],
   deadline: number,
 ): Promise<readonly string[]> {
   const vms = named.map(({ vm }) => vm).filter(mayAnswer);
   const request = { vms, maxAge: 0, skipSilent: false, deadline, wholeDeadline: deadline };
-  const { answers } = await access.survey.ask(request, signal);
+  const { answers } = await access.survey.ask(request, caller);
   return named.map(({ hostname, vm }) => {
     const answer = answers.get(vm);
     if (!answer) return `${hostname}: ${vm.powerState}`;
@@ -109,14 +111,14 @@ export async function whatRunsOn(
 
 /** Starts or stops every one of them at once. What fails for one VM does not hold up the others. */
 export async function changePower(work: Work, verb: 'start' | 'stop', named: readonly NamedVm[]): Promise<PowerResult> {
-  const { access } = work;
+  const { caller } = work;
   const verbing = verb === 'start' ? 'Starting' : 'Stopping';
   const underWay = new Set<string>();
   let done = 0;
   const tell = () => {
     const [only] = named;
-    if (only && named.length === 1) access.progress(`${verbing} ${only.hostname}`);
-    else access.progress(`${verbing} ${count(named.length, 'VM')}, ${done} done`);
+    if (only && named.length === 1) caller.progress(`${verbing} ${only.hostname}`);
+    else caller.progress(`${verbing} ${count(named.length, 'VM')}, ${done} done`);
   };
   tell();
   try {
@@ -134,46 +136,38 @@ export async function changePower(work: Work, verb: 'start' | 'stop', named: rea
       failure: failed.length > 1 ? joined(failed, named.length, verb) : failed[0],
     };
   } catch (error) {
-    throw work.signal.aborted ? stillChanging(verb, [...underWay]) : error;
+    throw work.caller.signal.aborted ? stillChanging(verb, [...underWay]) : error;
   } finally {
-    access.progress(undefined);
+    caller.progress(undefined);
   }
-}
-
-/** Ctrl-C ends azlin, not what Azure has begun. */
-export function stillChanging(verb: 'start' | 'stop', hostnames: readonly string[]): AppError {
-  const [first = ''] = hostnames;
-  return new AppError('interrupted', `Interrupted; Azure may still ${verb} ${hostnames.join(', ')}`, {
-    hint: `azlin status ${hostnames.length === 1 ? `${shellWord(first)} ` : ''}--refresh   tells`,
-  });
 }
 
 /** Rejects only when it is interrupted. */
 async function changeOne(
-  { access, signal }: Work,
+  { access, caller }: Work,
   verb: 'start' | 'stop',
   named: NamedVm,
 ): Promise<PowerRow | AppError> {
   try {
-    await access.power[verb](named, signal);
+    await access.power[verb](named, caller);
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (caller.signal.aborted) throw error;
     return toAppError(error);
   }
   const { hostname, vm: before } = named;
-  const vm = await lookAgain({ access, signal }, named);
+  const vm = await lookAgain({ access, caller }, named);
   const row = { hostname, resourceGroup: before.resourceGroup, subscriptionId: before.subscriptionId };
   if (!vm) return { ...row, status: verb === 'start' ? 'Running' : 'Deallocated', ip: null };
-  return { ...row, status: vm.powerState, ip: access.addressOf(vm) };
+  return { ...row, status: vm.powerState, ip: access.endpoints.addressOf(vm) };
 }
 
 /** A VM that was started may have another address. */
-async function lookAgain({ access, signal }: Work, named: NamedVm): Promise<Vm | undefined> {
+async function lookAgain({ access, caller }: Work, named: NamedVm): Promise<Vm | undefined> {
   try {
-    return await access.power.look(named, signal);
+    return await access.power.look(named, caller);
   } catch (error) {
-    if (signal.aborted) throw error;
-    access.warn(`the address of "${named.hostname}" could not be asked: ${toAppError(error).message}`);
+    if (caller.signal.aborted) throw error;
+    caller.warn(`the address of "${named.hostname}" could not be asked: ${toAppError(error).message}`);
     return undefined;
   }
 }

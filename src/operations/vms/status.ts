@@ -1,14 +1,17 @@
+import type { Caller } from '../../domain/caller.ts';
 import { atMost } from '../../domain/concurrency.ts';
 import { formatDuration, isoTime } from '../../domain/duration.ts';
-import { type Client, type Session, sessionsNamed } from '../../domain/session.ts';
 import type { Probe } from '../../domain/session.ts';
+import { type Client, type Session, sessionsNamed } from '../../domain/session.ts';
 import { count } from '../../domain/text.ts';
 import { compareVms, mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
 import { type Probed, probeVm } from '../../targets/probe.ts';
-import type { Target } from '../../targets/target.ts';
+import type { Target, TargetRef } from '../../targets/target.ts';
 import { type Endpoint, firstLook } from '../../transport/endpoint.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { firstTarget, isSame, latestOrWarning, latestTarget, sessionOf } from '../access/reach.ts';
+import { firstTarget, latestOrWarning, latestTarget } from '../access/look-up.ts';
+import { isSame } from '../access/old-data.ts';
+import { sessionOf } from '../sessions/session-of.ts';
 
 /** A VM and what runs on it. Fields are only ever added: this is what `--format json` prints. */
 export interface VmStatus {
@@ -60,13 +63,13 @@ export interface ClientStatus {
 }
 
 export interface TargetStatusRequest {
-  readonly identifier: string;
+  readonly target: TargetRef;
   readonly refresh: boolean;
   /** Milliseconds for each VM. */
   readonly deadline: number;
 }
 
-export interface FleetStatusRequest extends Omit<TargetStatusRequest, 'identifier'> {
+export interface FleetStatusRequest extends Omit<TargetStatusRequest, 'target'> {
   /** Milliseconds for all of them. */
   readonly wholeDeadline: number;
 }
@@ -76,17 +79,17 @@ const CONCURRENCY = 32;
 /** The state of one VM, or of one session on it. Rejects when what is named does not exist. */
 export async function targetStatus(
   access: FleetAccess,
-  { identifier, refresh, deadline }: TargetStatusRequest,
-  signal: AbortSignal,
+  { target: ref, refresh, deadline }: TargetStatusRequest,
+  caller: Caller,
 ): Promise<VmStatus> {
-  const wanted = { access, identifier, whole: true, signal };
+  const wanted = { access, target: ref, whole: true, caller };
   const askAbout = async (target: Target) => {
-    const asked = await ask(access, { vm: target.vm, endpoint: () => target.endpoint, deadline }, signal);
+    const asked = await ask(access, { vm: target.vm, endpoint: () => target.endpoint, deadline }, caller);
     return { target, asked };
   };
   const first = await askAbout(refresh ? await latestTarget(wanted) : await firstTarget(wanted));
   // What old data could explain is asked once more with new data.
-  const isOld = first.target.cached || (access.lags && first.target.vm !== null && !refresh);
+  const isOld = first.target.cached || (access.settings.lags && first.target.vm !== null && !refresh);
   if (!isOld || hasSession(first)) return oneStatus(access, first);
   const target = await latestOrWarning(wanted);
   if (!target) return oneStatus(access, first);
@@ -120,31 +123,31 @@ function oneStatus(access: FleetAccess, { target, asked }: Asked): VmStatus {
 export async function fleetStatus(
   access: FleetAccess,
   { refresh, deadline, wholeDeadline }: FleetStatusRequest,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<readonly VmStatus[]> {
-  const fleet = await access.inventory.listVms({ fresh: refresh, whole: true }, signal);
-  for (const warning of fleet.warnings) access.warn(warning);
+  const fleet = await access.inventory.listVms({ fresh: refresh, whole: true }, caller);
+  for (const warning of fleet.warnings) caller.warn(warning);
   const vms = [...fleet.vms].sort(compareVms);
-  const isOld = fleet.isKept === true || access.lags;
+  const isOld = fleet.isKept === true || access.settings.lags;
   const names = qualifiedNames(vms);
   const until = access.clock.now() + wholeDeadline;
   const toAsk = vms.filter(mayAnswer).length;
   let answered = 0;
-  const tell = () => access.progress(`Asking ${count(toAsk, 'VM')}: ${answered} answered`);
+  const tell = () => caller.progress(`Asking ${count(toAsk, 'VM')}: ${answered} answered`);
   tell();
   try {
     return await atMost(CONCURRENCY, vms, async (vm) => {
       const left = Math.min(deadline, until - access.clock.now());
-      const question = { vm, endpoint: () => firstLook(access.endpointOf(vm), isOld), deadline: left };
-      const asked = left > 0 || !mayAnswer(vm) ? await ask(access, question, signal) : notAsked(wholeDeadline);
+      const question = { vm, endpoint: () => firstLook(access.endpoints.of(vm), isOld), deadline: left };
+      const asked = left > 0 || !mayAnswer(vm) ? await ask(access, question, caller) : notAsked(wholeDeadline);
       if (mayAnswer(vm)) answered++;
       tell();
       const hostname = names.get(vm) ?? vm.name;
-      if (asked.probe !== 'ok' && asked.probe !== 'skipped') access.warn(`${hostname}: ${asked.reason}`);
+      if (asked.probe !== 'ok' && asked.probe !== 'skipped') caller.warn(`${hostname}: ${asked.reason}`);
       return statusOf(access, { hostname, vm, fetchedAt: fleet.fetchedAt, address: null }, asked);
     });
   } finally {
-    access.progress(undefined);
+    caller.progress(undefined);
   }
 }
 
@@ -167,16 +170,16 @@ interface Question {
 async function ask(
   { transport, clock }: FleetAccess,
   { vm, endpoint, deadline }: Question,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<Probed<Attached>> {
   if (vm?.os === 'windows') return { probe: 'skipped', reason: 'it runs Windows' };
   if (vm && !mayAnswer(vm)) return { probe: 'skipped', reason: `the VM is ${vm.powerState.toLowerCase()}` };
-  const question = { endpoint, ms: deadline, signal };
+  const question = { endpoint, ms: deadline, caller };
   return probeVm({ transport, clock }, question, (server, limited) => server.clients(limited));
 }
 
 function statusOf(
-  { now, addressOf }: FleetAccess,
+  { now, endpoints }: FleetAccess,
   place: Pick<Target, 'hostname' | 'vm' | 'fetchedAt'> & { readonly address: string | null },
   asked: Probed<Attached>,
 ): VmStatus {
@@ -190,7 +193,7 @@ function statusOf(
     resourceGroup: vm?.resourceGroup ?? null,
     subscriptionId: vm?.subscriptionId ?? null,
     vmId: vm?.vmId ?? null,
-    ip: vm ? addressOf(vm) : place.address,
+    ip: vm ? endpoints.addressOf(vm) : place.address,
     publicIp: vm?.publicIp ?? null,
     privateIp: vm?.privateIp ?? null,
     fetchedAt: isoTime(fetchedAt / 1_000) ?? '',

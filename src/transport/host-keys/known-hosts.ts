@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import { oneByOne } from '../../domain/concurrency.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { describeEndpoint } from '../ssh-errors.ts';
@@ -22,29 +23,24 @@ export interface Forgotten {
 
 export interface KnownHosts {
   /** Key types known for the host, so that its server can be asked for one of them. */
-  typesOf(host: HostOfKeys): Promise<readonly string[]>;
+  typesOf(host: HostOfKeys, caller: Caller): Promise<readonly string[]>;
   /** Whether azlin itself has a key for it. */
   isPinned(host: HostOfKeys): Promise<boolean>;
   /** Throws `host-key-changed`, `host-key-unknown` or `host-key-revoked`; otherwise the key is the host's own, and is pinned. */
-  check(host: HostOfKeys, key: Buffer): Promise<void>;
+  check(host: HostOfKeys, key: Buffer, caller: Caller): Promise<void>;
   /** Takes over the keys that a server has proven to hold, over a connection that was secured with `current`. */
-  update(host: HostOfKeys, current: Buffer, proven: readonly Buffer[]): Promise<void>;
+  update(host: HostOfKeys, shown: Rotation, caller: Caller): Promise<void>;
   /** Its keys in all files. */
-  show(host: HostOfKeys): Promise<readonly KnownKey[]>;
+  show(host: HostOfKeys, caller: Caller): Promise<readonly KnownKey[]>;
   /** The names under which azlin keeps keys of what was called so when they were kept; the VM may be gone by now. */
   aliasesOf(label: string): Promise<readonly string[]>;
   /** Removes its keys from all files. Revoked ones stay revoked. */
-  forget(host: HostOfKeys): Promise<Forgotten>;
+  forget(host: HostOfKeys, caller: Caller): Promise<Forgotten>;
 }
 
 export interface KnownHostsSettings {
   /** azlin's own file, in OpenSSH's format. */
   readonly path: string;
-  /** RSA keys with fewer bits are refused. */
-  readonly weakestRsa: number;
-  /** Asks whoever sits at the terminal; undefined where nobody does. */
-  readonly ask: ((question: string) => Promise<boolean>) | undefined;
-  readonly trace: (line: string) => void;
 }
 
 /** Host keys: azlin's own file, where they are pinned to the VM, and the files of ssh, where they are known by address. */
@@ -52,39 +48,51 @@ export function knownHosts(settings: KnownHostsSettings): KnownHosts {
   // One at a time: what one finds new, the next one knows, and nobody is asked twice.
   const inTurn = oneByOne();
   return {
-    async typesOf(host) {
+    async typesOf(host, caller) {
       const pinned = pinnedIn(await ownHosts(settings), host);
-      const known = pinned.length > 0 ? pinned : knownIn(await usersHosts(settings, host), host);
+      const known = pinned.length > 0 ? pinned : knownIn(await usersHosts(host, caller), host);
       return known.map(({ key }) => typeOfKey(key));
     },
     isPinned: async (host) => pinnedIn(await ownHosts(settings), host).length > 0,
-    async check(host, key) {
-      if (await isTrusted(settings, host, key)) return;
+    async check(host, key, caller) {
+      const met = { host, key, caller };
+      if (await isTrusted(settings, met)) return;
       await inTurn(async () => {
-        if (!(await isTrusted(settings, host, key))) await meet(settings, host, key);
+        if (!(await isTrusted(settings, met))) await meet(settings, met);
       });
     },
-    update: (host, current, proven) => inTurn(() => rotate(settings, host, { current, proven })),
-    show: async (host) => (await linesAbout(settings, host)).map(describeLine),
+    update: (host, shown, caller) => inTurn(() => rotate(settings, { host, caller }, shown)),
+    show: async (host, caller) => (await linesAbout(settings, { host, caller })).map(describeLine),
     async aliasesOf(label) {
       const lines = (await ownHosts(settings)).filter(({ comment }) => comment.toLowerCase() === label.toLowerCase());
       return [...new Set(lines.map(({ hosts }) => hosts))];
     },
-    forget: (host) => inTurn(() => forget(settings, host)),
+    forget: (host, caller) => inTurn(() => forget(settings, { host, caller })),
   };
 }
 
+/** A host, and who wants something of it. */
+interface Wanted {
+  readonly host: HostOfKeys;
+  readonly caller: Caller;
+}
+
+/** A host that has shown a key. */
+interface Met extends Wanted {
+  readonly key: Buffer;
+}
+
 /** Whether the key is pinned. Throws for one that must not be accepted. */
-async function isTrusted(settings: KnownHostsSettings, host: HostOfKeys, key: Buffer): Promise<boolean> {
+async function isTrusted(settings: KnownHostsSettings, { host, key, caller }: Met): Promise<boolean> {
   const own = await ownHosts(settings);
-  const theirs = await usersHosts(settings, host);
+  const theirs = await usersHosts(host, caller);
   const revoked = [...own, ...theirs].find((line) => line.key.equals(key) && isRevokedFor(line, host));
   if (revoked) throw revokedKey(host, key, `marked @revoked in ${revoked.path}:${revoked.line}`);
-  const { revokedHostKeys } = host.ssh;
+  const { revokedHostKeys, weakest } = host.ssh;
   if (revokedHostKeys && (await isRevoked(key, revokedHostKeys)))
     throw revokedKey(host, key, `listed in ${revokedHostKeys}`);
   const bits = rsaBits(key);
-  if (bits !== undefined && bits < settings.weakestRsa) throw weakKey(host, bits, settings.weakestRsa);
+  if (bits !== undefined && bits < weakest.rsa) throw weakKey(host, bits, weakest.rsa);
   const pinned = pinnedIn(own, host);
   if (pinned.some((line) => line.key.equals(key))) return true;
   const [other] = pinned;
@@ -93,17 +101,17 @@ async function isTrusted(settings: KnownHostsSettings, host: HostOfKeys, key: Bu
 }
 
 /** A host without a pinned key: what the user's files say about its address counts, else the policy. */
-async function meet(settings: KnownHostsSettings, host: HostOfKeys, key: Buffer): Promise<void> {
-  const theirs = await usersHosts(settings, host);
-  for (const { path, line } of theirs.filter((one) => one.marker === 'other' && isAboutHost(one, host)))
-    settings.trace(`${path}:${line}: host certificates are not supported; this line has no effect`);
+async function meet({ path }: KnownHostsSettings, { host, key, caller }: Met): Promise<void> {
+  const { questions, trace } = caller;
+  const theirs = await usersHosts(host, caller);
+  for (const other of theirs.filter((one) => one.marker === 'other' && isAboutHost(one, host)))
+    trace(`${other.path}:${other.line}: host certificates are not supported; this line has no effect`);
   const known = knownIn(theirs, host);
   const near = known.length > 0 ? known : knownWithoutPort(theirs, host);
   const same = near.find((line) => line.key.equals(key));
   const [other] = known;
   if (!same && other) throw changedKey(host, describeLine(other), key);
   const { hostKeys } = host.ssh;
-  const { ask, path, trace } = settings;
   if (!same && hostKeys === 'strict') throw unknownKey(host, key, 'strict');
   if (host.firstSight === 'look') {
     // Whoever has its address by now must not become the VM.
@@ -111,13 +119,13 @@ async function meet(settings: KnownHostsSettings, host: HostOfKeys, key: Buffer)
     return trace(`${host.label} is met for the first time, by what may be old data: its key is not kept`);
   }
   if (!same && hostKeys === 'ask') {
-    if (!ask) throw unknownKey(host, key, 'ask');
+    if (!questions) throw unknownKey(host, key, 'ask');
     const question = `The host key of ${describeEndpoint(host)} is not known: ${fingerprint(key)}. Trust it?`;
-    if (!(await ask(question))) throw unknownKey(host, key, 'refused');
+    if (!(await questions.confirm(question))) throw unknownKey(host, key, 'refused');
   }
   await keep(path, [{ host: host.hostKeyAlias, key, comment: host.label }]);
   // What is not found again would be believed again, whatever key it has by then.
-  if (!(await isTrusted(settings, host, key)))
+  if (!(await isTrusted({ path }, { host, key, caller })))
     throw new AppError('bug', `The host key of "${host.label}" was kept in ${path} and is not found there`);
   trace(
     same
@@ -126,19 +134,25 @@ async function meet(settings: KnownHostsSettings, host: HostOfKeys, key: Buffer)
   );
 }
 
-interface Rotation {
+export interface Rotation {
   readonly current: Buffer;
   readonly proven: readonly Buffer[];
 }
 
-async function rotate(settings: KnownHostsSettings, host: HostOfKeys, { current, proven }: Rotation): Promise<void> {
-  const { path, trace, weakestRsa } = settings;
+async function rotate(
+  settings: KnownHostsSettings,
+  { host, caller }: Wanted,
+  { current, proven }: Rotation,
+): Promise<void> {
+  const { path } = settings;
+  const { trace } = caller;
+  const weakestRsa = host.ssh.weakest.rsa;
   const pinned = pinnedIn(await ownHosts(settings), host);
   const has = (keys: readonly Buffer[], key: Buffer) => keys.some((one) => one.equals(key));
   const pinnedKeys = pinned.map(({ key }) => key);
   // A server that does not offer the key it has just used is not to be believed.
   if (!has(proven, current) || !has(pinnedKeys, current)) return;
-  const all = [...(await ownHosts(settings)), ...(await usersHosts(settings, host))];
+  const all = [...(await ownHosts(settings)), ...(await usersHosts(host, caller))];
   const isGood = (key: Buffer) =>
     (rsaBits(key) ?? weakestRsa) >= weakestRsa && !all.some((line) => line.key.equals(key) && isRevokedFor(line, host));
   const strong = proven.filter(isGood);
@@ -158,8 +172,9 @@ async function rotate(settings: KnownHostsSettings, host: HostOfKeys, { current,
   for (const { key } of gone) trace(`${label} no longer has the host key ${fingerprint(key)}; removed from ${path}`);
 }
 
-async function forget(settings: KnownHostsSettings, host: HostOfKeys): Promise<Forgotten> {
-  const lines = (await linesAbout(settings, host)).filter(({ marker }) => marker === 'none');
+async function forget(settings: KnownHostsSettings, wanted: Wanted): Promise<Forgotten> {
+  const { host } = wanted;
+  const lines = (await linesAbout(settings, wanted)).filter(({ marker }) => marker === 'none');
   const removed: KnownKey[] = [];
   const kept: { key: KnownKey; reason: string }[] = [];
   for (const path of new Set(lines.map((line) => line.path))) {
@@ -179,8 +194,8 @@ async function forget(settings: KnownHostsSettings, host: HostOfKeys): Promise<F
   return { removed, kept };
 }
 
-async function linesAbout(settings: KnownHostsSettings, host: HostOfKeys): Promise<readonly KnownHost[]> {
-  const all = [...(await ownHosts(settings)), ...(await usersHosts(settings, host))];
+async function linesAbout(settings: KnownHostsSettings, { host, caller }: Wanted): Promise<readonly KnownHost[]> {
+  const all = [...(await ownHosts(settings)), ...(await usersHosts(host, caller))];
   return all.filter((line) => line.marker !== 'other' && isAboutHost(line, host));
 }
 
@@ -198,7 +213,7 @@ async function ownHosts({ path }: KnownHostsSettings): Promise<readonly KnownHos
 }
 
 /** As with ssh, a file that cannot be read says nothing. */
-async function usersHosts({ trace }: KnownHostsSettings, { ssh }: HostOfKeys): Promise<readonly KnownHost[]> {
+async function usersHosts({ ssh }: HostOfKeys, { trace }: Caller): Promise<readonly KnownHost[]> {
   const files = ssh.knownHostsFiles.map(async (path) => {
     try {
       return await readKnownHosts(path);

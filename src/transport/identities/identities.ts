@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import type { Caller } from '../../domain/caller.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
 import { sha256Of, typeOfKey, unusableType } from '../host-keys/public-key.ts';
@@ -34,14 +35,11 @@ export interface Offers {
 export interface IdentitySettings {
   readonly loadParse: LoadParseKey;
   readonly agentAt: (socket: string) => Agent;
-  readonly warn: (line: string) => void;
-  /** Asks on the terminal; undefined when there is none. */
-  readonly askPassphrase: ((question: string) => Promise<string>) | undefined;
 }
 
 export interface Identities {
   /** Rejects with `config` when a file that the user named to azlin cannot be used. */
-  offersFor(options: Pick<SshOptions, 'identityFiles' | 'identitiesOnly' | 'agent'>): Promise<Offers>;
+  offersFor(options: Pick<SshOptions, 'identityFiles' | 'identitiesOnly' | 'agent'>, caller: Caller): Promise<Offers>;
 }
 
 const PASSPHRASE_TRIES = 3;
@@ -61,20 +59,20 @@ export function identities(settings: IdentitySettings): Identities {
     return value;
   };
 
-  const keysOf = async (socket: string, notes: string[]) => {
+  const keysOf = async (socket: string, notes: string[], { warn }: Caller) => {
     try {
       return await once(agents, socket, () => settings.agentAt(socket).keys());
     } catch (error) {
       const problem = `the SSH agent: ${messageOf(error)}`;
       // Without an agent one does as well as ever; one that holds everything up is another matter.
-      if (/no answer/.test(problem)) settings.warn(`${problem}; its keys are left out`);
+      if (/no answer/.test(problem)) warn(`${problem}; its keys are left out`);
       notes.push(problem);
       return [];
     }
   };
 
   return {
-    async offersFor({ identityFiles, identitiesOnly, agent }) {
+    async offersFor({ identityFiles, identitiesOnly, agent }, caller) {
       const notes: string[] = [];
       const read = identityFiles.map(async (place) => {
         const file = await once(files, place.path, () => readKeyFile(place.path, settings.loadParse));
@@ -84,7 +82,7 @@ export function identities(settings: IdentitySettings): Identities {
       for (const { path } of found)
         if (await once(certificates, path, () => exists(`${path}-cert.pub`)))
           notes.push(`${path}-cert.pub: ${unusableType('ssh-ed25519-cert-v01@openssh.com')}`);
-      const held = agent === undefined ? [] : await keysOf(agent, notes);
+      const held = agent === undefined ? [] : await keysOf(agent, notes, caller);
       const isSame = (key: Buffer) => (one: FoundFile) => one.publicKey?.equals(key) === true;
       const signers = held.flatMap((key): readonly Offered[] => {
         const file = found.find(isSame(key.key));
@@ -98,7 +96,7 @@ export function identities(settings: IdentitySettings): Identities {
       const fromFiles = left.flatMap((file): readonly Identity[] => {
         if (file.kind === 'public') notes.push(`${file.path}: it is a public key, and no agent holds its private half`);
         if (file.kind === 'public') return [];
-        const unlock = () => once(unlocked, file.path, () => unlockFile(file, settings));
+        const unlock = () => once(unlocked, file.path, () => unlockFile(file, settings, caller));
         return [fileIdentity(file, unlock, notes)];
       });
       return { identities: [...inOrder(signers), ...fromFiles], notes };
@@ -183,7 +181,8 @@ function signingKey(key: PrivateKey): SigningKey {
 /** The key, or why it cannot be had. */
 async function unlockFile(
   file: FoundFile,
-  { loadParse, askPassphrase }: IdentitySettings,
+  { loadParse }: IdentitySettings,
+  { questions }: Caller,
 ): Promise<PrivateKey | string> {
   if (file.kind === 'public') return 'it is a public key';
   const parse = await loadParse();
@@ -191,11 +190,11 @@ async function unlockFile(
     const key = parse(file.text);
     return key === 'encrypted' ? 'it is damaged' : key;
   }
-  if (!askPassphrase)
+  if (!questions)
     return 'it is encrypted and there is no terminal to ask for its passphrase; add it to an agent: ssh-add';
   let problem = 'the passphrase is wrong';
   for (let attempt = 0; attempt < PASSPHRASE_TRIES; attempt++) {
-    const passphrase = await askPassphrase(`Passphrase for ${file.path}`);
+    const passphrase = await questions.passphrase(`Passphrase for ${file.path}`);
     if (passphrase === '') return 'no passphrase was given';
     try {
       const key = parse(file.text, passphrase);

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { AppError } from '../../domain/errors.ts';
+import { WEAKEST, type Weakest } from '../../domain/ssh-algorithms.ts';
 import { type Expansion, expandPath, expandTokens } from './expand.ts';
 import { type HostOptions, sentVariables } from './host-options.ts';
 import { matchesPatterns } from './patterns.ts';
@@ -30,6 +31,7 @@ export interface SshOptions {
   readonly keepaliveMissed: number;
   /** For names; 0 takes either. */
   readonly addressFamily: 0 | 4 | 6;
+  readonly weakest: Weakest;
   /** Variables for commands on the VM, as far as its server accepts them. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -48,6 +50,7 @@ export interface LoginSettings {
   readonly keepalive?: number | undefined;
   /** `--forward-agent`. */
   readonly forwardAgent?: boolean | undefined;
+  readonly weakest?: Weakest | undefined;
 }
 
 const CONNECT_TIMEOUT = 10_000;
@@ -78,6 +81,7 @@ export function settleSshOptions(set: LoginSettings, options: HostOptions, expan
     keepalive: set.keepalive ?? options.time('serveraliveinterval') ?? KEEPALIVE,
     keepaliveMissed: options.number('serveralivecountmax') || KEEPALIVE_MISSED,
     addressFamily: familyOf(options),
+    weakest: set.weakest ?? WEAKEST,
     environment: environmentOf(options, expansion),
   };
 }

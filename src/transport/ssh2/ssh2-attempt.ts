@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
+import type { Caller } from '../../domain/caller.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
-import type { Weakest } from '../../domain/ssh-algorithms.ts';
 import { printable } from '../../domain/text.ts';
 import { describePlace, type Endpoint } from '../endpoint.ts';
 import type { KnownHosts } from '../host-keys/known-hosts.ts';
@@ -23,11 +23,9 @@ export interface Attempt {
   readonly knownHosts: KnownHosts;
   /** The types of host keys that are known for it. */
   readonly knownTypes: readonly string[];
-  readonly weakest: Weakest;
   readonly clock: Clock;
   readonly onStep: (step: Step) => void;
-  readonly warn: (line: string) => void;
-  readonly trace: (line: string) => void;
+  readonly caller: Caller;
 }
 
 /** An attempt that failed in a way after which another one may succeed. */
@@ -41,9 +39,10 @@ export interface Again {
   readonly error: AppError;
 }
 
-/** Agrees on encryption, checks the host key, signs in. Rejects with an AppError, or with the reason of `signal`. */
-export function attempt(request: Attempt, signal: AbortSignal): Promise<Link | Again> {
-  const { endpoint, stream, signIn, knownHosts, clock, onStep, trace } = request;
+/** Agrees on encryption, checks the host key, signs in. Rejects with an AppError, or with the reason of the caller's signal. */
+export function attempt(request: Attempt): Promise<Link | Again> {
+  const { endpoint, stream, signIn, knownHosts, clock, onStep, caller } = request;
+  const { signal, trace } = caller;
   const client = new ssh2.Client();
   const reader = helloReader();
   let stage: Stage = endpoint.route.kind === 'command' ? 'connect' : 'hello';
@@ -113,7 +112,7 @@ export function attempt(request: Attempt, signal: AbortSignal): Promise<Link | A
     client.on('hostkeys', (keys) => {
       const proven = keys.map((key) => key.getPublicSSH());
       knownHosts
-        .update(endpoint, hostKey ?? Buffer.alloc(0), proven)
+        .update(endpoint, { current: hostKey ?? Buffer.alloc(0), proven }, caller)
         .catch((error: unknown) => trace(`${endpoint.label}: its other host keys were not kept: ${messageOf(error)}`));
     });
     client.on('ready', () => {
@@ -121,7 +120,7 @@ export function attempt(request: Attempt, signal: AbortSignal): Promise<Link | A
       finish(() => resolve(linkOf({ ...request, client })));
     });
     const onHostKey = (key: Buffer) => {
-      checking = knownHosts.check(endpoint, key);
+      checking = knownHosts.check(endpoint, key, caller);
       return checking.then(() => {
         checking = undefined;
         hostKey = key;
@@ -151,7 +150,7 @@ interface Ended extends Attempt {
 }
 
 /** What the end of a connection means. */
-function ending({ endpoint, stage, hello, error, signIn, weakest }: Ended): AppError | Again {
+function ending({ endpoint, stage, hello, error, signIn }: Ended): AppError | Again {
   if (stage === 'authenticate') {
     if (error.level === 'client-authentication') return denied(endpoint, signIn.tried());
     const isRefusal = /too many authentication failures/i.test(error.message);
@@ -159,7 +158,7 @@ function ending({ endpoint, stage, hello, error, signIn, weakest }: Ended): AppE
     if (signIn.goesOn(isRefusal)) return { because: 'keys', error: lost };
     return isRefusal ? denied(endpoint, signIn.tried()) : lost;
   }
-  if (/no matching/i.test(error.message)) return noAgreement(endpoint, { hello, error }, weakest);
+  if (/no matching/i.test(error.message)) return noAgreement(endpoint, { hello, error });
   if (stage === 'connect') return cannotConnect(endpoint, error);
   const lost = hungUp(endpoint, stage, { hello, error });
   const isEnd = error.level === 'client-socket' || /closed|before handshake/.test(error.message);
@@ -176,22 +175,12 @@ interface Start extends Attempt {
   readonly hooks: ConnectionHooks;
 }
 
-function startClient({
-  client,
-  endpoint,
-  stream,
-  signIn,
-  weakest,
-  knownTypes,
-  onHostKey,
-  verified,
-  hooks,
-}: Start): void {
+function startClient({ client, endpoint, stream, signIn, knownTypes, onHostKey, verified, hooks }: Start): void {
   const { user, ssh } = endpoint;
   client.connect({
     sock: stream,
     username: user,
-    algorithms: { ...algorithmsFor(weakest, knownTypes), compress: ['none'] },
+    algorithms: { ...algorithmsFor(ssh.weakest, knownTypes), compress: ['none'] },
     readyTimeout: 0,
     keepaliveInterval: ssh.keepalive,
     // Whether the link is dead is told by its silence, not by the answers to keepalives alone.

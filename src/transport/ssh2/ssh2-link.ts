@@ -20,7 +20,6 @@ export interface SignedIn {
   readonly stream: Duplex;
   readonly endpoint: Endpoint;
   readonly clock: Clock;
-  readonly warn: (line: string) => void;
 }
 
 /** Of a terminal while the script comes over it: nothing is shown, and nothing is taken for an editing key. The script sets what users expect. */
@@ -30,7 +29,7 @@ const newWord = () => randomBytes(16).toString('hex');
 
 /** A signed-in ssh2 client as a Link. */
 export function linkOf(signedIn: SignedIn): Link {
-  const { client, stream, endpoint, clock, warn } = signedIn;
+  const { client, stream, endpoint, clock } = signedIn;
   let alive = true;
   let cause: unknown;
   let forwardsAgent = endpoint.ssh.forwardAgent !== undefined;
@@ -145,7 +144,7 @@ export function linkOf(signedIn: SignedIn): Link {
       if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
       // As with ssh, the command runs all the same.
       forwardsAgent = false;
-      warn(`${endpoint.label} does not take the SSH agent: its server has AllowAgentForwarding no`);
+      options.warn?.(`${endpoint.label} does not take the SSH agent: its server has AllowAgentForwarding no`);
       return spawn(script, options);
     }
   };

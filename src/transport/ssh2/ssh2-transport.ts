@@ -1,51 +1,52 @@
 import type { Duplex } from 'node:stream';
+import { backOff } from '../../domain/back-off.ts';
+import type { Caller } from '../../domain/caller.ts';
 import { type Clock, pause } from '../../domain/clock.ts';
 import { orAborted } from '../../domain/deadline.ts';
-import type { Weakest } from '../../domain/ssh-algorithms.ts';
 import { describePlace, type Endpoint } from '../endpoint.ts';
 import type { KnownHosts } from '../host-keys/known-hosts.ts';
 import { fingerprint } from '../host-keys/public-key.ts';
 import { sshAgent } from '../identities/agent.ts';
 import { type Identities, identities, type Offers } from '../identities/identities.ts';
-import { type StreamSettings, streams } from '../open-stream.ts';
 import { cannotConnect, denied } from '../ssh-errors.ts';
 import type { Dial, Dialer, Link, Step } from '../transport.ts';
+import type { Tunnel } from '../tunnel.ts';
+import { type TunnelSettings, tunnels } from '../tunnels.ts';
 import type { SignIn, SignInSettings } from './ssh2-auth.ts';
 
-export interface Ssh2Settings extends StreamSettings {
+export interface Ssh2Settings extends TunnelSettings {
   /** One that goes on while `clock` stands still. */
   readonly wallClock: Clock;
   readonly knownHosts: KnownHosts;
-  readonly askPassphrase: ((question: string) => Promise<string>) | undefined;
-  readonly weakest: Weakest;
-  readonly trace: (line: string) => void;
 }
 
 /** Milliseconds after which somebody who waits is told for whom. */
 const PATIENCE = 2_000;
+/** Before a server is asked again that turns people away. */
+const SHED = { first: 150, longest: 1_000, jitter: 1 };
 /** Connections to one server for one sign-in: each gets a few keys further. More, and servers that punish refusals shut everybody out. */
 const CONNECTIONS = 6;
 
 /** Opens SSH connections with ssh2. A server that sheds load is asked again, with jitter, until the deadline. */
 export function ssh2Dialer(settings: Ssh2Settings): Dialer {
-  const { wallClock: clock, askPassphrase, warn } = settings;
-  const keys = identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }), askPassphrase, warn });
-  const dial: Dial = (endpoint, signal, onStep = () => {}) =>
-    dialOne({ settings, keys, ways, endpoint, onStep }, signal);
-  const ways = streams(settings, dial);
+  const { wallClock: clock } = settings;
+  const keys = identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }) });
+  const dial: Dial = (endpoint, caller, onStep = () => {}) =>
+    dialOne({ settings, keys, ways, endpoint, onStep, caller });
+  const ways = tunnels(settings, dial);
   return {
     dial,
     close: ways.close,
-    async knock(endpoint, signal) {
-      const stream = await ways.open(endpoint, signal);
+    async knock(endpoint, caller) {
+      const stream = await ways.open(endpoint, caller);
       try {
-        await orAborted(firstWords(stream, endpoint), signal);
+        await orAborted(firstWords(stream, endpoint), caller.signal);
       } finally {
         stream.destroy();
       }
     },
-    async identitiesFor({ ssh }) {
-      const offers = await keys.offersFor(ssh);
+    async identitiesFor({ ssh }, caller) {
+      const offers = await keys.offersFor(ssh, caller);
       return { names: offers.identities.map(({ name }) => name), notes: offers.notes };
     },
   };
@@ -62,16 +63,18 @@ function firstWords(stream: Duplex, endpoint: Endpoint): Promise<void> {
 interface Dialling {
   readonly settings: Ssh2Settings;
   readonly keys: Identities;
-  readonly ways: ReturnType<typeof streams>;
+  readonly ways: Tunnel;
   readonly endpoint: Endpoint;
   readonly onStep: (step: Step) => void;
+  readonly caller: Caller;
 }
 
-async function dialOne({ settings, keys, ways, endpoint, onStep }: Dialling, signal: AbortSignal): Promise<Link> {
-  const { clock, trace, knownHosts } = settings;
+async function dialOne({ settings, keys, ways, endpoint, onStep, caller }: Dialling): Promise<Link> {
+  const { clock, knownHosts } = settings;
+  const { signal, trace } = caller;
   const { label, ssh } = endpoint;
   for (const note of endpoint.notes) trace(note);
-  const offers = await orAborted(keys.offersFor(ssh), signal);
+  const offers = await orAborted(keys.offersFor(ssh, caller), signal);
   const until = clock.now() + ssh.connectTimeout;
   const step = (one: Step) => {
     trace(`${label}: ${describeStep(one)}`);
@@ -79,15 +82,15 @@ async function dialOne({ settings, keys, ways, endpoint, onStep }: Dialling, sig
   };
   let signing: SignIn | undefined;
   for (let shed = 0, connections = 1; ; ) {
-    const knownTypes = await knownHosts.typesOf(endpoint);
-    const opening = ways.open(endpoint, signal);
+    const knownTypes = await knownHosts.typesOf(endpoint, caller);
+    const opening = ways.open(endpoint, caller);
     // ssh2 takes its time to load: the server can say hello meanwhile.
     const [stream, adapter] = await Promise.all([opening, adapterLoaded()]);
     // A command has reached nothing before something comes of it.
     if (endpoint.route.kind !== 'command') step({ kind: 'reached', detail: describePlace(endpoint) });
-    signing ??= adapter.signIn(signInSettings(settings, endpoint, offers));
-    const request = { ...settings, endpoint, stream, signIn: signing, knownTypes, onStep: step };
-    const result = await adapter.attempt(request, signal);
+    signing ??= adapter.signIn(signInSettings(settings, { endpoint, offers, caller }));
+    const request = { ...settings, endpoint, stream, signIn: signing, knownTypes, onStep: step, caller };
+    const result = await adapter.attempt(request);
     if (!('because' in result)) return result;
     if (result.because === 'keys') {
       if (++connections > CONNECTIONS) throw denied(endpoint, signing.tried());
@@ -100,7 +103,7 @@ async function dialOne({ settings, keys, ways, endpoint, onStep }: Dialling, sig
       trace(`${label}: the server did not wait for the answer about its host key; connecting again`);
       continue;
     }
-    const wait = 50 + Math.random() * 100 * 2 ** Math.min(++shed, 4);
+    const wait = backOff(SHED, ++shed);
     if (clock.now() + wait > until) throw result.error;
     trace(`${label}: the SSH server hung up before it said hello, trying again`);
     await pause(clock, wait, signal);
@@ -114,7 +117,15 @@ async function loadParse() {
   return (await adapterLoaded()).parsePrivateKey;
 }
 
-function signInSettings({ wallClock, warn, trace }: Ssh2Settings, { label }: Endpoint, offers: Offers): SignInSettings {
+interface SigningIn {
+  readonly endpoint: Endpoint;
+  readonly offers: Offers;
+  readonly caller: Caller;
+}
+
+function signInSettings({ wallClock }: Ssh2Settings, { endpoint, offers, caller }: SigningIn): SignInSettings {
+  const { label } = endpoint;
+  const { warn, trace } = caller;
   return {
     offers,
     onOffer: (name, key) => trace(`${label}: offering ${name}, ${fingerprint(key)}`),

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { cachedInventory, forgetInventories } from '../../../src/inventory/cached-inventory.ts';
 import type { Fleet, VmQuery } from '../../../src/inventory/inventory.ts';
+import { aCaller } from '../../support/caller.ts';
 import { manualClock } from '../../support/clock.ts';
 import { aVm } from '../../support/vm.ts';
 
-const { signal } = new AbortController();
+const caller = aCaller();
 const TTL = 300_000;
 
 let directory: string;
@@ -33,10 +34,9 @@ function cached(
   const renew = async () => {
     counts.renewed++;
   };
-  const quiet = () => {};
-  const inventory = cachedInventory(source, { clock, directory, scope, ttl: TTL, renew, warn: quiet, trace: quiet });
+  const inventory = cachedInventory(source, { clock, directory, scope, ttl: TTL, renew });
   const list = async (query: Partial<VmQuery> = {}) =>
-    (await inventory.listVms({ fresh: false, ...query }, signal)).vms.length;
+    (await inventory.listVms({ fresh: false, ...query }, caller)).vms.length;
   return { clock, counts, list };
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Fleet } from '../../../src/inventory/inventory.ts';
 import { sharedInventory } from '../../../src/inventory/shared-inventory.ts';
+import { aCaller } from '../../support/caller.ts';
 import { manualClock } from '../../support/clock.ts';
 
-const { signal } = new AbortController();
+const caller = aCaller();
 
 function source() {
   const clock = manualClock();
@@ -14,7 +15,7 @@ function source() {
   }[] = [];
   const inventory = sharedInventory(
     {
-      listVms: (_query, own) =>
+      listVms: (_query, { signal: own }) =>
         new Promise((resolve, reject) => {
           const answer = (fields: Partial<Fleet> = {}) =>
             resolve({ vms: [], warnings: [], provisional: false, fetchedAt: open.length, ...fields });
@@ -30,8 +31,8 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 describe('one answer for all who ask at once', () => {
   test('a fresh one is never older than the question', async () => {
     const { open, inventory } = source();
-    const first = inventory.listVms({ fresh: true }, signal);
-    const later = [1, 2, 3].map(() => inventory.listVms({ fresh: true }, signal));
+    const first = inventory.listVms({ fresh: true }, caller);
+    const later = [1, 2, 3].map(() => inventory.listVms({ fresh: true }, caller));
     await settle();
     expect(open).toHaveLength(1);
     open[0]?.answer();
@@ -44,7 +45,7 @@ describe('one answer for all who ask at once', () => {
 
   test('any other is as good as the last one of the last seconds, unless something is missing there', async () => {
     const { clock, open, inventory } = source();
-    const ask = (whole: boolean) => inventory.listVms({ fresh: false, whole }, signal);
+    const ask = (whole: boolean) => inventory.listVms({ fresh: false, whole }, caller);
     const first = ask(false);
     open[0]?.answer({ provisional: true });
     await first;
@@ -62,7 +63,10 @@ describe('one answer for all who ask at once', () => {
   test('it goes on while anybody waits, and is given up when nobody does', async () => {
     const { open, inventory } = source();
     const [one, other] = [new AbortController(), new AbortController()];
-    const waiting = [inventory.listVms({ fresh: true }, one.signal), inventory.listVms({ fresh: true }, other.signal)];
+    const waiting = [
+      inventory.listVms({ fresh: true }, aCaller({ signal: one.signal })),
+      inventory.listVms({ fresh: true }, aCaller({ signal: other.signal })),
+    ];
     one.abort(new Error('enough'));
     await expect(waiting[0]).rejects.toThrow('enough');
     expect(open[0]?.signal.aborted).toBe(true);
@@ -75,11 +79,11 @@ describe('one answer for all who ask at once', () => {
 
   test('a failure is for those who asked then', async () => {
     const { open, inventory } = source();
-    const first = inventory.listVms({ fresh: true }, signal);
+    const first = inventory.listVms({ fresh: true }, caller);
     open[0]?.fail(new Error('away'));
     await expect(first).rejects.toThrow('away');
     await settle();
-    const second = inventory.listVms({ fresh: true }, signal);
+    const second = inventory.listVms({ fresh: true }, caller);
     open[1]?.answer();
     await second;
   });

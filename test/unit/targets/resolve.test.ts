@@ -6,6 +6,7 @@ import type { Answer } from '../../../src/targets/probe.ts';
 import { type Resolver, resolver } from '../../../src/targets/resolve.ts';
 import { describeTarget } from '../../../src/targets/target.ts';
 import { endpointOfAddress, endpointOfVm } from '../../../src/transport/endpoint.ts';
+import { aCaller } from '../../support/caller.ts';
 import { manualClock } from '../../support/clock.ts';
 import { aSession, aVm } from '../../support/vm.ts';
 
@@ -48,10 +49,9 @@ function resolverOf({ vms, answers = {}, later }: World) {
     defaultSession: 'azlin',
     deadline: 3_000,
     sessionsTtl: 30_000,
-    trace: () => {},
-    warn: (line) => warnings.push(line),
   });
-  const resolve = (text: string) => made.resolve(text, { fresh: false }, new AbortController().signal);
+  const resolve = (text: string) =>
+    made.resolve(text, { fresh: false }, aCaller({ warn: (line) => warnings.push(line) }));
   return { resolve, warnings, asked };
 }
 

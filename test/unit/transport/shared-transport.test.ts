@@ -3,9 +3,11 @@ import { describe, expect, test } from '@jest/globals';
 import { commandScript } from '../../../src/remote/remote-script.ts';
 import { sharedTransport } from '../../../src/transport/shared-transport.ts';
 import type { ExitStatus, Link, RemoteProcess } from '../../../src/transport/transport.ts';
+import { aCaller } from '../../support/caller.ts';
 import { anEndpoint } from '../../support/endpoint.ts';
 
-const { signal } = new AbortController();
+const caller = aCaller();
+const { signal } = caller;
 const endpoint = (label: string) => anEndpoint({ label, hostKeyAlias: label });
 
 /** A server that allows `channels` a connection, and counts what is opened. */
@@ -61,9 +63,9 @@ function serverOf(channels: number) {
 describe('sharedTransport', () => {
   test('one connection for one endpoint, also when many ask at once', async () => {
     const { transport, links } = serverOf(10);
-    await Promise.all([transport.connect(endpoint('a'), signal), transport.connect(endpoint('a'), signal)]);
+    await Promise.all([transport.connect(endpoint('a'), caller), transport.connect(endpoint('a'), caller)]);
     expect(links).toHaveLength(1);
-    await transport.connect(endpoint('b'), signal);
+    await transport.connect(endpoint('b'), caller);
     expect(links).toHaveLength(2);
   });
 
@@ -73,7 +75,7 @@ describe('sharedTransport', () => {
     [3, 7, 3],
   ])('a server with %i channels runs %i at once over %i connections', async (channels, processes, connections) => {
     const { transport, links } = serverOf(channels);
-    const connection = await transport.connect(endpoint('a'), signal);
+    const connection = await transport.connect(endpoint('a'), caller);
     await Promise.all(Array.from({ length: processes }, () => connection.spawn(commandScript(['true']), { signal })));
     expect(links.reduce((sum, { active }) => sum + active, 0)).toBe(processes);
     expect(links).toHaveLength(connections);
@@ -81,7 +83,7 @@ describe('sharedTransport', () => {
 
   test('a channel that ended is used again', async () => {
     const { transport, links, ends } = serverOf(10);
-    const connection = await transport.connect(endpoint('a'), signal);
+    const connection = await transport.connect(endpoint('a'), caller);
     for (let round = 0; round < 30; round++) {
       const remote = await connection.spawn(commandScript(['true']), { signal });
       ends.pop()?.();
@@ -92,13 +94,13 @@ describe('sharedTransport', () => {
 
   test('a server that allows none is an error, not a loop', async () => {
     const { transport } = serverOf(0);
-    const connection = await transport.connect(endpoint('a'), signal);
+    const connection = await transport.connect(endpoint('a'), caller);
     await expect(connection.spawn(commandScript(['true']), { signal })).rejects.toMatchObject({ code: 'unreachable' });
   });
 
   test('a server that has not cleared up after the last command is asked over another connection', async () => {
     const { transport, links, ends } = serverOf(1);
-    const connection = await transport.connect(endpoint('a'), signal);
+    const connection = await transport.connect(endpoint('a'), caller);
     const first = await connection.spawn(commandScript(['true']), { signal });
     ends.pop()?.();
     await first.exit;
@@ -109,7 +111,7 @@ describe('sharedTransport', () => {
 
   test('a link that died is replaced', async () => {
     const { transport, links } = serverOf(10);
-    const connection = await transport.connect(endpoint('a'), signal);
+    const connection = await transport.connect(endpoint('a'), caller);
     for (const link of links) link.closed = true;
     await connection.spawn(commandScript(['true']), { signal });
     expect(links).toHaveLength(2);

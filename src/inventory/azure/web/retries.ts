@@ -1,4 +1,5 @@
 import type { ClientOptions } from '@azure-rest/core-client';
+import { backOff } from '../../../domain/back-off.ts';
 import { type Clock, pause } from '../../../domain/clock.ts';
 import { formatDuration } from '../../../domain/duration.ts';
 
@@ -24,7 +25,8 @@ const RETRIED_CODES: readonly string[] = [
   ...['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'],
   ...['PROXY_502', 'PROXY_503', 'PROXY_504'],
 ];
-const FIRST_WAIT = 300;
+/** Not all at the same moment: what was refused together would be refused together again. */
+const AGAIN = { first: 300, longest: 5_000, jitter: 0.5 };
 
 /**
  * Asks again after 429, 5xx and broken connections: after the time that the server asks for, else after a growing one. A wait that
@@ -68,10 +70,9 @@ function waitAfter({ response, error }: Attempt, number: number): number | undef
   if (!isWorthIt) return undefined;
   const wanted = response && retryAfterOf(response);
   // Who asks for time gets it as long as there is any; who does not is asked a few times.
-  // Not all at the same moment: what was refused together would be refused together again.
   if (wanted !== undefined && wanted >= 1_000) return wanted * (1 + Math.random() / 20);
   if (number >= ATTEMPTS) return undefined;
-  return wanted ?? FIRST_WAIT * 2 ** (number - 1) * (0.75 + Math.random() / 2);
+  return wanted ?? backOff(AGAIN, number);
 }
 
 /** A wish for more than this is as good as for ever. */

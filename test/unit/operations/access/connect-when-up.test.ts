@@ -4,6 +4,7 @@ import { connectWhenUp } from '../../../../src/operations/access/connect-when-up
 import type { FleetAccess } from '../../../../src/operations/access/fleet-access.ts';
 import { targetOf } from '../../../../src/targets/target.ts';
 import type { Connection } from '../../../../src/transport/transport.ts';
+import { aCaller } from '../../../support/caller.ts';
 import { manualClock } from '../../../support/clock.ts';
 import { anEndpoint } from '../../../support/endpoint.ts';
 import { aVm } from '../../../support/vm.ts';
@@ -45,9 +46,7 @@ async function connect(
         };
       },
     },
-    startDeadline: 60_000,
-    progress: (text: string | undefined) => said.push(text),
-    trace: () => onRetry(),
+    settings: { startDeadline: 60_000 },
     transport: {
       async connect() {
         attempts++;
@@ -58,7 +57,8 @@ async function connect(
       close: () => {},
     },
   } as unknown as FleetAccess;
-  const result = await connectWhenUp(access, { target: targetAt(address), hasJustStarted }, signal).then(
+  const caller = aCaller({ signal, progress: (text) => said.push(text), trace: () => onRetry() });
+  const result = await connectWhenUp(access, { target: targetAt(address), hasJustStarted }, caller).then(
     (connection) => (connection === CONNECTION ? 'connected' : 'something else'),
     (error: AppError) => error,
   );

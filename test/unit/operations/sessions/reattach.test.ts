@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Caller } from '../../../../src/domain/caller.ts';
 import { AppError, type ErrorCode } from '../../../../src/domain/errors.ts';
 import type { FleetAccess } from '../../../../src/operations/access/fleet-access.ts';
 import type { AttachedSession, ConnectRequest } from '../../../../src/operations/sessions/connect.ts';
 import { type Offline, reattach } from '../../../../src/operations/sessions/reattach.ts';
 import { type Target, targetOf } from '../../../../src/targets/target.ts';
 import { type Endpoint, endpointOfVm } from '../../../../src/transport/endpoint.ts';
+import { aCaller } from '../../../support/caller.ts';
 import { manualClock } from '../../../support/clock.ts';
 import { aVm } from '../../../support/vm.ts';
 
@@ -53,7 +55,7 @@ function lose({
   const access = {
     clock,
     transport: {
-      knock: (endpoint: Endpoint, signal: AbortSignal) =>
+      knock: (endpoint: Endpoint, { signal }: Caller) =>
         Promise.race([
           knock(endpoint.address),
           new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
@@ -63,8 +65,7 @@ function lose({
         return connect(endpoint.address);
       },
     },
-    resolver: { resolve: look ?? (async () => targetAt('127.0.0.1')) },
-    trace: () => {},
+    resolver: { refresh: look ?? (async () => targetAt('127.0.0.1')) },
   } as unknown as FleetAccess;
   const stopping = new AbortController();
   const outcome = reattach({
@@ -79,7 +80,7 @@ function lose({
       return () => {};
     },
     tell: (state) => void told.push(state),
-    signal: stopping.signal,
+    caller: aCaller({ signal: stopping.signal }),
   }).then(
     () => 'attached',
     (error: unknown) => error as AppError,
@@ -165,7 +166,7 @@ describe('reattach', () => {
     const lost = lose({ knock: () => Promise.reject(refused('unreachable')) });
     await lost.pass(14_000);
     const seconds = lost.told.map((state) => state.seconds).filter((one) => one !== undefined);
-    expect(seconds.slice(0, 8)).toEqual([1, 2, 1, 4, 3, 2, 1, 4]);
+    expect(seconds.slice(0, 8)).toEqual([1, 2, 1, 4, 3, 2, 1, 8]);
     const before = lost.told.filter((state) => state.seconds === undefined).length;
     lost.hurry();
     await lost.pass(100);

@@ -1,9 +1,9 @@
-import { setMaxListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { addressOf } from '../../../../src/domain/vm.ts';
 import type { FleetAccess } from '../../../../src/operations/access/fleet-access.ts';
 import { fleetStatus } from '../../../../src/operations/vms/status.ts';
-import { endpointOfVm } from '../../../../src/transport/endpoint.ts';
+import { endpointOfAddress, endpointOfVm } from '../../../../src/transport/endpoint.ts';
+import { aCaller } from '../../../support/caller.ts';
 import { manualClock } from '../../../support/clock.ts';
 import { aVm } from '../../../support/vm.ts';
 
@@ -28,7 +28,8 @@ describe('the status of a fleet', () => {
       inventory: {
         listVms: async () => ({ vms: [...vms, off], warnings: [], provisional: false, fetchedAt: clock.now() }),
       },
-      endpointOf: (vm) => endpointOfVm(vm, {}),
+      endpoints: { of: (vm) => endpointOfVm(vm, {}), at: (address) => endpointOfAddress(address, {}), addressOf },
+      settings: { lags: false } as FleetAccess['settings'],
       transport: {
         connect: () => {
           dialled++;
@@ -39,14 +40,9 @@ describe('the status of a fleet', () => {
         identitiesFor: () => new Promise(() => {}),
         close: () => {},
       },
-      addressOf,
-      progress: () => {},
-      warn: (line) => warnings.push(line),
     } as Partial<FleetAccess> as FleetAccess;
     const request = { refresh: false, deadline: 5_000, wholeDeadline: 8_000 };
-    const { signal } = new AbortController();
-    setMaxListeners(0, signal);
-    const statuses = await fleetStatus(access, request, signal);
+    const statuses = await fleetStatus(access, request, aCaller({ warn: (line) => warnings.push(line) }));
     expect(statuses).toHaveLength(101);
     expect(statuses.find(({ hostname }) => hostname === 'off')).toMatchObject({
       probe: 'skipped',

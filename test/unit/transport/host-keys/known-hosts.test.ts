@@ -3,8 +3,9 @@ import { lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { HostOfKeys } from '../../../../src/transport/host-keys/host-keys.ts';
-import { type KnownHostsSettings, knownHosts } from '../../../../src/transport/host-keys/known-hosts.ts';
+import { knownHosts } from '../../../../src/transport/host-keys/known-hosts.ts';
 import { readKnownHosts, removeKnownHosts } from '../../../../src/transport/host-keys/known-hosts-file.ts';
+import { aCaller } from '../../../support/caller.ts';
 import { anEndpoint } from '../../../support/endpoint.ts';
 
 let directory = '';
@@ -27,8 +28,29 @@ const line = (hosts: string, key: Buffer) =>
 
 const own = () => join(directory, 'known_hosts');
 const theirs = () => join(directory, 'users_known_hosts');
-const open = (settings: Partial<KnownHostsSettings> = {}) =>
-  knownHosts({ path: own(), weakestRsa: 2048, ask: undefined, trace: () => {}, ...settings });
+interface Opening {
+  readonly path?: string;
+  readonly weakestRsa?: number;
+  readonly ask?: (question: string) => Promise<boolean>;
+  readonly trace?: (line: string) => void;
+}
+
+/** The host keys as somebody sees them who answers `ask` and hears `trace`. */
+function open({ path = own(), weakestRsa: rsa = 2048, ask, trace = () => {} }: Opening = {}) {
+  const hosts = knownHosts({ path });
+  const questions = ask && { confirm: ask, passphrase: async () => '' };
+  const caller = aCaller({ questions, trace });
+  return {
+    ...hosts,
+    typesOf: (host: HostOfKeys) => hosts.typesOf(host, caller),
+    check: (host: HostOfKeys, key: Buffer) =>
+      hosts.check({ ...host, ssh: { ...host.ssh, weakest: { ...host.ssh.weakest, rsa } } }, key, caller),
+    update: (host: HostOfKeys, current: Buffer, proven: readonly Buffer[]) =>
+      hosts.update(host, { current, proven }, caller),
+    show: (host: HostOfKeys) => hosts.show(host, caller),
+    forget: (host: HostOfKeys) => hosts.forget(host, caller),
+  };
+}
 
 /** A VM that is pinned under its name and known to ssh by its address. */
 function vm(name: string, knownAs = '10.0.0.4', hostKeys: 'accept-new' | 'strict' | 'ask' = 'accept-new'): HostOfKeys {

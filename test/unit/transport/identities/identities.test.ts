@@ -8,6 +8,7 @@ import type { Agent, AgentKey } from '../../../../src/transport/identities/agent
 import { type IdentitySettings, identities } from '../../../../src/transport/identities/identities.ts';
 import type { IdentityFile } from '../../../../src/transport/ssh-config/ssh-options.ts';
 import { parsePrivateKey } from '../../../../src/transport/ssh2/ssh2-keys.ts';
+import { aCaller } from '../../../support/caller.ts';
 
 let home = '';
 const at = (name: string) => join(home, name);
@@ -38,8 +39,6 @@ function agentWith(names: readonly string[], more: readonly AgentKey[] = []): Ag
 const settings = (fields: Partial<IdentitySettings> = {}): IdentitySettings => ({
   loadParse: async () => parsePrivateKey,
   agentAt: () => agentWith([]),
-  askPassphrase: undefined,
-  warn: () => {},
   ...fields,
 });
 
@@ -50,11 +49,12 @@ async function offered(options: {
   source?: IdentityFile['source'];
 }) {
   const known = identities(settings(options.agent ? { agentAt: () => options.agent as Agent } : {}));
-  const { identities: all, notes } = await known.offersFor({
+  const wanted = {
     identityFiles: files(options.names ?? [], options.source),
     identitiesOnly: options.only ?? false,
     agent: options.agent ? '/agent' : undefined,
-  });
+  };
+  const { identities: all, notes } = await known.offersFor(wanted, aCaller());
   return {
     names: all.map(({ name }) => name.replaceAll(`${home}/`, '')),
     notes: notes.map((note) => note.replaceAll(`${home}/`, '')),
@@ -102,15 +102,14 @@ describe('the order', () => {
 describe('passphrases', () => {
   const locked = (names: readonly string[], answers: string[]) => {
     const asked: string[] = [];
-    const known = identities(
-      settings({
-        askPassphrase: async (question) => {
-          asked.push(question);
-          return answers.shift() ?? 'wrong';
-        },
-      }),
-    );
-    const offers = () => known.offersFor({ identityFiles: files(names), identitiesOnly: false, agent: undefined });
+    const known = identities(settings());
+    const passphrase = async (question: string) => {
+      asked.push(question);
+      return answers.shift() ?? 'wrong';
+    };
+    const caller = aCaller({ questions: { passphrase, confirm: async () => false } });
+    const offers = () =>
+      known.offersFor({ identityFiles: files(names), identitiesOnly: false, agent: undefined }, caller);
     return { asked, offers };
   };
 
@@ -140,11 +139,8 @@ describe('passphrases', () => {
     const first = await offers();
     expect(await first.identities[0]?.unlock()).toBeUndefined();
     expect([asked.length, first.notes]).toEqual([3, [`${at('locked')}: the passphrase is wrong`]]);
-    const silent = await identities(settings()).offersFor({
-      identityFiles: files(['locked']),
-      identitiesOnly: false,
-      agent: undefined,
-    });
+    const wanted = { identityFiles: files(['locked']), identitiesOnly: false, agent: undefined };
+    const silent = await identities(settings()).offersFor(wanted, aCaller());
     expect(await silent.identities[0]?.unlock()).toBeUndefined();
     expect(silent.notes.join()).toMatch(/no terminal to ask for its passphrase; add it to an agent: ssh-add/);
   });
@@ -225,8 +221,8 @@ describe('formats', () => {
     };
     const known = identities(settings({ agentAt: () => agent }));
     const options = { identityFiles: [], identitiesOnly: false, agent: '/agent' };
-    expect((await known.offersFor(options)).notes).toEqual(['the SSH agent: no agent listens there']);
-    expect((await known.offersFor(options)).notes).toEqual(['the SSH agent: no agent listens there']);
+    expect((await known.offersFor(options, aCaller())).notes).toEqual(['the SSH agent: no agent listens there']);
+    expect((await known.offersFor(options, aCaller())).notes).toEqual(['the SSH agent: no agent listens there']);
     expect(asked).toBe(1);
   });
 });

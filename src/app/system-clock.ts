@@ -1,0 +1,11 @@
+import type { Clock } from '../domain/clock.ts';
+
+/** The time of this machine. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  schedule(ms, run) {
+    // Node takes a longer time for none.
+    const timer = setTimeout(run, Math.min(ms, 2 ** 31 - 1));
+    return () => clearTimeout(timer);
+  },
+};

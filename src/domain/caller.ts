@@ -1,0 +1,42 @@
+/** Somebody who can be asked. Both reject with an AppError `interrupted` when they do not want to answer. */
+export interface Questions {
+  passphrase(question: string): Promise<string>;
+  confirm(question: string): Promise<boolean>;
+}
+
+/** What to do about a stopped VM that the caller wants. */
+export interface StartPolicy {
+  /** `--start` was given. */
+  readonly always: boolean;
+  /** The command knows `--start`. */
+  readonly isOption: boolean;
+  /** Whether a person wants it; false where nobody can be asked. */
+  readonly ask: (question: string) => Promise<boolean>;
+}
+
+/** Who made a call: what they are told while it goes on, what they can be asked, and when they do not want it any more. */
+export interface Caller {
+  /** Aborts with an AppError: `interrupted`, or why else the call is over. */
+  readonly signal: AbortSignal;
+  /** What is being waited for, shown while it takes long; undefined when the wait is over. */
+  readonly progress: (text: string | undefined) => void;
+  /** What holds it up; undefined when that is over. */
+  readonly aside: (text: string | undefined) => void;
+  readonly warn: (line: string) => void;
+  readonly trace: (line: string) => void;
+  /** Undefined where nobody can be asked. */
+  readonly questions: Questions | undefined;
+  readonly start: StartPolicy;
+}
+
+/** The same caller, who gives up when `signal` aborts. */
+export function withSignal(caller: Caller, signal: AbortSignal): Caller {
+  return { ...caller, signal };
+}
+
+/** A caller to whom nobody listens, and who cannot be asked. */
+export function silentCaller(signal: AbortSignal): Caller {
+  const nothing = () => {};
+  const start = { always: false, isOption: false, ask: async () => false };
+  return { signal, progress: nothing, aside: nothing, warn: nothing, trace: nothing, questions: undefined, start };
+}

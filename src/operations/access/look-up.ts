@@ -1,0 +1,70 @@
+import type { Caller } from '../../domain/caller.ts';
+import { hasTrait } from '../../domain/error-traits.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
+import { isAzureVm, mayAnswer, type Vm } from '../../domain/vm.ts';
+import { describeRef, type Target, type TargetRef, targetOf } from '../../targets/target.ts';
+import type { FleetAccess } from './fleet-access.ts';
+import { endpointOrReason, mayBeOld } from './old-data.ts';
+
+/** What somebody wants to reach. */
+export interface Wanted {
+  readonly access: FleetAccess;
+  readonly target: TargetRef;
+  /** Use no earlier answer of the inventory that has something missing. */
+  readonly whole?: boolean;
+  readonly caller: Caller;
+}
+
+/** What is meant. A key is pinned on first sight: not to whoever has the VM's old address by now. */
+export async function firstTarget(wanted: Wanted): Promise<Target> {
+  const { access, target: ref, whole = false, caller } = wanted;
+  const target = typeof ref === 'string' ? await access.resolver.resolve(ref, { fresh: false, whole }, caller) : ref;
+  if (!mayBeOld(access, target) || !target.vm || !mayAnswer(target.vm) || (await isKnown(access, target)))
+    return target;
+  caller.trace(`${target.hostname}: its host key is not known yet; looking up its address afresh`);
+  return latestTarget(wanted);
+}
+
+/** What is meant, by what is known best: an inventory that lags behind is not taken at its word. */
+export async function latestTarget({ access, target: ref, caller }: Wanted): Promise<Target> {
+  const { resolver, power, settings } = access;
+  const target =
+    typeof ref === 'string'
+      ? await resolver.resolve(ref, { fresh: true }, caller)
+      : await resolver.refresh(ref, caller);
+  const { vm, hostname } = target;
+  if (!vm || !settings.lags || !isAzureVm(vm)) return target;
+  try {
+    return targetNow(access, target, await power.look({ vm, hostname }, caller));
+  } catch (error) {
+    // Its address is not to be trusted with a key, and a VM that is gone is news.
+    const isGone = error instanceof AppError && error.code === 'vm-not-found';
+    if (caller.signal.aborted || isGone || !(await isKnown(access, target))) throw error;
+    caller.trace(`${hostname}: what it is now could not be asked: ${messageOf(error)}`);
+    return target;
+  }
+}
+
+/** The latest target; undefined, and a warning, when it cannot be looked up: then what is known already counts. */
+export async function latestOrWarning(wanted: Wanted): Promise<Target | undefined> {
+  try {
+    return await latestTarget(wanted);
+  } catch (error) {
+    if (!(error instanceof AppError) || hasTrait(error.code, 'news')) throw error;
+    wanted.caller.warn(`"${describeRef(wanted.target)}" could not be looked up afresh: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** The same target, on its VM as that is now. */
+export function targetNow({ now, endpoints }: FleetAccess, target: Target, vm: Vm): Target {
+  const { hostname, user, session, origin } = target;
+  const fields = { hostname, vm, user, session, origin, cached: false, fetchedAt: now() };
+  return targetOf(fields, () => endpoints.of(vm, user));
+}
+
+/** A VM that cannot be addressed is not known, either. */
+async function isKnown({ hostKeys }: FleetAccess, target: Target): Promise<boolean> {
+  const endpoint = endpointOrReason(target);
+  return typeof endpoint !== 'string' && hostKeys.isPinned(endpoint);
+}

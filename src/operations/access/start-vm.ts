@@ -1,0 +1,57 @@
+import type { Caller } from '../../domain/caller.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
+import { shellWord } from '../../domain/text.ts';
+import { isAzureVm, type Vm } from '../../domain/vm.ts';
+import type { NamedVm } from '../../inventory/vm-power.ts';
+import type { FleetAccess } from './fleet-access.ts';
+
+/** Only Azure can be asked to start something. */
+export function isStartable(vm: Vm): boolean {
+  return isAzureVm(vm) && vm.os !== 'windows';
+}
+
+/** Starts it where the caller wants that, and gives it as it is then: by that it may have got another address. Rejects with `vm-not-running`. */
+export async function startIfWanted({ power }: FleetAccess, named: NamedVm, caller: Caller): Promise<Vm> {
+  const { vm, hostname } = named;
+  const { start, signal, progress } = caller;
+  if (!start.always && !(await start.ask(questionAbout(named)))) throw notRunning(named, caller);
+  progress(`Starting ${hostname}`);
+  try {
+    await power.start(named, caller);
+  } catch (error) {
+    throw signal.aborted ? stillChanging('start', [hostname]) : error;
+  }
+  try {
+    return await power.look(named, caller);
+  } catch (error) {
+    signal.throwIfAborted();
+    caller.warn(`"${hostname}" was started, but its address could not be asked: ${messageOf(error)}`);
+    return { ...vm, powerState: 'Running' };
+  }
+}
+
+function questionAbout({ vm: { powerState }, hostname }: NamedVm): string {
+  if (powerState === 'Starting') return `"${hostname}" is starting. Wait for it?`;
+  return `"${hostname}" is ${powerState.toLowerCase()}. Start it?`;
+}
+
+export function notRunning({ vm, hostname }: NamedVm, { start }: Caller): AppError {
+  if (vm.os === 'windows')
+    return new AppError('vm-not-running', `Cannot connect to "${hostname}": it runs Windows, and azlin needs tmux`);
+  const verb = vm.powerState === 'Starting' ? 'waits for it' : 'starts it';
+  const more = start.isOption ? '; --start does that and then connects' : '';
+  const hint = isStartable(vm)
+    ? `azlin start ${shellWord(hostname)}   ${verb}${more}`
+    : 'its status stands in the inventory file';
+  return new AppError('vm-not-running', `Cannot connect to "${hostname}": the VM is ${vm.powerState.toLowerCase()}`, {
+    hint,
+  });
+}
+
+/** Ctrl-C ends azlin, not what Azure has begun. */
+export function stillChanging(verb: 'start' | 'stop', hostnames: readonly string[]): AppError {
+  const [first = ''] = hostnames;
+  return new AppError('interrupted', `Interrupted; Azure may still ${verb} ${hostnames.join(', ')}`, {
+    hint: `azlin status ${hostnames.length === 1 ? `${shellWord(first)} ` : ''}--refresh   tells`,
+  });
+}

@@ -1,0 +1,11 @@
+import type { Duplex } from 'node:stream';
+import type { Caller } from '../domain/caller.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** A way to the SSH server of an endpoint: a socket, a local command, the SSH connection to another host. */
+export interface Tunnel {
+  /** A stream to the server, for one SSH connection. Rejects with an AppError, or with the reason of the caller's signal. */
+  open(endpoint: Endpoint, caller: Caller): Promise<Duplex>;
+  /** Ends what its streams run over. */
+  close(): void;
+}
