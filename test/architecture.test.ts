@@ -9,6 +9,7 @@ import { TOPICS } from '../src/cli/topics/index.ts';
 import { COMMANDS } from './support/commands.ts';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
+const ARCHITECTURE = readFileSync(new URL('../docs/architecture.md', import.meta.url), 'utf8');
 
 interface Source {
   /** Relative to src. */
@@ -23,7 +24,8 @@ const SOURCES: readonly Source[] = readdirSync(SRC, { recursive: true, encoding:
   .filter((path) => path.endsWith('.ts'))
   .map((path) => {
     const text = readFileSync(join(SRC, path), 'utf8');
-    const named = [...text.matchAll(/(?:\bfrom|\bimport\(|^import) ?'([^']+)'/gm)].map(([, name]) => name ?? '');
+    const statements = code(text).matchAll(/^(?:import|export) [^;']*?from '([^']+)'|\bimport\('([^']+)'\)/gm);
+    const named = [...statements].map(([, one, other]) => one ?? other ?? '');
     return {
       path,
       text,
@@ -34,72 +36,76 @@ const SOURCES: readonly Source[] = readdirSync(SRC, { recursive: true, encoding:
     };
   });
 
-/** What each room may import besides itself. A path with a slash is one file of a room. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': ['app.ts', 'cli', 'domain', '../package.json'],
-  'action.ts': ['action'],
-  'library.ts': ['*'],
-  library: ['operations', 'domain'],
-  'app.ts': ['*'],
-  app: ['*'],
-  'config.ts': ['domain', 'settings.ts', 'settings-file.ts'],
-  'settings.ts': ['domain'],
-  'settings-file.ts': ['domain'],
-  'settings-lock.ts': ['domain'],
-  'settings-edit.ts': [
-    'config.ts',
-    'settings.ts',
-    'settings-file.ts',
-    'settings-lines.ts',
-    'settings-lock.ts',
-    'domain',
-  ],
-  action: [],
-  cli: ['operations', 'terminal', 'domain', 'config.ts', 'settings.ts', 'settings-file.ts', 'settings-edit.ts'],
-  terminal: ['transport/transport.ts', 'domain'],
-  operations: ['jobs', 'targets', 'inventory', 'tmux', 'transport', 'remote', 'domain'],
-  jobs: ['tmux', 'transport', 'remote', 'domain'],
-  targets: ['inventory', 'tmux', 'transport', 'domain'],
-  inventory: ['domain'],
-  transport: ['domain'],
-  tmux: ['remote', 'domain'],
-  remote: ['domain'],
-  demo: ['domain'],
-  domain: [],
-};
+interface Room {
+  /** Rooms, or files of rooms, that it may import besides itself; `*` for all but the faces. */
+  readonly imports: readonly string[];
+  /** Packages that it may use, and where: `ssh2 (ssh2/)`. */
+  readonly packages: ReadonlyMap<string, string>;
+  /** What others may import of it; `*` for all. */
+  readonly open: readonly string[];
+}
 
-/** Where each vendor may be named. What is not here is free, but for the command line's face. */
-const FENCES: readonly (readonly [vendor: RegExp, place: RegExp])[] = [
-  [/^yargs-parser$/, /^cli\/program\.ts$/],
-  [/^cli-table3$/, /^cli\/views\//],
-  [/^string-width$/, /^terminal\/cells\.ts$/],
-  [/^ssh2$/, /^transport\/(ssh2-\w+|algorithms)\.ts$/],
-  [/^@azure/, /^inventory\/azure\//],
-  [/^@inquirer/, /^terminal\/(prompts|picker)\.ts$/],
-  [/^selfsigned$/, /^demo\//],
-  [/^(?:https?|socks)-proxy-agent$/, /^inventory\/azure\/web-agents\.ts$/],
-];
+/** The table of docs/architecture.md: it says what is so, and this test reads it. */
+const ROOMS: ReadonlyMap<string, Room> = new Map(
+  [...ARCHITECTURE.matchAll(/^\| `([\w.-]+)` \|(.*?)\|(.*?)\|(.*?)\|$/gm)].map(
+    ([, name = '', imports = '', packages = '', open = '']) => [
+      name,
+      {
+        imports: list(imports),
+        packages: new Map(list(packages).map((one) => [one.replace(/ \(.*/, ''), /\((.*)\)/.exec(one)?.[1] ?? ''])),
+        open: list(open),
+      },
+    ],
+  ),
+);
 
+function list(cell: string): readonly string[] {
+  return cell
+    .split(', ')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+}
+
+/** The faces: none imports another, and nothing below imports one. */
+const FACES = ['cli', 'action', 'library'];
 /** Where the process itself is touched: of the command line, of the GitHub action, of whoever uses the library. */
-const EDGES = ['main.ts', 'app.ts', 'action.ts', 'library.ts'];
+const isEdge = (path: string) => /^(main|action|library)\.ts$/.test(path) || path.startsWith('app/');
 
 /** The composition root. */
-const isRoot = (path: string) => path === 'app.ts' || path === 'library.ts' || path.startsWith('app/');
+const isRoot = (path: string) => path.startsWith('app/');
 const roomOf = (path: string) => path.split('/')[0] ?? '';
+/** Whether its room names it for others. */
+function isOpen(path: string): boolean {
+  const room = roomOf(path);
+  const { open = [] } = ROOMS.get(room) ?? {};
+  return open.includes('*') || open.includes(path.slice(room.length + 1, -'.ts'.length)) || open.includes(path);
+}
+
 const broken = (check: (source: Source) => readonly string[]) =>
   SOURCES.flatMap((source) => check(source).map((what) => `${source.path}: ${what}`));
 
 describe('imports', () => {
-  test('point down only', () => {
+  test('point down only, and reach what a room names', () => {
+    expect([...ROOMS.keys()].sort()).toEqual([...new Set(SOURCES.map(({ path }) => roomOf(path)))].sort());
     expect(
       broken(({ path, imports }) => {
-        const allowed = MAY_IMPORT[roomOf(path)] ?? [];
+        const { imports: allowed = [] } = ROOMS.get(roomOf(path)) ?? {};
         return imports.filter((to) => {
-          const may = allowed.includes('*') || allowed.includes(roomOf(to)) || allowed.includes(to);
-          return roomOf(to) !== roomOf(path) && !may;
+          if (roomOf(to) === roomOf(path) || to === '../package.json') return false;
+          const isAllowed = allowed.includes(roomOf(to)) || allowed.includes(to) || allowed.includes('*');
+          const isFace = FACES.includes(roomOf(to)) && !['main.ts', 'action.ts', 'library.ts'].includes(path);
+          return !isAllowed || isFace || !isOpen(to);
         });
       }),
     ).toEqual([]);
+  });
+
+  test('are what the table says: it names nothing that nobody imports', () => {
+    const across = SOURCES.flatMap(({ path, imports }) => imports.filter((to) => roomOf(to) !== roomOf(path)));
+    const unused = [...ROOMS].flatMap(([room, { open }]) =>
+      open.filter((name) => name !== '*' && !across.includes(`${room}/${name}.ts`)).map((name) => `${room}/${name}`),
+    );
+    expect(unused).toEqual([]);
   });
 
   test('have no circles', () => {
@@ -115,18 +121,21 @@ describe('imports', () => {
     expect(circles).toEqual([]);
   });
 
-  test('keep vendors behind their fences', () => {
+  test('keep packages where the table has them', () => {
     expect(
       broken(({ path, vendors }) =>
-        vendors.filter((vendor) => FENCES.some(([fenced, place]) => fenced.test(vendor) && !place.test(path))),
+        vendors.filter((vendor) => {
+          const place = ROOMS.get(roomOf(path))?.packages.get(vendor);
+          return place === undefined || !path.slice(roomOf(path).length + 1).startsWith(place);
+        }),
       ),
     ).toEqual([]);
     // ssh2 itself is loaded by its adapter; the others name its types.
     const loading = SOURCES.filter(({ text }) => /^import (?!type).*'ssh2'/m.test(text)).map(({ path }) => path);
-    expect(loading.filter((path) => !path.startsWith('transport/ssh2-'))).toEqual([]);
+    expect(loading.filter((path) => !path.startsWith('transport/ssh2/ssh2-'))).toEqual([]);
   });
 
-  test('reach adapters from app.ts only', () => {
+  test('reach adapters from app/ only', () => {
     const isAdapter = (path: string) => /(^|\/)(azure|ssh2|file)-[\w-]+\.ts$/.test(path);
     expect(
       broken(({ path, imports }) =>
@@ -139,7 +148,7 @@ describe('imports', () => {
 describe('the world outside', () => {
   test('is touched at the edges only', () => {
     const world = /\bprocess\.(exit|argv|env|stdin|stdout|stderr)\b|\bconsole\./g;
-    expect(broken(({ path, text }) => (EDGES.includes(path) ? [] : (code(text).match(world) ?? [])))).toEqual([]);
+    expect(broken(({ path, text }) => (isEdge(path) ? [] : (code(text).match(world) ?? [])))).toEqual([]);
     expect(
       broken(({ path, text }) =>
         path === 'main.ts' || path === 'action.ts' ? [] : (code(text).match(/\bprocess\.exit\b/g) ?? []),
@@ -149,7 +158,9 @@ describe('the world outside', () => {
 
   test('time is behind Clock', () => {
     const time = /\bDate\.now\b|\bnew Date\(\)|\bset(Timeout|Interval|Immediate)\b|AbortSignal\.timeout/g;
-    expect(broken(({ path, text }) => (path === 'app.ts' ? [] : (code(text).match(time) ?? [])))).toEqual([]);
+    expect(broken(({ path, text }) => (path === 'app/system-clock.ts' ? [] : (code(text).match(time) ?? [])))).toEqual(
+      [],
+    );
   });
 });
 
@@ -159,6 +170,42 @@ describe('size and names', () => {
       [],
     );
     expect(broken(({ text }) => longFunctions(text))).toEqual([]);
+  });
+
+  test('20 files a folder, the commands aside', () => {
+    const folders = groupBy(
+      readdirSync(SRC, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()),
+      ({ parentPath }) => relative(SRC, parentPath),
+    );
+    const full = [...folders].filter(([folder, files]) => folder !== 'cli/commands' && files.length > 20);
+    expect(full.map(([folder, { length }]) => `${folder}: ${length}`)).toEqual([]);
+  });
+
+  test('12 members an interface that does something; a record of data may have more', () => {
+    expect(broken(({ text }) => crowdedInterfaces(text))).toEqual([]);
+  });
+
+  test('an exported name means one thing', () => {
+    const exported = SOURCES.flatMap(({ path, text }) =>
+      [...code(text).matchAll(/^export (?:async )?(?:const|function|interface|type|class) (\w+)/gm)].map(
+        ([, name = '']) => [name, path] as const,
+      ),
+    );
+    const twice = [...groupBy(exported, ([name]) => name)].filter(([, places]) => places.length > 1);
+    expect(twice.map(([name, places]) => `${name}: ${places.map(([, path]) => path).join(', ')}`)).toEqual([]);
+  });
+
+  test('no cast by way of unknown', () => {
+    expect(broken(({ text }) => code(text).match(/as unknown as/g) ?? [])).toEqual([]);
+  });
+
+  test('what lives as long as the process has nothing of one call', () => {
+    const members = (path: string, name: string) =>
+      interfaces(SOURCES.find((one) => one.path === path)?.text ?? '').get(name) ?? [];
+    const ofCall = members('domain/caller.ts', 'Caller').map(({ name }) => name);
+    const ofProcess = members('operations/access/fleet-access.ts', 'FleetAccess').map(({ name }) => name);
+    expect([ofCall.length > 0, ofProcess.length > 0]).toEqual([true, true]);
+    expect(ofProcess.filter((name) => ofCall.includes(name))).toEqual([]);
   });
 
   test('three parameters at most; more become one record', () => {
@@ -201,6 +248,12 @@ describe('commands', () => {
   );
 });
 
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
+}
+
 /** The text without comments. */
 function code(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
@@ -229,6 +282,46 @@ function parsed(text: string) {
   const textOf = ({ start, end }: { start: number; end: number }) =>
     bytes.subarray(start - offset, end - offset).toString();
   return { body: module.body, textOf };
+}
+
+interface Member {
+  readonly name: string;
+  readonly isFunction: boolean;
+}
+
+/** The interfaces of a file, with their own members. */
+function interfaces(text: string): ReadonlyMap<string, readonly Member[]> {
+  const found = new Map<string, readonly Member[]>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    Object.values(value).forEach(visit);
+    const { type, id, body } = value as { type?: string; id?: { value: string }; body?: { body: readonly object[] } };
+    if (type !== 'TsInterfaceDeclaration' || !id || !body) return;
+    found.set(
+      id.value,
+      body.body.map((member) => {
+        const {
+          key,
+          type: kind,
+          typeAnnotation,
+        } = member as {
+          key?: { value: string };
+          type: string;
+          typeAnnotation?: { typeAnnotation: { type: string } };
+        };
+        const isFunction = kind === 'TsMethodSignature' || typeAnnotation?.typeAnnotation.type === 'TsFunctionType';
+        return { name: key?.value ?? '', isFunction };
+      }),
+    );
+  };
+  visit(parsed(text).body);
+  return found;
+}
+
+function crowdedInterfaces(text: string): readonly string[] {
+  return [...interfaces(text)]
+    .filter(([, members]) => members.length > 12 && members.some(({ isFunction }) => isFunction))
+    .map(([name, { length }]) => `${name}: ${length} members`);
 }
 
 function crowdedFunctions(text: string): readonly string[] {

@@ -15,6 +15,15 @@ export type Route =
   /** Over the streams of a local command, given to a shell as it stands. */
   | { readonly kind: 'command'; readonly command: string };
 
+/** A jump for VMs without a public address, of a resource group, with a tag, or both. */
+export interface JumpRule {
+  readonly resourceGroup: string | undefined;
+  /** `KEY` or `KEY=VALUE`. */
+  readonly tag: string | undefined;
+  /** `[user@]host[:port]`, several separated by commas, or `none`. */
+  readonly proxyjump: string;
+}
+
 export const DIRECT: Route = { kind: 'direct' };
 
 const HOPS = 'expected [user@]host[:port], several separated by commas, or none';

@@ -1,6 +1,6 @@
 import { CLOUDS, type CloudName, cloudNamed } from '../domain/cloud.ts';
 import { parseDuration } from '../domain/duration.ts';
-import { checkHops } from '../domain/jump.ts';
+import { checkHops, type JumpRule } from '../domain/jump.ts';
 import { sessionNameProblem } from '../domain/session.ts';
 import { printable } from '../domain/text.ts';
 
@@ -84,15 +84,6 @@ export const choice =
   };
 
 export const optionalChoice = <T extends string>(...choices: readonly T[]): Read<T | undefined> => choice(...choices);
-
-/** A jump for VMs without a public address, of a resource group, with a tag, or both. */
-export interface JumpRule {
-  readonly resourceGroup: string | undefined;
-  /** `KEY` or `KEY=VALUE`. */
-  readonly tag: string | undefined;
-  /** `[user@]host[:port]`, several separated by commas, or `none`. */
-  readonly proxyjump: string;
-}
 
 export const jumpHosts: Read<string | undefined> = (value) => checkHops(text(value));
 

@@ -8,8 +8,7 @@ import { connectInTime } from './connect-in-time.ts';
 import { type Endpoint, endpointKey, throughHops } from './endpoint.ts';
 import { cannotJump } from './ssh-errors.ts';
 import type { Dial, Link } from './transport.ts';
-import type { Tunnel } from './tunnel.ts';
-import type { TunnelSettings } from './tunnels.ts';
+import type { Tunnel, TunnelSettings } from './tunnel.ts';
 
 type Jump = Extract<Route, { kind: 'jump' }>;
 

@@ -1,7 +1,6 @@
 import { AppError } from '../domain/errors.ts';
-import { DIRECT, parseHops, type Route } from '../domain/jump.ts';
+import { DIRECT, type JumpRule, parseHops, type Route } from '../domain/jump.ts';
 import { tagOf, type Vm } from '../domain/vm.ts';
-import type { JumpRule } from '../settings/setting-values.ts';
 import { type Expansion, expandTokens } from './ssh-config/expand.ts';
 import type { HostOptions } from './ssh-config/host-options.ts';
 

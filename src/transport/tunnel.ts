@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Caller } from '../domain/caller.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Hop } from '../domain/jump.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** A way to the SSH server of an endpoint: a socket, a local command, the SSH connection to another host. */
@@ -8,4 +10,12 @@ export interface Tunnel {
   open(endpoint: Endpoint, caller: Caller): Promise<Duplex>;
   /** Ends what its streams run over. */
   close(): void;
+}
+
+export interface TunnelSettings {
+  readonly clock: Clock;
+  /** For ProxyCommand. */
+  readonly shell: string;
+  /** The endpoint of a jump host. `inFleet`: its name may be that of a VM. Rejects with an AppError. */
+  readonly endpointOfHop: (hop: Hop, inFleet: boolean, caller: Caller) => Promise<Endpoint>;
 }

@@ -1,8 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Caller } from '../domain/caller.ts';
-import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
-import type { Hop, Route } from '../domain/jump.ts';
+import type { Route } from '../domain/jump.ts';
 import { connectInTime } from './connect-in-time.ts';
 import type { Endpoint } from './endpoint.ts';
 import { jumpTunnel } from './jump-tunnel.ts';
@@ -10,15 +9,7 @@ import { openProxyCommand } from './proxy-command.ts';
 import { cannotConnect, connectTimeout } from './ssh-errors.ts';
 import { connectTcp, systemLookup } from './tcp.ts';
 import type { Dial } from './transport.ts';
-import type { Tunnel } from './tunnel.ts';
-
-export interface TunnelSettings {
-  readonly clock: Clock;
-  /** For ProxyCommand. */
-  readonly shell: string;
-  /** The endpoint of a jump host. `inFleet`: its name may be that of a VM. Rejects with an AppError. */
-  readonly endpointOfHop: (hop: Hop, inFleet: boolean, caller: Caller) => Promise<Endpoint>;
-}
+import type { Tunnel, TunnelSettings } from './tunnel.ts';
 
 /** The way that the route of an endpoint names; `dial` connects to jump hosts. */
 export function tunnels(settings: TunnelSettings, dial: Dial): Tunnel {

@@ -10,8 +10,8 @@ import { sshAgent } from '../identities/agent.ts';
 import { type Identities, identities, type Offers } from '../identities/identities.ts';
 import { cannotConnect, denied } from '../ssh-errors.ts';
 import type { Dial, Dialer, Link, Step } from '../transport.ts';
-import type { Tunnel } from '../tunnel.ts';
-import { type TunnelSettings, tunnels } from '../tunnels.ts';
+import type { Tunnel, TunnelSettings } from '../tunnel.ts';
+import { tunnels } from '../tunnels.ts';
 import type { SignIn, SignInSettings } from './ssh2-auth.ts';
 
 export interface Ssh2Settings extends TunnelSettings {
