@@ -97,6 +97,8 @@ async function bundle(): Promise<RolldownOutput> {
     // Native parts that ssh2 does without.
     external: ['cpu-features', /sshcrypto\.node$/],
     transform: { target: 'node20.19' },
+    // Of yargs only its parser is used; the rest would read locales at every start.
+    treeshake: { moduleSideEffects: (id) => !/\/node_modules\/(?:yargs|cliui|y18n|escalade|get-caller-file)\//.test(id) },
     plugins: [{ name: 'shell-files', load: (id) => (id.endsWith('/src/remote/shell-files.ts') ? shellTexts() : null) }],
   });
   return build.write({

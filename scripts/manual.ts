@@ -1,8 +1,8 @@
-import type { Command, Contents } from '../src/cli/command.ts';
+import type { LoadedCommand, Contents } from '../src/cli/command.ts';
 import { usageLine } from '../src/cli/command.ts';
 import { commandSections, mainSections, TAGLINE } from '../src/cli/help-text.ts';
 import { TOPICS } from '../src/cli/topics/index.ts';
-import type { Part, Section } from '../src/cli/topics/topic.ts';
+import type { TopicPart, Section } from '../src/cli/topics/topic.ts';
 
 export interface ManualPage {
   /** `azlin-exec.1`. */
@@ -14,7 +14,7 @@ export interface ManualPage {
 /** A page for each command and topic, from what help says. */
 export async function manualPages(
   contents: Contents,
-  commands: readonly Command[],
+  commands: readonly LoadedCommand[],
   version: string,
 ): Promise<readonly ManualPage[]> {
   const shown = commands.filter(({ heading }) => heading !== undefined);
@@ -72,7 +72,7 @@ function sectionLines({ title, rows }: Section): readonly string[] {
   return titled(title, ...rows.flatMap(({ left, right }) => ['.TP', bold(left.trim()), escaped(right)]));
 }
 
-function partLines(part: Part): readonly string[] {
+function partLines(part: TopicPart): readonly string[] {
   if (typeof part === 'string') return ['.PP', escaped(part)];
   if ('lines' in part) return ['.PP', '.nf', '.RS 4', ...part.lines.map(escaped), '.RE', '.fi'];
   return sectionLines(part);

@@ -19,7 +19,7 @@ import {
   checkVariables,
 } from './library/check.ts';
 import { commandOf, inputOf } from './library/command.ts';
-import { scopeOf } from './library/scope.ts';
+import { callScope } from './library/scope.ts';
 import type { AttachedClient, Azlin, AzlinOptions, Command, ConnectOptions } from './library/types.ts';
 import type { FleetAccess } from './operations/access/fleet-access.ts';
 import { execCommand, type RunningCommand } from './operations/exec/exec.ts';
@@ -67,7 +67,7 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
     const kept: Promise<unknown>[] = [];
     let release = () => {};
     const doing = (async () => {
-      const scope = scopeOf(checkSignal(given), life.signal);
+      const scope = callScope(checkSignal(given), life.signal);
       release = scope.release;
       scope.signal.throwIfAborted();
       const { access, settings } = await open();

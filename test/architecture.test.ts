@@ -139,7 +139,7 @@ describe('imports', () => {
     const isAdapter = (path: string) => /(^|\/)(azure|ssh2|file)-[\w-]+\.ts$/.test(path);
     expect(
       broken(({ path, imports }) =>
-        isRoot(path) ? [] : imports.filter((to) => isAdapter(to) && dirname(to) !== dirname(path)),
+        isRoot(path) ? [] : imports.filter((to) => isAdapter(to) && roomOf(to) !== roomOf(path)),
       ),
     ).toEqual([]);
   });

@@ -13,7 +13,7 @@ export interface StepWorld {
   readonly cancelled: AbortSignal;
 }
 
-export function start(
+export function startAzlin(
   { azlin, environment }: Pick<StepWorld, 'azlin' | 'environment'>,
   argv: readonly string[],
 ): ChildProcess {
@@ -26,7 +26,7 @@ export function start(
   return spawn(program, [...first, ...argv], { env, stdio: 'pipe', detached: true });
 }
 
-export interface Answer {
+export interface AzlinAnswer {
   readonly code: number;
   readonly stdout: string;
 }
@@ -35,9 +35,9 @@ export interface Answer {
 export function answerOf(
   world: Pick<StepWorld, 'azlin' | 'environment' | 'log'>,
   argv: readonly string[],
-): Promise<Answer> {
+): Promise<AzlinAnswer> {
   return new Promise((resolve, reject) => {
-    const child = start(world, argv);
+    const child = startAzlin(world, argv);
     let [stdout, stderr] = ['', ''];
     child.stdin?.end();
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -63,7 +63,7 @@ export interface ListedJob {
 }
 
 /** The jobs of the VMs in scope; none, and a word in the log, where they cannot be listed. */
-export async function jobsOf(
+export async function jobsOnTarget(
   world: Pick<StepWorld, 'azlin' | 'environment' | 'log'>,
   options: readonly string[],
 ): Promise<readonly ListedJob[]> {

@@ -31,14 +31,14 @@ export function commandLine(
     // An option that is for many makes one identifier many, too.
     ...(isMany ? ['--format', 'ndjson', '--fanout', '32'] : []),
     ...(inputs.variables.length === 0 ? [] : ['--env-file', envFile]),
-    ...scopeOf(inputs, directory),
+    ...scopeOptions(inputs, directory),
     '--',
     target,
   ];
 }
 
 /** The options that say which VMs are meant and how they are known. */
-export function scopeOf(
+export function scopeOptions(
   { subscription, resourceGroup, user, knownHosts }: Inputs,
   directory: string,
 ): readonly string[] {

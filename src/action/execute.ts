@@ -1,10 +1,10 @@
 import { createWriteStream, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type StepWorld, start } from './azlin-process.ts';
+import { type StepWorld, startAzlin } from './azlin-process.ts';
 import { commandLine } from './command-line.ts';
 import { recordLog } from './record-log.ts';
-import { lastLineOf, mistakeIn, type TargetResult, targetsIn, unfinished } from './results.ts';
-import type { Step } from './step-state.ts';
+import { lastLineOf, mistakeIn, type ReportedResult, targetsIn, unfinished } from './results.ts';
+import type { StepRun } from './step-state.ts';
 import { environmentFileEntry } from './workflow-commands.ts';
 
 export interface Turn {
@@ -32,9 +32,9 @@ const KEPT = 4_000;
 /** Runs azlin once, with its output in the log and in the file of the step. */
 export async function execute(
   world: StepWorld,
-  step: Step,
+  step: StepRun,
   { id, target, isFirst }: Turn,
-): Promise<readonly TargetResult[]> {
+): Promise<readonly ReportedResult[]> {
   const { inputs, directory, isMany } = step;
   const [resultFile, envFile] = [join(directory, 'result.json'), join(directory, 'variables')];
   rmSync(resultFile, { force: true });
@@ -62,7 +62,7 @@ interface Line {
 
 async function runLogged(
   world: StepWorld,
-  { inputs, stdoutFile, isMany }: Step,
+  { inputs, stdoutFile, isMany }: StepRun,
   { argv, target, isFirst }: Line,
 ): Promise<Logged> {
   const { log, cancelled } = world;
@@ -70,7 +70,7 @@ async function runLogged(
   const failed = new Promise<never>((_, reject) => {
     file.once('error', reject);
   });
-  const child = start(world, argv);
+  const child = startAzlin(world, argv);
   // Once: a second one would end azlin before it has ended the jobs.
   const onCancel = () => child.kill('SIGTERM');
   cancelled.addEventListener('abort', onCancel, { once: true });

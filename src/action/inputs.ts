@@ -15,12 +15,12 @@ export interface Inputs {
   readonly durable: boolean;
   readonly job: string;
   readonly format: 'text' | 'json' | 'ndjson';
-  readonly variables: readonly Variable[];
+  readonly variables: readonly InputVariable[];
   readonly sshKey: string;
   readonly knownHosts: string;
 }
 
-export interface Variable {
+export interface InputVariable {
   readonly name: string;
   readonly value: string;
 }
@@ -59,9 +59,9 @@ export function readInputs(environment: Environment): Inputs {
 }
 
 /** `NAME=VALUE`, `NAME` for the value that the step has, or `NAME<<END`, lines, `END`. What is wrong with them is said without any of it. */
-function variablesOf(text: string, environment: Environment): readonly Variable[] {
+function variablesOf(text: string, environment: Environment): readonly InputVariable[] {
   const lines = text.split(/\r?\n/);
-  const variables: Variable[] = [];
+  const variables: InputVariable[] = [];
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at]?.trim() ?? '';
     if (line === '') continue;

@@ -1,7 +1,7 @@
-import { lastLineOf, reasonOf, type TargetResult } from './results.ts';
+import { lastLineOf, type ReportedResult, reportedReason } from './results.ts';
 import type { WorkflowLog } from './workflow-commands.ts';
 
-interface Record extends TargetResult {
+interface Record extends ReportedResult {
   readonly stdout?: string;
   readonly stderr?: string;
   readonly encoding?: 'utf8' | 'base64';
@@ -30,7 +30,7 @@ export function recordLog(
   const words = new Map<string, string>();
   const show = (record: Record) => {
     const { target, outcome, exitCode, durationMs, encoding = 'utf8', stdout = '', stderr = '', truncated } = record;
-    const end = outcome === 'exited' ? `exit ${exitCode}` : reasonOf(record);
+    const end = outcome === 'exited' ? `exit ${exitCode}` : reportedReason(record);
     log.group(`${target}: ${end} (${(durationMs / 1_000).toFixed(1)} s)`);
     const section = log.verbatim();
     for (const text of [stdout, stderr]) section.write(Buffer.from(text, encoding));

@@ -1,5 +1,5 @@
 /** What `azlin exec --result` says of one target. */
-export interface TargetResult {
+export interface ReportedResult {
   readonly target: string;
   readonly hostname?: string;
   readonly outcome: string;
@@ -15,36 +15,36 @@ export interface TargetResult {
 }
 
 interface ManyResults {
-  readonly results: readonly TargetResult[];
+  readonly results: readonly ReportedResult[];
   readonly error?: { readonly message: string };
 }
 
 /** The targets of a result file, of one command or of many; where nothing could begin, `target` and why. Throws where it is none. */
-export function targetsIn(text: string, target: string): readonly TargetResult[] {
-  const result = JSON.parse(text) as TargetResult | ManyResults;
+export function targetsIn(text: string, target: string): readonly ReportedResult[] {
+  const result = JSON.parse(text) as ReportedResult | ManyResults;
   if (!('results' in result)) return [result];
   const { results, error } = result;
   return results.length > 0 ? results : [unfinished(target, 'not-started', error?.message ?? 'there was no target')];
 }
 
 /** A target of which azlin has said nothing. */
-export function unfinished(target: string, outcome: 'not-started' | 'lost', reason: string): TargetResult {
+export function unfinished(target: string, outcome: 'not-started' | 'lost', reason: string): ReportedResult {
   return { target, outcome, exitCode: 255, signal: null, durationMs: 0, jobId: null, found: false, reason };
 }
 
 /** The VM of a target, as far as its text tells. */
-export function hostOf({ target, hostname }: Pick<TargetResult, 'target' | 'hostname'>): string {
+export function hostOf({ target, hostname }: Pick<ReportedResult, 'target' | 'hostname'>): string {
   return hostname ?? target.replace(/^[^@[\]]*@/, '').replace(/:[^:\]]*$/, '');
 }
 
 /** How all of them together went: what happened to the worst. */
-export function outcomeOf(results: readonly TargetResult[]): string {
-  const bad = results.filter((one) => !isGood(one));
+export function outcomeOf(results: readonly ReportedResult[]): string {
+  const bad = results.filter((one) => !hasSucceeded(one));
   const [first] = bad.length > 0 ? bad.sort((a, b) => (b.exitCode ?? 0) - (a.exitCode ?? 0)) : results;
   return first?.outcome ?? 'not-started';
 }
 
-export function isGood({ outcome, exitCode }: TargetResult): boolean {
+export function hasSucceeded({ outcome, exitCode }: ReportedResult): boolean {
   return outcome === 'exited' && exitCode === 0;
 }
 
@@ -60,7 +60,7 @@ export function mistakeIn(said: string): string | undefined {
 }
 
 /** Why it is not well, on one line. */
-export function reasonOf({ outcome, exitCode, signal, reason, error, lastWords }: TargetResult): string {
+export function reportedReason({ outcome, exitCode, signal, reason, error, lastWords }: ReportedResult): string {
   if (outcome === 'exited') return lastWords ? `exit ${exitCode}: ${lastWords}` : `exit ${exitCode}`;
   if (reason) return reason;
   if (error) return error.message.replace(/\s*\n\s*/g, '; ');
@@ -68,15 +68,15 @@ export function reasonOf({ outcome, exitCode, signal, reason, error, lastWords }
 }
 
 /** A table for the summary of the step. Names and reasons come from VMs: nothing in them may be more than text. */
-export function summaryTable(results: readonly TargetResult[]): string {
+export function summaryTable(results: readonly ReportedResult[]): string {
   const rows = results.map((one) => [
-    `${isGood(one) ? ':white_check_mark:' : ':x:'} ${cell(one.target)}`,
+    `${hasSucceeded(one) ? ':white_check_mark:' : ':x:'} ${cell(one.target)}`,
     cell(one.outcome),
     one.exitCode === null ? '' : `${one.exitCode}`,
     `${(one.durationMs / 1_000).toFixed(1)} s`,
     cell(one.jobId ?? ''),
     // A secret in it would not be known again behind the backslashes of Markdown.
-    isGood(one) ? '' : cell(reasonOf({ ...one, lastWords: '' })),
+    hasSucceeded(one) ? '' : cell(reportedReason({ ...one, lastWords: '' })),
   ]);
   const lines = [
     ['Target', 'Outcome', 'Exit', 'Time', 'Job', 'Reason'],

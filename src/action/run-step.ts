@@ -1,12 +1,20 @@
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addKey } from './add-key.ts';
-import { answerOf, jobsOf, type StepWorld } from './azlin-process.ts';
-import { scopeOf } from './command-line.ts';
+import { answerOf, jobsOnTarget, type StepWorld } from './azlin-process.ts';
+import { scopeOptions } from './command-line.ts';
 import { execute } from './execute.ts';
 import { type Inputs, jobIdOf, readInputs, stepHash } from './inputs.ts';
-import { hostOf, isGood, outcomeOf, reasonOf, summaryTable, type TargetResult, unfinished } from './results.ts';
-import { type Step, saveState, temporaryOf } from './step-state.ts';
+import {
+  hasSucceeded,
+  hostOf,
+  outcomeOf,
+  type ReportedResult,
+  reportedReason,
+  summaryTable,
+  unfinished,
+} from './results.ts';
+import { type StepRun, saveState, temporaryOf } from './step-state.ts';
 import { environmentFileEntry } from './workflow-commands.ts';
 
 type Environment = StepWorld['environment'];
@@ -30,7 +38,7 @@ export async function runStep(world: StepWorld): Promise<number> {
 }
 
 interface Turns {
-  readonly results: readonly TargetResult[];
+  readonly results: readonly ReportedResult[];
   /** Of the last turn. */
   readonly jobId: string;
 }
@@ -39,11 +47,11 @@ interface Turns {
  * Attempt after attempt: a re-run comes back to the job of an earlier attempt. Where that had been cancelled it has not done its work, and the job of the
  * next attempt is asked for; only the one of this attempt is new.
  */
-async function inTurns(world: StepWorld, step: Step, id: string): Promise<Turns> {
+async function inTurns(world: StepWorld, step: StepRun, id: string): Promise<Turns> {
   const { environment, log, cancelled } = world;
   const { inputs, directory, isMany } = step;
   const attempt = inputs.durable ? Number(environment['GITHUB_RUN_ATTEMPT'] ?? '1') : 1;
-  const options = scopeOf(inputs, directory);
+  const options = scopeOptions(inputs, directory);
   const names = [id, ...Array.from({ length: Math.max(0, attempt - 1) }, (_, n) => `${id}-a${n + 2}`)];
   if (inputs.durable)
     saveState(environment, {
@@ -57,10 +65,10 @@ async function inTurns(world: StepWorld, step: Step, id: string): Promise<Turns>
   const earlier =
     attempt < 2
       ? []
-      : (await jobsOf(world, [...options, ...hostOptions(target)])).filter(({ state }) => state === 'cancelled');
-  const isStale = ({ outcome, found, jobId, ...where }: TargetResult) =>
+      : (await jobsOnTarget(world, [...options, ...hostOptions(target)])).filter(({ state }) => state === 'cancelled');
+  const isStale = ({ outcome, found, jobId, ...where }: ReportedResult) =>
     outcome === 'cancelled' && found && earlier.some((job) => job.id === jobId && job.hostname === hostOf(where));
-  let results: readonly TargetResult[] = [];
+  let results: readonly ReportedResult[] = [];
   for (const [turn, jobId] of names.entries()) {
     if (cancelled.aborted)
       return { results: [...results, unfinished(target, 'not-started', 'cancelled before')], jobId };
@@ -124,11 +132,12 @@ interface Outputs {
 
 function report(
   { environment, log }: StepWorld,
-  results: readonly TargetResult[],
+  results: readonly ReportedResult[],
   { jobId, stdoutFile }: Outputs,
 ): number {
-  const exitCode = results.every(isGood) ? 0 : Math.max(1, ...results.map((one) => one.exitCode ?? 1));
-  for (const one of results) if (!isGood(one)) log.error(`azlin ${one.target}`, `${one.target}: ${reasonOf(one)}`);
+  const exitCode = results.every(hasSucceeded) ? 0 : Math.max(1, ...results.map((one) => one.exitCode ?? 1));
+  for (const one of results)
+    if (!hasSucceeded(one)) log.error(`azlin ${one.target}`, `${one.target}: ${reportedReason(one)}`);
   const [found] = results.filter((one) => one.found);
   if (found && Number(environment['GITHUB_RUN_ATTEMPT'] ?? '1') > 1)
     log.notice(

@@ -7,7 +7,7 @@ import type { Inputs } from './inputs.ts';
 type Environment = StepWorld['environment'];
 
 /** What this step is about. */
-export interface Step {
+export interface StepRun {
   readonly inputs: Inputs;
   readonly directory: string;
   readonly stdoutFile: string;

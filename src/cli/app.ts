@@ -33,7 +33,7 @@ export interface Interrupts {
 }
 
 /** The machine that the program runs on. */
-export interface Machine {
+export interface LocalMachine {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The home directory of the user. */
   readonly home: string;
@@ -63,7 +63,7 @@ export interface Person {
 }
 
 /** What a run of the program lives in; `app/create-app.ts` makes the real one. */
-export interface App extends Machine, Person {
+export interface App extends LocalMachine, Person {
   version(): string;
   /** `isMending`: what has a mistake is as by default. */
   config(overrides: Overrides, isMending?: boolean): Promise<Config>;

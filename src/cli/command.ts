@@ -40,7 +40,7 @@ export interface Example {
 }
 
 /** Where a call says things. */
-export interface Output {
+export interface CallOutput {
   readonly io: IoStreams;
   readonly note: (line: string) => void;
   readonly warn: (line: string) => void;
@@ -58,7 +58,7 @@ export interface Output {
 }
 
 /** What every call lives in, whatever its options are. */
-export interface CallContext extends Output {
+export interface CallContext extends CallOutput {
   readonly app: App;
   readonly contents: Contents;
   readonly config: Config;
@@ -143,7 +143,7 @@ export function defineCommand<const O extends Options, Data>(definition: Definit
 }
 
 /** A line of the table of contents. What the command needs is loaded when it is typed. */
-export interface Entry {
+export interface ContentsEntry {
   readonly name: string;
   readonly summary: string;
   /** Under which it stands in help; undefined for what programs call. */
@@ -151,28 +151,28 @@ export interface Entry {
   readonly load: () => Promise<Definition>;
 }
 
-export interface Command extends Entry, Definition {}
+export interface LoadedCommand extends ContentsEntry, Definition {}
 
 /** What is said of a command, without what it does. */
-export type Described = Pick<Command, 'name' | 'usage' | 'positionals' | 'options' | 'remote' | 'takesMany'>;
+export type Described = Pick<LoadedCommand, 'name' | 'usage' | 'positionals' | 'options' | 'remote' | 'takesMany'>;
 
 /** Words that stand for other words: `close` for `disconnect --kill`. */
 export type Shorthands = Readonly<Record<string, readonly string[]>>;
 
 /** The table of contents. */
 export interface Contents {
-  readonly entries: readonly Entry[];
+  readonly entries: readonly ContentsEntry[];
   readonly shorthands: Shorthands;
 }
 
 /** The command of that name; undefined where there is none. */
-export async function commandNamed({ entries }: Contents, name: string): Promise<Command | undefined> {
+export async function commandNamed({ entries }: Contents, name: string): Promise<LoadedCommand | undefined> {
   const entry = entries.find((one) => one.name === name);
   return entry && { ...entry, ...(await entry.load()) };
 }
 
 /** `azlin exec [identifier] [command..]`. */
-export function usageLine({ name, usage }: Pick<Command, 'name' | 'usage'>): string {
+export function usageLine({ name, usage }: Pick<LoadedCommand, 'name' | 'usage'>): string {
   return `azlin ${name} ${usage}`.trim();
 }
 

@@ -1,10 +1,10 @@
-import { type Command, type Contents, type Option, type Options, type Positional, usageLine } from './command.ts';
+import { type Contents, type LoadedCommand, type Option, type Options, type Positional, usageLine } from './command.ts';
 import { BUILT_IN, FORWARD_OPTION, GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './line/options.ts';
 import type { Style } from './output/style.ts';
 import { TOPICS, type Topic } from './topics/index.ts';
-import type { Row, Section } from './topics/topic.ts';
+import type { HelpRow, Section } from './topics/topic.ts';
 
-export interface Page {
+export interface HelpPage {
   /** Columns that may be used. */
   readonly width: number;
   readonly style: Style;
@@ -15,7 +15,7 @@ const EXAMPLES = 'Examples';
 export const TAGLINE = 'Named tmux sessions on Azure VMs: list, connect, exec, disconnect.';
 
 /** What `azlin --help` prints. */
-export function mainHelp(contents: Contents, page: Page): string {
+export function mainHelp(contents: Contents, page: HelpPage): string {
   const last = [
     'azlin COMMAND --help has options and examples; azlin help TOPIC explains.',
     `Also: ${Object.entries(contents.shorthands)
@@ -46,7 +46,7 @@ export function mainSections({ entries }: Contents): readonly Section[] {
 }
 
 /** What `azlin COMMAND --help` prints. */
-export function commandHelp(command: Command, page: Page): string {
+export function commandHelp(command: LoadedCommand, page: HelpPage): string {
   const { style, width } = page;
   const examples = command.examples.map(({ line, does }) => ({ left: line, right: does }));
   const usage = `${style.bold('Usage:')} ${usageLine(command)}`;
@@ -56,7 +56,7 @@ export function commandHelp(command: Command, page: Page): string {
 }
 
 /** Arguments and options, under the headings that they have in help. */
-export function commandSections({ positionals, options }: Command): readonly Section[] {
+export function commandSections({ positionals, options }: LoadedCommand): readonly Section[] {
   const named = Object.entries(positionals).map(([left, one]) => ({ left, right: describePositional(one) }));
   const all: Options = { ...options, ...GLOBAL_OPTIONS, ...BUILT_IN };
   const headings = Object.entries(all).map(([name, option]) => headingOf(name, option));
@@ -70,7 +70,7 @@ export function commandSections({ positionals, options }: Command): readonly Sec
 }
 
 /** What `azlin help TOPIC` prints. */
-export async function topicText({ name, summary, load }: Topic, page: Page): Promise<string> {
+export async function topicText({ name, summary, load }: Topic, page: HelpPage): Promise<string> {
   const parts = (await load()).map((part) => {
     if (typeof part === 'string') return `${wrap(part, page.width, 0)}\n`;
     if ('lines' in part) return part.lines.map((line) => `${`  ${line}`.trimEnd()}\n`).join('');
@@ -80,7 +80,7 @@ export async function topicText({ name, summary, load }: Topic, page: Page): Pro
 }
 
 /** As they are typed. */
-export function seeAlso(command: Command): readonly string[] {
+export function seeAlso(command: LoadedCommand): readonly string[] {
   return command.seeAlso.map((name) =>
     TOPICS.some((topic) => topic.name === name) ? `azlin help ${name}` : `azlin ${name}`,
   );
@@ -90,7 +90,7 @@ function describePositional(positional: Positional): string {
   return typeof positional === 'string' ? positional : `${positional.describe}: ${positional.choices.join(', ')}`;
 }
 
-function optionRows(options: Options): readonly Row[] {
+function optionRows(options: Options): readonly HelpRow[] {
   return Object.entries(options).map(([name, option]) => ({
     left: `${option.short ? `-${option.short}, ` : '    '}--${name}${placeholder(option)}`,
     right:
@@ -121,7 +121,7 @@ const WIDEST_LEFT = 34;
 const WIDEST_LINE = 50;
 const NARROWEST_RIGHT = 26;
 
-function sectionsText(sections: readonly Section[], page: Page): string {
+function sectionsText(sections: readonly Section[], page: HelpPage): string {
   return sections
     .map((section) => `${page.style.bold(`${section.title}:`)}\n${rowsText(section, page.width)}`)
     .join('\n');

@@ -4,7 +4,7 @@ import type { DemoSubscription } from './arm-resources.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export interface Surroundings {
+export interface DemoSurroundings {
   /** The environment to build on. */
   readonly environment: Environment;
   /** Program and arguments that run azlin. */
@@ -30,7 +30,7 @@ export async function writeSurroundings({
   url,
   cli,
   environment,
-}: Surroundings): Promise<Readonly<Record<string, string>>> {
+}: DemoSurroundings): Promise<Readonly<Record<string, string>>> {
   const at = (...parts: string[]) => join(directory, ...parts);
   await Promise.all([mkdir(at('bin')), mkdir(at('azure')), mkdir(at('azlin'), { mode: 0o700 })]);
   await writeFile(at('ca.pem'), certificate);

@@ -1,5 +1,5 @@
 /** A line that the tour runs, and what comes of it. */
-export interface Step {
+export interface TourStep {
   readonly says: string;
   /** A line for a POSIX shell. */
   readonly line: string;
@@ -9,7 +9,7 @@ export interface Step {
 }
 
 /** In this order: what one makes the next ones use. */
-export const STEPS: readonly Step[] = [
+export const STEPS: readonly TourStep[] = [
   {
     says: 'The sessions of every running VM, found through the Azure SDK and asked over SSH',
     line: 'azlin list',

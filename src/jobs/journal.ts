@@ -9,7 +9,7 @@ export interface JobEnd {
 }
 
 /** What a line of the journal says, as far as it matters here. remote/parts/journal.sh has all words. */
-export type Entry =
+export type JournalEntry =
   | { readonly kind: 'end'; readonly end: JobEnd }
   /** Not the end, but as far as somebody wants to read who does not follow. */
   | { readonly kind: 'now'; readonly out: number; readonly err: number }
@@ -23,7 +23,7 @@ export type Entry =
   | { readonly kind: 'void' };
 
 /** A line of the journal without its key; undefined for one that says nothing here. */
-export function parseEntry(line: string): Entry | undefined {
+export function parseEntry(line: string): JournalEntry | undefined {
   const [word, ...rest] = line.trim().split(' ');
   if (word === 'void' || word === 'left') return { kind: word };
   if (word === 'gone') return { kind: word, out: Number(rest[0] ?? 0), err: Number(rest[1] ?? 0) };

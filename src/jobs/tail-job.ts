@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
-import { type Entry, type JobEnd, journalFilter, parseEntry } from './journal.ts';
+import { type JobEnd, type JournalEntry, journalFilter, parseEntry } from './journal.ts';
 
 /** A follower of a job that has started on the VM; its output comes from these bytes on. */
 export interface Follower {
@@ -37,7 +37,7 @@ export type Followed =
   /** The link is lost, or the follower was ended: go on from the position. `how`: what is known all the same of the end. */
   | { readonly kind: 'broken'; readonly cause: unknown; readonly how: JobEnd | undefined };
 
-export interface Following {
+export interface JobTail {
   readonly follower: Follower;
   readonly sinks: Sinks;
   readonly position: Position;
@@ -51,7 +51,7 @@ export interface Following {
 }
 
 /** Hands the output of a job on until it has ended, all of it, each byte once; or until the follower ends. Never rejects. */
-export async function followJob(following: Following): Promise<Followed> {
+export async function followJob(following: JobTail): Promise<Followed> {
   const { follower, sinks, position, clock, signal } = following;
   const { remote } = follower;
   const wanted = { out: typeof follower.out === 'number', err: typeof follower.err === 'number' };
@@ -102,7 +102,7 @@ export async function followJob(following: Following): Promise<Followed> {
   return followed;
 
   /** Output that was promised and does not come may come over another connection. */
-  function watchProgress({ patience }: Following, { isDue }: Goal, give: (followed: Followed) => void) {
+  function watchProgress({ patience }: JobTail, { isDue }: Goal, give: (followed: Followed) => void) {
     let last = -1;
     const look = () => {
       const now = position.out + position.err + sinks.stdout.writableLength + sinks.stderr.writableLength;
@@ -117,7 +117,7 @@ export async function followJob(following: Following): Promise<Followed> {
 }
 
 /** Says to the VM that somebody is there. */
-function beat({ follower, clock, heartbeat }: Following): () => void {
+function beat({ follower, clock, heartbeat }: JobTail): () => void {
   if (heartbeat === undefined) return () => {};
   let cancel = () => {};
   const again = () => {
@@ -130,7 +130,7 @@ function beat({ follower, clock, heartbeat }: Following): () => void {
 
 interface Goal {
   /** A line of the journal. */
-  hear(entry: Entry | undefined): void;
+  hear(entry: JournalEntry | undefined): void;
   /** Whether everything has come by now. */
   check(): void;
   /** Whether the end is known, and something is still to come. */

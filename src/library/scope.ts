@@ -8,7 +8,7 @@ export interface Scope {
 }
 
 /** A signal that either of both aborts, and which many VMs may listen to. */
-export function scopeOf(given: AbortSignal | undefined, life: AbortSignal): Scope {
+export function callScope(given: AbortSignal | undefined, life: AbortSignal): Scope {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   const byCaller = () => controller.abort(new AppError('interrupted', 'Interrupted', { cause: given?.reason }));

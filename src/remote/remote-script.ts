@@ -37,10 +37,10 @@ export const SCRIPTS = [
   'tmux/shell',
 ] as const;
 
-export type Values = Readonly<Partial<Record<ValueName, string | Uint8Array>>>;
+export type ScriptValues = Readonly<Partial<Record<ValueName, string | Uint8Array>>>;
 
 /** A script of ours with its values. Rows of ours start with a mark that nobody on the VM can know. */
-export function remoteScript(name: ScriptName, values: Values = {}): RemoteScript {
+export function remoteScript(name: ScriptName, values: ScriptValues = {}): RemoteScript {
   const all = { mark: randomBytes(12).toString('hex'), ...values };
   const assignments = Object.entries(all).map(([key, value]) => `azlin_${key}=${quoted(value)}\n`);
   return {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AppError, messageOf } from '../domain/errors.ts';
 import { didYouMean } from '../domain/nearest.ts';
 import { notTrusted, strangerTo } from '../store/trusted-file.ts';
-import { ENTRIES, KEYS, SETTINGS, type Setting, type SettingName, type Values } from './settings.ts';
+import { ENTRIES, KEYS, SETTINGS, type Setting, type SettingName, type SettingValues } from './settings.ts';
 import { type KeptValues, NO_FILE, parseSettings, readSettingsFile, type SettingsFile } from './settings-file.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -24,7 +24,7 @@ export interface Settled {
   readonly where: string;
 }
 
-export interface Config extends Values {
+export interface Config extends SettingValues {
   /** `$AZLIN_HOME`. */
   readonly home: string;
   readonly sources: Readonly<Record<SettingName, Source>>;
@@ -42,7 +42,7 @@ export interface SettingsPlace {
   readonly isNamed: boolean;
 }
 
-export interface Surroundings {
+export interface SettingsSurroundings {
   readonly environment: Environment;
   /** The home directory of the user. */
   readonly home: string;
@@ -68,7 +68,7 @@ export function settingsPlace(environment: Environment, userHome: string): Setti
  * than the environment. Throws `config`, naming the place of the mistake.
  */
 export async function loadConfig(
-  { environment, home: userHome, isMending = false }: Surroundings,
+  { environment, home: userHome, isMending = false }: SettingsSurroundings,
   overrides: Overrides,
 ): Promise<Config> {
   const place = settingsPlace(environment, userHome);
@@ -87,7 +87,7 @@ export async function loadConfig(
   const chosen = settleOne('context', sources);
   const context = isMending && !file.contexts.has(String(chosen.value)) ? undefined : contextNamed(chosen, sources);
   const settled = ENTRIES.map(([name]) => settleOne(name, { ...sources, context }));
-  const values = Object.fromEntries(settled.map(({ name, value }) => [name, value])) as Values;
+  const values = Object.fromEntries(settled.map(({ name, value }) => [name, value])) as SettingValues;
   const fromHome = (text: string) => text.replace(/^~(?=\/)/, userHome);
   return Object.freeze({
     ...values,

@@ -12,7 +12,7 @@ export const text: Read<string> = (value) => {
   throw new Error('expected a text');
 };
 export const optionalText: Read<string | undefined> = text;
-export const list: Read<readonly string[]> = (value) =>
+export const textList: Read<readonly string[]> = (value) =>
   (Array.isArray(value) ? value : text(value).split(',')).map((one) => text(one).trim());
 /** Paths: a list in TOML, one path elsewhere; a comma is part of a name. */
 export const paths: Read<readonly string[]> = (value) => (Array.isArray(value) ? value : [value]).map(text);

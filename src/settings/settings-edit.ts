@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError, messageOf } from '../domain/errors.ts';
 import { withoutMark } from '../domain/text.ts';
-import { type Locking, withLock } from '../store/file-lock.ts';
+import { type Locking, withLock } from '../store/lock.ts';
 import { checkSettings } from './config.ts';
 import { KEYS } from './settings.ts';
 import { parseSettings, parseToml } from './settings-file.ts';

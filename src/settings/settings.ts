@@ -12,7 +12,6 @@ import {
   jumpRules,
   label,
   limit,
-  list,
   optionalChoice,
   optionalDuration,
   optionalLimit,
@@ -24,6 +23,7 @@ import {
   rsaSize,
   sessionName,
   text,
+  textList,
 } from './setting-values.ts';
 
 export interface Setting<T> {
@@ -43,7 +43,7 @@ const setting = <T>(name: string, read: Read<T>, fallback: T): Setting<T> => {
 /** Every setting: where it can be set, how it is read, what it is by default. Durations are milliseconds. */
 export const SETTINGS = {
   context: setting('context AZLIN_CONTEXT', contextName, undefined),
-  subscriptions: setting('azure.subscriptions AZURE_SUBSCRIPTION_ID', list, []),
+  subscriptions: setting('azure.subscriptions AZURE_SUBSCRIPTION_ID', textList, []),
   tenant: setting('azure.tenant', optionalText, undefined),
   resourceGroup: setting('azure.resource_group AZLIN_RESOURCE_GROUP', groupName, undefined),
   cloud: setting('azure.cloud', cloud, undefined),
@@ -94,7 +94,7 @@ export const SETTINGS = {
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;
-export type Values = { readonly [Name in SettingName]: ReturnType<(typeof SETTINGS)[Name]['read']> };
+export type SettingValues = { readonly [Name in SettingName]: ReturnType<(typeof SETTINGS)[Name]['read']> };
 
 /** Name and definition of each. */
 export const ENTRIES = Object.entries<Setting<unknown>>(SETTINGS) as readonly (readonly [

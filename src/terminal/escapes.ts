@@ -1,5 +1,5 @@
 /** What somebody typed: keys for the far side, or a word to azlin. */
-export type Typed =
+export type TypedKeys =
   | { readonly kind: 'keys'; readonly bytes: Uint8Array }
   | { readonly kind: 'disconnect' }
   | { readonly kind: 'help' };
@@ -29,7 +29,7 @@ export function isReport(bytes: Uint8Array): boolean {
  * Takes escapes out of what is typed, as ssh does: `~` at the beginning of a line and then `.`, `?` or another `~`. Unlike there, nothing that is pasted is taken
  * for one: pieces longer than anybody types, and what stands between the marks of a bracketed paste.
  */
-export function escapeReader(): (chunk: Uint8Array) => readonly Typed[] {
+export function escapeReader(): (chunk: Uint8Array) => readonly TypedKeys[] {
   let isLineStart = true;
   let isHeld = false;
   let isPaste = false;
@@ -43,7 +43,7 @@ export function escapeReader(): (chunk: Uint8Array) => readonly Typed[] {
     if (begins !== ends) isPaste = begins > ends;
     tail = seen.slice(-(PASTE_BEGINS.length - 1));
   };
-  const whole = (chunk: Uint8Array): readonly Typed[] => {
+  const whole = (chunk: Uint8Array): readonly TypedKeys[] => {
     const bytes = isHeld ? Buffer.concat([Buffer.from('~'), chunk]) : chunk;
     isHeld = false;
     follow(Buffer.from(chunk).toString('latin1'));
@@ -55,7 +55,7 @@ export function escapeReader(): (chunk: Uint8Array) => readonly Typed[] {
   return (chunk) => {
     if (isReport(chunk)) return [{ kind: 'keys', bytes: chunk }];
     if (chunk.length > PASTE) return whole(chunk);
-    const typed: Typed[] = [];
+    const typed: TypedKeys[] = [];
     const keys: number[] = [];
     const flush = () => {
       if (keys.length > 0) typed.push({ kind: 'keys', bytes: Uint8Array.from(keys.splice(0)) });

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
 import type { RemoteProcess, Terminal } from '../transport/transport.ts';
-import { ESCAPE_HELP, escapeReader, isReport, type Typed } from './escapes.ts';
+import { ESCAPE_HELP, escapeReader, isReport, type TypedKeys } from './escapes.ts';
 import { BELL, bottomLine, popTitle, pushTitle, RESET } from './sequences.ts';
 
 /** The user's own terminal. */
@@ -53,7 +53,7 @@ export interface Holding {
   readonly title: string;
 }
 
-type Sink = (typed: Typed) => void;
+type Sink = (typed: TypedKeys) => void;
 
 export function holdTerminal({ terminal, clock, title }: Holding): HeldTerminal {
   const { input, output, term } = terminal;

@@ -1,5 +1,5 @@
 import type { RemoteScript } from '../domain/remote-script.ts';
-import { remoteScript, type Values } from '../remote/remote-script.ts';
+import { remoteScript, type ScriptValues } from '../remote/remote-script.ts';
 import { nameToCreate } from './plain-word.ts';
 
 /** What runs in a session, and how. */
@@ -31,7 +31,7 @@ export function execScript(command: SessionCommand, ticket: string): RemoteScrip
 }
 
 /** The values of context.sh and begin.sh, and those of a timeout. */
-export function enterValues(command: SessionCommand): Values {
+export function enterValues(command: SessionCommand): ScriptValues {
   const { session, create, run, timeout, cwd = '', variables, shell = '' } = command;
   return {
     session,

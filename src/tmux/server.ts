@@ -2,7 +2,7 @@ import { AppError, inDoubt } from '../domain/errors.ts';
 import type { RunScript } from '../domain/remote-script.ts';
 import type { Client, Session } from '../domain/session.ts';
 import { quoteArgv } from '../domain/text.ts';
-import { remoteScript, type ScriptName, type Values } from '../remote/remote-script.ts';
+import { remoteScript, type ScriptName, type ScriptValues } from '../remote/remote-script.ts';
 import { partingWords } from './attach.ts';
 import { nameToCreate, plainWord } from './plain-word.ts';
 import { parseList } from './rows.ts';
@@ -22,7 +22,7 @@ export interface TmuxServer {
   /** What the active pane shows, with so many lines of its history above. */
   screen(name: string, history: number, signal: AbortSignal): Promise<string>;
   /** Types into the active pane: text, then keys by tmux's names. */
-  send(name: string, typed: Typed, signal: AbortSignal): Promise<void>;
+  send(name: string, typed: TypedInput, signal: AbortSignal): Promise<void>;
   /** Sets the friendly name; null removes it. */
   setFriendlyName(name: string, friendlyName: string | null, signal: AbortSignal): Promise<void>;
   /** Says after how many seconds the session is no longer needed; null: it is to stay. Gives that time, in seconds since 1970 by the VM's clock. */
@@ -40,21 +40,21 @@ export interface Detaching {
   readonly only?: readonly string[];
 }
 
-export interface Typed {
+export interface TypedInput {
   readonly text: string;
   readonly keys: readonly string[];
 }
 
 /** `host`: what messages call the machine. */
 export function tmuxServer(run: RunScript, host: string): TmuxServer {
-  const ask = async (name: ScriptName, values: Values, signal: AbortSignal) => {
+  const ask = async (name: ScriptName, values: ScriptValues, signal: AbortSignal) => {
     const { stdout } = await run(remoteScript(name, values), signal);
     const status = parseStatus(stdout);
     if (status.kind !== 'ok') throw statusError(status, host, `${values.session ?? ''}`);
     return status;
   };
   /** As `ask`, for what makes a difference: who does not hear how it ended must not think that nothing has happened. */
-  const change = async (name: ScriptName, values: Values, signal: AbortSignal) => {
+  const change = async (name: ScriptName, values: ScriptValues, signal: AbortSignal) => {
     try {
       return await ask(name, { new_name: '', ...values }, signal);
     } catch (error) {

@@ -39,11 +39,11 @@ export interface LoginChoice extends LoginSettings {
   readonly settingsPort?: number | undefined;
   readonly jump?: JumpSettings | undefined;
   readonly sshConfig?: SshConfig | undefined;
-  readonly surroundings?: Surroundings | undefined;
+  readonly surroundings?: LoginSurroundings | undefined;
 }
 
 /** Where this runs. */
-export interface Surroundings {
+export interface LoginSurroundings {
   readonly home: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly user: string;
@@ -53,7 +53,13 @@ export interface Surroundings {
 }
 
 const DEFAULT_USER = 'azureuser';
-const NOWHERE: Surroundings = { home: '/', environment: {}, user: DEFAULT_USER, hostname: 'localhost', uid: undefined };
+const NOWHERE: LoginSurroundings = {
+  home: '/',
+  environment: {},
+  user: DEFAULT_USER,
+  hostname: 'localhost',
+  uid: undefined,
+};
 const NO_CONFIG: SshConfig = { entries: [], files: [] };
 
 /** The endpoint of a VM. Throws `unreachable` when it has no address, `config` when a tag or an SSH setting makes no sense. */

@@ -1,9 +1,9 @@
-import type { Command } from '../../src/cli/command.ts';
+import type { LoadedCommand } from '../../src/cli/command.ts';
 import { CONTENTS } from '../../src/cli/commands/index.ts';
 
-const loaded: Command[] = [];
+const loaded: LoadedCommand[] = [];
 // One after the other: the module loader of jest does not bear more.
 for (const entry of CONTENTS.entries) loaded.push({ ...entry, ...(await entry.load()) });
 
 /** Every command, loaded. */
-export const COMMANDS: readonly Command[] = loaded;
+export const COMMANDS: readonly LoadedCommand[] = loaded;

@@ -16,7 +16,7 @@ import { followSession, type Left } from './follow-session.ts';
 import { withTerminal } from './hold-terminal.ts';
 import { warnOfNesting } from './nesting.ts';
 
-export interface Attaching {
+export interface AttachRequest {
   readonly identifier: string;
   readonly create: boolean;
   readonly terminal: TerminalStreams;
@@ -25,7 +25,7 @@ export interface Attaching {
 export type AttachCall = CallContext & { readonly args: AttachArgs };
 
 /** Attaches, and gives the terminal to the session until it is left, over as many connections as it takes. */
-export async function attach(call: AttachCall, attaching: Attaching): Promise<{ readonly exitCode: number }> {
+export async function attach(call: AttachCall, attaching: AttachRequest): Promise<{ readonly exitCode: number }> {
   const { args, app, config, caller } = call;
   const { identifier, create, terminal } = attaching;
   const request: ConnectRequest = {

@@ -2,12 +2,12 @@ import { type Caller, withSignal } from '../../domain/caller.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { printable } from '../../domain/text.ts';
 import type { FleetAccess } from '../../operations/access/fleet-access.ts';
-import type { AttachedSession, ConnectRequest, SessionEnd } from '../../operations/sessions/connect.ts';
+import type { AttachedSession, AttachmentEnd, ConnectRequest } from '../../operations/sessions/connect.ts';
 import { type Offline, reattach } from '../../operations/sessions/reattach.ts';
 import type { HeldTerminal } from '../../terminal/terminal.ts';
 
 /** How a session was left. `disconnected`: by the escape; `stopped`: the user did not want to wait for a lost connection. */
-export type Left = SessionEnd | { readonly kind: 'disconnected' | 'stopped' };
+export type Left = AttachmentEnd | { readonly kind: 'disconnected' | 'stopped' };
 
 export interface Following {
   readonly access: FleetAccess;
@@ -55,7 +55,7 @@ export async function followSession(following: Following, first: AttachedSession
 
 interface Lost {
   readonly lost: AttachedSession;
-  readonly cause: Extract<SessionEnd, { kind: 'lost' }>['cause'];
+  readonly cause: Extract<AttachmentEnd, { kind: 'lost' }>['cause'];
   /** How many times in a row it was lost at once. */
   readonly brief: number;
 }

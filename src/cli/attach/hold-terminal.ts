@@ -1,7 +1,7 @@
 import { type HeldTerminal, holdTerminal, type TerminalStreams } from '../../terminal/terminal.ts';
 import type { CallContext } from '../command.ts';
 
-export interface Wanted<T> {
+export interface TerminalUse<T> {
   readonly terminal: TerminalStreams;
   readonly title: string;
   /** Whether the far side has put the screen back by itself. */
@@ -11,7 +11,7 @@ export interface Wanted<T> {
 /** Has the terminal for itself while `use` runs. However this process ends, the terminal is as it was. */
 export async function withTerminal<T>(
   { app, interrupts, holdOutput }: Pick<CallContext, 'app' | 'interrupts' | 'holdOutput'>,
-  { terminal, title, isInOrder }: Wanted<T>,
+  { terminal, title, isInOrder }: TerminalUse<T>,
   use: (held: HeldTerminal) => Promise<T>,
 ): Promise<T> {
   const releaseOutput = holdOutput();

@@ -1,8 +1,8 @@
-import type { Contents, Entry } from '../command.ts';
+import type { Contents, ContentsEntry } from '../command.ts';
 
 const under =
   (heading: string | undefined) =>
-  (name: string, summary: string, load: Entry['load']): Entry => ({ name, summary, heading, load });
+  (name: string, summary: string, load: ContentsEntry['load']): ContentsEntry => ({ name, summary, heading, load });
 
 const session = under('Sessions');
 const command = under('Commands on VMs');
@@ -10,7 +10,7 @@ const vm = under('VMs');
 const own = under('Set-up');
 const internal = under(undefined);
 
-const ENTRIES: readonly Entry[] = [
+const ENTRIES: readonly ContentsEntry[] = [
   session('list', 'List the sessions of the fleet', async () => (await import('./list.ts')).list),
   session(
     'ssh',

@@ -104,7 +104,6 @@ function startLive(call: ListCall) {
 /** Asks again and again, on a screen of its own, until somebody presses Ctrl-C; the last list stays. */
 async function watch(call: ListCall, request: ListRequest): Promise<Result<SessionsData>> {
   const { args, io, app, config, interrupts } = call;
-  const { clock } = app;
   const interval = durationOf('interval', args.interval) ?? INTERVAL;
   if (io.stdout.isTTY !== true || config.format !== 'table')
     throw new AppError('usage', '--watch needs a terminal, and draws a table', {
@@ -123,12 +122,7 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
   let problem = '';
   let said: readonly string[] = [];
   let last: SessionsData = { rows: [], wide: args.wide };
-  const title = () => {
-    const sessions = last.rows.filter(({ session }) => session !== null).length;
-    const vms = new Set(last.rows.map(({ vmId }) => vmId)).size;
-    const time = new Date(askedAt).toTimeString().slice(0, 8);
-    return `azlin list: ${count(sessions, 'session')} on ${count(vms, 'VM')} at ${time}; every ${interval / 1_000} s, Ctrl-C ends${problem}`;
-  };
+  const title = () => `${titleOf(last, askedAt)}; every ${interval / 1_000} s, Ctrl-C ends${problem}`;
   const live = liveList(call, {
     drawing,
     wide: args.wide,
@@ -156,7 +150,7 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
         problem = `; not renewed since: ${toAppError(error).message}`;
         live.redraw();
       }
-      await pause(clock, interval, stop.signal);
+      await pause(app.clock, interval, stop.signal);
     }
   } catch (error) {
     interrupts.signal.throwIfAborted();
@@ -169,4 +163,11 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
     interrupts.signal.removeEventListener('abort', onAbort);
     goOn();
   }
+}
+
+function titleOf({ rows }: SessionsData, askedAt: number): string {
+  const sessions = rows.filter(({ session }) => session !== null).length;
+  const vms = new Set(rows.map(({ vmId }) => vmId)).size;
+  const time = new Date(askedAt).toTimeString().slice(0, 8);
+  return `azlin list: ${count(sessions, 'session')} on ${count(vms, 'VM')} at ${time}`;
 }

@@ -4,7 +4,7 @@ import { compareVms, type Vm } from '../../domain/vm.ts';
 import type { CachedKnowledge } from '../../operations/access/completion-knowledge.ts';
 
 /** Something that could stand on the line. */
-export interface Candidate {
+export interface CompletionCandidate {
   readonly value: string;
   readonly description: string;
 }
@@ -17,7 +17,7 @@ export interface Names {
 }
 
 /** VMs by name; with the resource group where that is typed or needed. */
-export function vmCandidates({ known, vmsByName }: Names, typed: string): readonly Candidate[] {
+export function vmCandidates({ known, vmsByName }: Names, typed: string): readonly CompletionCandidate[] {
   const named: readonly (readonly [string, Vm])[] = typed.includes('/')
     ? [...known.vms].sort(compareVms).map((vm) => [`${vm.resourceGroup}/${vm.name}`, vm] as const)
     : [...vmsByName];
@@ -31,7 +31,7 @@ function describeVm({ powerState, size }: Vm, sessions: readonly Session[] | und
 }
 
 /** `vm:session` for the sessions of the VM that is typed before the colon. */
-export function sessionsOfVm(names: Names, typed: string): readonly Candidate[] {
+export function sessionsOfVm(names: Names, typed: string): readonly CompletionCandidate[] {
   const host = typed.slice(0, typed.lastIndexOf(':'));
   const vm = vmNamed(names, host);
   return vm ? sessionsOn(names, vm, host) : [];
@@ -44,7 +44,7 @@ export function vmNamed({ known, vmsByName }: Names, host: string): Vm | undefin
   return known.vms.find((vm) => vm.name.toLowerCase() === name && (!group || vm.resourceGroup.toLowerCase() === group));
 }
 
-function sessionsOn({ known }: Names, vm: Vm, host: string): readonly Candidate[] {
+function sessionsOn({ known }: Names, vm: Vm, host: string): readonly CompletionCandidate[] {
   return (known.sessions.get(vm) ?? []).map((session) => ({
     value: `${host}:${sessionRef(session)}`,
     description: describeSession(session),
@@ -59,7 +59,7 @@ function describeSession({ friendlyName, attached }: Session): string {
 }
 
 /** What an identifier could be: aliases, VMs, sessions that one VM alone has, friendly names; of a single VM that fits also its sessions. */
-export function identifierCandidates(names: Names, typed: string): readonly Candidate[] {
+export function identifierCandidates(names: Names, typed: string): readonly CompletionCandidate[] {
   if (typed.replace(/^\[.*\]/, '').includes(':')) return sessionsOfVm(names, typed);
   const vms = vmCandidates(names, typed);
   const near = vms.filter(({ value }) => fits(value, typed));
@@ -77,7 +77,7 @@ export function identifierCandidates(names: Names, typed: string): readonly Cand
 }
 
 /** Names, also friendly ones, that stand for one session of the fleet alone. */
-function uniqueSessions({ known, vmsByName }: Names): readonly Candidate[] {
+function uniqueSessions({ known, vmsByName }: Names): readonly CompletionCandidate[] {
   const nameOf = new Map([...vmsByName].map(([name, vm]) => [vm, name]));
   const places = new Map<string, string[]>();
   for (const [vm, sessions] of known.sessions)
@@ -94,11 +94,11 @@ export function fits(value: string, typed: string): boolean {
   return value.toLowerCase().startsWith(typed.toLowerCase());
 }
 
-export function jobCandidates({ jobs }: CachedKnowledge): readonly Candidate[] {
+export function jobCandidates({ jobs }: CachedKnowledge): readonly CompletionCandidate[] {
   return jobs.map(([value, identifier]) => ({ value, description: `job on ${identifier}` }));
 }
 
-export function groupCandidates({ vms }: CachedKnowledge): readonly Candidate[] {
+export function groupCandidates({ vms }: CachedKnowledge): readonly CompletionCandidate[] {
   const groups = new Map<string, { name: string; size: number }>();
   for (const { resourceGroup: name } of vms) {
     const key = name.toLowerCase();
@@ -108,7 +108,7 @@ export function groupCandidates({ vms }: CachedKnowledge): readonly Candidate[] 
 }
 
 /** KEY and KEY=VALUE. */
-export function tagCandidates({ vms }: CachedKnowledge): readonly Candidate[] {
+export function tagCandidates({ vms }: CachedKnowledge): readonly CompletionCandidate[] {
   const tags = new Map<string, number>();
   for (const vm of vms)
     for (const [key, value] of Object.entries(vm.tags))
@@ -117,20 +117,20 @@ export function tagCandidates({ vms }: CachedKnowledge): readonly Candidate[] {
 }
 
 /** Names of sessions, whatever their VM. */
-export function sessionNames({ sessions }: CachedKnowledge): readonly Candidate[] {
+export function sessionNames({ sessions }: CachedKnowledge): readonly CompletionCandidate[] {
   const names = new Map<string, number>();
   for (const list of sessions.values()) for (const { name } of list) names.set(name, (names.get(name) ?? 0) + 1);
   return [...names].map(([value, size]) => ({ value, description: `on ${count(size, 'VM')}` }));
 }
 
 /** What others see of those who are attached somewhere. */
-export function labelCandidates({ sessions }: CachedKnowledge): readonly Candidate[] {
+export function labelCandidates({ sessions }: CachedKnowledge): readonly CompletionCandidate[] {
   const labels = new Set([...sessions.values()].flat().flatMap(({ clients }) => clients));
   return [...labels].map((value) => ({ value, description: 'attached' }));
 }
 
 /** Those that go on from what is typed, fit for a terminal, each once. */
-export function fitting(candidates: readonly Candidate[], typed: string): readonly Candidate[] {
+export function fitting(candidates: readonly CompletionCandidate[], typed: string): readonly CompletionCandidate[] {
   const seen = new Set<string>();
   return candidates.flatMap(({ value, description }) => {
     // What cannot be printed cannot be typed either.

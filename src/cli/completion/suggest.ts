@@ -7,7 +7,7 @@ import { type Contents, choicesOf, type Option, type Options } from '../command.
 import { TOPICS } from '../topics/index.ts';
 import { EXPLAINED } from '../topics/settings.ts';
 import {
-  type Candidate,
+  type CompletionCandidate,
   fitting,
   groupCandidates,
   identifierCandidates,
@@ -24,16 +24,16 @@ import type { TypedLine } from './typed-line.ts';
 /** What a shell is to offer: these words, or files of its own. */
 export interface Suggestions {
   readonly kind: 'words' | 'files' | 'directories';
-  readonly candidates: readonly Candidate[];
+  readonly candidates: readonly CompletionCandidate[];
 }
 
-export interface Surroundings {
+export interface CompletionSurroundings {
   readonly app: App;
   readonly contents: Contents;
 }
 
 /** What could be typed there, from the command list and the caches. */
-export async function suggest(line: TypedLine, around: Surroundings): Promise<Suggestions> {
+export async function suggest(line: TypedLine, around: CompletionSurroundings): Promise<Suggestions> {
   const { typed, text, command } = line;
   switch (typed.kind) {
     case 'remote':
@@ -54,18 +54,18 @@ export async function suggest(line: TypedLine, around: Surroundings): Promise<Su
   }
 }
 
-const words = (candidates: readonly Candidate[]): Suggestions => ({ kind: 'words', candidates });
-const plain = (value: string): Candidate => ({ value, description: '' });
+const words = (candidates: readonly CompletionCandidate[]): Suggestions => ({ kind: 'words', candidates });
+const plain = (value: string): CompletionCandidate => ({ value, description: '' });
 const FILES: Suggestions = { kind: 'files', candidates: [] };
 
-function commandNames({ entries, shorthands }: Contents): readonly Candidate[] {
+function commandNames({ entries, shorthands }: Contents): readonly CompletionCandidate[] {
   return [
     ...entries.flatMap(({ name, summary, heading }) => (heading ? [{ value: name, description: summary }] : [])),
     ...Object.entries(shorthands).map(([value, meant]) => ({ value, description: `azlin ${meant.join(' ')}` })),
   ];
 }
 
-function optionNames(options: Options, given: ReadonlySet<string> = new Set()): readonly Candidate[] {
+function optionNames(options: Options, given: ReadonlySet<string> = new Set()): readonly CompletionCandidate[] {
   return Object.entries(options)
     .filter(([name, { kind }]) => kind === 'texts' || !given.has(name))
     .map(([name, { describe }]) => ({ value: `--${name}`, description: describe }));
@@ -74,7 +74,7 @@ function optionNames(options: Options, given: ReadonlySet<string> = new Set()): 
 interface Positional {
   readonly line: TypedLine;
   readonly before: readonly string[];
-  readonly around: Surroundings;
+  readonly around: CompletionSurroundings;
 }
 
 async function positional(name: string, { line, before, around }: Positional): Promise<Suggestions> {
@@ -113,7 +113,11 @@ async function positional(name: string, { line, before, around }: Positional): P
 }
 
 /** Also the last one of a list, and after a user name. */
-async function identifiers(line: TypedLine, { app }: Surroundings, takesMany: boolean): Promise<readonly Candidate[]> {
+async function identifiers(
+  line: TypedLine,
+  { app }: CompletionSurroundings,
+  takesMany: boolean,
+): Promise<readonly CompletionCandidate[]> {
   const head = takesMany ? line.text.slice(0, line.text.lastIndexOf(',') + 1) : '';
   const user = /^[^:/]+@/.exec(line.text.slice(head.length))?.[0] ?? '';
   const typed = line.text.slice(head.length + user.length);
@@ -128,7 +132,7 @@ async function identifiers(line: TypedLine, { app }: Surroundings, takesMany: bo
   return prefixed(fitting(typable, typed), head + user);
 }
 
-function prefixed(candidates: readonly Candidate[], prefix: string): readonly Candidate[] {
+function prefixed(candidates: readonly CompletionCandidate[], prefix: string): readonly CompletionCandidate[] {
   return prefix === '' ? candidates : candidates.map((one) => ({ ...one, value: `${prefix}${one.value}` }));
 }
 
@@ -146,7 +150,7 @@ function configFor(app: App, overrides: Readonly<Record<string, string>>): Promi
   return app.config(overrides, true);
 }
 
-async function keys(app: App): Promise<readonly Candidate[]> {
+async function keys(app: App): Promise<readonly CompletionCandidate[]> {
   const { aliases } = await configFor(app, {});
   return [
     ...ENTRIES.map(([name, { key }]) => ({ value: key, description: EXPLAINED[name].meaning })),
@@ -154,7 +158,7 @@ async function keys(app: App): Promise<readonly Candidate[]> {
   ];
 }
 
-async function contexts(app: App): Promise<readonly Candidate[]> {
+async function contexts(app: App): Promise<readonly CompletionCandidate[]> {
   const { file, context } = await configFor(app, {});
   return [...file.contexts.keys()].map((value) => ({ value, description: value === context ? 'in use' : 'context' }));
 }
@@ -176,9 +180,13 @@ const TMUX_KEYS = [
 ];
 
 /** The values of an option, by what it takes. */
-async function valuesOf({ choices, takes }: Option, line: TypedLine, { app }: Surroundings): Promise<Suggestions> {
+async function valuesOf(
+  { choices, takes }: Option,
+  line: TypedLine,
+  { app }: CompletionSurroundings,
+): Promise<Suggestions> {
   if (choices) return words(choices.map(plain));
-  const known = async (candidates: (names: Names) => readonly Candidate[]) =>
+  const known = async (candidates: (names: Names) => readonly CompletionCandidate[]) =>
     words(candidates(await namesFor(line, app)));
   switch (takes) {
     case 'FILE':

@@ -2,7 +2,7 @@ import type { Described, Option, Options, Shorthands } from '../command.ts';
 import { BUILT_IN, GLOBAL_OPTIONS } from '../line/options.ts';
 
 /** What is being typed: the name of a command, of an option, the value of one, a positional, or what is not azlin's. */
-export type Typed =
+export type TypedWord =
   | { readonly kind: 'command'; readonly options: Options }
   | { readonly kind: 'option'; readonly options: Options; readonly given: ReadonlySet<string> }
   | { readonly kind: 'value'; readonly option: Option; readonly prefix: string }
@@ -10,7 +10,7 @@ export type Typed =
   | { readonly kind: 'remote' };
 
 export interface TypedLine {
-  readonly typed: Typed;
+  readonly typed: TypedWord;
   readonly command: Described | undefined;
   /** The part of the current word that is to be completed. */
   readonly text: string;

@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import type { App, IoStreams } from '../app.ts';
-import type { Command, Options } from '../command.ts';
+import type { LoadedCommand, Options } from '../command.ts';
 import { CONTENTS } from '../commands/index.ts';
 import { type ColorChoice, type Style, styleFor, wantsColor } from '../output/style.ts';
 import { BUILT_IN, GLOBAL_OPTIONS } from './options.ts';
@@ -43,7 +43,11 @@ async function unknownCommand(verb: string): Promise<AppError> {
   return new AppError('usage', `Unknown command "${verb}"`, { hint });
 }
 
-async function unknownOptionError(word: string, command: Command | undefined, options: Options): Promise<AppError> {
+async function unknownOptionError(
+  word: string,
+  command: LoadedCommand | undefined,
+  options: Options,
+): Promise<AppError> {
   const { didYouMean } = await import('../../domain/nearest.ts');
   const known = command ? `azlin ${command.name} --help` : 'azlin --help';
   const typed = /^--([^=]+)/.exec(word)?.[1];

@@ -1,6 +1,6 @@
-import parse from 'yargs-parser';
+import { Parser } from 'yargs/helpers';
 import { AppError } from '../../domain/errors.ts';
-import { type Command, choicesOf, type Options, usageLine } from '../command.ts';
+import { choicesOf, type LoadedCommand, type Options, usageLine } from '../command.ts';
 import { GLOBAL_OPTIONS } from './options.ts';
 
 /** The words of a command line as plain values. */
@@ -12,12 +12,12 @@ export interface ParsedLine {
 }
 
 /** Reads the words, of which the first that is no option is the verb; none is an unknown option. Throws `usage`. */
-export function parseLine(words: readonly string[], command: Command): ParsedLine {
+export function parseLine(words: readonly string[], command: LoadedCommand): ParsedLine {
   const options: Options = { ...GLOBAL_OPTIONS, ...command.options };
   const entries = Object.entries(options);
   const kinds = (...wanted: readonly string[]) =>
     entries.flatMap(([name, { kind }]) => (wanted.includes(kind) ? name : []));
-  const { argv, error } = parse.detailed([...words], {
+  const { argv, error } = Parser.detailed([...words], {
     boolean: kinds('flag'),
     string: [...kinds('text', 'texts'), '_'],
     array: kinds('texts'),
@@ -42,7 +42,7 @@ export function parseLine(words: readonly string[], command: Command): ParsedLin
 }
 
 function argument(
-  command: Command,
+  command: LoadedCommand,
   name: string,
   { option, value }: { option: Options[string]; value: unknown },
 ): unknown {
@@ -71,7 +71,7 @@ function valuedFlag(words: readonly string[], options: Options): string | undefi
   return names.find((name) => options[name]?.kind === 'flag');
 }
 
-function positionalsOf(command: Command, given: readonly string[]): Pick<ParsedLine, 'positionals' | 'several'> {
+function positionalsOf(command: LoadedCommand, given: readonly string[]): Pick<ParsedLine, 'positionals' | 'several'> {
   const wanted = [...command.usage.matchAll(/([<[])([\w-]+)(\.\.)?[\]>]/g)];
   const positionals: Record<string, string | undefined> = {};
   let several: readonly string[] = [];
@@ -90,7 +90,7 @@ function positionalsOf(command: Command, given: readonly string[]): Pick<ParsedL
 }
 
 function checkChoice(
-  command: Command,
+  command: LoadedCommand,
   choices: readonly string[] | undefined,
   { text, of }: { readonly text: string; readonly of: string },
 ): void {
@@ -98,6 +98,6 @@ function checkChoice(
     throw problem(command, `Invalid value "${text}" ${of}: expected one of ${choices.join(', ')}`);
 }
 
-function problem({ name }: Command, message: string): AppError {
+function problem({ name }: LoadedCommand, message: string): AppError {
   return new AppError('usage', message, { hint: `azlin ${name} --help` });
 }

@@ -1,4 +1,4 @@
-import { type Command, type Contents, commandNamed, type Option, type Options } from '../command.ts';
+import { type Contents, commandNamed, type LoadedCommand, type Option, type Options } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
 
 export interface SplitArgv {
@@ -8,7 +8,7 @@ export interface SplitArgv {
   readonly remote: readonly string[];
   /** The word that names the command, if there is one. */
   readonly verb: string | undefined;
-  readonly command: Command | undefined;
+  readonly command: LoadedCommand | undefined;
 }
 
 /**
@@ -33,7 +33,7 @@ interface Uncut {
   readonly words: readonly string[];
   /** Where the words after the verb start. */
   readonly start: number;
-  readonly command: Command | undefined;
+  readonly command: LoadedCommand | undefined;
   readonly options: Options;
 }
 

@@ -1,8 +1,8 @@
 import { ENTRIES } from '../../settings/settings.ts';
 import { EXPLAINED } from './settings.ts';
-import type { Part } from './topic.ts';
+import type { TopicPart } from './topic.ts';
 
-export const CONFIGURATION: readonly Part[] = [
+export const CONFIGURATION: readonly TopicPart[] = [
   'A setting comes from a flag, else the environment, else the context that is in use, else ~/.azlin/config.toml, else its default. AZLIN_CONFIG names another file. A context that the flag --context names counts more than the environment.',
   {
     lines: [

@@ -1,8 +1,8 @@
 import { ENTRIES } from '../../settings/settings.ts';
 import { EXPLAINED } from './settings.ts';
-import type { Part } from './topic.ts';
+import type { TopicPart } from './topic.ts';
 
-export const ENVIRONMENT: readonly Part[] = [
+export const ENVIRONMENT: readonly TopicPart[] = [
   'A variable counts more than the settings file and less than a flag, also than a context that the flag --context names. An empty one is as good as none.',
   {
     title: 'Settings',

@@ -1,6 +1,6 @@
 import { exitCodeOf } from '../../domain/error-traits.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
-import type { Part } from './topic.ts';
+import type { TopicPart } from './topic.ts';
 
 export interface ExplainedCode {
   readonly cause: string;
@@ -60,7 +60,7 @@ export const EXPLAINED_CODES: Readonly<Record<ErrorCode, ExplainedCode>> = {
   interrupted: one('Ctrl-C, ~., or a question that was answered with no', ''),
 };
 
-export const EXIT_CODES_TOPIC: readonly Part[] = [
+export const EXIT_CODES_TOPIC: readonly TopicPart[] = [
   'azlin exec, run and wait give the exit status of the command: its own, 128 + n for signal n, 124 when --timeout ended it, 255 when azlin itself failed. Everything else gives one of these. With --format json an error is one JSON object on stderr, whose code is the word below.',
   {
     title: 'Codes',

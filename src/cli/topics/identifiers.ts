@@ -1,6 +1,6 @@
-import type { Part } from './topic.ts';
+import type { TopicPart } from './topic.ts';
 
-export const IDENTIFIERS: readonly Part[] = [
+export const IDENTIFIERS: readonly TopicPart[] = [
   'An identifier names a VM and a session on it. It is never guessed: what fits twice is an error that names the candidates.',
   {
     title: 'Forms',

@@ -1,9 +1,9 @@
-import type { Part } from './topic.ts';
+import type { TopicPart } from './topic.ts';
 
 export interface Topic {
   readonly name: string;
   readonly summary: string;
-  readonly load: () => Promise<readonly Part[]>;
+  readonly load: () => Promise<readonly TopicPart[]>;
 }
 
 /** What `azlin help TOPIC` explains. */

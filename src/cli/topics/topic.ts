@@ -1,13 +1,13 @@
 /** Rows under a title. */
 export interface Section {
   readonly title: string;
-  readonly rows: readonly Row[];
+  readonly rows: readonly HelpRow[];
 }
 
-export interface Row {
+export interface HelpRow {
   readonly left: string;
   readonly right: string;
 }
 
 /** A paragraph, lines that stay as they are, or a section. */
-export type Part = string | { readonly lines: readonly string[] } | Section;
+export type TopicPart = string | { readonly lines: readonly string[] } | Section;

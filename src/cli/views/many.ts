@@ -11,7 +11,7 @@ export function recordOf(result: TargetResult): object {
   const { target, hostname, session, outcome, durationMs, attempts, jobId, isFound } = result;
   const signal = outcome.kind === 'signaled' ? outcome.signal : null;
   const exitCode = outcome.kind === 'skipped' ? null : statusOf(result);
-  const reason = isGood(result) ? null : reasonOf(result);
+  const reason = isGood(result) ? null : reasonOfOutcome(result);
   const error = 'cause' in outcome ? { code: outcome.cause.code, message: outcome.cause.message } : null;
   const place = { target, hostname, session };
   return {
@@ -60,7 +60,7 @@ export function exitCodeOfAll(results: readonly TargetResult[], policy: ExitPoli
 }
 
 /** Why it is not well, on one line. */
-export function reasonOf({ outcome }: TargetResult, lastWords = ''): string {
+export function reasonOfOutcome({ outcome }: TargetResult, lastWords = ''): string {
   const said = lastWords === '' ? '' : `: ${shorten(printable(lastWords), 200)}`;
   switch (outcome.kind) {
     case 'exited':
@@ -115,7 +115,7 @@ export function summaryOf(
 function failureLines(failed: readonly TargetResult[], wordsOf: (target: string) => string): readonly string[] {
   const byReason = new Map<string, string[]>();
   for (const result of failed) {
-    const reason = reasonOf(result, wordsOf(result.target));
+    const reason = reasonOfOutcome(result, wordsOf(result.target));
     const tries = result.attempts > 1 ? ` (${result.attempts} attempts)` : '';
     byReason.set(`${reason}${tries}`, [...(byReason.get(`${reason}${tries}`) ?? []), result.target]);
   }

@@ -21,7 +21,7 @@ export interface AzureSettings extends Pick<AzureScope, 'subscriptions'> {
 }
 
 /** One piece of work with Azure: everything it asks, over one client and before one deadline. */
-export interface Asking {
+export interface AzureWork {
   readonly access: AzureAccess;
   readonly client: Client;
   /** Names for messages: of subscriptions and of VMs, by id in lower case. */
@@ -30,7 +30,7 @@ export interface Asking {
   readonly signal: AbortSignal;
   readonly trace: (line: string) => void;
   /** The same work with a sign-in for another tenant; undefined for the one that is active. */
-  in(tenant: string | undefined): Asking;
+  in(tenant: string | undefined): AzureWork;
 }
 
 /** Sign-ins by tenant, each made once. */
@@ -56,13 +56,13 @@ export function askAzure(
   settings: AzureSettings,
   caller: Caller,
   credentials: Credentials = credentialsOf(settings, caller.trace),
-): Asking {
+): AzureWork {
   const { agents, clock, endpoint, scope } = settings;
   const { signal, trace, aside } = caller;
   const names = new Map<string, string>();
   const until = clock.now() + settings.deadline;
-  const made = new Map<string | undefined, Asking>();
-  const askIn = (tenant: string | undefined): Asking => {
+  const made = new Map<string | undefined, AzureWork>();
+  const askIn = (tenant: string | undefined): AzureWork => {
     const known = made.get(tenant);
     if (known) return known;
     const access: AzureAccess = {

@@ -2,7 +2,7 @@ import { AppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Inventory } from '../inventory.ts';
-import { type Asking, type AzureSettings, askAzure } from './ask-azure.ts';
+import { type AzureSettings, type AzureWork, askAzure } from './ask-azure.ts';
 import {
   graphQuery,
   groupQuery,
@@ -12,8 +12,8 @@ import {
   withoutInterfaces,
 } from './graph-query.ts';
 import { isRecord, type Reading } from './json.ts';
-import { collect, type Listed, type Page, whole } from './lists.ts';
-import { fleetOf, type Gap, gapOf, type Part } from './merge-parts.ts';
+import { collect, type Listed, type ListPage, whole } from './lists.ts';
+import { type FleetPart, fleetOf, type Gap, gapOf } from './merge-parts.ts';
 import type { Subscription } from './scope.ts';
 import { hiddenText } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';
@@ -59,12 +59,12 @@ function noSuchGroup(name: string): AppError {
 }
 
 interface GraphRequest {
-  readonly asking: Asking;
+  readonly asking: AzureWork;
   readonly query: string;
   readonly subscriptions: readonly Subscription[];
 }
 
-async function partOf(request: GraphRequest, found: () => void): Promise<Part> {
+async function partOf(request: GraphRequest, found: () => void): Promise<FleetPart> {
   const [rows, visible] = await Promise.all([
     rowsOf(request, (raw) => {
       const reading = readGraphRow(raw);
@@ -125,7 +125,7 @@ async function rowsOf<T>(
 ): Promise<Listed<T>> {
   let seen = 0;
   let promised = 0;
-  const pageOf = async (at: string, signal: AbortSignal): Promise<Page> => {
+  const pageOf = async (at: string, signal: AbortSignal): Promise<ListPage> => {
     const options = { resultFormat: 'objectArray', $top: PAGE, ...(at === RESOURCES ? {} : { $skipToken: at }) };
     const body = { subscriptions: subscriptions.map(({ id }) => id), query, options };
     const reply = await whole(async () => {

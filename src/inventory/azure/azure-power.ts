@@ -8,7 +8,7 @@ import { printable, shellWord, shorten } from '../../domain/text.ts';
 import type { PowerState, Vm } from '../../domain/vm.ts';
 import type { NamedVm, VmPower } from '../vm-power.ts';
 import { segmentAfter } from './addresses.ts';
-import { type Asking, type AzureSettings, askAzure, type Credentials, credentialsOf } from './ask-azure.ts';
+import { type AzureSettings, type AzureWork, askAzure, type Credentials, credentialsOf } from './ask-azure.ts';
 import { azureError } from './azure-errors.ts';
 import { lookAtState, lookAtVm } from './vm-look.ts';
 import { azureClientOptions } from './web/azure-client.ts';
@@ -27,7 +27,7 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
     settings.subscriptions === 'all'
       ? undefined
       : settings.subscriptions.find(({ id }) => id.toLowerCase() === subscriptionId.toLowerCase())?.tenant;
-  const ask = ({ vm, hostname }: NamedVm, caller: Caller, deadline: number): Asking => {
+  const ask = ({ vm, hostname }: NamedVm, caller: Caller, deadline: number): AzureWork => {
     credentials ??= credentialsOf(settings, caller.trace);
     const asking = askAzure({ ...settings, deadline }, caller, credentials).in(tenantOf(vm));
     asking.names.set(vm.id.toLowerCase(), hostname);
@@ -92,7 +92,7 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
 }
 
 /** A question that Azure does not answer now it may answer the next time. */
-async function stateOrUnknown(asking: Asking, named: NamedVm): Promise<PowerState> {
+async function stateOrUnknown(asking: AzureWork, named: NamedVm): Promise<PowerState> {
   try {
     return await lookAtState(asking, named);
   } catch (error) {

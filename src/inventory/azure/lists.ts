@@ -2,7 +2,7 @@ import type { Client } from '@azure-rest/core-client';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
-import type { Asking } from './ask-azure.ts';
+import type { AzureWork } from './ask-azure.ts';
 import { azureError, describeRequest } from './azure-errors.ts';
 import type { Reading } from './json.ts';
 import { letGo } from './web/page-memory.ts';
@@ -15,22 +15,22 @@ export interface Listed<T> {
   readonly failure: AppError | undefined;
 }
 
-export interface Page {
+export interface ListPage {
   readonly raw: readonly unknown[];
   /** Where the next one is; undefined after the last. */
   readonly next: string | undefined;
 }
 
 /** Every page of a list, one after the other. Rejects only when the work is interrupted. */
-export function listPages<T>(asking: Asking, first: string, read: (raw: unknown) => Reading<T>): Promise<Listed<T>> {
+export function listPages<T>(asking: AzureWork, first: string, read: (raw: unknown) => Reading<T>): Promise<Listed<T>> {
   return collect({ asking, first, pageOf: (at, signal) => pageAt(asking.client, at, signal), read });
 }
 
 export interface Collecting<T> {
-  readonly asking: Asking;
+  readonly asking: AzureWork;
   /** What `pageOf` is given first. */
   readonly first: string;
-  readonly pageOf: (at: string, signal: AbortSignal) => Promise<Page>;
+  readonly pageOf: (at: string, signal: AbortSignal) => Promise<ListPage>;
   readonly read: (raw: unknown) => Reading<T>;
 }
 
@@ -52,7 +52,7 @@ export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>)
       for (let at: string | undefined = first; at !== undefined; ) {
         if (seen.has(at)) throw new AppError('azure-failed', `Cannot ${doing}: the list leads back to itself at ${at}`);
         seen.add(at);
-        const { raw, next }: Page = await pageOf(at, limited);
+        const { raw, next }: ListPage = await pageOf(at, limited);
         for (const one of raw) {
           const { found, problem } = read(one);
           if (found !== undefined) items.push(found);
@@ -75,7 +75,7 @@ export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>)
 const MORE_TIME = 'azure.deadline allows more time';
 
 /** Nobody answered: Azure, or whoever should have given a token for it. */
-function tooLate({ access: { credential, endpoint } }: Asking, doing: string, ms: number): AppError {
+function tooLate({ access: { credential, endpoint } }: AzureWork, doing: string, ms: number): AppError {
   if (ms <= 0) return new AppError('timed-out', `Cannot ${doing}: there was no time left to ask`, { hint: MORE_TIME });
   const waiting = credential.waitingFor();
   if (waiting !== undefined)
@@ -87,7 +87,7 @@ function tooLate({ access: { credential, endpoint } }: Asking, doing: string, ms
   });
 }
 
-async function pageAt(client: Client, at: string, signal: AbortSignal): Promise<Page> {
+async function pageAt(client: Client, at: string, signal: AbortSignal): Promise<ListPage> {
   const { value, nextLink } = ((await bodyAt(client, at, signal)) ?? {}) as { value?: unknown; nextLink?: unknown };
   if (!Array.isArray(value)) throw new Error('a page of a list without values');
   return { raw: value, next: typeof nextLink === 'string' && nextLink !== '' ? nextLink : undefined };

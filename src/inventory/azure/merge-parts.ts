@@ -5,7 +5,7 @@ import type { Fleet } from '../inventory.ts';
 import type { Listed } from './lists.ts';
 
 /** What one subscription, or one query, gave. */
-export interface Part {
+export interface FleetPart {
   readonly vms: readonly Vm[];
   /** What Azure sent and azlin could not read. */
   readonly problems: readonly string[];
@@ -31,8 +31,8 @@ const LASTING: readonly ErrorCode[] = ['azure-denied', 'usage'];
  * All parts as one fleet. What failed is a warning while anything else is known, else the error. A resource group is in one subscription as a rule:
  * that the others do not have it is no news.
  */
-export function fleetOf(parts: readonly Part[], fetchedAt: number): Fleet {
-  const isSilent = ({ failure }: Part) =>
+export function fleetOf(parts: readonly FleetPart[], fetchedAt: number): Fleet {
+  const isSilent = ({ failure }: FleetPart) =>
     failure?.code === 'usage' && parts.some((part) => part.failure?.code !== 'usage');
   const failures = parts.filter((part) => !isSilent(part)).flatMap(({ failure }) => failure ?? []);
   const [first] = failures;

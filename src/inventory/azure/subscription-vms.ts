@@ -8,9 +8,9 @@ import {
   readInterface,
   readPublicIp,
 } from './addresses.ts';
-import type { Asking } from './ask-azure.ts';
+import type { AzureWork } from './ask-azure.ts';
 import { bodyAt, collect, type Listed, listPages } from './lists.ts';
-import { type Gap, gapOf, type Part } from './merge-parts.ts';
+import { type FleetPart, type Gap, gapOf } from './merge-parts.ts';
 import { type ComputeVm, joinVm, readInstanceView, readState, readVm, type VmState } from './vm-from-azure.ts';
 
 export const API_VERSIONS = { 'Microsoft.Compute': '2024-07-01', 'Microsoft.Network': '2024-05-01' } as const;
@@ -19,7 +19,7 @@ const ONE_BY_ONE = 32;
 const CONCURRENCY = 8;
 
 export interface SubscriptionQuestion {
-  readonly asking: Asking;
+  readonly asking: AzureWork;
   /** Its id. */
   readonly subscription: string;
   readonly resourceGroup: string | undefined;
@@ -28,7 +28,7 @@ export interface SubscriptionQuestion {
 }
 
 /** The VMs of one subscription, or of one resource group in it: four lists at once, joined by id. */
-export async function subscriptionVms(question: SubscriptionQuestion): Promise<Part> {
+export async function subscriptionVms(question: SubscriptionQuestion): Promise<FleetPart> {
   const { asking, resourceGroup, found } = question;
   const whole = `/subscriptions/${encodeURIComponent(question.subscription)}`;
   const scope = resourceGroup === undefined ? whole : `${whole}/resourceGroups/${encodeURIComponent(resourceGroup)}`;
@@ -74,11 +74,11 @@ function pathOf(scope: string, type: `${keyof typeof API_VERSIONS}/${string}`): 
   return `${scope}/providers/${type}?api-version=${API_VERSIONS[provider]}`;
 }
 
-function listStates(asking: Asking, subscription: string): Promise<Listed<VmState>> {
+function listStates(asking: AzureWork, subscription: string): Promise<Listed<VmState>> {
   return listPages(asking, `${pathOf(subscription, VM_TYPE)}&statusOnly=true`, readState);
 }
 
-async function statesOf(asking: Asking, vms: readonly ComputeVm[], subscription: string): Promise<Listed<VmState>> {
+async function statesOf(asking: AzureWork, vms: readonly ComputeVm[], subscription: string): Promise<Listed<VmState>> {
   if (vms.length > ONE_BY_ONE) return listStates(asking, subscription);
   const listed = await atMost(CONCURRENCY, vms, ({ key, vm: { id } }) =>
     collect({
@@ -124,7 +124,7 @@ interface Network {
 }
 
 interface Elsewhere extends Network {
-  readonly asking: Asking;
+  readonly asking: AzureWork;
   /** The path of the subscription. */
   readonly whole: string;
   readonly vms: readonly ComputeVm[];

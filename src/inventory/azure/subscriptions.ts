@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
-import type { Asking, AzureSettings } from './ask-azure.ts';
+import type { AzureSettings, AzureWork } from './ask-azure.ts';
 import type { Reading } from './json.ts';
 import { listPages } from './lists.ts';
 import type { Subscription } from './scope.ts';
@@ -10,14 +10,14 @@ const PATH = '/subscriptions?api-version=2022-12-01';
 /** The subscriptions in scope; `all` is looked up. Their names go into messages from now on. */
 export async function subscriptionsOf(
   { subscriptions: wanted }: AzureSettings,
-  asking: Asking,
+  asking: AzureWork,
 ): Promise<readonly Subscription[]> {
   const subscriptions = wanted === 'all' ? await allSubscriptions(asking) : wanted;
   for (const { id, name } of subscriptions) if (name !== undefined) asking.names.set(id.toLowerCase(), printable(name));
   return subscriptions;
 }
 
-async function allSubscriptions(asking: Asking): Promise<readonly Subscription[]> {
+async function allSubscriptions(asking: AzureWork): Promise<readonly Subscription[]> {
   const { items, failure } = await listPages(asking, PATH, readSubscription);
   // A list that broke off would leave subscriptions out in silence.
   if (failure) throw failure;

@@ -2,7 +2,7 @@ import { AppError } from '../../domain/errors.ts';
 import type { PowerState, Vm } from '../../domain/vm.ts';
 import type { NamedVm } from '../vm-power.ts';
 import { joinAddresses, readInterface, readPublicIp } from './addresses.ts';
-import type { Asking } from './ask-azure.ts';
+import type { AzureWork } from './ask-azure.ts';
 import type { Reading } from './json.ts';
 import { bodyAt, collect } from './lists.ts';
 import { API_VERSIONS } from './subscription-vms.ts';
@@ -12,7 +12,7 @@ const COMPUTE = `api-version=${API_VERSIONS['Microsoft.Compute']}`;
 const NETWORK = `api-version=${API_VERSIONS['Microsoft.Network']}`;
 
 /** One VM as Resource Manager describes it now, with its own interfaces and public addresses. Rejects when any of it is not told. */
-export async function lookAtVm(asking: Asking, { vm: { id } }: NamedVm): Promise<Vm> {
+export async function lookAtVm(asking: AzureWork, { vm: { id } }: NamedVm): Promise<Vm> {
   const [compute, state] = await one(asking, `${id}?${COMPUTE}&$expand=instanceView`, (raw) => {
     const { found: vm, problem } = readVm(raw);
     const { found: known } = readState(raw);
@@ -29,12 +29,12 @@ export async function lookAtVm(asking: Asking, { vm: { id } }: NamedVm): Promise
 }
 
 /** Only its power state. */
-export function lookAtState(asking: Asking, { vm: { id } }: NamedVm): Promise<PowerState> {
+export function lookAtState(asking: AzureWork, { vm: { id } }: NamedVm): Promise<PowerState> {
   return one(asking, `${id}/instanceView?${COMPUTE}`, (raw) => ({ found: readInstanceView(raw) }));
 }
 
 /** A thing that is no list. */
-async function one<T>(asking: Asking, first: string, read: (raw: unknown) => Reading<T>): Promise<T> {
+async function one<T>(asking: AzureWork, first: string, read: (raw: unknown) => Reading<T>): Promise<T> {
   const { items, problems, failure } = await collect({
     asking,
     first,

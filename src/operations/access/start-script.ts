@@ -20,7 +20,7 @@ export interface Starting {
   readonly caller: Caller;
 }
 
-export interface Started {
+export interface StartedScript {
   readonly remote: RemoteProcess;
   /** The words of its status. */
   readonly words: readonly string[];
@@ -32,7 +32,7 @@ export interface Started {
  * Runs a script on the VM and waits for its status. An error says whether it may have run all the same (`mayHaveRun`): it is certain only that what has
  * not left azlin, and what the VM itself refuses, has not.
  */
-export async function start(starting: Starting): Promise<Started> {
+export async function startScript(starting: Starting): Promise<StartedScript> {
   const { access, reached, script, terminal, mayRepeat = false, caller } = starting;
   const { signal } = caller;
   const { target, connection } = reached;

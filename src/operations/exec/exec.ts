@@ -9,7 +9,7 @@ import { type CommandSignal, execScript, signalScript, timedOutScript } from '..
 import { parseStatus } from '../../tmux/status.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { start } from '../access/start-script.ts';
+import { startScript } from '../access/start-script.ts';
 import { type Reached, withTarget } from '../access/with-target.ts';
 import { type ExecRequest, prepare, timeLimit } from './exec-request.ts';
 
@@ -55,7 +55,9 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
     const timeout = timeLimit(request, access.clock.now());
     const ticket = randomBytes(16).toString('hex');
     const command = prepare({ ...request, timeout }, target);
-    const started = await start({ access, reached, script: execScript(command, ticket), caller }).catch(toAppError);
+    const started = await startScript({ access, reached, script: execScript(command, ticket), caller }).catch(
+      toAppError,
+    );
     if (started instanceof AppError) {
       if (!started.mayHaveRun) throw started;
       return neverConfirmed(describeTarget(target), started);

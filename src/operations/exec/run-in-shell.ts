@@ -4,7 +4,7 @@ import { quoteArgv } from '../../domain/text.ts';
 import { liveScript } from '../../jobs/job-scripts.ts';
 import { describeTarget, exactTarget, identifierOf, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { start } from '../access/start-script.ts';
+import { startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 import { newJobId } from '../jobs/durable.ts';
 import { followerOf, newWire } from '../jobs/follow-to-end.ts';
@@ -48,7 +48,7 @@ export function runInShell(access: FleetAccess, request: RunRequest, caller: Cal
       err: 0,
     };
     try {
-      const started = await start({ access, reached, script, caller });
+      const started = await startScript({ access, reached, script, caller });
       await access.jobMemory.remember(id, identifierOf(target), caller);
       return jobAsCommand(access, { ...job, first: followerOf(started, wire) }, caller);
     } catch (error) {

@@ -15,7 +15,7 @@ import {
   type TargetRef,
 } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { start } from '../access/start-script.ts';
+import { startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 import type { RunningCommand } from '../exec/exec.ts';
 import { type ExecRequest, prepare, timeLimit } from '../exec/exec-request.ts';
@@ -167,7 +167,7 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     const script = startJobScript({ id, command, input, isNew, grace, detach, settles: word, wire });
     attempt.isAsked = true;
     const remembered = access.jobMemory.remember(id, identifierOf(target), caller);
-    const started = await start({ access, reached, script, caller }).catch((error: unknown) => {
+    const started = await startScript({ access, reached, script, caller }).catch((error: unknown) => {
       attempt.isInDoubt ||= toAppError(error).mayHaveRun;
       attempt.failure = error;
       throw error;

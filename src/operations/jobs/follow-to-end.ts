@@ -11,7 +11,7 @@ import type { JobEnd } from '../../jobs/journal.ts';
 import { type Followed, type Follower, followJob, type Sinks } from '../../jobs/tail-job.ts';
 import { describeRef, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { type Started, start } from '../access/start-script.ts';
+import { type StartedScript, startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 
 export interface JobFollowing {
@@ -131,7 +131,7 @@ function open(following: JobFollowing, position: { readonly out: number; readonl
     const agent = reached.target.endpoint.ssh.forwardAgent !== undefined;
     const wire = newWire();
     const script = followJobScript({ id, out, err, now, agent, settles: following.doubt !== undefined, wire });
-    const started = await start({ access, reached, script, mayRepeat: true, caller });
+    const started = await startScript({ access, reached, script, mayRepeat: true, caller });
     if (started.words[4] === 'lost') caller.warn(errorsLost(id, identifier));
     const follower = followerOf(started, wire, { out, err });
     if (!follower) throw new AppError('vm-failed', `"${identifier}" does not go on where it was asked to`);
@@ -146,7 +146,7 @@ export function newWire(): string {
 
 /** A follower from the status of `startJobScript` or `followJobScript`; none where the VM goes on elsewhere than asked: what was printed is not printed anew. */
 export function followerOf(
-  { remote, words }: Started,
+  { remote, words }: StartedScript,
   wire: string,
   asked: Asked = { out: 0, err: 0 },
 ): Follower | undefined {

@@ -17,7 +17,7 @@ import { type ClientEnd, farewell } from '../../tmux/farewell.ts';
 import { type PlacedClient, parseClientsHere } from '../../tmux/rows.ts';
 import type { ExitStatus, RemoteProcess, Terminal } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { start } from '../access/start-script.ts';
+import { startScript } from '../access/start-script.ts';
 import { type Reached, withTarget } from '../access/with-target.ts';
 import { sessionOf } from './session-of.ts';
 
@@ -35,7 +35,7 @@ export interface ConnectRequest {
 }
 
 /** How it ended to be attached. */
-export type SessionEnd = ClientEnd | { readonly kind: 'lost'; readonly cause: AppError };
+export type AttachmentEnd = ClientEnd | { readonly kind: 'lost'; readonly cause: AppError };
 
 /** A session that is about to be attached to. */
 export interface AttachedSession {
@@ -47,7 +47,7 @@ export interface AttachedSession {
   /** The tmux client on its terminal. It has stdin and stdout; the caller bridges them. */
   readonly remote: Pick<RemoteProcess, 'stdin' | 'stdout' | 'resize' | 'check' | 'close'>;
   /** Settles when stdout has been read to its end. */
-  readonly end: Promise<SessionEnd>;
+  readonly end: Promise<AttachmentEnd>;
   /** Attaches; until then nobody sees anything of it. `takeOver` detaches the others. */
   begin(takeOver: boolean): void;
   /** Has the screen drawn anew. Never rejects. */
@@ -83,7 +83,7 @@ export async function attachTo(attaching: Attaching, caller: Caller): Promise<At
   const script = attachScript({ session: target.session, create, who, readOnly, independent, trueColor, again, key });
   const terminal = request.terminal();
   // It attaches to nothing before the line of `goAhead`.
-  const { remote, words, text } = await start({ access, reached, script, terminal, mayRepeat: true, caller });
+  const { remote, words, text } = await startScript({ access, reached, script, terminal, mayRepeat: true, caller });
   const [, id = '', born = '', now] = words;
   const parting = farewell(key);
   const stdout = remote.stdout.pipe(parting.stream);
@@ -112,7 +112,7 @@ export async function attachTo(attaching: Attaching, caller: Caller): Promise<At
 /** Milliseconds that the farewell of a client may take that has been told to detach. */
 const FAREWELL = 1_000;
 
-function endedSoon(clock: Clock, end: Promise<SessionEnd>): Promise<void> {
+function endedSoon(clock: Clock, end: Promise<AttachmentEnd>): Promise<void> {
   return new Promise((resolve) => {
     const cancel = clock.schedule(FAREWELL, resolve);
     void end.then(() => {
@@ -130,7 +130,7 @@ async function endOf(
   remote: RemoteProcess,
   { stream, end }: ReturnType<typeof farewell>,
   target: Target,
-): Promise<SessionEnd> {
+): Promise<AttachmentEnd> {
   const [exit] = await Promise.all([remote.exit, readToEnd(stream)]);
   const said = end(target.hostname);
   if (said) return said;
@@ -154,7 +154,7 @@ export function openShell(
 ): Promise<OpenedShell> {
   return withTarget({ access, target, caller }, async (reached) => {
     const opening = { access, reached, script: shellScript(), terminal: terminal(), mayRepeat: true, caller };
-    const { remote } = await start(opening);
+    const { remote } = await startScript(opening);
     const end = Promise.all([remote.exit, readToEnd(remote.stdout)]).then(([exit]) => exit);
     return { target: reached.target, remote, end };
   });

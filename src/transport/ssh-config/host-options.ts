@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 import { matchesPattern, matchesPatterns, type PatternCase } from './patterns.ts';
-import type { Block, Directive, Entry, SshConfig } from './ssh-config.ts';
+import type { Block, ConfigEntry, Directive, SshConfig } from './ssh-config.ts';
 import { isKnown, type Keyword } from './ssh-keywords.ts';
 
 /** Whom the settings are wanted for. */
@@ -122,7 +122,7 @@ export function mentions({ entries }: Pick<SshConfig, 'entries'>, keyword: strin
   return entries.some((entry) => (entry.kind === 'set' ? entry.keyword === keyword : mentions(entry, keyword)));
 }
 
-function collect(entries: readonly Entry[], found: Found): void {
+function collect(entries: readonly ConfigEntry[], found: Found): void {
   for (const entry of entries) {
     if (entry.kind === 'set') take(entry, found);
     else if (applies(entry, found)) collect(entry.entries, found);

@@ -24,16 +24,16 @@ export interface Block {
   readonly when: 'always' | 'host' | 'match';
   /** Patterns, or the criteria of `Match` and their values. */
   readonly words: readonly string[];
-  readonly entries: readonly Entry[];
+  readonly entries: readonly ConfigEntry[];
   readonly path: string;
 }
 
-export type Entry = Directive | Block;
+export type ConfigEntry = Directive | Block;
 
 /** The SSH settings of the user and the system, as they are written. */
 export interface SshConfig {
   /** Those of the user first: what is said first counts. */
-  readonly entries: readonly Entry[];
+  readonly entries: readonly ConfigEntry[];
   /** The files that were read, included ones too. */
   readonly files: readonly string[];
 }
@@ -71,7 +71,7 @@ interface Reading {
   readonly depth?: number;
 }
 
-async function readEntries(reading: Reading): Promise<readonly Entry[]> {
+async function readEntries(reading: Reading): Promise<readonly ConfigEntry[]> {
   const { path, must, isOwn, files } = reading;
   let text: string;
   try {
@@ -83,7 +83,7 @@ async function readEntries(reading: Reading): Promise<readonly Entry[]> {
     throw cannotRead(path, error);
   }
   files.push(path);
-  const entries: Entry[] = [];
+  const entries: ConfigEntry[] = [];
   let current = entries;
   for (const [index, line] of text.split('\n').entries()) {
     try {
@@ -136,10 +136,10 @@ function settingOf(keyword: string, { written, words, rest }: ConfigLine): reado
   return words;
 }
 
-async function included(patterns: readonly string[], reading: Reading): Promise<readonly Entry[]> {
+async function included(patterns: readonly string[], reading: Reading): Promise<readonly ConfigEntry[]> {
   const { base, home, depth = 0 } = reading;
   if (depth >= MAX_DEPTH) throw new Error('too many files include each other');
-  const entries: Entry[] = [];
+  const entries: ConfigEntry[] = [];
   for (const pattern of patterns) {
     const full = pattern.startsWith('~/') ? join(home, pattern.slice(2)) : pattern;
     for (const path of await filesOf(full.startsWith('/') ? full : join(base, full)))

@@ -208,7 +208,7 @@ function quietChannels(client: ssh2.Client): void {
   interface Channels {
     update(id: number, channel: ssh2.ClientChannel): void;
   }
-  const { _chanMgr: channels } = client as unknown as { readonly _chanMgr: Channels };
+  const { _chanMgr: channels } = client as ssh2.Client & { readonly _chanMgr: Channels };
   const update = channels.update.bind(channels);
   channels.update = (id, channel) => {
     channel.on('error', () => {});

@@ -131,7 +131,7 @@ export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignI
       return (left, _partial, next) => {
         if (hasAsked) {
           methods = (left as readonly string[] | null) ?? methods;
-          return next(false as unknown as AnyAuthMethod);
+          return next(false as AnyAuthMethod & false);
         }
         nextMethod(at, user, hooks)
           .then((method) => {

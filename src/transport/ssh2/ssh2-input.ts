@@ -11,10 +11,10 @@ export interface CommandStart {
   readonly onSent: () => void;
 }
 
-export type Started = (error: Error | undefined, channel: ClientChannel) => void;
+export type ChannelStarted = (error: Error | undefined, channel: ClientChannel) => void;
 
 /** Asks for a command and gives it its first input in the same flight. */
-export type StartCommand = (start: CommandStart, started: Started) => void;
+export type ChannelStart = (start: CommandStart, started: ChannelStarted) => void;
 
 /** What is used of the inside of ssh2 1.17; a test sees that it is there. */
 export interface Internals {
@@ -45,8 +45,8 @@ const OPENSSH_WINDOW = 1_500_000;
  * sent right behind the request instead, as far as the server's window allows. OpenSSH shows a window of none until the command starts; it reads
  * request and input in this order, and by then it has opened 2 MB.
  */
-export function commandStarter(client: Client): StartCommand {
-  const { _protocol: protocol, _chanMgr: channels, _remoteVer: version = '' } = client as unknown as Internals;
+export function commandStarter(client: Client): ChannelStart {
+  const { _protocol: protocol, _chanMgr: channels, _remoteVer: version = '' } = client as Client & Internals;
   const waiting = new Map<unknown, { readonly start: CommandStart; early: number }>();
   const exec = protocol.exec.bind(protocol);
   const channelOf = (id: number) =>
@@ -73,10 +73,10 @@ export function commandStarter(client: Client): StartCommand {
     const line = Buffer.from(start.line);
     const known = { start, early: 0 };
     waiting.set(line, known);
-    client.exec(line as unknown as string, start.options, (error, channel) => {
+    client.exec(line as Buffer & string, start.options, (error, channel) => {
       waiting.delete(line);
       if (error) return started(error, channel);
-      const { outgoing } = channel as unknown as OpenChannel;
+      const { outgoing } = channel as ClientChannel & OpenChannel;
       outgoing.window = Math.max(0, outgoing.window - known.early);
       if (known.early < start.input.length) channel.write(start.input.subarray(known.early));
       started(undefined, channel);

@@ -36,7 +36,7 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
   // Servers tell how a command ended before they have sent all that it said.
   let isCut = false;
   const cut = () => {
-    isCut = (channel as unknown as { incoming: { state: string } }).incoming.state === 'open';
+    isCut = (channel as ClientChannel & { incoming: { state: string } }).incoming.state === 'open';
   };
   const losable: Losable = {
     cut,

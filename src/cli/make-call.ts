@@ -1,0 +1,173 @@
+import type { Caller, StartPolicy } from '../domain/caller.ts';
+import { AppError, toAppError } from '../domain/errors.ts';
+import { splitOutside } from '../domain/split-outside.ts';
+import { shellWord } from '../domain/text.ts';
+import type { FleetAccess } from '../operations/access/fleet-access.ts';
+import { type Aliases, withoutAliases } from '../settings/aliases.ts';
+import type { Config } from '../settings/config.ts';
+import type { SettingName } from '../settings/settings.ts';
+import type { App, Interrupts, IoStreams } from './app.ts';
+import type { Call, LoadedCommand, Option } from './command.ts';
+import { CONTENTS } from './commands/index.ts';
+import { styleOn } from './line/built-in.ts';
+import { GLOBAL_OPTIONS, SCOPE_OPTIONS } from './line/options.ts';
+import { diagnostics } from './output/diagnostics.ts';
+import { type ProgressLine, progressLine } from './output/progress.ts';
+import type { ColorChoice } from './output/style.ts';
+import { type Format, ndjson } from './views/print.ts';
+
+export interface Run {
+  readonly argv: readonly string[];
+  readonly app: App;
+  readonly io: IoStreams;
+  readonly interrupts: Interrupts;
+}
+
+/** What is settled by the time something goes wrong. */
+export interface SettledSoFar {
+  format?: Format;
+  /** The options that say which VMs are meant, as they were given. */
+  scope?: readonly string[];
+  progress?: ProgressLine;
+}
+
+/** The words of a line as plain values. */
+export interface Line {
+  readonly known: SettledSoFar;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly positionals: Readonly<Record<string, string | undefined>>;
+  readonly several: readonly string[];
+  readonly remote: readonly string[];
+}
+
+export interface MadeCall {
+  readonly call: Call;
+  readonly progress: ProgressLine;
+  readonly format: Format;
+}
+
+/** A call of the command with these words: where it says things, whom operations tell and ask, and the way to the fleet. Rejects with `usage`, `config`. */
+export async function makeCall({ app, io, interrupts }: Run, command: LoadedCommand, line: Line): Promise<MadeCall> {
+  const { args, positionals, several, remote, known } = line;
+  known.scope = scopeWords(args);
+  const overrides = overridesOf(command, args);
+  const config = await app.config(overrides).catch((error: unknown) => {
+    // Who mends the settings must not be stopped by them.
+    if (!command.mendsSettings || toAppError(error).code !== 'config') throw error;
+    return app.config(overrides, true);
+  });
+  const format: Format = config.format;
+  known.format = format;
+  const style = styleOn(io.stdout, args['color'] as ColorChoice | undefined, app);
+  const errorStyle = styleOn(io.stderr, args['color'] as ColorChoice | undefined, app);
+  const isShown = io.stderr.isTTY === true && !args['quiet'] && app.environment['TERM'] !== 'dumb';
+  const progress = progressLine({
+    clock: app.clock,
+    terminal: isShown ? io.stderr : undefined,
+    dim: errorStyle.dim,
+  });
+  known.progress = progress;
+  const { holdOutput, print, failed, hint, ...notes } = diagnostics({ io, args, style: errorStyle, progress });
+  const accessWith = (settings: Config) =>
+    app.access({
+      config: settings,
+      user: args['user'] as string | undefined,
+      port: portOf(args['port']),
+      forwardAgent: args['forward-agent'] === true ? true : undefined,
+    });
+  const questions = app.questions(() => progress.show(undefined));
+  const caller: Caller = {
+    ...{ signal: interrupts.signal, start: startPolicy({ app, interrupts }, command, args), questions },
+    ...{ progress: progress.show, aside: progress.aside, warn: notes.warn, trace: notes.trace },
+  };
+  let access: Promise<FleetAccess> | undefined;
+  const call: Call = {
+    args: args as Call['args'],
+    ...meantWords(command, { positionals, several }, config.aliases),
+    remote,
+    app,
+    contents: CONTENTS,
+    config,
+    io,
+    interrupts,
+    caller,
+    access: () => {
+      access ??= accessWith(config);
+      return access;
+    },
+    accessWith,
+    note: notes.note,
+    warn: notes.warn,
+    failed,
+    hint,
+    print,
+    styles: { stdout: style, stderr: errorStyle },
+    holdOutput,
+    emit: format === 'ndjson' ? (records) => print('stdout', ndjson(records)) : undefined,
+  };
+  return { call, progress, format };
+}
+
+function startPolicy(
+  { app, interrupts }: Pick<Run, 'app' | 'interrupts'>,
+  { options, offersStart }: LoadedCommand,
+  args: Line['args'],
+): StartPolicy {
+  return {
+    always: args['start'] === true,
+    isOption: 'start' in options,
+    ask: async (question) => offersStart === true && (await app.confirm(question, interrupts.signal)) === true,
+  };
+}
+
+function overridesOf(
+  command: LoadedCommand,
+  args: Readonly<Record<string, unknown>>,
+): Partial<Record<SettingName, string>> {
+  const options = Object.entries<Option>({ ...GLOBAL_OPTIONS, ...command.options });
+  const set = options.flatMap(([name, { setting, kind, value }]) => {
+    const given = kind === 'flag' ? (args[name] ? value : undefined) : (args[name] as string | undefined);
+    return setting !== undefined && given !== undefined ? [{ name, setting, given }] : [];
+  });
+  for (const { name, setting } of set) {
+    const other = set.find((one) => one.setting === setting && one.name !== name);
+    if (other) throw new AppError('usage', `Give --${name} or --${other.name}, not both`);
+  }
+  return Object.fromEntries(set.map(({ setting, given }) => [setting, given]));
+}
+
+/** The words that name VMs and sessions, with what their aliases mean. Throws `usage`. */
+function meantWords(
+  { name, takesMany = false }: LoadedCommand,
+  { positionals, several }: Pick<Call, 'positionals' | 'several'>,
+  aliases: Aliases,
+): Pick<Call, 'positionals' | 'several'> {
+  const meant = (text: string) => {
+    const expanded = withoutAliases(text, aliases);
+    if (expanded === undefined) return text;
+    const count = splitOutside(expanded, ',').length;
+    if (takesMany || count === 1) return expanded;
+    throw new AppError('usage', `The alias "${text}" means ${count} identifiers, and azlin ${name} takes one`, {
+      hint: `${expanded.split(',').join(', ')}; azlin aliases shows them all`,
+    });
+  };
+  const isName = (key: string) => ['identifier', 'host', 'vm'].includes(key);
+  const named = Object.entries(positionals).map(([key, text]) => [key, text && isName(key) ? meant(text) : text]);
+  return { positionals: Object.fromEntries(named), several: several.map(meant) };
+}
+
+/** Whoever types a hint means the same VMs. */
+function scopeWords(args: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.keys(SCOPE_OPTIONS).flatMap((name) => {
+    const value = args[name];
+    if (value === true) return [`--${name}`];
+    return typeof value === 'string' ? [`--${name}`, shellWord(value)] : [];
+  });
+}
+
+function portOf(text: unknown): number | undefined {
+  if (text === undefined) return undefined;
+  const port = /^[1-9]\d{0,4}$/.test(String(text)) ? Number(text) : Number.NaN;
+  if (port < 65_536) return port;
+  throw new AppError('usage', `Invalid port "${text}"`, { hint: 'a number from 1 to 65535' });
+}
