@@ -1,5 +1,6 @@
 import type { Described, Option, Options, Shorthands } from '../command.ts';
 import { BUILT_IN, GLOBAL_OPTIONS } from '../line/options.ts';
+import { isOption, optionsIn } from '../line/tokens.ts';
 
 /** What is being typed: the name of a command, of an option, the value of one, a positional, or what is not azlin's. */
 export type TypedWord =
@@ -62,7 +63,7 @@ async function read(reading: Reading, word: string, { shorthands, describe }: Vo
   } else if (!hasEnded && word === '--') {
     reading.hasEnded = true;
     if (command?.remote === 'after-dashes') reading.isRemote = true;
-  } else if (!hasEnded && word.startsWith('-') && word !== '-') {
+  } else if (!hasEnded && isOption(word)) {
     readOption(reading, word);
   } else if (!command) {
     const [name = word] = Object.hasOwn(shorthands, word) ? (shorthands[word] ?? []) : [word];
@@ -76,20 +77,8 @@ async function read(reading: Reading, word: string, { shorthands, describe }: Vo
 }
 
 function readOption(reading: Reading, word: string): void {
-  const { options } = reading;
-  const [, long, value] = /^--([^=]+)(?:=(.*))?$/.exec(word) ?? [];
-  if (long !== undefined) {
-    const option = Object.hasOwn(options, long) ? options[long] : undefined;
-    if (option) note(reading, [long, option], value);
-    return;
-  }
-  for (const [at, letter] of [...word].entries()) {
-    const found = at > 0 ? Object.entries(options).find(([, { short }]) => short === letter) : undefined;
-    if (!found) continue;
-    const rest = word.slice(at + 1).replace(/^=/, '');
-    note(reading, found, found[1].kind === 'flag' || rest === '' ? undefined : rest);
-    if (found[1].kind !== 'flag') return;
-  }
+  for (const { name, option, value } of optionsIn(word, reading.options))
+    if (name !== undefined && option) note(reading, [name, option], value);
 }
 
 function note(reading: Reading, [name, option]: readonly [string, Option], value: string | undefined): void {

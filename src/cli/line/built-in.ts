@@ -5,6 +5,7 @@ import { CONTENTS } from '../commands/index.ts';
 import { type ColorChoice, type Style, styleFor, wantsColor } from '../output/style.ts';
 import { BUILT_IN, GLOBAL_OPTIONS } from './options.ts';
 import { givenOptions, type SplitArgv, unknownOption } from './split-argv.ts';
+import { tokensOf } from './tokens.ts';
 
 interface Surroundings {
   readonly app: App;
@@ -19,9 +20,9 @@ export async function builtIn(
   const options: Options = { ...GLOBAL_OPTIONS, ...command?.options, ...BUILT_IN };
   const unknown = unknownOption(own, options);
   // What follows an option that is not known may be its value.
-  const isAfterUnknown = unknown !== undefined && own.indexOf(unknown) < own.indexOf(verb ?? '');
+  const isAfterUnknown = unknown !== undefined && unknown.index < own.indexOf(verb ?? '');
   if (verb !== undefined && !command && !isAfterUnknown) throw await unknownCommand(verb);
-  if (unknown !== undefined) throw await unknownOptionError(unknown, command, options);
+  if (unknown !== undefined) throw await unknownOptionError(unknown.written, command, options);
   const isGiven = givenOptions(own, options);
   if (isGiven('version')) return `${app.version()}\n`;
   if (own.length > 0 && !isGiven('help')) return undefined;
@@ -57,8 +58,9 @@ async function unknownOptionError(
 
 /** The value of an option among words that may make no sense yet. */
 export function wordAfter(own: readonly string[], name: string): string | undefined {
-  const written = own.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
-  return written ?? (own.includes(`--${name}`) ? own[own.indexOf(`--${name}`) + 1] : undefined);
+  for (const token of tokensOf(own, GLOBAL_OPTIONS))
+    if (token.kind === 'option' && token.name === name) return token.value;
+  return undefined;
 }
 
 export function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | undefined, app: App): Style {

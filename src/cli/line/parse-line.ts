@@ -2,6 +2,7 @@ import { Parser } from 'yargs/helpers';
 import { AppError } from '../../domain/errors.ts';
 import { choicesOf, type LoadedCommand, type Options, usageLine } from '../command.ts';
 import { GLOBAL_OPTIONS } from './options.ts';
+import { tokensOf } from './tokens.ts';
 
 /** The words of a command line as plain values. */
 export interface ParsedLine {
@@ -66,9 +67,9 @@ function missingValue(message: string, options: Options): string | undefined {
 
 /** The first flag that is given a value, which it would not heed. */
 function valuedFlag(words: readonly string[], options: Options): string | undefined {
-  const end = words.indexOf('--');
-  const names = words.slice(0, end < 0 ? undefined : end).flatMap((word) => /^--([^=]+)=/.exec(word)?.[1] ?? []);
-  return names.find((name) => options[name]?.kind === 'flag');
+  for (const token of tokensOf(words, options))
+    if (token.kind === 'option' && token.option?.kind === 'flag' && token.value !== undefined) return token.name;
+  return undefined;
 }
 
 function positionalsOf(command: LoadedCommand, given: readonly string[]): Pick<ParsedLine, 'positionals' | 'several'> {

@@ -1,5 +1,6 @@
-import { type Contents, commandNamed, type LoadedCommand, type Option, type Options } from '../command.ts';
+import { type Contents, commandNamed, type LoadedCommand, type Options } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
+import { optionsIn, tokensOf } from './tokens.ts';
 
 export interface SplitArgv {
   /** What the parser of the command line gets. */
@@ -58,82 +59,40 @@ function spellOut(words: readonly string[], options: Options): readonly string[]
   const end = words.indexOf('--');
   return words.flatMap((word, index) => {
     if ((end >= 0 && index > end) || !/^-[A-Za-z]/.test(word)) return [word];
-    const at = [...word].findIndex((letter, position) => position > 0 && takesValue(optionOf(letter, options)?.[1]));
-    const option = optionOf(word.charAt(at), options);
-    const value = word.slice(at + 1);
-    if (at < 0 || !option || value === '') return [word];
-    return [...(at > 1 ? [word.slice(0, at)] : []), `--${option[0]}=${value.replace(/^=/, '')}`];
+    const letters = optionsIn(word, options);
+    const last = letters.at(-1);
+    if (last?.name === undefined || last.value === undefined) return [word];
+    const flags = letters.length - 1;
+    return [...(flags > 0 ? [word.slice(0, flags + 1)] : []), `--${last.name}=${last.value}`];
   });
 }
 
-function optionOf(letter: string, options: Options): readonly [string, Option] | undefined {
-  return Object.entries(options).find(([, { short }]) => short === letter);
-}
-
-/** The first option among the words that is not one of `options`. */
-export function unknownOption(words: readonly string[], options: Options): string | undefined {
-  const shorts = Object.values(options).flatMap(({ short }) => short ?? []);
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? '';
-    if (word === '--') return undefined;
-    if (!word.startsWith('-') || word === '-') continue;
-    if (word.startsWith('--')) {
-      if (!Object.hasOwn(options, word.slice(2).split('=')[0] ?? '')) return word;
-    } else {
-      // Letters up to the one that takes the rest for its value.
-      const letters = [...word.slice(1)];
-      const end = letters.findIndex((letter) => takesValue(optionOf(letter, options)?.[1]));
-      const odd = letters.slice(0, end < 0 ? undefined : end).find((letter) => !shorts.includes(letter));
-      if (odd !== undefined) return `-${odd}`;
-    }
-    if (takesNext(word, options)) index++;
-  }
+/** The first option among the words that is not one of `options`, and where it stands. */
+export function unknownOption(
+  words: readonly string[],
+  options: Options,
+): { readonly written: string; readonly index: number } | undefined {
+  for (const token of tokensOf(words, options)) if (token.kind === 'option' && !token.option) return token;
   return undefined;
 }
 
 /** Tells which options stand among the words. */
 export function givenOptions(words: readonly string[], options: Options): (name: string) => boolean {
-  const given = new Set<string>();
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? '';
-    if (word === '--') break;
-    if (!word.startsWith('-') || word === '-') continue;
-    if (word.startsWith('--')) given.add(word.slice(2).split('=')[0] ?? '');
-    else for (const letter of word.slice(1)) given.add(optionOf(letter, options)?.[0] ?? '');
-    if (takesNext(word, options)) index++;
-  }
+  const given = new Set(
+    [...tokensOf(words, options)].map((token) => (token.kind === 'option' ? token.name : undefined)),
+  );
   return (name) => given.has(name);
 }
 
 /** The index of the first word from `start` that is neither an option nor an option's value. */
 function firstWord(argv: readonly string[], start: number, options: Options): number {
-  for (let index = start; index < argv.length; index++) {
-    const word = argv[index] ?? '';
-    if (word === '--') return index + 1;
-    if (!word.startsWith('-') || word === '-') return index;
-    if (takesNext(word, options)) index++;
+  for (const token of tokensOf(argv, options, start)) {
+    if (token.kind === 'word') return token.index;
+    if (token.kind === 'end') return token.index + 1;
   }
   return argv.length;
 }
 
 function choosesVms(words: readonly string[], options: Options): boolean {
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? '';
-    const name = /^--([^=]+)/.exec(word)?.[1] ?? '';
-    if (Object.hasOwn(options, name) && options[name]?.choosesVms) return true;
-    if (takesNext(word, options)) index++;
-  }
-  return false;
-}
-
-function takesNext(word: string, options: Options): boolean {
-  if (word.startsWith('--')) return !word.includes('=') && takesValue(options[word.slice(2)]);
-  const letters = [...word.slice(1)];
-  const at = letters.findIndex((letter) => takesValue(optionOf(letter, options)?.[1]));
-  // `-l alice` takes the next word, `-lalice` and `-l=alice` do not.
-  return at >= 0 && at === letters.length - 1;
-}
-
-function takesValue(option: Option | undefined): boolean {
-  return option !== undefined && option.kind !== 'flag';
+  return [...tokensOf(words, options)].some((token) => token.kind === 'option' && token.option?.choosesVms);
 }

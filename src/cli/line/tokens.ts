@@ -1,0 +1,67 @@
+import type { Option, Options } from '../command.ts';
+
+/** An option as a word has it: `--user=alice`, `-lalice`, `-v`. */
+export interface WrittenOption {
+  /** Without its value: `--user`, `-l`. */
+  readonly written: string;
+  /** Undefined for one that there is not. */
+  readonly name: string | undefined;
+  readonly option: Option | undefined;
+  /** What stands in the word itself. */
+  readonly value: string | undefined;
+}
+
+export type Token =
+  | ({ readonly kind: 'option'; readonly index: number } & WrittenOption)
+  /** `--`: what follows is no option. */
+  | { readonly kind: 'end'; readonly index: number }
+  | { readonly kind: 'word'; readonly index: number; readonly text: string };
+
+/** A line in its parts, up to `--`. The value of an option may be the next word, which is none of its own then. */
+export function* tokensOf(words: readonly string[], options: Options, start = 0): Generator<Token> {
+  for (let index = start; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (word === '--') return void (yield { kind: 'end', index });
+    if (!isOption(word)) {
+      yield { kind: 'word', index, text: word };
+      continue;
+    }
+    const written = optionsIn(word, options);
+    const last = written.at(-1);
+    const next = last && takesNext(last) ? words[index + 1] : undefined;
+    for (const one of written)
+      yield { kind: 'option', index, ...one, value: one === last ? (one.value ?? next) : one.value };
+    if (last && takesNext(last)) index++;
+  }
+}
+
+export function isOption(word: string): boolean {
+  return word.startsWith('-') && word !== '-' && word !== '--';
+}
+
+/** The options in one word: a long one, or letters, of which the first that takes a value has the rest for it. */
+export function optionsIn(word: string, options: Options): readonly WrittenOption[] {
+  const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+  if (name !== undefined) {
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
+    return [{ written: `--${name}`, name: option && name, option, value }];
+  }
+  const found: WrittenOption[] = [];
+  for (let at = 1; at < word.length; at++) {
+    const letter = word.charAt(at);
+    const [long, option] = Object.entries(options).find(([, { short }]) => short === letter) ?? [];
+    const rest = takesValue(option) ? word.slice(at + 1).replace(/^=/, '') : '';
+    found.push({ written: `-${letter}`, name: long, option, value: rest === '' ? undefined : rest });
+    if (takesValue(option)) break;
+  }
+  return found;
+}
+
+/** Whether its value is the next word. */
+export function takesNext({ option, value }: WrittenOption): boolean {
+  return takesValue(option) && value === undefined;
+}
+
+function takesValue(option: Option | undefined): boolean {
+  return option !== undefined && option.kind !== 'flag';
+}
