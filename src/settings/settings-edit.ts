@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError, messageOf } from '../domain/errors.ts';
 import { withoutMark } from '../domain/text.ts';
 import { type Locking, withLock } from '../store/lock.ts';
+import { replaceFile } from '../store/replace-file.ts';
 import { checkSettings } from './config.ts';
 import { KEYS } from './settings.ts';
 import { parseSettings, parseToml } from './settings-file.ts';
@@ -109,14 +109,7 @@ export async function writeSettings(path: string, text: string): Promise<void> {
     const place = await realpath(path).catch(async () =>
       resolve(dirname(path), await readlink(path).catch(() => path)),
     );
-    const draft = `${place}.${randomBytes(6).toString('hex')}`;
-    try {
-      await writeFile(draft, text, { mode: 0o600 });
-      await chmod(draft, 0o600);
-      await rename(draft, place);
-    } finally {
-      await rm(draft, { force: true });
-    }
+    await replaceFile(place, text);
   } catch (error) {
     throw new AppError('config', `Cannot write the settings to ${path}: ${messageOf(error)}`, { cause: error });
   }

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { replaceFile } from './replace-file.ts';
 
 /** The text of a file that azlin keeps: no link is followed, and nothing is read that may never end. Rejects with what the system says. */
 export async function readKept(path: string): Promise<string> {
@@ -20,13 +20,6 @@ export async function readKept(path: string): Promise<string> {
 
 /** Puts a text there for the user alone, in the place of whatever is there. Rejects with what the system says. */
 export async function writeKept(path: string, text: string): Promise<void> {
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(draft, text, { mode: 0o600, flag: 'wx' });
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => {});
-    throw error;
-  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await replaceFile(path, text);
 }

@@ -1,18 +1,8 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { statSync } from 'node:fs';
-import {
-  appendFile,
-  chmod,
-  copyFile,
-  mkdir,
-  open,
-  readFile,
-  realpath,
-  rename,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, open, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { replaceFile } from '../../store/replace-file.ts';
 import { notTrusted, strangerTo } from '../../store/trusted-file.ts';
 import { matchesPatterns } from '../ssh-config/patterns.ts';
 import { typeOfKey } from './public-key.ts';
@@ -150,9 +140,7 @@ export async function removeKnownHosts(path: string, entries: readonly KnownHost
   const gone = new Set(meant.map(({ line }) => line));
   const rows = text.split('\n');
   const { mode } = await stat(path);
-  const fresh = `${real}.${randomBytes(6).toString('hex')}`;
   await copyFile(path, `${path}.old`);
-  await writeFile(fresh, rows.filter((_, index) => !gone.has(index + 1)).join('\n'), { encoding: 'latin1', mode });
-  await chmod(fresh, mode & 0o777);
-  await rename(fresh, real);
+  const left = rows.filter((_, index) => !gone.has(index + 1)).join('\n');
+  await replaceFile(real, left, { mode: mode & 0o777, encoding: 'latin1' });
 }

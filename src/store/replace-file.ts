@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+
+export interface Replacing {
+  /** For the user alone where nothing is said. */
+  readonly mode?: number;
+  readonly encoding?: 'utf8' | 'latin1';
+}
+
+/**
+ * Puts a text in the place of whatever is at `path`, which has either all of it or all of what it had before, also when azlin is ended in the middle. A link is
+ * replaced, not followed. Rejects with what the system says.
+ */
+export async function replaceFile(
+  path: string,
+  text: string,
+  { mode = 0o600, encoding = 'utf8' }: Replacing = {},
+): Promise<void> {
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    const file = await open(draft, 'wx', mode);
+    try {
+      await file.writeFile(text, encoding);
+      // Whatever the umask.
+      await file.chmod(mode);
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => {});
+    throw error;
+  }
+}
