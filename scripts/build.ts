@@ -33,7 +33,11 @@ const GROUPS: readonly Group[] = [
   { name: 'ssh2', priority: 9, packages: ['ssh2', 'asn1', 'bcrypt-pbkdf', 'safer-buffer', 'tweetnacl'] },
   { name: 'azure', priority: 9, packages: ['@azure', '@azure-rest', '@typespec'] },
   // Every call.
-  { name: 'cli', priority: 8, modules: ['src/app/create-app.ts', 'src/cli/run-program.ts', 'src/cli/output/report-error.ts'] },
+  {
+    name: 'cli',
+    priority: 8,
+    modules: ['src/app/create-app.ts', 'src/cli/run-program.ts', 'src/cli/output/report-error.ts'],
+  },
   { name: 'settings', priority: 7, modules: ['src/settings/config.ts'] },
   // Completion: while somebody waits for it.
   {
@@ -98,7 +102,9 @@ async function bundle(): Promise<RolldownOutput> {
     external: ['cpu-features', /sshcrypto\.node$/],
     transform: { target: 'node20.19' },
     // Of yargs only its parser is used; the rest would read locales at every start.
-    treeshake: { moduleSideEffects: (id) => !/\/node_modules\/(?:yargs|cliui|y18n|escalade|get-caller-file)\//.test(id) },
+    treeshake: {
+      moduleSideEffects: (id) => !/\/node_modules\/(?:yargs|cliui|y18n|escalade|get-caller-file)\//.test(id),
+    },
     plugins: [{ name: 'shell-files', load: (id) => (id.endsWith('/src/remote/shell-files.ts') ? shellTexts() : null) }],
   });
   return build.write({
@@ -129,14 +135,16 @@ function groupOf(group: Group) {
 /** A name that is no module's any more would cost every start, and nobody would notice. */
 function checkGroups(bundled: readonly string[]): void {
   const lost = GROUPS.flatMap(placesOf).filter((place) => !bundled.some((id) => id.includes(place)));
-  if (lost.length > 0) throw new Error(`GROUPS of scripts/build.ts names what is not in the bundle: ${lost.join(', ')}`);
+  if (lost.length > 0)
+    throw new Error(`GROUPS of scripts/build.ts names what is not in the bundle: ${lost.join(', ')}`);
 }
 
 /** The scripts for VMs as texts: the package has no other files that it needs. */
 function shellTexts(): string {
   const texts = Object.fromEntries(SCRIPTS.map((name) => [name, shellFile(name)]));
   for (const [name, { length }] of Object.entries(texts))
-    if (length > (BUDGETS[name] ?? BUDGET)) throw new Error(`src/remote/${name}.sh has ${length} bytes, over its budget`);
+    if (length > (BUDGETS[name] ?? BUDGET))
+      throw new Error(`src/remote/${name}.sh has ${length} bytes, over its budget`);
   return `const texts = ${JSON.stringify(texts)};\nexport const shellFile = (name) => texts[name];\n`;
 }
 
@@ -145,9 +153,13 @@ function writeTypes(): void {
   const all = mkdtempSync(join(tmpdir(), 'azlin-types-'));
   const options = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src', '--outDir', all];
   try {
-    execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'scripts/tsconfig.types.json', ...options], {
-      stdio: 'inherit',
-    });
+    execFileSync(
+      process.execPath,
+      ['node_modules/typescript/bin/tsc', '-p', 'scripts/tsconfig.types.json', ...options],
+      {
+        stdio: 'inherit',
+      },
+    );
     copyTypes(all, 'library.d.ts', new Set());
     // An ES module has no default export that would be the whole.
     copyFileSync(join(OUT, 'types/library.d.ts'), join(OUT, 'types/library.d.mts'));
@@ -163,7 +175,8 @@ function copyTypes(from: string, path: string, done: Set<string>): void {
   const to = join(OUT, 'types', path);
   mkdirSync(dirname(to), { recursive: true });
   writeFileSync(to, text.replace(/(from '\.[^']*)\.ts'/g, "$1.js'"));
-  for (const [, name = ''] of text.matchAll(/from '(\.[^']*)\.ts'/g)) copyTypes(from, `${join(dirname(path), name)}.d.ts`, done);
+  for (const [, name = ''] of text.matchAll(/from '(\.[^']*)\.ts'/g))
+    copyTypes(from, `${join(dirname(path), name)}.d.ts`, done);
 }
 
 async function writeManual(): Promise<void> {
@@ -183,7 +196,10 @@ async function describeCommands(): Promise<void> {
   mkdirSync(`${OUT}commands`);
   for (const { name, load } of CONTENTS.entries) {
     const { usage, positionals, options, remote, takesMany } = await load();
-    writeFileSync(`${OUT}commands/${name}.json`, JSON.stringify({ name, usage, positionals, options, remote, takesMany }));
+    writeFileSync(
+      `${OUT}commands/${name}.json`,
+      JSON.stringify({ name, usage, positionals, options, remote, takesMany }),
+    );
   }
 }
 

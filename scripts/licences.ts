@@ -32,5 +32,8 @@ function licenceIn(folder: string): { readonly title: string; readonly text: str
   const section = readme && /^#+ *licen[cs]e\b[\s\S]*/im.exec(readFileSync(join(folder, readme), 'utf8'))?.[0];
   if (!license && !section) throw new Error(`${name} ${version} says nothing about its licence`);
   const by = typeof author === 'string' ? author : author?.name;
-  return { title, text: section ?? `Licence: ${license}${by ? `. Author: ${by}` : ''}. The package has no file with its text.` };
+  return {
+    title,
+    text: section ?? `Licence: ${license}${by ? `. Author: ${by}` : ''}. The package has no file with its text.`,
+  };
 }

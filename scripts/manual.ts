@@ -1,8 +1,8 @@
-import type { LoadedCommand, Contents } from '../src/cli/command.ts';
+import type { Contents, LoadedCommand } from '../src/cli/command.ts';
 import { usageLine } from '../src/cli/command.ts';
 import { commandSections, mainSections, TAGLINE } from '../src/cli/help-text.ts';
 import { TOPICS } from '../src/cli/topics/index.ts';
-import type { TopicPart, Section } from '../src/cli/topics/topic.ts';
+import type { Section, TopicPart } from '../src/cli/topics/topic.ts';
 
 export interface ManualPage {
   /** `azlin-exec.1`. */
@@ -18,17 +18,23 @@ export async function manualPages(
   version: string,
 ): Promise<readonly ManualPage[]> {
   const shown = commands.filter(({ heading }) => heading !== undefined);
-  const topics = await Promise.all(TOPICS.map(async ({ name, summary, load }) => ({ name, summary, parts: await load() })));
+  const topics = await Promise.all(
+    TOPICS.map(async ({ name, summary, load }) => ({ name, summary, parts: await load() })),
+  );
   const all = [...shown.map(({ name }) => `azlin-${name}(1)`), ...topics.map(({ name }) => `azlin-${name}(7)`)];
   return [
     page({ name: 'azlin', section: 1, version, summary: TAGLINE }, [
       ...titled('SYNOPSIS', `${bold('azlin')} COMMAND [options]`),
-      ...mainSections(contents).filter(({ title }) => title !== 'Topics').flatMap(sectionLines),
+      ...mainSections(contents)
+        .filter(({ title }) => title !== 'Topics')
+        .flatMap(sectionLines),
       ...titled('SEE ALSO', all.map(reference).join(', ')),
     ]),
     ...shown.map((command) => {
       const examples = command.examples.flatMap(({ line, does }) => ['.TP', bold(line), escaped(does)]);
-      const also = command.seeAlso.map((name) => reference(`azlin-${name}(${TOPICS.some((one) => one.name === name) ? 7 : 1})`));
+      const also = command.seeAlso.map((name) =>
+        reference(`azlin-${name}(${TOPICS.some((one) => one.name === name) ? 7 : 1})`),
+      );
       return page({ name: `azlin-${command.name}`, section: 1, version, summary: command.summary }, [
         ...titled('SYNOPSIS', bold(usageLine(command))),
         ...commandSections(command).flatMap(sectionLines),
@@ -89,5 +95,8 @@ function bold(text: string): string {
 
 /** Nothing in it means anything to roff. */
 function escaped(text: string): string {
-  return text.replace(/\\/g, '\\e').replace(/-/g, '\\-').replace(/^([.'])/, '\\&$1');
+  return text
+    .replace(/\\/g, '\\e')
+    .replace(/-/g, '\\-')
+    .replace(/^([.'])/, '\\&$1');
 }

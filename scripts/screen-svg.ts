@@ -32,7 +32,9 @@ export function screenSvg(screen: string, columns: number): string {
     }
     return `<text y="${BAR + (index + 1) * HEIGHT - 4}">${spans.join('')}</text>`;
   });
-  const dots = ['#ff5f56', '#ffbd2e', '#27c93f'].map((fill, at) => `<circle cx="${18 + at * 18}" cy="15" r="5.5" fill="${fill}"/>`);
+  const dots = ['#ff5f56', '#ffbd2e', '#27c93f'].map(
+    (fill, at) => `<circle cx="${18 + at * 18}" cy="15" r="5.5" fill="${fill}"/>`,
+  );
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="azlin in a terminal">
 <rect width="${width}" height="${height}" rx="8" fill="#1e2127"/>
 ${dots.join('')}
@@ -49,7 +51,8 @@ function after(look: Look, code: number): Look {
   if (code === 2) return { ...look, dim: true };
   if (code === 22) return { ...look, bold: false, dim: false };
   if (code === 39) return { ...look, colour: PLAIN.colour };
-  const colour = code >= 30 && code <= 37 ? COLOURS[code - 30] : code >= 90 && code <= 97 ? COLOURS[code - 90] : undefined;
+  const colour =
+    code >= 30 && code <= 37 ? COLOURS[code - 30] : code >= 90 && code <= 97 ? COLOURS[code - 90] : undefined;
   return colour === undefined ? look : { ...look, colour };
 }
 

@@ -50,95 +50,99 @@ function sizeOf(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
 }
 
-describe.each([process.versions.node.split('.')[0] ?? '', ...NODES])('installed globally, on Node %s', (release) => {
-  let node: string | undefined;
-  let prefix: string;
-  let cli: readonly string[];
-  beforeAll(() => {
-    node = process.versions.node.startsWith(`${release}.`) ? process.execPath : nodeOf(release);
-    if (!node) process.stderr.write(`Node ${release} cannot be had here; the package is not tried with it\n`);
-    prefix = join(directory, `prefix-${release}`);
-    cli = [node ?? '', join(prefix, 'bin/azlin')];
-  }, 180_000);
+describe.each([...new Set([process.versions.node.split('.')[0] ?? '', ...NODES])])(
+  'installed globally, on Node %s',
+  (release) => {
+    let node: string | undefined;
+    let prefix: string;
+    let cli: readonly string[];
+    beforeAll(() => {
+      node = process.versions.node.startsWith(`${release}.`) ? process.execPath : nodeOf(release);
+      if (!node) process.stderr.write(`Node ${release} cannot be had here; the package is not tried with it\n`);
+      prefix = join(directory, `prefix-${release}`);
+      cli = [node ?? '', join(prefix, 'bin/azlin')];
+    }, 180_000);
 
-  test('npm installs it without a network, a script or a warning, and it is small', () => {
-    if (!node) return;
-    const installed = npm(
-      ['install', '--global', '--offline', '--prefix', prefix, '--no-fund', '--no-audit', tarball],
-      node,
-    );
-    expect({ stderr: installed.stderr, status: installed.status }).toEqual({ stderr: '', status: 0 });
-    expect(installed.stdout.trim()).toMatch(/^added 1 package in/);
-    const place = join(prefix, 'lib/node_modules/azlin');
-    expect(sizeOf(place)).toBeLessThan(15_000_000);
-    expect(existsSync(join(place, 'node_modules'))).toBe(false);
-    const { scripts, dependencies } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as {
-      scripts: Record<string, string>;
-      dependencies?: object;
-    };
-    expect(dependencies).toBeUndefined();
-    expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([]);
-    const [program = '', ...args] = cli;
-    expect(execFileSync(program, [...args, '--version'], { encoding: 'utf8' })).toBe('0.1.0\n');
-  }, 120_000);
+    test('npm installs it without a network, a script or a warning, and it is small', () => {
+      if (!node) return;
+      const installed = npm(
+        ['install', '--global', '--offline', '--prefix', prefix, '--no-fund', '--no-audit', tarball],
+        node,
+      );
+      expect({ stderr: installed.stderr, status: installed.status }).toEqual({ stderr: '', status: 0 });
+      expect(installed.stdout.trim()).toMatch(/^added 1 package in/);
+      const place = join(prefix, 'lib/node_modules/azlin');
+      expect(sizeOf(place)).toBeLessThan(15_000_000);
+      expect(existsSync(join(place, 'node_modules'))).toBe(false);
+      const { scripts, dependencies, version } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as {
+        scripts: Record<string, string>;
+        dependencies?: object;
+        version: string;
+      };
+      expect(dependencies).toBeUndefined();
+      expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([]);
+      const [program = '', ...args] = cli;
+      expect(execFileSync(program, [...args, '--version'], { encoding: 'utf8' })).toBe(`${version}\n`);
+    }, 120_000);
 
-  test('manual pages, licences, completion and types are there', () => {
-    if (!node) return;
-    const place = join(prefix, 'lib/node_modules/azlin');
-    if (hasTool('man')) {
-      const said = spawnSync('man', ['azlin-exec'], {
-        encoding: 'utf8',
-        env: { ...process.env, MANPATH: join(prefix, 'share/man'), MANPAGER: 'cat', MANWIDTH: '80' },
-      });
-      expect({ status: said.status, stderr: said.stderr }).toEqual({ status: 0, stderr: '' });
-      expect(said.stdout).toMatch(/azlin exec 'web-\*:main' uptime/);
-    }
-    const licences = readFileSync(join(place, 'dist/LICENSES.txt'), 'utf8');
-    const kinds = [...licences.matchAll(/^-{80}\n\S+ \S+ \((.*)\)$/gm)].map(([, kind]) => kind);
-    expect(kinds.length).toBeGreaterThan(50);
-    expect(
-      kinds.filter(
-        (kind) =>
-          !/^\(?(MIT|ISC|BSD-[23]-Clause|0BSD|Apache-2\.0|BlueOak-1\.0\.0|Unlicense)( OR .*)?\)?$/.test(kind ?? ''),
-      ),
-    ).toEqual([]);
-    for (const name of ['ssh2', '@azure/identity', 'cli-table3', 'yargs-parser', 'smol-toml'])
-      expect(licences).toMatch(new RegExp(`^${name} \\d`, 'm'));
-    expect(licences).toMatch(/Permission is hereby granted/);
-    const [program = '', ...args] = cli;
-    const script = execFileSync(program, [...args, 'completion', 'bash'], { encoding: 'utf8' });
-    expect(script).toBe(readFileSync(join(ROOT, 'completions/azlin.bash'), 'utf8'));
-    expect(existsSync(join(place, 'dist/types/library.d.ts'))).toBe(true);
-  });
-
-  test('the tour passes with it', () => {
-    if (!node) return;
-    const [program = '', ...args] = cli;
-    const home = mkdtempSync(join(directory, 'home-'));
-    const env = { ...process.env, NODE_OPTIONS: '', HOME: home, AZLIN_HOME: '', CI: '' };
-    const { status, stdout, stderr } = spawnSync(program, [...args, 'demo', '--tour'], {
-      encoding: 'utf8',
-      env,
-      timeout: 170_000,
-    });
-    expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' });
-  }, 180_000);
-
-  // The longest of them stands for the others, which scenarios.test.ts runs.
-  const files = readdirSync(SCENARIOS).filter((file) => file === 'team.sh');
-  test.each(files)(
-    '%s passes with it',
-    async (file) => {
-      // With this Node the same files run them in scenarios.test.ts.
-      if (!node || node === process.execPath) return;
-      const fleet = await startFleet(undefined, { cli });
-      try {
-        const { exitCode, stderr, stdout } = await bash(fleet, `exec ${SCENARIOS}${file}`);
-        expect({ exitCode, said: exitCode === 0 ? '' : stdout + stderr }).toEqual({ exitCode: 0, said: '' });
-      } finally {
-        fleet.close();
+    test('manual pages, licences, completion and types are there', () => {
+      if (!node) return;
+      const place = join(prefix, 'lib/node_modules/azlin');
+      if (hasTool('man')) {
+        const said = spawnSync('man', ['azlin-exec'], {
+          encoding: 'utf8',
+          env: { ...process.env, MANPATH: join(prefix, 'share/man'), MANPAGER: 'cat', MANWIDTH: '80' },
+        });
+        expect({ status: said.status, stderr: said.stderr }).toEqual({ status: 0, stderr: '' });
+        expect(said.stdout).toMatch(/azlin exec 'web-\*:main' uptime/);
       }
-    },
-    120_000,
-  );
-});
+      const licences = readFileSync(join(place, 'dist/LICENSES.txt'), 'utf8');
+      const kinds = [...licences.matchAll(/^-{80}\n\S+ \S+ \((.*)\)$/gm)].map(([, kind]) => kind);
+      expect(kinds.length).toBeGreaterThan(50);
+      expect(
+        kinds.filter(
+          (kind) =>
+            !/^\(?(MIT|ISC|BSD-[23]-Clause|0BSD|Apache-2\.0|BlueOak-1\.0\.0|Unlicense)( OR .*)?\)?$/.test(kind ?? ''),
+        ),
+      ).toEqual([]);
+      for (const name of ['ssh2', '@azure/identity', 'cli-table3', 'yargs-parser', 'smol-toml'])
+        expect(licences).toMatch(new RegExp(`^${name} \\d`, 'm'));
+      expect(licences).toMatch(/Permission is hereby granted/);
+      const [program = '', ...args] = cli;
+      const script = execFileSync(program, [...args, 'completion', 'bash'], { encoding: 'utf8' });
+      expect(script).toBe(readFileSync(join(ROOT, 'completions/azlin.bash'), 'utf8'));
+      expect(existsSync(join(place, 'dist/types/library.d.ts'))).toBe(true);
+    });
+
+    test('the tour passes with it', () => {
+      if (!node) return;
+      const [program = '', ...args] = cli;
+      const home = mkdtempSync(join(directory, 'home-'));
+      const env = { ...process.env, NODE_OPTIONS: '', HOME: home, AZLIN_HOME: '', CI: '' };
+      const { status, stdout, stderr } = spawnSync(program, [...args, 'demo', '--tour'], {
+        encoding: 'utf8',
+        env,
+        timeout: 170_000,
+      });
+      expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' });
+    }, 180_000);
+
+    // The longest of them stands for the others, which scenarios.test.ts runs.
+    const files = readdirSync(SCENARIOS).filter((file) => file === 'team.sh');
+    test.each(files)(
+      '%s passes with it',
+      async (file) => {
+        // With this Node the same files run them in scenarios.test.ts.
+        if (!node || node === process.execPath) return;
+        const fleet = await startFleet(undefined, { cli });
+        try {
+          const { exitCode, stderr, stdout } = await bash(fleet, `exec ${SCENARIOS}${file}`);
+          expect({ exitCode, said: exitCode === 0 ? '' : stdout + stderr }).toEqual({ exitCode: 0, said: '' });
+        } finally {
+          fleet.close();
+        }
+      },
+      120_000,
+    );
+  },
+);
