@@ -54,7 +54,7 @@ export function timedOutScript(ticket: string): RemoteScript {
 
 export type CommandSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';
 
-/** Signals the whole process group of a command that `execScript` started. */
+/** Signals the whole process group of a command that `execScript` started: sshd refuses the protocol's own request to root. */
 export function signalScript(signal: CommandSignal, pid: string): RemoteScript {
   return remoteScript('signal', { signal, pid });
 }

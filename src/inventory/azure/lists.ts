@@ -34,7 +34,7 @@ export interface Collecting<T> {
   readonly read: (raw: unknown) => Reading<T>;
 }
 
-/** As `listPages`, for pages that come in another way. */
+/** As `listPages`, for pages that come in another way. Each list has the deadline for itself: one that hangs costs its part of the answer, not the others. */
 export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>): Promise<Listed<T>> {
   const { access, signal } = asking;
   const items: T[] = [];

@@ -2,7 +2,7 @@
 # azlin_given_shell. A command goes to the shell as ssh gives it. A script, or a command that is too long for an argument, is read from descriptor 3: all
 # line numbers are the user's own, no file holds it, no list of processes shows it.
 
-# `setsid` where the command needs a process group of its own.
+# `setsid` where the command needs a process group of its own: dropbear leaves it in that of the connection.
 azlin_setsid=
 azlin_newline='
 '
@@ -14,7 +14,7 @@ azlin_is_posix() {
   esac
 }
 
-# $1: the shell's options. What stands before the user's text stays on its first line.
+# `.` reads a file with its own line numbers in every POSIX shell, `eval` does not in some. $1: the shell's options. What stands before the user's text stays on its first line.
 azlin_source() {
   azlin_before='exec 3<&-;'
   if [ -n "$BASH_ENV" ]; then

@@ -5,7 +5,7 @@ import { isKnown, type Keyword } from './ssh-keywords.ts';
 
 /** Whom the settings are wanted for. */
 export interface HostQuery {
-  /** What the user could call it: VM name, `rg/vm`, address. The first one is `%n`. */
+  /** What the user could call it: VM name, `rg/vm`, address; ssh has one name. The first one is `%n`. */
   readonly names: readonly string[];
   /** For `Host`: to ssh, case makes another host; to Azure, it makes no other VM. */
   readonly case: PatternCase;

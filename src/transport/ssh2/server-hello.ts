@@ -1,6 +1,6 @@
 import { wireReader } from '../host-keys/ssh-wire.ts';
 
-/** What a server says before anything is encrypted. */
+/** What a server says before anything is encrypted; ssh2 does not tell it when it fails. */
 export interface ServerHello {
   /** Anything at all has come. */
   readonly heard: boolean;

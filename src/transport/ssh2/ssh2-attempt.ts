@@ -109,6 +109,8 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     // Servers may agree on keys again and again.
     client.once('handshake', () => enter('authenticate'));
     client.on('banner', (text) => trace(`${endpoint.label} says: ${text.trim()}`));
+    // Proving them costs the server a signature each, and still it must not be left out: the answer carries the acknowledgement without
+    // which the server's Nagle algorithm waits 40 ms.
     client.on('hostkeys', (keys) => {
       const proven = keys.map((key) => key.getPublicSSH());
       knownHosts

@@ -4,7 +4,10 @@ import { typeOfKey } from '../host-keys/public-key.ts';
 import type { Identity, Offers } from '../identities/identities.ts';
 import type { Tried } from '../ssh-errors.ts';
 
-/** Signing in to one server, over as many connections as it takes: a server hangs up after a few refused keys. */
+/**
+ * Signing in to one server, over as many connections as it takes: a server hangs up after a few refused keys. Each identity is offered as an agent of one
+ * key: ssh2 signs with files at once, and of a whole agent it would not say which key was refused.
+ */
 export interface SignIn {
   /** How the next connection goes on with it. */
   handler(user: string, hooks: ConnectionHooks): AuthHandlerMiddleware;
