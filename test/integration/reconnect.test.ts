@@ -196,6 +196,8 @@ describe('while the connection is lost', () => {
     await shaky.terminal.shows(/\[dev\]/);
     await shaky.terminal.type('cat\n');
     await shaky.terminal.press('C-c');
+    // What is typed before it has arrived goes with it.
+    await shaky.terminal.shows(/\^C\s+\S*[#$]\s*$/m);
     await shaky.terminal.type('echo st""ill\n');
     await shaky.terminal.shows(/^still$/m);
   });
