@@ -132,7 +132,7 @@ function groupOf(group: Group) {
   return { name, priority, test: (id: string) => places.some((place) => id.includes(place)) };
 }
 
-/** A name that is no module's any more would cost every start, and nobody would notice. */
+/** A stale name would slow down every start, and nobody would notice. */
 function checkGroups(bundled: readonly string[]): void {
   const lost = GROUPS.flatMap(placesOf).filter((place) => !bundled.some((id) => id.includes(place)));
   if (lost.length > 0)

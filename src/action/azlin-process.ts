@@ -63,7 +63,7 @@ export interface ListedJob {
 }
 
 /** The jobs of the VMs in scope; none, and a word in the log, where they cannot be listed. */
-export async function jobsOnTarget(
+export async function jobsInScope(
   world: Pick<StepWorld, 'azlin' | 'environment' | 'log'>,
   options: readonly string[],
 ): Promise<readonly ListedJob[]> {

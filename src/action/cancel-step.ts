@@ -1,5 +1,5 @@
 import { addKey } from './add-key.ts';
-import { answerOf, jobsOnTarget, type StepWorld } from './azlin-process.ts';
+import { answerOf, jobsInScope, type StepWorld } from './azlin-process.ts';
 import { isOwn, savedState, saveState } from './step-state.ts';
 
 /** Ends jobs of a step that was killed before it could do that itself. Nothing to do where it could. */
@@ -8,7 +8,7 @@ export async function cancelStep(world: StepWorld): Promise<number> {
   const state = savedState(environment);
   if (!state) return 0;
   await addKey(environment['INPUT_SSH_KEY'] ?? '', environment);
-  const left = (await jobsOnTarget(world, [...state.options, ...state.hosts])).filter(
+  const left = (await jobsInScope(world, [...state.options, ...state.hosts])).filter(
     (job) => job.state === 'running' && isOwn(state, job),
   );
   const codes = await Promise.all(

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addKey } from './add-key.ts';
-import { answerOf, jobsOnTarget, type StepWorld } from './azlin-process.ts';
+import { answerOf, jobsInScope, type StepWorld } from './azlin-process.ts';
 import { scopeOptions } from './command-line.ts';
 import { execute } from './execute.ts';
 import { type Inputs, jobIdOf, readInputs, stepHash } from './inputs.ts';
@@ -65,7 +65,7 @@ async function inTurns(world: StepWorld, step: StepRun, id: string): Promise<Tur
   const earlier =
     attempt < 2
       ? []
-      : (await jobsOnTarget(world, [...options, ...hostOptions(target)])).filter(({ state }) => state === 'cancelled');
+      : (await jobsInScope(world, [...options, ...hostOptions(target)])).filter(({ state }) => state === 'cancelled');
   const isStale = ({ outcome, found, jobId, ...where }: ReportedResult) =>
     outcome === 'cancelled' && found && earlier.some((job) => job.id === jobId && job.hostname === hostOf(where));
   let results: readonly ReportedResult[] = [];

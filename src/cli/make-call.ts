@@ -75,10 +75,13 @@ export async function makeCall({ app, io, interrupts }: Run, command: LoadedComm
       port: portOf(args['port']),
       forwardAgent: args['forward-agent'] === true ? true : undefined,
     });
-  const questions = app.questions(() => progress.show(undefined));
   const caller: Caller = {
-    ...{ signal: interrupts.signal, start: startPolicy({ app, interrupts }, command, args), questions },
+    ...{ signal: interrupts.signal, start: startPolicy({ app, interrupts }, command, args) },
     ...{ progress: progress.show, aside: progress.aside, warn: notes.warn, trace: notes.trace },
+    // Standard input is not touched before it is needed.
+    get questions() {
+      return app.questions(() => progress.show(undefined));
+    },
   };
   let access: Promise<FleetAccess> | undefined;
   const call: Call = {

@@ -3,7 +3,7 @@ export interface BackOff {
   readonly first: number;
   /** Milliseconds that no wait exceeds. */
   readonly longest: number;
-  /** Part of the wait that chance decides: many that failed at the same moment should not come back at the same moment. None where it is left out. */
+  /** Fraction of the wait that is random, so that many that failed at the same moment do not come back at the same moment; none by default. */
   readonly jitter?: number;
 }
 

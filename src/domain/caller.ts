@@ -1,4 +1,4 @@
-/** Somebody who can be asked. Both reject with an AppError `interrupted` when they do not want to answer. */
+/** Somebody who can be asked. Both methods reject with an AppError `interrupted` when they do not answer. */
 export interface Questions {
   passphrase(question: string): Promise<string>;
   confirm(question: string): Promise<boolean>;
@@ -14,7 +14,7 @@ export interface StartPolicy {
   readonly ask: (question: string) => Promise<boolean>;
 }
 
-/** Who made a call: what they are told while it goes on, what they can be asked, and when they do not want it any more. */
+/** Who made a call: what they are told while it goes on, what they can be asked, and when they cancel. */
 export interface Caller {
   /** Aborts with an AppError: `interrupted`, or why else the call is over. */
   readonly signal: AbortSignal;

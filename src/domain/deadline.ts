@@ -49,3 +49,32 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
+
+/** Work that several wait for. */
+export interface SharedWork<T> {
+  /** The result, or the reason of `signal`: each waits as long as they like. */
+  join(signal: AbortSignal): Promise<T>;
+  /** Resolves when it is done, has failed, or was given up. */
+  readonly over: Promise<unknown>;
+  /** Whether it was given up, because nobody waited for it any more. */
+  isGivenUp(): boolean;
+}
+
+/** Starts work of which nobody who waits can deprive the others: its signal aborts when nobody waits any more. */
+export function sharedWork<T>(start: (signal: AbortSignal) => Promise<T>): SharedWork<T> {
+  const stop = new AbortController();
+  const result = start(stop.signal);
+  let waiting = 0;
+  return {
+    over: result.catch(() => {}),
+    isGivenUp: () => stop.signal.aborted,
+    async join(signal) {
+      waiting++;
+      try {
+        return await orAborted(result, signal);
+      } finally {
+        if (--waiting === 0) stop.abort(signal.reason);
+      }
+    },
+  };
+}

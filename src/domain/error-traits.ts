@@ -6,8 +6,8 @@ import type { ErrorCode } from './errors.ts';
  * - `news`: a fresh look has found out something; it does not mean that nobody could look.
  * - `booting`: what a VM looks like that is still booting: nobody listens, or the server hangs up.
  * - `silent`: nobody has answered, so it is worth listening until somebody does.
- * - `begin-again`: a moment later the same may work; nothing has happened yet. Who is refused now is not let in then, and some servers punish those
- *   who try again.
+ * - `begin-again`: a moment later the same may work; nothing has happened yet. A refused key is not retried: some servers block clients that
+ *   retry.
  * - `ask-again`: a moment later the same VM may say whether it has begun a job.
  * - `follow-again`: another connection may go on where this one has stopped following a job.
  * - `attach-again`: another connection may attach to the same session.

@@ -1,6 +1,6 @@
 import { withoutSecrets } from './secrets.ts';
 
-/** Sorted by what the user does next; `cli/exit-codes.ts` gives each its exit code. */
+/** Sorted by what the user does next; `error-traits.ts` gives each its exit code. */
 export type ErrorCode =
   // report it
   | 'bug'

@@ -33,7 +33,7 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
       const { warn, trace } = caller;
       const now = clock.now();
       const kept = query.fresh ? undefined : await readCache(path, isFleet, warn);
-      // A clock that went back makes an answer look as if it came from the future; that is no youth.
+      // After the clock was set back an answer seems to come from the future: that does not make it fresh.
       const age = kept === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - kept.fetchedAt);
       if (kept && (await isGood(kept, age, query))) {
         trace(`inventory: ${count(kept.vms.length, 'VM')}, ${formatAge(age)} old, from the cache`);

@@ -1,6 +1,6 @@
 import { type Caller, withSignal } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
-import { orAborted } from '../domain/deadline.ts';
+import { orAborted, type SharedWork, sharedWork } from '../domain/deadline.ts';
 import type { Fleet, Inventory, VmQuery } from './inventory.ts';
 
 /** Milliseconds that an answer is as good as a new one, to whoever would take a kept one. */
@@ -12,8 +12,8 @@ const SAME_MOMENT = 5_000;
  */
 export function sharedInventory(source: Inventory, clock: Clock): Inventory {
   let recent: { readonly fleet: Fleet; readonly at: number } | undefined;
-  let running: Look | undefined;
-  let next: Promise<Look> | undefined;
+  let running: SharedWork<Fleet> | undefined;
+  let next: Promise<SharedWork<Fleet>> | undefined;
   const ask = async (query: VmQuery, caller: Caller): Promise<Fleet> => {
     const at = clock.now();
     const fleet = await source.listVms(query, caller);
@@ -22,8 +22,8 @@ export function sharedInventory(source: Inventory, clock: Clock): Inventory {
     return fleet;
   };
   /** Who asks first hears how it goes. */
-  const begin = (query: VmQuery, caller: Caller): Look => {
-    const look = lookOf((signal) => ask(query, withSignal(caller, signal)));
+  const begin = (query: VmQuery, caller: Caller): SharedWork<Fleet> => {
+    const look = sharedWork((signal) => ask(query, withSignal(caller, signal)));
     running = look;
     void look.over.then(() => {
       if (running === look) running = undefined;
@@ -44,31 +44,6 @@ export function sharedInventory(source: Inventory, clock: Clock): Inventory {
       }
       const isGood = recent && clock.now() - recent.at < SAME_MOMENT && !(query.whole && recent.fleet.provisional);
       return isGood && recent ? recent.fleet : ask(query, caller);
-    },
-  };
-}
-
-/** A question that several wait for. */
-interface Look {
-  join(signal: AbortSignal): Promise<Fleet>;
-  /** Resolves when it has been answered, or has failed. */
-  readonly over: Promise<unknown>;
-}
-
-/** It is given up when nobody waits for it any more. */
-function lookOf(start: (signal: AbortSignal) => Promise<Fleet>): Look {
-  const stop = new AbortController();
-  const answer = start(stop.signal);
-  let waiting = 0;
-  return {
-    over: answer.catch(() => {}),
-    async join(signal) {
-      waiting++;
-      try {
-        return await orAborted(answer, signal);
-      } finally {
-        if (--waiting === 0) stop.abort(signal.reason);
-      }
     },
   };
 }

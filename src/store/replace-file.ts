@@ -8,7 +8,7 @@ export interface Replacing {
 }
 
 /**
- * Puts a text in the place of whatever is at `path`, which has either all of it or all of what it had before, also when azlin is ended in the middle. A link is
+ * Puts a text in the place of whatever is at `path`, which has either all of it or all of what it had before, even if azlin is killed midway. A link is
  * replaced, not followed. Rejects with what the system says.
  */
 export async function replaceFile(

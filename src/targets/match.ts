@@ -12,6 +12,18 @@ export function matchVms(vms: readonly Vm[], { name, resourceGroup }: VmRef): re
     .sort(compareVms);
 }
 
+/** The VM of that name as it is by now: in the same resource group, else wherever it was moved to. */
+export function sameVm(known: Vm, vms: readonly Vm[]): Vm | undefined {
+  const named = vms.filter(({ name }) => same(name, known.name));
+  const [only, ...others] = named;
+  return (
+    named.find(({ id }) => same(id, known.id)) ??
+    named.find(({ resourceGroup }) => same(resourceGroup, known.resourceGroup)) ??
+    named.find(({ vmId }) => vmId === known.vmId) ??
+    (others.length === 0 ? only : undefined)
+  );
+}
+
 /** A name is unique as it is in most fleets; where it is not, the resource group tells. */
 export function qualifiedName(vm: Vm, vms: readonly Vm[]): string {
   return vms.filter((other) => same(other.name, vm.name)).length > 1 ? `${vm.resourceGroup}/${vm.name}` : vm.name;

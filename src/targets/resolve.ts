@@ -9,9 +9,9 @@ import type { Fleet, Inventory } from '../inventory/inventory.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { findVm, noSuchVm, type VmRef } from './find-vm.ts';
 import { type HostRef, type Identifier, parseIdentifier } from './identifier.ts';
-import { nothingNamed, qualifiedName } from './match.ts';
+import { nothingNamed, qualifiedName, sameVm } from './match.ts';
 import type { Survey, SurveyResult } from './survey.ts';
-import { type Target, targetOf } from './target.ts';
+import { identifierOf, type Target, targetOf } from './target.ts';
 
 export interface ResolverSettings {
   readonly clock: Clock;
@@ -61,12 +61,12 @@ async function refresh(settings: ResolverSettings, target: Target, caller: Calle
   if (!known) return target;
   const fleet = await settings.inventory.listVms({ fresh: true }, caller);
   for (const warning of fleet.warnings) caller.warn(warning);
-  const id = known.id.toLowerCase();
-  const vm = fleet.vms.find((one) => one.id.toLowerCase() === id);
+  const vm = sameVm(known, fleet.vms);
   if (!vm) throw noSuchVm(hostname, known.name, fleet);
   const { fetchedAt } = fleet;
   const fields = { hostname, vm, user, session, origin, cached: false, fetchedAt };
-  return targetOf(fields, () => settings.endpointOfVm(vm, user));
+  const fresh = targetOf(fields, () => settings.endpointOfVm(vm, user));
+  return traced(caller, identifierOf(fresh), fresh);
 }
 
 interface Attempt {

@@ -68,7 +68,7 @@ export function survey(settings: SurveySettings): Survey {
     }
   };
   const usable = (kept: Remembered, { maxAge, skipSilent }: SurveyRequest) => {
-    // A clock that went back makes an answer look as if it came from the future; that is no youth.
+    // After the clock was set back an answer seems to come from the future: that does not make it fresh.
     const age = Math.abs(clock.now() - kept.askedAt);
     return isSilent(kept.answer) ? skipSilent && age < SILENCE_TTL : age < maxAge;
   };

@@ -38,11 +38,11 @@ export function describeRef(ref: TargetRef): string {
   return typeof ref === 'string' ? ref : identifierOf(ref);
 }
 
-/** The target as it is named exactly, for later: what is known of it may be old by then. */
+/** The same VM and session, to be reached again later: what is known of the VM may be stale by then. */
 export function exactTarget(target: Target): Target {
   // Not `endpoint`: reading it throws where there is none.
   const { hostname, vm, user, session, fetchedAt } = target;
-  const fields = { hostname, vm, user, session, fetchedAt, origin: 'named', cached: true } as const;
+  const fields = { hostname, vm, user, session, fetchedAt, origin: 'named', cached: vm !== null } as const;
   return targetOf(fields, () => target.endpoint);
 }
 

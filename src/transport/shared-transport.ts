@@ -1,4 +1,5 @@
 import { type Caller, withSignal } from '../domain/caller.ts';
+import { type SharedWork, sharedWork } from '../domain/deadline.ts';
 import { AppError } from '../domain/errors.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
 import { type Endpoint, endpointKey } from './endpoint.ts';
@@ -52,20 +53,24 @@ interface Shared {
 
 function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   const slots: Slot[] = [];
-  let opening: Promise<Slot> | undefined;
+  let opening: SharedWork<Slot> | undefined;
 
+  const begin = (caller: Caller, onStep?: (step: Step) => void) => {
+    const work = sharedWork(async (signal) => {
+      const link = await dial(endpoint, withSignal(caller, signal), onStep);
+      const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK, used: false };
+      slots.push(slot);
+      return slot;
+    });
+    void work.over.then(() => {
+      if (opening === work) opening = undefined;
+    });
+    return work;
+  };
+  /** Those who ask while a link is being opened share it, and the first hears how it goes; the next ones find it full and open another. */
   const open = (caller: Caller, onStep?: (step: Step) => void) => {
-    // Those who ask while a link is being opened share it; the next ones find it full and open another.
-    opening ??= dial(endpoint, caller, onStep)
-      .then((link) => {
-        const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK, used: false };
-        slots.push(slot);
-        return slot;
-      })
-      .finally(() => {
-        opening = undefined;
-      });
-    return opening;
+    if (!opening || opening.isGivenUp()) opening = begin(caller, onStep);
+    return opening.join(caller.signal);
   };
   const alive = () => slots.find(({ link }) => link.alive);
   const free = () => slots.find(({ link, active, limit }) => link.alive && active < limit);

@@ -54,7 +54,7 @@ export interface Connection {
 }
 
 export interface Transport {
-  /** A connection to the endpoint, shared within this run; `onStep` hears of one that is opened for it. Rejects with an AppError. */
+  /** A connection to the endpoint, shared within this process; `onStep` hears of one that is opened for it. Rejects with an AppError. */
   connect(endpoint: Endpoint, caller: Caller, onStep?: (step: Step) => void): Promise<Connection>;
   /** A connection of one's own, which the caller closes. Rejects with an AppError. */
   readonly dial: Dial;

@@ -4,7 +4,7 @@ import type { Option, Options } from '../command.ts';
 export interface WrittenOption {
   /** Without its value: `--user`, `-l`. */
   readonly written: string;
-  /** Undefined for one that there is not. */
+  /** Undefined for an unknown option. */
   readonly name: string | undefined;
   readonly option: Option | undefined;
   /** What stands in the word itself. */
@@ -17,7 +17,7 @@ export type Token =
   | { readonly kind: 'end'; readonly index: number }
   | { readonly kind: 'word'; readonly index: number; readonly text: string };
 
-/** A line in its parts, up to `--`. The value of an option may be the next word, which is none of its own then. */
+/** A line in its parts, up to `--`. The value of an option may be the next word, which then is not a token of its own. */
 export function* tokensOf(words: readonly string[], options: Options, start = 0): Generator<Token> {
   for (let index = start; index < words.length; index++) {
     const word = words[index] ?? '';
@@ -44,21 +44,22 @@ export function optionsIn(word: string, options: Options): readonly WrittenOptio
   const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
   if (name !== undefined) {
     const option = Object.hasOwn(options, name) ? options[name] : undefined;
-    return [{ written: `--${name}`, name: option && name, option, value }];
+    return [{ written: name === '' ? word : `--${name}`, name: option && name, option, value }];
   }
   const found: WrittenOption[] = [];
-  for (let at = 1; at < word.length; at++) {
-    const letter = word.charAt(at);
+  let at = 1;
+  for (const letter of word.slice(1)) {
     const [long, option] = Object.entries(options).find(([, { short }]) => short === letter) ?? [];
-    const rest = takesValue(option) ? word.slice(at + 1).replace(/^=/, '') : '';
-    found.push({ written: `-${letter}`, name: long, option, value: rest === '' ? undefined : rest });
+    at += letter.length;
+    const rest = takesValue(option) ? word.slice(at) : '';
+    found.push({ written: `-${letter}`, name: long, option, value: rest === '' ? undefined : rest.replace(/^=/, '') });
     if (takesValue(option)) break;
   }
   return found;
 }
 
 /** Whether its value is the next word. */
-export function takesNext({ option, value }: WrittenOption): boolean {
+function takesNext({ option, value }: WrittenOption): boolean {
   return takesValue(option) && value === undefined;
 }
 

@@ -22,6 +22,8 @@ export interface AskedVm {
   readonly vm: Vm;
   /** Names it exactly. */
   readonly hostname: string;
+  /** When it was looked up, in milliseconds since 1970. */
+  readonly fetchedAt: number;
 }
 
 export interface FleetAnswer<T> extends AskedVm {
@@ -38,6 +40,7 @@ export async function askFleet<T>(
 ): Promise<readonly FleetAnswer<T>[]> {
   const fleet = await access.inventory.listVms({ fresh: false, whole: true }, caller);
   for (const warning of fleet.warnings) caller.warn(warning);
+  const { fetchedAt } = fleet;
   const vms = fleet.vms.filter((vm) => mayAnswer(vm) && vm.os !== 'windows' && of(vm)).sort(compareVms);
   const names = qualifiedNames(fleet.vms);
   const isOld = fleet.isKept === true || access.settings.lags;
@@ -52,10 +55,10 @@ export async function askFleet<T>(
     const asked =
       ms <= 0
         ? { probe: 'timed-out' as const, reason: `not asked within ${formatDuration(wholeDeadline)}` }
-        : await askVm(access, question, (asking) => ask(asking, { vm, hostname }));
+        : await askVm(access, question, (asking) => ask(asking, { vm, hostname, fetchedAt }));
     answered++;
     tell();
-    if (asked.probe === 'ok') return [{ vm, hostname, value: asked.value }];
+    if (asked.probe === 'ok') return [{ vm, hostname, fetchedAt, value: asked.value }];
     caller.warn(`${hostname}: ${asked.reason}; its ${about} are unknown`);
     return [];
   };

@@ -47,7 +47,7 @@ export interface FleetSettings {
   readonly commandDeadline: number;
   /** Until a VM that was started answers over SSH. */
   readonly startDeadline: number;
-  /** That a lost connection to a job is tried to be taken up again. */
+  /** How long to retry a lost connection to a job. */
   readonly reconnectDeadline: number;
   /** The session that a bare host means. */
   readonly defaultSession: string;

@@ -15,7 +15,7 @@ export interface Wanted {
   readonly caller: Caller;
 }
 
-/** What is meant. A key is pinned on first sight: not to whoever has the VM's old address by now. */
+/** Resolves what is wanted. A key is pinned on first sight: not to whoever has the VM's old address by now. */
 export async function firstTarget(wanted: Wanted): Promise<Target> {
   const { access, target: ref, whole = false, caller } = wanted;
   const target = typeof ref === 'string' ? await access.resolver.resolve(ref, { fresh: false, whole }, caller) : ref;
@@ -25,7 +25,7 @@ export async function firstTarget(wanted: Wanted): Promise<Target> {
   return latestTarget(wanted);
 }
 
-/** What is meant, by what is known best: an inventory that lags behind is not taken at its word. */
+/** Resolves what is wanted by what is known best: an inventory that lags behind is not taken at its word. */
 export async function latestTarget({ access, target: ref, caller }: Wanted): Promise<Target> {
   const { resolver, power, settings } = access;
   const target =
@@ -56,7 +56,7 @@ export async function latestOrWarning(wanted: Wanted): Promise<Target | undefine
   }
 }
 
-/** The same target, on its VM as that is now. */
+/** The same target, with the current data of its VM. */
 export function targetNow({ now, endpoints }: FleetAccess, target: Target, vm: Vm): Target {
   const { hostname, user, session, origin } = target;
   const fields = { hostname, vm, user, session, origin, cached: false, fetchedAt: now() };

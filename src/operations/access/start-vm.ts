@@ -10,7 +10,7 @@ export function isStartable(vm: Vm): boolean {
   return isAzureVm(vm) && vm.os !== 'windows';
 }
 
-/** Starts it where the caller wants that, and gives it as it is then: by that it may have got another address. Rejects with `vm-not-running`. */
+/** Starts it where the caller wants that, and gives its data then: it may have a new address. Rejects with `vm-not-running`. */
 export async function startIfWanted({ power }: FleetAccess, named: NamedVm, caller: Caller): Promise<Vm> {
   const { vm, hostname } = named;
   const { start, signal, progress } = caller;

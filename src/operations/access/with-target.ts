@@ -36,7 +36,8 @@ export async function withTarget<T>(wanted: Wanted, use: (reached: Reached) => P
     caller.trace(`${describeTarget(target)}: ${error.message}; looking it up afresh`);
     const again = await latestOrWarning(wanted);
     if (!again) throw error;
-    if (error.code !== 'vm-not-running' && !caller.start.always && isSame(target, again)) throw error;
+    const maybeStarting = caller.start.always && again.vm !== null && isStartable(again.vm);
+    if (error.code !== 'vm-not-running' && !maybeStarting && isSame(target, again)) throw error;
     return use(await reachOrStart(wanted, again));
   }
 }

@@ -30,7 +30,7 @@ interface Ending {
   readonly note: (line: string) => void;
 }
 
-/** Ends a command before its time: at Ctrl-C, when the caller's signal aborts, when its output cannot be written. It is always told so. */
+/** Ends a command before its time: at Ctrl-C, when the caller's signal aborts, when its output cannot be written. The command is always told. */
 export function endEarly({ clock, caller, note }: Ending, command: RunningCommand): EarlyEnd {
   let settle = (_outcome: Outcome) => {};
   const outcome = new Promise<Outcome>((resolve) => {
@@ -38,10 +38,15 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
   });
   let wanted: Outcome | undefined;
   let cancelGrace = () => {};
+  let isReleased = false;
+  /** The one timer that ends the wait; none any more once nobody waits. */
+  const settleIn = (ms: number, result: Outcome) => {
+    cancelGrace();
+    if (!isReleased) cancelGrace = clock.schedule(ms, () => settle(result));
+  };
   const endWith = (told: Promise<void>, result: Outcome) => {
     wanted = result;
-    cancelGrace();
-    cancelGrace = clock.schedule(GRACE, () => settle(result));
+    settleIn(GRACE, result);
     // A job has ended for us when it has been told so.
     if (command.job) void told.then(() => settle(result));
   };
@@ -54,14 +59,11 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
       }),
     ]);
     // How it ended it says itself; it has been told to end, and that is waited for a little.
-    if (told) {
-      cancelGrace();
-      cancelGrace = clock.schedule(GRACE, () => settle({ kind: 'cancelled' }));
-      return;
-    }
+    if (told) return settleIn(GRACE, { kind: 'cancelled' });
     const message = `Interrupted; job ${id} on ${command.target} could not be told to end`;
     settle({ kind: 'lost', cause: new AppError('interrupted', message, { hint: `azlin cancel ${id}   tells it` }) });
   };
+  let isCancelling = false;
   const interrupted = (signal: CommandSignal) => {
     const { job, target } = command;
     if (!job) {
@@ -69,7 +71,8 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
       return endWith(command.kill(signal), { kind: 'lost', cause: new AppError('interrupted', message) });
     }
     if (!job.endsWithUs) return settle({ kind: 'lost', cause: detached(job.id, target) });
-    void cancelJob(job);
+    if (!isCancelling) void cancelJob(job);
+    isCancelling = true;
   };
   let presses = 0;
   let cancelNote = () => {};
@@ -100,6 +103,7 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
       endWith(command.kill('HUP'), result);
     },
     release() {
+      isReleased = true;
       cancelGrace();
       cancelNote();
       caller.signal.removeEventListener('abort', onAbort);

@@ -81,16 +81,20 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
 
 /** Hands on what the command is to read. Half of it must not look like all of it: where it breaks off, the command is ended. */
 function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => void): void {
-  const onClose = () => {
-    if (!source.readableEnded) broken();
+  let isOver = false;
+  const onBreak = () => {
+    if (isOver || source.readableEnded) return;
+    isOver = true;
+    broken();
   };
-  source.on('error', broken);
-  source.once('close', onClose);
-  if (source.destroyed && !source.readableEnded) broken();
+  // Also later: an error that nobody listens for would end azlin.
+  source.on('error', onBreak);
+  source.once('close', onBreak);
+  if (source.destroyed) onBreak();
   source.pipe(stdin);
   void exit.then(() => {
+    isOver = true;
     source.unpipe(stdin);
-    source.off('close', onClose);
   });
 }
 

@@ -41,7 +41,7 @@ export interface StartedJob {
   /** What is there under that id is another command. */
   readonly runsOther: boolean;
   readonly target: string;
-  /** Exactly there, whatever else is called so. */
+  /** Where it runs, whatever else is called so. */
   readonly place: TargetRef;
   /** Undefined where nobody is to follow. */
   readonly follower: Follower | undefined;

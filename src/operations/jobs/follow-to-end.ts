@@ -9,16 +9,20 @@ import type { Outcome } from '../../domain/outcome.ts';
 import { type From, followJobScript } from '../../jobs/job-scripts.ts';
 import type { JobEnd } from '../../jobs/journal.ts';
 import { type Followed, type Follower, followJob, type Sinks } from '../../jobs/tail-job.ts';
-import { describeRef, type TargetRef } from '../../targets/target.ts';
+import { describeRef, exactTarget, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { type StartedScript, startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 
+/** Where a job runs: what is known of that is renewed whenever its VM is reached. */
+export interface JobPlace {
+  target: TargetRef;
+}
+
 export interface JobFollowing {
   readonly access: FleetAccess;
   readonly id: string;
-  /** Exactly there. */
-  readonly place: TargetRef;
+  readonly place: JobPlace;
   readonly sinks: Sinks;
   /** Where to start. */
   readonly out: From;
@@ -92,7 +96,7 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
 function retries({ access, id, place, caller }: JobFollowing) {
   const { clock, settings } = access;
   const { signal } = caller;
-  const identifier = describeRef(place);
+  const identifier = describeRef(place.target);
   let attempt = 0;
   let since: number | undefined;
   const wait = async (error: unknown): Promise<AppError | undefined> => {
@@ -123,11 +127,12 @@ function retries({ access, id, place, caller }: JobFollowing) {
 /** `position`: what has been handed on already. */
 function open(following: JobFollowing, position: { readonly out: number; readonly err: number } | undefined) {
   const { access, id, place, now = false, caller } = following;
-  const identifier = describeRef(place);
+  const identifier = describeRef(place.target);
   const from = (wanted: From, passed: number) => (position && wanted !== 'none' ? passed : wanted);
   const out = from(following.out, position?.out ?? 0);
   const err = from(following.err, position?.err ?? 0);
-  return withTarget({ access, target: place, caller }, async (reached) => {
+  return withTarget({ access, target: place.target, caller }, async (reached) => {
+    place.target = exactTarget(reached.target);
     const agent = reached.target.endpoint.ssh.forwardAgent !== undefined;
     const wire = newWire();
     const script = followJobScript({ id, out, err, now, agent, settles: following.doubt !== undefined, wire });
@@ -177,7 +182,7 @@ export function errorsLost(id: string, where: string): string {
 
 function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: 'broken' }>): Outcome | 'read' {
   const { id, place, caller } = following;
-  const identifier = describeRef(place);
+  const identifier = describeRef(place.target);
   caller.progress(undefined);
   if (followed.kind !== 'read' && followed.kind !== 'ended') return ended(following, followed.kind);
   if (followed.cut.length === 0)
@@ -192,7 +197,7 @@ function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: '
 
 /** Without an end that is recorded. */
 function ended({ id, place }: JobFollowing, kind: 'gone' | 'void' | 'left'): Outcome {
-  const identifier = describeRef(place);
+  const identifier = describeRef(place.target);
   if (kind === 'left')
     return lostOutcome(
       `The shell of ${identifier} ended with the command of job ${id}: its exit code is not known`,
@@ -213,7 +218,7 @@ function incomplete(
   end: JobEnd,
   position: { readonly out: number; readonly err: number },
 ): Outcome {
-  const identifier = describeRef(place);
+  const identifier = describeRef(place.target);
   const how =
     end.kind === 'exited' ? `exit code ${end.detail}` : end.kind === 'signaled' ? `SIG${end.detail}` : end.kind;
   const missing = (['out', 'err'] as const).filter((stream) => position[stream] < end[stream]);
@@ -235,7 +240,7 @@ function lostOutcome(message: string, hint: string): Outcome {
 
 function lost({ id, place }: JobFollowing, cause: AppError): Outcome {
   if (cause.code === 'interrupted') return { kind: 'lost', cause };
-  const identifier = describeRef(place);
+  const identifier = describeRef(place.target);
   const message = `Job ${id} was started on ${identifier} and cannot be asked how it goes: ${cause.message}`;
   return { kind: 'lost', cause: new AppError(cause.code, message, { hint: `azlin wait ${id}   asks again`, cause }) };
 }

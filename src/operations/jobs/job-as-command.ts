@@ -5,21 +5,21 @@ import type { Outcome } from '../../domain/outcome.ts';
 import type { RemoteScript } from '../../domain/remote-script.ts';
 import { cancelJobScript, type From, signalJobScript } from '../../jobs/job-scripts.ts';
 import type { Follower } from '../../jobs/tail-job.ts';
-import { describeRef, identifierOf, type TargetRef } from '../../targets/target.ts';
+import { describeRef, exactTarget, identifierOf, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
 import type { RunningCommand } from '../exec/exec.ts';
-import { followToEnd } from './follow-to-end.ts';
+import { followToEnd, type JobPlace } from './follow-to-end.ts';
 import type { PlacedJob } from './list-jobs.ts';
 
 /** Waits for a job that is there already; its output is left out. */
 export function watchJob(
   access: FleetAccess,
-  { id, target: place }: Pick<PlacedJob, 'id' | 'target'>,
+  { id, target: place, hostname, session }: Pick<PlacedJob, 'id' | 'target' | 'hostname' | 'session'>,
   caller: Caller,
 ): RunningCommand {
   const from = { out: 'none', err: 'none' } as const;
-  const target = identifierOf(place);
+  const target = session === '' ? hostname : identifierOf(place);
   return jobAsCommand(access, { id, place, target, isFound: false, ...from, isWatched: true }, caller);
 }
 
@@ -44,7 +44,8 @@ export interface FollowedJob {
 
 /** A job that somebody follows, as any other command. */
 export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Caller): RunningCommand {
-  const { id, place, grace, doubt, unlessBegun, out, err, first, isWatched } = job;
+  const { id, grace, doubt, unlessBegun, out, err, first, isWatched } = job;
+  const place: JobPlace = { target: job.place };
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const heartbeat = grace === undefined ? undefined : Math.min(5_000, grace / 4);
@@ -77,7 +78,7 @@ export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Call
 }
 
 interface Telling {
-  readonly place: TargetRef;
+  readonly place: JobPlace;
   readonly id: string;
   readonly script: RemoteScript;
 }
@@ -86,11 +87,14 @@ interface Telling {
 async function tell(access: FleetAccess, { place, id, script }: Telling, caller: Caller): Promise<boolean> {
   const { signal } = new AbortController();
   try {
-    const wanted = { access, target: place, caller: withSignal(caller, signal) };
-    await withTarget(wanted, ({ run }) => run(script, signal));
+    const wanted = { access, target: place.target, caller: withSignal(caller, signal) };
+    await withTarget(wanted, ({ target, run }) => {
+      place.target = exactTarget(target);
+      return run(script, signal);
+    });
     return true;
   } catch (error) {
-    caller.warn(`Cannot reach job ${id} on ${describeRef(place)}: ${messageOf(error)}`);
+    caller.warn(`Cannot reach job ${id} on ${describeRef(place.target)}: ${messageOf(error)}`);
     return false;
   }
 }

@@ -13,7 +13,7 @@ import { vmFilter } from '../sessions/list.ts';
 /** A job and where it is. */
 export interface PlacedJob extends Job {
   readonly hostname: string;
-  /** Exactly there. */
+  /** Where it runs. */
   readonly target: Target;
   /** Seconds since 1970, by the VM's clock, when it was asked. */
   readonly askedAt: number;
@@ -61,10 +61,10 @@ function isOf({ session }: Job, target: Target): boolean {
 }
 
 /** Where a job is that the fleet was asked for; it may belong to no session. */
-function placeOf({ endpoints, now, settings }: FleetAccess, { vm, hostname }: AskedVm, { session }: Job): Target {
+function placeOf({ endpoints, settings }: FleetAccess, { vm, hostname, fetchedAt }: AskedVm, { session }: Job): Target {
   const isAlone = session === '';
   const fields = {
-    ...{ hostname, vm, user: undefined, cached: true, fetchedAt: now() },
+    ...{ hostname, vm, user: undefined, cached: true, fetchedAt },
     session: isAlone ? settings.defaultSession : session,
     origin: isAlone ? 'default' : 'named',
   } as const;
@@ -94,8 +94,8 @@ async function fleetJobs(access: FleetAccess, request: JobsRequest, caller: Call
     },
     caller,
   );
-  const all = answers.flatMap(({ vm, hostname, value }) =>
-    value.map((job) => ({ ...job, hostname, target: placeOf(access, { vm, hostname }, job) })),
+  const all = answers.flatMap(({ value, ...asked }) =>
+    value.map((job) => ({ ...job, hostname: asked.hostname, target: placeOf(access, asked, job) })),
   );
   // VMs that share a home see each other's jobs: each is listed once, where it is.
   const own = new Set(all.filter(({ ownedBy }) => ownedBy === null).map((job) => job.id));

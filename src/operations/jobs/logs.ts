@@ -30,7 +30,7 @@ export async function showLogs(access: FleetAccess, request: LogsRequest, caller
   const outcome = await followToEnd({
     access,
     id: job.id,
-    place: job.target,
+    place: { target: job.target },
     sinks: { stdout: isStdout ? to : nowhere, stderr: isStdout ? nowhere : to },
     out: isStdout ? from : 'none',
     err: isStdout ? 'none' : from,

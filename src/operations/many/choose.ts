@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller.ts';
 import { formatAge } from '../../domain/duration.ts';
-import { AppError } from '../../domain/errors.ts';
+import { AppError, toAppError } from '../../domain/errors.ts';
 import { listNames } from '../../domain/fold-names.ts';
 import { sessionsNamed } from '../../domain/session.ts';
 import { count } from '../../domain/text.ts';
@@ -49,11 +49,14 @@ export async function chooseTargets(access: FleetAccess, request: ChooseRequest,
   }
   const look = async (fresh: boolean): Promise<Found> => {
     const fleet = await access.inventory.listVms({ fresh, whole: true }, caller);
-    const found = await selectFrom({ access, request, parts, fleet }, caller);
-    const selected = await eachOnce(access, found, { request, caller });
-    const isEmpty = selected.chosen.length + selected.unasked.length === 0;
+    const found = await selectFrom({ access, request, parts, fleet }, caller).catch((error: unknown) => {
+      if (!fleet.isKept || toAppError(error).code !== 'vm-not-found') throw error;
+      return undefined;
+    });
+    const selected = found && (await eachOnce(access, found, { request, caller }));
+    const isEmpty = !selected || selected.chosen.length + selected.unasked.length === 0;
     // A VM that is new may be what is meant.
-    return isEmpty && fleet.isKept ? look(true) : { selected, fleet };
+    return !selected || (isEmpty && fleet.isKept) ? look(true) : { selected, fleet };
   };
   const found = await look(request.fresh);
   for (const warning of found.fleet?.warnings ?? []) caller.warn(warning);

@@ -72,7 +72,7 @@ const CANCEL_LIMIT = 7_000;
 /** Milliseconds after the deadline at which nobody waits any more for the VMs to end their commands. */
 const OVERTIME = 10_000;
 
-/** `caller`: what breaks it off is said to what this returns, not by the caller's signal. */
+/** Stop it through what this returns: the caller's signal is ignored. */
 export function execMany(access: FleetAccess, request: ManyRequest, caller: Caller): ManyRun {
   const { selected, limits, until, sink } = request;
   const { clock } = access;

@@ -19,7 +19,7 @@ export function accessForOne(access: FleetAccess, place: Place): FleetAccess {
   return { ...access, transport: patient(access.transport, access.clock, place) };
 }
 
-/** Nobody is asked or told anything for one of many targets alone. */
+/** Questions and progress are off for one target of many. */
 export function callerForOne(caller: Caller, signal: AbortSignal): Caller {
   return { ...withSignal(caller, signal), progress: () => {}, start: { ...caller.start, ask: async () => false } };
 }

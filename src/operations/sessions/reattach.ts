@@ -55,7 +55,7 @@ interface Place {
 
 /**
  * Attaches again to the very session whose connection was lost, however long that takes; never to another one, and it makes none. Rejects when
- * there is no hope any more, the attempts are used up, or `signal` aborts.
+ * there is no hope any more, the attempts are used up, or the caller gives up.
  */
 export async function reattach(reattaching: Reattaching): Promise<AttachedSession> {
   const { access, lost, attempts = Number.POSITIVE_INFINITY, tell, caller } = reattaching;

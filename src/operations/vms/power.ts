@@ -1,5 +1,6 @@
 import type { Caller } from '../../domain/caller.ts';
 import { atMost } from '../../domain/concurrency.ts';
+import { hasTrait } from '../../domain/error-traits.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { listNames } from '../../domain/fold-names.ts';
 import { count } from '../../domain/text.ts';
@@ -52,18 +53,22 @@ export async function meantVms(
   from: readonly string[] | VmChoice,
   { verb, isFresh }: VmWish,
 ): Promise<MeantVms> {
+  const foundIn = (fleet: Fleet): FoundVms | AppError => {
+    try {
+      return 'tags' in from ? chosenVms(from, fleet) : vmsNamed(from, fleet, verb);
+    } catch (error) {
+      return toAppError(error);
+    }
+  };
   const find = async (fresh: boolean): Promise<MeantVms> => {
     const fleet = await access.inventory.listVms({ fresh, whole: true }, caller);
-    try {
-      const found = 'tags' in from ? chosenVms(from, fleet) : vmsNamed(from, fleet, verb);
-      // Whether there is something to do is not for old data to say.
-      if (found.matched.length > 0 && fleet.isKept) return await find(true);
-      for (const warning of fleet.warnings) caller.warn(warning);
-      return settledVms(found, fleet, verb);
-    } catch (error) {
-      if (error instanceof AppError && error.code !== 'usage' && fleet.isKept) return find(true);
-      throw error;
-    }
+    const found = foundIn(fleet);
+    // Whether there is something to do is not for old data to say, nor that a VM is not there.
+    const isOldNews = found instanceof AppError ? hasTrait(found.code, 'news') : found.matched.length > 0;
+    if (fleet.isKept && isOldNews) return find(true);
+    if (found instanceof AppError) throw found;
+    for (const warning of fleet.warnings) caller.warn(warning);
+    return settledVms(found, fleet, verb);
   };
   return find(isFresh);
 }

@@ -46,7 +46,7 @@ const PASSPHRASE_TRIES = 3;
 
 /**
  * The user's identities. As with ssh: keys of the agent that have a file come first, then, unless `IdentitiesOnly` is set, what else the agent
- * has, then the files. Files and agents are read once a run, passphrases asked for once, and only when the server takes the key.
+ * has, then the files. Files and agents are read once, passphrases asked for once, and only when the server takes the key.
  */
 export function identities(settings: IdentitySettings): Identities {
   const files = new Map<string, Promise<KeyFile>>();
@@ -96,7 +96,12 @@ export function identities(settings: IdentitySettings): Identities {
       const fromFiles = left.flatMap((file): readonly Identity[] => {
         if (file.kind === 'public') notes.push(`${file.path}: it is a public key, and no agent holds its private half`);
         if (file.kind === 'public') return [];
-        const unlock = () => once(unlocked, file.path, () => unlockFile(file, settings, caller));
+        const unlock = async () => {
+          const key = await once(unlocked, file.path, () => unlockFile(file, settings, caller));
+          // Somebody else may know the passphrase.
+          if (typeof key === 'string' && !caller.questions) unlocked.delete(file.path);
+          return key;
+        };
         return [fileIdentity(file, unlock, notes)];
       });
       return { identities: [...inOrder(signers), ...fromFiles], notes };

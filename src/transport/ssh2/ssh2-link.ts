@@ -58,7 +58,7 @@ export function linkOf(signedIn: SignedIn): Link {
     stream.once('data', cancel);
     client.once('close', cancel);
     try {
-      // Every server answers to this, and be it that there is no such forward.
+      // Every server answers this, if only to say that there is no such forward.
       client.unforwardIn('127.0.0.1', 1, () => {});
     } catch {
       // It cannot even be sent any more.

@@ -20,9 +20,9 @@ export interface Ssh2Settings extends TunnelSettings {
   readonly knownHosts: KnownHosts;
 }
 
-/** Milliseconds after which somebody who waits is told for whom. */
+/** Milliseconds after which somebody who waits is told for which identity. */
 const PATIENCE = 2_000;
-/** Before a server is asked again that turns people away. */
+/** Before retrying a server that drops connections. */
 const SHED = { first: 150, longest: 1_000, jitter: 1 };
 /** Connections to one server for one sign-in: each gets a few keys further. More, and servers that punish refusals shut everybody out. */
 const CONNECTIONS = 6;

@@ -4,6 +4,7 @@ import type { AppError } from '../../../src/domain/errors.ts';
 import type { Vm } from '../../../src/domain/vm.ts';
 import type { Answer } from '../../../src/targets/probe.ts';
 import { type Resolver, resolver } from '../../../src/targets/resolve.ts';
+import type { Target } from '../../../src/targets/target.ts';
 import { describeTarget } from '../../../src/targets/target.ts';
 import { endpointOfAddress, endpointOfVm } from '../../../src/transport/endpoint.ts';
 import { aCaller } from '../../support/caller.ts';
@@ -52,7 +53,8 @@ function resolverOf({ vms, answers = {}, later }: World) {
   });
   const resolve = (text: string) =>
     made.resolve(text, { fresh: false }, aCaller({ warn: (line) => warnings.push(line) }));
-  return { resolve, warnings, asked };
+  const refresh = (target: Target) => made.refresh(target, aCaller());
+  return { resolve, refresh, warnings, asked };
 }
 
 async function outcome(world: World, text: string) {
@@ -177,5 +179,39 @@ describe('a VM without an address', () => {
     const target = await resolverOf(world).resolve('off:dev');
     expect(target.vm?.powerState).toBe('Deallocated');
     expect(() => target.endpoint).toThrow('it has no IP address');
+  });
+});
+
+describe('the same target later', () => {
+  const refreshed = async (vms: readonly Vm[], later: readonly Vm[], text: string) => {
+    const { resolve, refresh } = resolverOf({ vms, later: { vms: later } });
+    const { vm, hostname, session, origin, cached } = await refresh(await resolve(text));
+    return [vm?.publicIp, hostname, session, origin, cached];
+  };
+
+  test('is the VM of that name, even where another one has its id', async () => {
+    const [a, b] = [aVm('a', { id: 'file:x', publicIp: '10.0.0.1' }), aVm('b', { id: 'file:x', publicIp: '10.0.0.2' })];
+    expect(await refreshed([a, b], [a, { ...b, publicIp: '10.0.0.9' }], 'b:dev')).toEqual([
+      '10.0.0.9',
+      'b',
+      'dev',
+      'named',
+      false,
+    ]);
+  });
+
+  test('is found in another resource group, and in its own among several', async () => {
+    const vm = aVm('vm', { resourceGroup: 'old', publicIp: '10.0.0.1' });
+    const moved = { ...vm, id: '/subscriptions/s/resourceGroups/new/vm', resourceGroup: 'new', publicIp: '10.0.0.2' };
+    expect((await refreshed([vm], [moved], 'vm:dev'))[0]).toBe('10.0.0.2');
+    const other = aVm('vm', { id: 'other', vmId: 'other', resourceGroup: 'new', publicIp: '10.0.0.3' });
+    expect((await refreshed([vm], [other, { ...vm, publicIp: '10.0.0.4' }], 'vm:dev'))[0]).toBe('10.0.0.4');
+  });
+
+  test('that is gone is an error that names it', async () => {
+    await expect(refreshed([aVm('vm')], [aVm('vm2')], 'vm:dev')).rejects.toMatchObject({
+      code: 'vm-not-found',
+      message: 'No VM is named "vm"',
+    });
   });
 });

@@ -1,24 +1,27 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
+import type { Caller } from '../../../src/domain/caller.ts';
 import { commandScript } from '../../../src/remote/remote-script.ts';
+import type { Endpoint } from '../../../src/transport/endpoint.ts';
 import { sharedTransport } from '../../../src/transport/shared-transport.ts';
-import type { ExitStatus, Link, RemoteProcess } from '../../../src/transport/transport.ts';
+import type { Dial, ExitStatus, Link, RemoteProcess } from '../../../src/transport/transport.ts';
 import { aCaller } from '../../support/caller.ts';
 import { anEndpoint } from '../../support/endpoint.ts';
 
 const caller = aCaller();
 const { signal } = caller;
+const SSH = anEndpoint().ssh;
 const endpoint = (label: string) => anEndpoint({ label, hostKeyAlias: label });
 
 /** A server that allows `channels` a connection, and counts what is opened. */
-function serverOf(channels: number) {
+function serverOf(channels: number, other?: Dial) {
   const links: { active: number; closed: boolean }[] = [];
   const ends: (() => void)[] = [];
   const dial = async (): Promise<Link> => {
     const state = { active: 0, closed: false };
     links.push(state);
     return {
-      forward: () => Promise.reject(new Error('not in this test')),
+      forward: async () => new PassThrough().end('forwarded'),
       get alive() {
         return !state.closed;
       },
@@ -52,7 +55,7 @@ function serverOf(channels: number) {
     links,
     ends,
     transport: sharedTransport({
-      dial,
+      dial: other ?? dial,
       identitiesFor: async () => ({ names: [], notes: [] }),
       knock: async () => {},
       close: () => {},
@@ -67,6 +70,53 @@ describe('sharedTransport', () => {
     expect(links).toHaveLength(1);
     await transport.connect(endpoint('b'), caller);
     expect(links).toHaveLength(2);
+  });
+
+  test.each<[string, Partial<Endpoint>]>([
+    ['user', { user: 'other' }],
+    ['identities', { ssh: { ...SSH, identityFiles: [{ path: '/other', source: 'azlin' }] } }],
+    ['agent', { ssh: { ...SSH, agent: '/other' } }],
+    ['forwarded agent', { ssh: { ...SSH, forwardAgent: '/other' } }],
+    ['algorithms', { ssh: { ...SSH, weakest: { ...SSH.weakest, kex: 'curve25519-sha256' } } }],
+    ['way', { route: { kind: 'command', command: 'other' } }],
+    ['host key policy', { ssh: { ...SSH, hostKeys: 'strict' } }],
+  ])('another %s is another connection; another label is not', async (_what, other) => {
+    const { transport, links } = serverOf(10);
+    await transport.connect(endpoint('a'), caller);
+    await transport.connect({ ...endpoint('a'), label: 'what messages call it', notes: ['a note'] }, caller);
+    expect(links).toHaveLength(1);
+    await transport.connect({ ...endpoint('a'), ...other }, caller);
+    expect(links).toHaveLength(2);
+  });
+
+  test('who gives up does not break off what another waits for; when nobody waits it is broken off', async () => {
+    let dialled: { caller: Caller; open: (link: Link) => void }[] = [];
+    const dial: Dial = (_to, who) =>
+      new Promise((resolve, reject) => {
+        dialled.push({ caller: who, open: resolve });
+        who.signal.addEventListener('abort', () => reject(who.signal.reason));
+      });
+    const { transport } = serverOf(10, dial);
+    const [first, second] = [new AbortController(), new AbortController()];
+    const waits = [first, second].map((one) => transport.connect(endpoint('a'), aCaller({ signal: one.signal })));
+    first.abort(new Error('enough'));
+    await expect(waits[0]).rejects.toThrow('enough');
+    expect([dialled.length, dialled[0]?.caller.signal.aborted]).toEqual([1, false]);
+    second.abort(new Error('me too'));
+    await expect(waits[1]).rejects.toThrow('me too');
+    expect(dialled[0]?.caller.signal.aborted).toBe(true);
+    // And the next one begins anew.
+    dialled = [];
+    const third = transport.connect(endpoint('a'), caller);
+    dialled[0]?.open({ alive: true } as Link);
+    await third;
+  });
+
+  test('a stream to another host goes over the connection there is', async () => {
+    const { transport, links } = serverOf(10);
+    const connection = await transport.connect(endpoint('a'), caller);
+    const stream = await connection.forward({ host: '10.0.0.9', port: 22 }, signal);
+    expect([String(await stream.toArray()), links.length]).toEqual(['forwarded', 1]);
   });
 
   test.each([
