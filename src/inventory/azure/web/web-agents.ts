@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
-import tls, { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type PeerCertificate,
+  rootCertificates,
+  type SecureContext,
+} from 'node:tls';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { AppError, messageOf } from '../../../domain/errors.ts';
@@ -23,14 +29,17 @@ export interface WebAgents {
 /** Agents are made when they are needed, and kept: with each come its connections. */
 export function webAgents(environment: Environment): WebAgents {
   const agents = new Map<string, Promise<Agent>>();
+  let trusted: { readonly secureContext: SecureContext | undefined } | undefined;
   const make = async (proxy: WebProxy | undefined, target: URL): Promise<Agent> => {
     const isSecure = target.protocol === 'https:';
-    const ca = authorities(environment);
-    const options = { keepAlive: true, ...(ca ? { ca } : {}) };
+    trusted ??= { secureContext: trustedContext(environment) };
+    const { secureContext } = trusted;
+    const trust = secureContext ? { secureContext } : {};
+    const options = { keepAlive: true, ...trust };
     if (!proxy) return isSecure ? new HttpsAgent(options) : new HttpAgent(options);
     const agent = await throughProxy(proxy.url, isSecure, options);
     // What they are given is for the way to the proxy; this is for the server behind it.
-    Object.assign((agent as Agent & { options: object }).options, { ...(ca ? { ca } : {}), ...identityOf(target) });
+    Object.assign((agent as Agent & { options: object }).options, { ...trust, ...identityOf(target) });
     // What comes instead of a tunnel would be taken for the server's answer, though no certificate has been seen.
     agent.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
       if (statusCode !== 200)
@@ -66,21 +75,32 @@ async function throughProxy(proxy: URL, isSecure: boolean, options: AgentOptions
   return isSecure ? new HttpsProxyAgent(proxy, options) : new HttpProxyAgent(proxy, options);
 }
 
-/** The authorities of Node and those that the environment names; undefined where Node's own way does it. */
-function authorities(environment: Environment): string[] | undefined {
+const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+
+/**
+ * Believes the authorities of Node and those that the environment names; undefined where Node's own way does it. It is made once, and of those that Node does
+ * not have: most systems name the same ones in a file, and reading them took 100 ms a connection.
+ */
+function trustedContext(environment: Environment): SecureContext | undefined {
   if (!environment['SSL_CERT_FILE']) return undefined;
-  const extra = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'].flatMap((variable) => {
-    const path = environment[variable];
-    return path ? [certificatesIn(path, variable)] : [];
-  });
-  const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
-  return [...(getCACertificates?.('default') ?? tls.rootCertificates), ...extra];
+  const bare = (pem: string) => pem.replace(/-----[^-]+-----|\s/g, '');
+  const known = new Set(rootCertificates.map(bare));
+  const more = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE']
+    .flatMap((variable) => certificatesIn(environment[variable], variable))
+    .filter((pem) => !known.has(bare(pem)));
+  if (more.length === 0) return undefined;
+  const secure = createSecureContext();
+  // Given as `ca` they would take the place of those that Node has.
+  for (const pem of more) secure.context.addCACert(pem);
+  return secure;
 }
 
-function certificatesIn(path: string, variable: string): string {
+function certificatesIn(path: string | undefined, variable: string): readonly string[] {
+  if (!path) return [];
   try {
     const text = withoutMark(readFileSync(path, 'utf8'));
-    if (/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text)) return text;
+    const found = text.match(CERTIFICATE);
+    if (found) return found;
   } catch (error) {
     throw new AppError(
       'config',
