@@ -9,10 +9,9 @@ import { dirname, join } from 'node:path';
 import { type RolldownOutput, rolldown } from 'rolldown';
 import packageJson from '../package.json' with { type: 'json' };
 import { CONTENTS } from '../src/cli/commands/index.ts';
-import { SCRIPTS } from '../src/remote/remote-script.ts';
-import { shellFile } from '../src/remote/shell-files.ts';
 import { licencesOf } from './licences.ts';
 import { manualPages } from './manual.ts';
+import { shellTexts } from './shell-texts.ts';
 
 const ROOT = new URL('../', import.meta.url).pathname;
 const OUT = `${ROOT}dist/`;
@@ -77,10 +76,6 @@ const GROUPS: readonly Group[] = [
   },
 ];
 
-/** Bytes that a script may have: each travels to a VM with every call that needs it. Over a link of 2 KB/s that is half a second a kilobyte. */
-const BUDGETS: Readonly<Record<string, number>> = { exec: 11_500, 'jobs/start': 15_100, 'jobs/live': 14_500 };
-const BUDGET = 10_000;
-
 process.chdir(ROOT);
 rmSync(OUT, { recursive: true, force: true });
 const { output } = await bundle();
@@ -105,7 +100,7 @@ async function bundle(): Promise<RolldownOutput> {
     treeshake: {
       moduleSideEffects: (id) => !/\/node_modules\/(?:yargs|cliui|y18n|escalade|get-caller-file)\//.test(id),
     },
-    plugins: [{ name: 'shell-files', load: (id) => (id.endsWith('/src/remote/shell-files.ts') ? shellTexts() : null) }],
+    plugins: [shellTexts],
   });
   return build.write({
     dir: OUT,
@@ -137,15 +132,6 @@ function checkGroups(bundled: readonly string[]): void {
   const lost = GROUPS.flatMap(placesOf).filter((place) => !bundled.some((id) => id.includes(place)));
   if (lost.length > 0)
     throw new Error(`GROUPS of scripts/build.ts names what is not in the bundle: ${lost.join(', ')}`);
-}
-
-/** The scripts for VMs as texts: the package has no other files that it needs. */
-function shellTexts(): string {
-  const texts = Object.fromEntries(SCRIPTS.map((name) => [name, shellFile(name)]));
-  for (const [name, { length }] of Object.entries(texts))
-    if (length > (BUDGETS[name] ?? BUDGET))
-      throw new Error(`src/remote/${name}.sh has ${length} bytes, over its budget`);
-  return `const texts = ${JSON.stringify(texts)};\nexport const shellFile = (name) => texts[name];\n`;
 }
 
 /** Types of the library: those of its own modules that the face of it names, as declarations. */

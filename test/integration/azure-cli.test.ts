@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { freshHome } from '../support/fresh-home.ts';
 import { AZ_PRINCIPAL, installedAz, type SignedInAz, signInWithAz } from '../support/real-az.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 const AZ = installedAz();
 

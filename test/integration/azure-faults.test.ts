@@ -5,9 +5,10 @@ import { type Fault, refusal, throttled } from '../../src/demo/arm-faults.ts';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { recorded } from '../support/arm-fixtures.ts';
 import { realClock } from '../support/clock.ts';
-import { azlin, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { freshHome } from '../support/fresh-home.ts';
 import { openTerminal } from '../support/terminal.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 const OTHER = '22222222-2222-3333-4444-555555555555';
 

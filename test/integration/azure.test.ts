@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { throttled } from '../../src/demo/arm-faults.ts';
 import { CLOSED_SUBSCRIPTION, DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { freshHome as freshHomeOf, withAz as withAzOf } from '../support/fresh-home.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 const SECOND_SUBSCRIPTION = '22222222-2222-3333-4444-555555555555';
 

@@ -14,10 +14,11 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin, bash, startFleet } from '../support/fleet.ts';
+import { bash, startFleet } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { openTerminal, type RealTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 let fleet: DemoFleet;
 const scratch = mkdtempSync('/tmp/azlin-fleet-');

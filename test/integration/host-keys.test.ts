@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { azlin, bash } from '../support/fleet.ts';
+import { bash } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 let lab: Lab;
 beforeAll(async () => {

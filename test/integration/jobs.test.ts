@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { throughFlakyLink } from '../support/flaky-link.ts';
-import { azlin as azlinOn, bash, CLI, type RunOptions, startFleet } from '../support/fleet.ts';
+import { bash, CLI, type RunOptions, startFleet } from '../support/fleet.ts';
 import { freshHome } from '../support/fresh-home.ts';
 import { machineRun } from '../support/machine.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlinOn } from '../support/warm-azlin.ts';
 
 let fleet: DemoFleet;
 /** Seconds nobody else on this machine sleeps for: whether it still runs can be seen. */

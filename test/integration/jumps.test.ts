@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { azlin, bash } from '../support/fleet.ts';
+import { bash } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 let lab: Lab;
 let bastion: { readonly address: string; readonly port: number; readonly user: string };

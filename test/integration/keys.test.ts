@@ -3,10 +3,11 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { azlin, bash, CLI } from '../support/fleet.ts';
+import { bash, CLI } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 let lab: Lab;
 /** Tells nobody no before it has seen everything. */

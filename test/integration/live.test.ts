@@ -2,11 +2,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin as azlinOn, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { hasTool } from '../support/tools.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlinOn } from '../support/warm-azlin.ts';
 
 const SHELLS = ['bash', 'zsh'].filter(hasTool);
 let fleet: DemoFleet;

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { canRunDropbear, startDropbear } from '../support/dropbear.ts';
 import { canHaveUsers, type FarSide, startFarSide } from '../support/far-side.ts';
-import { azlin as azlinOn, type RunOptions } from '../support/fleet.ts';
+import type { RunOptions } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { hasTool } from '../support/tools.ts';
+import { warmAzlin as azlinOn } from '../support/warm-azlin.ts';
 
 /*
  * What `exec` promises whatever the login shell of the VM is, and on a server that is not OpenSSH; exec-contract.ts is the whole of it, with bash.

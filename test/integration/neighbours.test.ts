@@ -3,9 +3,10 @@ import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlin
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { canHaveUsers, type FarSide, startFarSide } from '../support/far-side.ts';
-import { azlin as azlinOn, type RunOptions } from '../support/fleet.ts';
+import type { RunOptions } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlinOn } from '../support/warm-azlin.ts';
 
 /*
  * Other users of the VM are hostile. Mallory reads every list of processes and whatever stands in shared directories, and is there first.

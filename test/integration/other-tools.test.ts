@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin as azlinOn, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { hasTool } from '../support/tools.ts';
+import { warmAzlin as azlinOn } from '../support/warm-azlin.ts';
 
 /** A VM whose tools are those of busybox: another sh, an awk that cannot tell signals, a tail that looks once a second. */
 const isThere = hasTool('busybox');

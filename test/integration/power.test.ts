@@ -4,11 +4,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { refusal, throttled } from '../../src/demo/arm-faults.ts';
 import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { realClock } from '../support/clock.ts';
-import { azlin, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { freshHome, GIVES_TOKEN, withAz } from '../support/fresh-home.ts';
 import { machineRun } from '../support/machine.ts';
 import { openTerminal, type RealTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 let fleet: DemoFleet;
 let home: { readonly AZLIN_HOME: string };

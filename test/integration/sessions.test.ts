@@ -2,9 +2,10 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';
 import { openTerminal } from '../support/terminal.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 let fleet: DemoFleet;
 beforeAll(async () => {

@@ -15,8 +15,9 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin as azlinOn, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { openTerminal } from '../support/terminal.ts';
+import { warmAzlin as azlinOn } from '../support/warm-azlin.ts';
 
 let fleet: DemoFleet;
 let home: string;

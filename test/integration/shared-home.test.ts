@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { canHaveUsers, type FarSide, startFarSide } from '../support/far-side.ts';
-import { azlin as azlinOn } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
+import { warmAzlin as azlinOn } from '../support/warm-azlin.ts';
 
 /** Two VMs of one user with one home, as over NFS: each knows its own jobs, and leaves the other's alone. */
 (canHaveUsers() ? describe : describe.skip)('VMs that share a home', () => {

@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin, startFleet } from '../support/fleet.ts';
+import { startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';
 import { openTerminal, type RealTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 let fleet: DemoFleet;
 beforeAll(async () => {

@@ -4,9 +4,10 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
-import { azlin, bash, startFleet } from '../support/fleet.ts';
+import { bash, startFleet } from '../support/fleet.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 let fleet: DemoFleet;
 let withoutTmux = '';

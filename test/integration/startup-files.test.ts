@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { canHaveUsers, type FarSide, startFarSide } from '../support/far-side.ts';
-import { azlin } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { until } from '../support/until.ts';
+import { warmAzlin as azlin } from '../support/warm-azlin.ts';
 
 /*
  * Start-up files that hang, echo, merge and drop streams: what a command writes, and how it ends, is what `ssh` itself gives on the same server, but for

@@ -1,11 +1,27 @@
 import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+import { shellTexts } from '../../scripts/shell-texts.ts';
 import { ensureTools } from '../../src/demo/tools.ts';
+import { WARM_SERVER } from './warm-azlin.ts';
 
 /** Tests of behaviour run real sshd and real tmux: a bare machine gets them first. Runs once, before any test. */
 async function globalSetup(): Promise<void> {
   const report = (line: string) => void process.stderr.write(`${line}\n`);
   await ensureTools(process.env, report);
   installOthers(report);
+  await buildWarmServer();
+}
+
+/** What `warm-azlin.ts` starts, bundled as azlin is. */
+async function buildWarmServer(): Promise<void> {
+  const build = await rolldown({
+    input: fileURLToPath(new URL('./warm-server.ts', import.meta.url)),
+    platform: 'node',
+    external: ['cpu-features', /sshcrypto\.node$/],
+    plugins: [shellTexts],
+  });
+  await build.write({ file: WARM_SERVER, format: 'cjs', codeSplitting: false });
 }
 
 const INSTALL = `

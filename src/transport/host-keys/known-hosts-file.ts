@@ -39,10 +39,11 @@ export async function readKnownHosts(path: string, whose: 'own' | 'any' = 'any')
   try {
     // Asked again and again for every connection: a thread for each question would cost more than the answer.
     const found = statSync(path);
-    const { mtimeMs, size, ino } = found;
+    const { ctimeMs, size, ino } = found;
     // Others may never end. /dev/null is one way to say that there is none.
     if (!found.isFile() && found.rdev !== statSync('/dev/null').rdev) throw new Error('it is no file');
-    const stamp = `${mtimeMs} ${size} ${ino}`;
+    // Also another owner or mode is a change.
+    const stamp = `${ctimeMs} ${size} ${ino}`;
     const known = remembered.get(path);
     if (known?.stamp === stamp) return known.entries;
     const stranger = whose === 'own' ? await strangerTo(found) : undefined;

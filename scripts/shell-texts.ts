@@ -1,0 +1,20 @@
+import { SCRIPTS } from '../src/remote/remote-script.ts';
+import { shellFile } from '../src/remote/shell-files.ts';
+
+/** Bytes that a script may have: each travels to a VM with every call that needs it. Over a link of 2 KB/s that is half a second a kilobyte. */
+const BUDGETS: Readonly<Record<string, number>> = { exec: 11_500, 'jobs/start': 15_100, 'jobs/live': 14_500 };
+const BUDGET = 10_000;
+
+/** For rolldown: the scripts for VMs as texts, so that a bundle needs no other files. Throws where one has grown over its budget. */
+export const shellTexts = {
+  name: 'shell-texts',
+  load: (id: string) => (id.endsWith('/src/remote/shell-files.ts') ? texts() : null),
+};
+
+function texts(): string {
+  const all = Object.fromEntries(SCRIPTS.map((name) => [name, shellFile(name)]));
+  for (const [name, { length }] of Object.entries(all))
+    if (length > (BUDGETS[name] ?? BUDGET))
+      throw new Error(`src/remote/${name}.sh has ${length} bytes, over its budget`);
+  return `const texts = ${JSON.stringify(all)};\nexport const shellFile = (name) => texts[name];\n`;
+}

@@ -1,0 +1,63 @@
+import { setMaxListeners } from 'node:events';
+import { Readable, Writable } from 'node:stream';
+import { createApp } from '../../src/app/create-app.ts';
+import type { Interrupts } from '../../src/cli/app.ts';
+import { runProgram } from '../../src/cli/run-program.ts';
+import type { WarmAnswer, WarmCall } from './warm-azlin.ts';
+
+/*
+ * The program of `warm-azlin.ts`: the command line without its own process, one line after the other. What a process has of its own (signals, its exit, its
+ * streams, its arguments) is not here.
+ */
+
+/** Milliseconds after which nobody calls any more. */
+const IDLE = 20_000;
+
+/** Nobody interrupts. As many VMs as there are listen for it. */
+function interruptsOfNobody(): Interrupts {
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
+  return {
+    signal,
+    exitCode: () => undefined,
+    takeOver: () => () => {},
+    onExit: () => () => {},
+    onContinue: () => () => {},
+  };
+}
+
+const end = () => process.exit(0);
+let timer = setTimeout(end, IDLE);
+process.on('disconnect', end);
+process.on('message', async (call: WarmCall) => {
+  clearTimeout(timer);
+  process.send?.(await answer(call));
+  timer = setTimeout(end, IDLE);
+});
+
+async function answer({ cli, args, environment, input }: WarmCall): Promise<WarmAnswer> {
+  // Azure's SDK reads it, and what is started here inherits it.
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, environment);
+  const [out, err] = [collector(), collector()];
+  const stdin = Readable.from(input === '' ? [] : [Buffer.from(input, 'base64')]) as NodeJS.Process['stdin'];
+  const stdout = out.stream as NodeJS.Process['stdout'];
+  const stderr = err.stream as NodeJS.Process['stderr'];
+  const argv = [process.execPath, cli, ...args];
+  const { execPath, getuid } = process;
+  const own = { env: process.env, stdin, stdout, stderr, execPath, argv, title: '', ...(getuid ? { getuid } : {}) };
+  const io = { stdin: () => stdin, stdout, stderr };
+  const exitCode = await runProgram({ argv: args, app: createApp(own), io, interrupts: interruptsOfNobody() });
+  return { exitCode, stdout: out.text(), stderr: err.text() };
+}
+
+function collector() {
+  const chunks: Buffer[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(Buffer.from(chunk));
+      done();
+    },
+  });
+  return { stream, text: () => Buffer.concat(chunks).toString('base64') };
+}
