@@ -96,7 +96,7 @@ export function execContract(mode: 'never' | 'always'): void {
 
     test('an exit code of 124 of its own is no timeout', async () => {
       const path = join(fleet.directory, 'own.json');
-      const { exitCode } = await exec('--timeout', '1s', '--result', path, 'vm:dev', 'sleep 0.9; exit 124');
+      const { exitCode } = await exec('--timeout', '3s', '--result', path, 'vm:dev', 'sleep 1.8; exit 124');
       expect({ exitCode, outcome: JSON.parse(readFileSync(path, 'utf8')).outcome }).toEqual({
         exitCode: 124,
         outcome: 'exited',
