@@ -79,6 +79,8 @@ export async function startMovableLink(to: () => { address: string; port: number
       for (const way of ways) way.isStalled = true;
     },
     async restore() {
+      // Who has reset their connection by now has done so before: the event may wait behind others.
+      for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
       isStalled = false;
       for (const way of ways) {
         way.isStalled = false;

@@ -67,8 +67,10 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
       follower ??= await open(following, isOpened ? position : undefined);
     } catch (error) {
       if (signal.aborted) return { kind: 'lost', cause: toAppError(signal.reason) };
-      if (!isOpened && following.doubt && toAppError(error).code === 'job-not-found')
-        return { kind: 'not-started', cause: following.doubt };
+      if (toAppError(error).code === 'job-not-found') {
+        if (isOpened) return ended(following, 'gone');
+        if (following.doubt) return { kind: 'not-started', cause: following.doubt };
+      }
       const given = isWorthAnotherTry(error) ? await retry(error) : toAppError(error);
       if (given) return lost(following, given);
       continue;
