@@ -275,10 +275,10 @@ const FUNCTIONS = [
 
 /** A file as swc reads it, and the lines of a span of it. */
 function parsed(text: string) {
-  const module = parseSync(text, { syntax: 'typescript', target: 'es2022' });
-  const bytes = Buffer.from(text);
-  // swc counts positions on from file to file; the module starts at its first token.
-  const offset = module.span.start - Buffer.byteLength(text.slice(0, text.search(/\S/)));
+  // swc's module starts at its first token, wherever that is: with a token in front it is where the bytes start.
+  const bytes = Buffer.from(`;${text.replace(/^#!/, '//')}`);
+  const module = parseSync(bytes.toString(), { syntax: 'typescript', target: 'es2022' });
+  const offset = module.span.start;
   const textOf = ({ start, end }: { start: number; end: number }) =>
     bytes.subarray(start - offset, end - offset).toString();
   return { body: module.body, textOf };
