@@ -31,9 +31,8 @@ export interface FuzzReport {
   readonly longest: number;
 }
 
+/** A case has 24 times as long: all steps, the wait for a channel, a command that does not end. */
 const STEP_DEADLINE = 250;
-/** All steps, the wait for a channel, a command that does not end. */
-const CASE_DEADLINE = 6_000;
 
 export async function fuzz(
   cases: number,
@@ -55,7 +54,7 @@ export async function fuzz(
     void bad.push(`outside of any case: ${error instanceof Error ? error.stack : error}`);
   process.on('uncaughtException', stray);
   process.on('unhandledRejection', stray);
-  const transcript = await recordTranscript(hostKey, aDialer(directory, identity), identity);
+  const transcript = await recordTranscript(hostKey, aDialer(directory, identity));
   try {
     await atMost(
       24,
@@ -81,17 +80,17 @@ export async function fuzz(
 }
 
 /** Signs in and runs a command, as far as the server lets it. */
-async function oneCase(dialer: TestDialer, port: number): Promise<string> {
+async function oneCase(dialer: TestDialer, port: number, stepDeadline = STEP_DEADLINE): Promise<string> {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   const { signal } = controller;
   const endpoint = dialer.to(
     { address: '127.0.0.1', port, user: 'u' },
-    { connectTimeout: STEP_DEADLINE, keepalive: STEP_DEADLINE },
+    { connectTimeout: stepDeadline, keepalive: stepDeadline },
   );
   const hung = new Error('hung');
   try {
-    return await withDeadline({ clock: realClock, ms: CASE_DEADLINE, signal, expired: () => hung }, async () => {
+    return await withDeadline({ clock: realClock, ms: stepDeadline * 24, signal, expired: () => hung }, async () => {
       const link = await dialer.dial(endpoint, aCaller({ signal }));
       try {
         const remote = await link.spawn(commandScript(['true']), { signal });
@@ -99,7 +98,7 @@ async function oneCase(dialer: TestDialer, port: number): Promise<string> {
         remote.stdout.resume();
         remote.stderr.resume();
         // A server may keep a command for ever; that is its right.
-        const closing = realClock.schedule(STEP_DEADLINE * 2, () => link.close());
+        const closing = realClock.schedule(stepDeadline * 2, () => link.close());
         const exit = await remote.exit;
         closing();
         return exit.kind === 'lost' ? exit.cause.code : exit.kind;
@@ -233,7 +232,7 @@ function packetServer({ next, hostKey }: Hostility): Server {
 }
 
 /** What the honest server sends to a client that signs in and runs a command. */
-async function recordTranscript(hostKey: Buffer, dialer: TestDialer, _identity: string): Promise<Buffer> {
+async function recordTranscript(hostKey: Buffer, dialer: TestDialer): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const server = packetServer({ next: () => 0.999, hostKey, transcript: Buffer.alloc(0) });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -245,8 +244,9 @@ async function recordTranscript(hostKey: Buffer, dialer: TestDialer, _identity: 
     client.pipe(upstream).pipe(client);
   });
   await new Promise<void>((resolve) => tap.listen(0, '127.0.0.1', resolve));
-  await oneCase(dialer, (tap.address() as { port: number }).port);
+  const how = await oneCase(dialer, (tap.address() as { port: number }).port, 10_000);
   tap.close();
   server.close();
+  if (how !== 'exited') throw new Error(`The honest conversation ended with ${how}`);
   return Buffer.concat(chunks);
 }
