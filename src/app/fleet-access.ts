@@ -44,9 +44,10 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
 
 function settingsOf(config: Config, environment: NodeJS.ProcessEnv): AccessParts['settings'] {
   const { home, defaultSession, commandDeadline, startDeadline, reconnectDeadline } = config;
-  const { resolveDeadline, sessionsTtl } = config;
+  const { resolveDeadline, sessionsTtl, killAfter } = config;
   return {
     ...{ home, defaultSession, commandDeadline, startDeadline, reconnectDeadline, resolveDeadline, sessionsTtl },
+    killAfter,
     lags: config.inventory === 'resource-graph',
     label: config.label ?? defaultLabel(environment),
   };

@@ -1,7 +1,7 @@
 import type { RemoteScript } from '../domain/remote-script.ts';
 import { remoteScript } from '../remote/remote-script.ts';
 import { shellFile } from '../remote/shell-files.ts';
-import { enterValues, type SessionCommand } from '../tmux/exec-script.ts';
+import { enterValues, killAfterValue, type SessionCommand } from '../tmux/exec-script.ts';
 import { nameToCreate } from '../tmux/plain-word.ts';
 
 export interface JobStart {
@@ -108,7 +108,12 @@ function fromWord(from: From): string {
 /** Takes standard input, up to the word `name` that ends it, to the VM. It answers when it is ready, and a second time when it has all. */
 export const uploadScript = (name: string) => remoteScript('jobs/upload', { upload: name });
 export const listJobsScript = (id = '') => remoteScript('jobs/list', { id_of_job: id });
-export const cancelJobScript = (id: string) => remoteScript('jobs/cancel', { id_of_job: id });
+/** Milliseconds: how long to wait for the end, and, where the job's supervisor is gone, between SIGTERM and SIGKILL. */
+export const cancelJobScript = (
+  id: string,
+  { wait, killAfter }: { readonly wait: number; readonly killAfter: number },
+) =>
+  remoteScript('jobs/cancel', { id_of_job: id, seconds: `${Math.ceil(wait / 1_000)}`, ...killAfterValue(killAfter) });
 export const signalJobScript = (id: string, signal: string) => remoteScript('jobs/signal', { id_of_job: id, signal });
 
 /** Why `id` cannot name a job, or undefined when it can. */

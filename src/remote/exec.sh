@@ -1,6 +1,7 @@
 # `exec`, direct: the user's command takes this script's place, so that sshd reports the command's own end. More values than those of the parts:
 # azlin_input, set when the command reads standard input; azlin_seconds and azlin_part, the whole and the fractional seconds of a timeout, empty without
-# one; azlin_ticket, a name that nobody can guess. The words of its status: created (0 or 1), `cwd` or `no-cwd`, its process id.
+# one; azlin_kill_after, the seconds between SIGTERM and SIGKILL; azlin_ticket, a name that nobody can guess. The words of its status: created (0 or 1),
+# `cwd` or `no-cwd`, its process id.
 . ./parts/prelude.sh
 . ./parts/errors.sh
 . ./parts/room.sh
@@ -22,7 +23,7 @@ azlin_above() {
 azlin_is_there() { kill -0 "$$" || [ -d "/proc/$$" ]; }
 azlin_end() {
   kill -0 "$$" || [ ! -d "/proc/$$" ] || sudo -n kill -s "$1" -- "-$$"
-  kill -s "$1" -- "-$$" || kill -s "$1" "$$"
+  kill "-$1" "-$$" || kill -s "$1" "$$"
 }
 azlin_watch() {
   trap '' HUP INT TERM
@@ -42,7 +43,7 @@ azlin_watch() {
   azlin_is_there || exit 0
   [ "$azlin_left" != 0 ] || mkdir "$azlin_room/$azlin_ticket"
   azlin_end TERM
-  sleep 5
+  sleep "$azlin_kill_after"
   azlin_end KILL
 }
 # Where the watchdog can leave word: at home, or else in the system's folder of the user.

@@ -22,6 +22,7 @@ export const VALUES = [
   'key',
   'keys',
   'kill',
+  'kill_after',
   'kind',
   'left_birth',
   'left_id',

@@ -86,6 +86,7 @@ export const SETTINGS = {
   durable: setting('exec.durable AZLIN_DURABLE', choice('auto', 'always', 'never'), 'auto' as const),
   reconnectDeadline: setting('exec.reconnect_deadline', limit, 600_000),
   runTimeout: setting('run.timeout', limit, 3_600_000),
+  killAfter: setting('exec.kill_after', limit, 5_000),
   disconnectGrace: setting('exec.disconnect_grace', limit, 90_000),
   listDeadline: setting('list.deadline', limit, 5_000),
   listWholeDeadline: setting('list.whole_deadline', limit, 60_000),

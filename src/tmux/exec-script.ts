@@ -15,6 +15,8 @@ export interface SessionCommand {
   readonly stdin: boolean;
   /** Milliseconds. */
   readonly timeout: number | undefined;
+  /** Milliseconds between SIGTERM and SIGKILL for a command that is to end. */
+  readonly killAfter: number;
   /** Whether the SSH agent comes along. */
   readonly agent: boolean;
   /** Where to run instead of the session's directory. */
@@ -40,11 +42,17 @@ export function enterValues(command: SessionCommand): ScriptValues {
     text: run.text,
     seconds: timeout === undefined ? '' : `${Math.floor(timeout / 1_000)}`,
     part: timeout === undefined ? '' : `${(timeout % 1_000) / 1_000}`,
+    ...killAfterValue(command.killAfter),
     agent: command.agent ? 'agent' : '',
     directory: cwd,
     variables,
     given_shell: shell,
   };
+}
+
+/** Of milliseconds between SIGTERM and SIGKILL; scripts count whole seconds. */
+export function killAfterValue(ms: number): ScriptValues {
+  return { kill_after: `${Math.ceil(ms / 1_000)}` };
 }
 
 /** Whether the timeout ended the command of the ticket; the word of its status: `yes` or `no`. It can be asked once. */
@@ -54,7 +62,10 @@ export function timedOutScript(ticket: string): RemoteScript {
 
 export type CommandSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';
 
-/** Signals the whole process group of a command that `execScript` started: sshd refuses the protocol's own request to root. */
-export function signalScript(signal: CommandSignal, pid: string): RemoteScript {
-  return remoteScript('signal', { signal, pid });
+/**
+ * Signals the whole process group of a command that `execScript` started: sshd refuses the protocol's own request to root. With a ticket, only if the
+ * timeout has not ended it.
+ */
+export function signalScript(signal: CommandSignal, pid: string, ticket = ''): RemoteScript {
+  return remoteScript('signal', { signal, pid, ticket });
 }

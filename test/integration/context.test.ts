@@ -37,6 +37,7 @@ const REQUEST = {
   run: { kind: 'command', text: 'env -0; pwd', title: '' },
   stdin: false,
   timeout: undefined,
+  killAfter: 5_000,
   agent: false,
   cwd: undefined,
   variables: Buffer.alloc(0),

@@ -37,6 +37,8 @@ const folder = (id: string) => join(place(), id);
 const runsStill = async (seconds = LONG) => (await machine('pgrep', '-f', `^sleep ${seconds}$`)).code === 0;
 const jobs = async (...args: string[]) =>
   JSON.parse((await azlin('jobs', '--format', 'json', ...args)).stdout) as Record<string, unknown>[];
+/** Between SIGTERM and SIGKILL is a second. */
+const soon = () => freshHome(fleet, '[exec]\nkill_after = "1s"\n');
 const job = async (id: string) => (await jobs('vm')).find((one) => one['id'] === id);
 
 /** Starts the CLI and leaves it running. */
@@ -138,7 +140,7 @@ describe('the same id', () => {
     await machine(
       'sh',
       '-c',
-      `cd ${folderOfLate} && echo new >state && mkfifo w o e && exec timeout 5 env -i PATH="$PATH" sh ${folderOfLate}/run supervise '' '' '' separate`,
+      `cd ${folderOfLate} && echo new >state && mkfifo w o e && exec timeout 5 env -i PATH="$PATH" sh ${folderOfLate}/run supervise '' '' 5 '' separate`,
     );
     expect(readFileSync(join(home(), 'late'), 'utf8')).toBe('ran\n');
     expect(readFileSync(join(folderOfLate, 'state'), 'utf8')).toBe('new\n');
@@ -308,10 +310,19 @@ describe('outcomes', () => {
     expect((await azlin('cancel', 'orphan')).stdout).toBe('Job orphan on vm had ended before: lost\n');
   });
 
+  test('a timeout holds although the supervisor was killed', async () => {
+    const line = `echo on; sleep ${LONG}`;
+    const running = background(['exec', '--job', 'headless', '--timeout', '4s', 'vm:dev', line]);
+    await until('its first output', () => running.stdout() === 'on\n');
+    await machine('sh', '-c', `kill -9 "$(sed -n 's/^started \\([0-9]*\\) .*/\\1/p' ${folder('headless')}/state)"`);
+    expect(await running.ended).toBe(255);
+    await until('it to be ended', async () => !(await runsStill()));
+  });
+
   test('cancelled: exit code 143', async () => {
     const result = join(fleet.directory, 'cancelled.json');
     const line = `trap "" TERM; echo on; sleep ${LONG} & wait; sleep ${LONG}`;
-    const running = background(['exec', '--job', 'stubborn', '--result', result, 'vm:dev', line]);
+    const running = background(['exec', '--job', 'stubborn', '--result', result, 'vm:dev', line], soon());
     await until('its first output', () => running.stdout() === 'on\n');
     expect((await azlin('cancel', 'stubborn')).stdout).toBe('Job stubborn on vm: cancelled\n');
     expect(await running.ended).toBe(143);
@@ -391,7 +402,7 @@ describe('outcomes', () => {
 describe('what ends with azlin, and what does not', () => {
   test('a direct command ends when azlin is killed, whatever it makes of SIGTERM', async () => {
     const line = `trap "" TERM; echo on; sleep ${LONG} & wait; sleep ${LONG}`;
-    const running = background(['exec', '--direct', 'vm:dev', line]);
+    const running = background(['exec', '--direct', 'vm:dev', line], soon());
     await until('its first output', () => running.stdout() === 'on\n');
     running.child.kill('SIGKILL');
     await until('it to be gone', async () => !(await runsStill()));
@@ -399,7 +410,7 @@ describe('what ends with azlin, and what does not', () => {
 
   test.each(['--direct', '--durable'])('--timeout holds when azlin is gone (%s)', async (mode) => {
     const line = `(trap "" TERM HUP; echo $(date +%s) >~/began; sleep ${LONG}) & wait; sleep ${LONG}`;
-    const running = background(['exec', mode, '--timeout', '2s', 'vm:dev', `echo on; ${line}`]);
+    const running = background(['exec', mode, '--timeout', '2s', 'vm:dev', `echo on; ${line}`], soon());
     await until('its first output', () => running.stdout() === 'on\n');
     running.child.kill('SIGKILL');
     await until('it to be gone', async () => !(await runsStill()));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin as azlinOn, bash as bashOn, type RunOptions, startFleet } from './fleet.ts';
+import { freshHome } from './fresh-home.ts';
 import { machineRun } from './machine.ts';
 import { openTerminal } from './terminal.ts';
 import { until } from './until.ts';
@@ -67,9 +68,22 @@ export function execContract(mode: 'never' | 'always'): void {
   });
 
   describe('--timeout', () => {
+    const execSoon = (...args: string[]) =>
+      azlin(fleet, ['exec', ...args], { environment: freshHome(fleet, '[exec]\nkill_after = "1s"\n') });
+
+    test('gives the command five seconds to end, or exec.kill_after', async () => {
+      const line = `trap "echo asked; sleep 2 && echo done; exit" TERM; sleep ${LONG} & wait; wait`;
+      const [five, one] = await Promise.all([
+        exec('--timeout', '300ms', 'vm:dev', line),
+        execSoon('--timeout', '300ms', 'vm:dev', line),
+      ]);
+      expect(five).toMatchObject({ exitCode: 124, stdout: 'asked\ndone\n' });
+      expect(one).toMatchObject({ exitCode: 124, stdout: 'asked\n' });
+    });
+
     test('ends the whole process group, also what ignores TERM', async () => {
       const line = `trap "" TERM; echo $$ > ~/pid; (trap "" TERM; sleep ${LONG}) & wait; sleep ${LONG}`;
-      const { exitCode } = await exec('--timeout', '500ms', 'vm:dev', line);
+      const { exitCode } = await execSoon('--timeout', '500ms', 'vm:dev', line);
       expect(exitCode).toBe(124);
       expect((await machine('sh', '-c', 'kill -0 "$(cat ~/pid)"')).code).not.toBe(0);
       expect((await machine('pgrep', '-f', `^sleep ${LONG}`)).code).toBe(1);
@@ -78,7 +92,7 @@ export function execContract(mode: 'never' | 'always'): void {
     test('leaves nothing in /tmp', async () => {
       const markers = async () => (await machine('sh', '-c', `ls -d /tmp/azlin-${'?'.repeat(32)}`)).stdout.split('\n');
       const before = await markers();
-      await exec('--timeout', '300ms', 'vm:dev', `trap "" TERM; sleep ${LONG} & wait; sleep ${LONG}`);
+      await execSoon('--timeout', '300ms', 'vm:dev', `trap "" TERM; sleep ${LONG} & wait; sleep ${LONG}`);
       // Other tests have theirs for a moment.
       await until('nothing to be left', async () => (await markers()).every((marker) => before.includes(marker)));
     });

@@ -184,7 +184,7 @@ export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
     ...parts,
     settings: {
       ...{ lags: false, sshConfig: { entries: [], files: [] }, defaultSession: 'azlin', label: 'me@here' },
-      ...{ commandDeadline: 10_000, startDeadline: 60_000, reconnectDeadline: 60_000 },
+      ...{ commandDeadline: 10_000, startDeadline: 60_000, reconnectDeadline: 60_000, killAfter: 5_000 },
       ...settings,
     },
   };

@@ -125,7 +125,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, now: number): FleetAccess 
     power: { start: unreachable, stop: unreachable, look: unreachable },
     settings: {
       ...{ lags: false, sshConfig: { entries: [], files: [] } },
-      ...{ commandDeadline: 1, startDeadline: 1, reconnectDeadline: 1 },
+      ...{ commandDeadline: 1, startDeadline: 1, reconnectDeadline: 1, killAfter: 1 },
       ...{ defaultSession: 'azlin', label: 'me@here' },
     },
   };

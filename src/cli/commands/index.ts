@@ -66,7 +66,7 @@ const ENTRIES: readonly ContentsEntry[] = [
   ),
   command(
     'cancel',
-    'End a job: SIGTERM to its process group, SIGKILL after five seconds',
+    'End a job: SIGTERM to its process group, SIGKILL if that is not enough',
     async () => (await import('./cancel.ts')).cancel,
   ),
   vm(

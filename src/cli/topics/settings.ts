@@ -48,6 +48,7 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
   durable: one('whether commands become jobs: auto where CI is set, always, never', 'auto'),
   reconnectDeadline: one('for connecting to a job again', '10m'),
   runTimeout: one('for azlin run', '1h'),
+  killAfter: one('how long what is to end has between SIGTERM and SIGKILL', '5s'),
   disconnectGrace: one('how long a job of --on-disconnect cancel waits for azlin', '90s'),
   listDeadline: one('of a list: for each VM', '5s'),
   listWholeDeadline: one('of a list: for all VMs', '60s'),

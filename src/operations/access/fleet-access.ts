@@ -49,6 +49,8 @@ export interface FleetSettings {
   readonly startDeadline: number;
   /** How long to retry a lost connection to a job. */
   readonly reconnectDeadline: number;
+  /** For a command that is to end: between SIGTERM and SIGKILL. */
+  readonly killAfter: number;
   /** The session that a bare host means. */
   readonly defaultSession: string;
   /** What others see of this user's clients. */

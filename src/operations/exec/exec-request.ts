@@ -4,6 +4,7 @@ import { keepSecret } from '../../domain/secrets.ts';
 import { quoteArgv, shellWord } from '../../domain/text.ts';
 import type { Target, TargetRef } from '../../targets/target.ts';
 import type { SessionCommand } from '../../tmux/exec-script.ts';
+import type { FleetSettings } from '../access/fleet-access.ts';
 
 export interface ExecRequest {
   readonly target: TargetRef;
@@ -49,7 +50,11 @@ export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'unt
 }
 
 /** A request, for one session. Throws `usage` for what no shell could take as it is. */
-export function prepare(request: ExecRequest, target: Target): SessionCommand {
+export function prepare(
+  request: ExecRequest,
+  target: Target,
+  { killAfter }: Pick<FleetSettings, 'killAfter'>,
+): SessionCommand {
   const { command: asked, stdin, timeout, cwd, shell, variables = [] } = request;
   for (const { name, value } of variables) {
     checkVariable(name);
@@ -65,6 +70,7 @@ export function prepare(request: ExecRequest, target: Target): SessionCommand {
       : { kind: asked.length === 1 ? 'command' : 'words', text, title: `${text}` },
     stdin: stdin !== undefined,
     timeout,
+    killAfter,
     agent: target.endpoint.ssh.forwardAgent !== undefined,
     cwd,
     shell,

@@ -54,7 +54,7 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
     const { target } = reached;
     const timeout = timeLimit(request, access.clock.now());
     const ticket = randomBytes(16).toString('hex');
-    const command = prepare({ ...request, timeout }, target);
+    const command = prepare({ ...request, timeout }, target, access.settings);
     const started = await startScript({ access, reached, script: execScript(command, ticket), caller }).catch(
       toAppError,
     );
@@ -112,12 +112,18 @@ function neverConfirmed(target: string, error: AppError): RunningCommand {
   };
 }
 
+/** Milliseconds, and what the watchdog leaves word under. */
+interface TimeLimit {
+  readonly ms: number;
+  readonly ticket: string;
+}
+
 interface Ending {
   readonly access: FleetAccess;
   readonly caller: Caller;
   readonly reached: Reached;
   readonly remote: RemoteProcess;
-  readonly timeout: { readonly ms: number; readonly ticket: string } | undefined;
+  readonly timeout: TimeLimit | undefined;
   readonly pid: string;
   readonly startedAt: number;
 }
@@ -125,7 +131,7 @@ interface Ending {
 async function outcomeOf(ending: Ending): Promise<Outcome> {
   const { access, caller, reached, remote, timeout, startedAt } = ending;
   if (!timeout) return remote.exit.then(withAdvice);
-  const backup = endLeftovers(ending, timeout.ms + LEFTOVER_DELAY);
+  const backup = endLeftovers(ending, timeout);
   const exit = await Promise.race([remote.exit, backup.givenUp]);
   backup.cancel();
   if (exit.kind === 'lost' || exit.kind === 'timed-out') return withAdvice(exit);
@@ -154,16 +160,15 @@ async function sendSignal({ trace }: Caller, { run, target }: Reached, script: R
   }
 }
 
-/** Milliseconds after which the watchdog on the VM should have ended everything, and after which nobody asks any more. */
+/** Milliseconds after which the watchdog on the VM should have ended everything, and after which, when SIGKILL is sent, nobody asks any more. */
 const LEFTOVER_DELAY = 1_500;
-const KILL_DELAY = 5_000;
 const GIVE_UP_DELAY = 1_000;
 
 /**
  * The watchdog leaves with the command itself, but azlin waits for whatever the command left in the background with its output.
  * That is ended from here; what has left the process group, and holds the output open for ever, is not waited for.
  */
-function endLeftovers({ access, caller, reached, remote, pid }: Ending, ms: number) {
+function endLeftovers({ access, caller, reached, remote, pid }: Ending, { ms, ticket }: TimeLimit) {
   const { clock } = access;
   let needed = false;
   let cancel = () => {};
@@ -178,10 +183,10 @@ function endLeftovers({ access, caller, reached, remote, pid }: Ending, ms: numb
       void sendSignal(caller, reached, signalScript('KILL', pid));
       cancel = clock.schedule(GIVE_UP_DELAY, giveUp);
     };
-    cancel = clock.schedule(ms, () => {
+    cancel = clock.schedule(ms + LEFTOVER_DELAY, () => {
       needed = true;
-      void sendSignal(caller, reached, signalScript('TERM', pid));
-      cancel = clock.schedule(KILL_DELAY, kill);
+      void sendSignal(caller, reached, signalScript('TERM', pid, ticket));
+      cancel = clock.schedule(access.settings.killAfter, kill);
     });
   });
   return { givenUp, cancel: () => cancel(), wasNeeded: () => needed };

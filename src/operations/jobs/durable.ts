@@ -160,7 +160,7 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     pin(attempt, target);
     const isNew = request.job === undefined && !attempt.isAsked;
     const timeout = timeLimit(request, access.clock.now());
-    const command = prepare({ ...request, timeout, create: attempt.create }, target);
+    const command = prepare({ ...request, timeout, create: attempt.create }, target, access.settings);
     const grace = request.grace === undefined ? undefined : Math.ceil(request.grace / 1_000);
     const { detach } = request;
     const wire = newWire();

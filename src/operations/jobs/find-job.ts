@@ -87,7 +87,7 @@ export interface CancelledJob {
   readonly hadEnded: boolean;
 }
 
-/** Ends a job: TERM to its process group, KILL after five seconds. A job that has ended stays as it is. */
+/** Ends a job: TERM to its process group, then KILL. A job that has ended stays as it is. */
 export function cancelJob(
   access: FleetAccess,
   { id, target: place }: PlacedJob,
@@ -96,9 +96,11 @@ export function cancelJob(
   return withTarget({ access, target: place, caller }, async ({ target, connection }) => {
     const { endpoint, hostname } = target;
     const { clock, settings } = access;
-    const deadline = Math.max(settings.commandDeadline, LONGEST_END);
+    const { killAfter } = settings;
+    const wait = killAfter + RECORD_LIMIT;
+    const deadline = Math.max(settings.commandDeadline, wait + RECORD_LIMIT);
     const run = runOverSsh({ connection, endpoint, clock, deadline });
-    const { stdout } = await run(cancelJobScript(id), caller.signal);
+    const { stdout } = await run(cancelJobScript(id, { wait, killAfter }), caller.signal);
     const status = parseStatus(stdout);
     if (status.kind !== 'ok')
       throw status.kind === 'no-job' ? notFound(id, hostname) : statusError(status, hostname, id);
@@ -108,5 +110,5 @@ export function cancelJob(
   });
 }
 
-/** Milliseconds: TERM, five seconds, KILL, and the record. */
-const LONGEST_END = 15_000;
+/** Milliseconds until the end of a job that was sent SIGKILL is recorded, and until that is known here. */
+const RECORD_LIMIT = 5_000;

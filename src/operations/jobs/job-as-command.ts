@@ -45,6 +45,7 @@ export interface FollowedJob {
 /** A job that somebody follows, as any other command. */
 export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Caller): RunningCommand {
   const { id, grace, doubt, unlessBegun, out, err, first, isWatched } = job;
+  const { killAfter } = access.settings;
   const place: JobPlace = { target: job.place };
   const stdout = new PassThrough();
   const stderr = new PassThrough();
@@ -71,11 +72,14 @@ export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Call
       runsOther: job.runsOther === true,
       endsWithUs: job.endsWithUs === true,
       isWatched,
-      cancel: () => tell(access, { place, id, script: cancelJobScript(id) }, caller),
+      cancel: () => tell(access, { place, id, script: cancelJobScript(id, { wait: END_LIMIT, killAfter }) }, caller),
       leave: () => left.abort(new AppError('interrupted', 'Interrupted')),
     },
   };
 }
+
+/** Milliseconds; somebody who presses Ctrl-C and a runner that cancels a workflow do not wait for longer. */
+const END_LIMIT = 6_000;
 
 interface Telling {
   readonly place: JobPlace;

@@ -1,4 +1,5 @@
-# Ends the job azlin_id_of_job, and says how it ended; a job that has ended already is left as it is.
+# Ends the job azlin_id_of_job, and says how it ended, or after azlin_seconds that it is ending; a job that has ended already is left as it is. Where its
+# supervisor is gone, azlin_kill_after seconds are between SIGTERM and SIGKILL.
 . ./parts/prelude.sh
 . ./parts/place.sh
 . ./parts/journal.sh
@@ -12,25 +13,28 @@ if [ -n "$azlin_pid" ] && ! azlin_alive; then
   # shellcheck disable=SC2086
   azlin_is_still $azlin_leader || azlin_refuse 'ok ended lost'
   azlin_say ending cancelled
-  kill -s TERM -- "-$azlin_group" 2>/dev/null
-  azlin_tries=0
-  while [ "$azlin_tries" -lt 10 ] && kill -0 -- "-$azlin_group" 2>/dev/null; do
-    sleep 0.5 || sleep 1
-    azlin_tries=$((azlin_tries + 1))
+  kill -TERM "-$azlin_group" 2>/dev/null
+  azlin_left=$((azlin_kill_after * 2))
+  while [ "$azlin_left" -gt 0 ] && kill -0 "-$azlin_group" 2>/dev/null; do
+    sleep 0.5 || {
+      sleep 1
+      azlin_left=$((azlin_left - 1))
+    }
+    azlin_left=$((azlin_left - 1))
   done
-  kill -s KILL -- "-$azlin_group" 2>/dev/null
+  kill -KILL "-$azlin_group" 2>/dev/null
   azlin_refuse 'ok now lost'
 fi
 azlin_say ending cancelled
-[ -z "$azlin_group" ] || kill -s TERM -- "-$azlin_group" 2>/dev/null
-azlin_tries=0
-while [ "$azlin_tries" -lt 100 ]; do
+[ -z "$azlin_group" ] || kill -TERM "-$azlin_group" 2>/dev/null
+azlin_left=$((azlin_seconds * 10))
+while [ "$azlin_left" -gt 0 ]; do
   azlin_read
   [ -z "$azlin_how" ] || azlin_refuse "ok now $azlin_how"
   sleep 0.1 2>/dev/null || {
     sleep 1
-    azlin_tries=$((azlin_tries + 9))
+    azlin_left=$((azlin_left - 9))
   }
-  azlin_tries=$((azlin_tries + 1))
+  azlin_left=$((azlin_left - 1))
 done
 azlin_answer 'ok now ending'

@@ -18,8 +18,8 @@ azlin_interrupt() {
   azlin_tries=$((azlin_tries + 1))
   azlin_front_of "$azlin_shell"
   case $azlin_tries in
-  1 | 11 | 21 | 31 | 41) kill -s INT -- "-$azlin_front" ;;
-  51 | 61 | 71 | 81 | 91) [ "$azlin_front" = "$azlin_shell" ] || kill -s KILL -- "-$azlin_front" ;;
+  1 | 11 | 21 | 31 | 41) kill -INT "-$azlin_front" ;;
+  51 | 61 | 71 | 81 | 91) [ "$azlin_front" = "$azlin_shell" ] || kill -KILL "-$azlin_front" ;;
   esac
   [ "$azlin_tries" -lt 100 ] || {
     azlin_finish "$azlin_why"

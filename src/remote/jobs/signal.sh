@@ -11,5 +11,5 @@ if [ -n "$azlin_live" ] && azlin_read_stat "${azlin_live%% *}"; then
   set -- $azlin_stat
   azlin_group=$6
 fi
-[ -n "$azlin_how" ] || ! azlin_alive || [ -z "$azlin_group" ] || kill -s "$azlin_signal" -- "-$azlin_group" 2>/dev/null
+[ -n "$azlin_how" ] || ! azlin_alive || [ -z "$azlin_group" ] || kill "-$azlin_signal" "-$azlin_group" 2>/dev/null
 azlin_answer ok

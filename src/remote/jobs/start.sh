@@ -1,6 +1,7 @@
 # Starts a job and follows it; one that is there already is followed only. More values than those of the parts: azlin_id_of_job, azlin_title, what lists call
-# it, azlin_upload, the name of its standard input, azlin_is_new, set when it must not be there, azlin_seconds and azlin_part of a timeout, azlin_grace,
-# seconds that it goes on with nobody following, empty for ever, azlin_supervisor, azlin_detach, set to return at once.
+# it, azlin_upload, the name of its standard input, azlin_is_new, set when it must not be there, azlin_seconds and azlin_part of a timeout,
+# azlin_kill_after, seconds between SIGTERM and SIGKILL, azlin_grace, seconds that it goes on with nobody following, empty for ever, azlin_supervisor,
+# azlin_detach, set to return at once.
 . ./parts/prelude.sh
 . ./parts/errors.sh
 . ./parts/room.sh
@@ -44,7 +45,7 @@ azlin_start() {
   # Opened both ways: neither side waits for the other one to open it.
   exec 4<>"$azlin_job/w"
   # shellcheck disable=SC2016
-  azlin_line='setsid env -i PATH="$PATH" sh '"$azlin_quoted/run supervise '$azlin_seconds' '$azlin_part' '$azlin_grace' $azlin_errors </dev/null >/dev/null 2>&1; exit 0"
+  azlin_line='setsid env -i PATH="$PATH" sh '"$azlin_quoted/run supervise '$azlin_seconds' '$azlin_part' $azlin_kill_after '$azlin_grace' $azlin_errors </dev/null >/dev/null 2>&1; exit 0"
   azlin_said=$(tmux -u run-shell -b -t "$azlin_id:" "$azlin_line" 2>&1) || ! mkdir "$azlin_job/begun" 2>/dev/null || {
     azlin_remove
     azlin_refuse failed "$azlin_said"

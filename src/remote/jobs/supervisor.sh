@@ -1,5 +1,5 @@
-# What stands between the tmux server and the user's command, and outlives connections: the file `run` of a job. `run supervise SECONDS FRACTION GRACE
-# ERRORS` in an empty environment starts the command by `run begin` in a process group of its own, keeps what it writes, and records how it ended. A
+# What stands between the tmux server and the user's command, and outlives connections: the file `run` of a job. `run supervise SECONDS FRACTION
+# KILL_AFTER GRACE ERRORS` in an empty environment starts the command by `run begin` in a process group of its own, keeps what it writes, and records how it ended. A
 # command gets pipes, not the files: a `> /dev/stderr` in a script would empty a file.
 . ./parts/journal.sh
 . ./parts/begin.sh
@@ -16,7 +16,7 @@ azlin_watch() {
     azlin_read
     azlin_its=${azlin_group:-$azlin_its}
     [ -z "$azlin_why" ] || break
-    kill -0 "$$" || [ -z "$azlin_its" ] || kill -0 -- "-$azlin_its" || exit 0
+    kill -0 "$$" || [ -z "$azlin_its" ] || kill -0 "-$azlin_its" || exit 0
     if [ "$azlin_left" = 0 ]; then
       azlin_say ending timed-out
       break
@@ -38,13 +38,16 @@ azlin_watch() {
   azlin_read
   azlin_its=${azlin_group:-$azlin_its}
   if [ -n "$azlin_its" ]; then
-    kill -s TERM -- "-$azlin_its"
-    azlin_left=10
-    while [ "$azlin_left" -gt 0 ] && kill -0 -- "-$azlin_its"; do
-      sleep 0.5 || sleep 1
+    kill -TERM "-$azlin_its"
+    azlin_left=$((azlin_kill_after * 2))
+    while [ "$azlin_left" -gt 0 ] && kill -0 "-$azlin_its"; do
+      sleep 0.5 || {
+        sleep 1
+        azlin_left=$((azlin_left - 1))
+      }
       azlin_left=$((azlin_left - 1))
     done
-    kill -s KILL -- "-$azlin_its"
+    kill -KILL "-$azlin_its"
   fi
   # What has left the group may keep the output open for ever; nobody waits for that any more.
   azlin_left=5
@@ -155,7 +158,7 @@ cd "${0%/run}" || exit 0
 azlin_read
 case $1 in
 supervise)
-  azlin_left=$2 azlin_part=$3 azlin_grace=$4 azlin_errors=$5
+  azlin_left=$2 azlin_part=$3 azlin_kill_after=$4 azlin_grace=$5 azlin_errors=$6
   azlin_supervise
   ;;
 begin) azlin_run "$2" ;;

@@ -40,6 +40,12 @@ describe('the scripts', () => {
     },
   );
 
+  // dash refuses `kill -0 -- -1`, and busybox every group behind `--`. sudo runs a kill of its own.
+  test('signal process groups as every shell reads it', () => {
+    const kills = files.flatMap((name) => readFileSync(FOLDER + name, 'utf8').match(/\bkill .*/g) ?? []);
+    expect(kills.filter((line) => / -- /.test(line.replace(/sudo -n kill[^;|]*/, '')))).toEqual([]);
+  });
+
   test('name every value that they get', () => {
     const all = files.map((name) => readFileSync(FOLDER + name, 'utf8')).join('\n');
     expect(VALUES.filter((name) => !new RegExp(`\\bazlin_${name}\\b`).test(all))).toEqual([]);

@@ -25,7 +25,7 @@ test.each(['dash', 'bash', 'busybox sh'].filter((shell) => hasTool(shell.split('
           file('env'),
           "azlin_umask=022 azlin_cwd=/ azlin_program=sh azlin_kind=command azlin_given_shell= azlin_text='echo out; echo err >&2; exit 3'",
         );
-        const supervisor = spawn(program, [...args, file('run'), 'supervise', '', '', '', 'separate'], {
+        const supervisor = spawn(program, [...args, file('run'), 'supervise', '', '', '5', '', 'separate'], {
           stdio: 'ignore',
         });
         const ended = once(supervisor, 'close');
