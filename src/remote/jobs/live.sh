@@ -63,12 +63,13 @@ azlin_is_ready() {
   # shellcheck disable=SC2086
   azlin_is_interactive $azlin_words && azlin_at_prompt "$azlin_front" "$azlin_tty"
 }
-# Whether what is in front is no program of a prompt: one has not been there for three seconds, and a shell that has no child runs none.
+# Whether what is in front is no program of a prompt: one has not been there for three seconds, and a shell that sleeps without a child runs none; one
+# that waits for a processor may.
 azlin_is_settled() {
   case $azlin_comm in
   bash | zsh)
     azlin_kids=/proc/$azlin_front/task/$azlin_front/children
-    [ "$azlin_tries" -ge 5 ] && [ -r "$azlin_kids" ] && [ -z "$(cat "$azlin_kids")" ]
+    [ "$azlin_tries" -ge 5 ] && [ -r "$azlin_kids" ] && [ -z "$(cat "$azlin_kids")" ] && azlin_read_stat "$azlin_front" && [ "${azlin_stat%% *}" = S ]
     ;;
   *) azlin_age "$azlin_front" && [ "$azlin_up" -gt 300 ] ;;
   esac
