@@ -100,7 +100,8 @@ export async function startLab(): Promise<Lab> {
     },
     close() {
       for (const name of [...machines.keys()]) stop(name);
-      rmSync(directory, { recursive: true, force: true });
+      // Supervisors of jobs may still be writing their last lines.
+      rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
 }
