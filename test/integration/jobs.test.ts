@@ -319,6 +319,15 @@ describe('outcomes', () => {
     await until('it to be ended', async () => !(await runsStill()));
   });
 
+  test('cancelled: asked once to end, and given the time', async () => {
+    const line = `trap "echo asked; sleep 2 && echo done; exit" TERM; echo on; sleep ${LONG} & wait; wait`;
+    const running = background(['exec', '--job', 'tidy', 'vm:dev', line]);
+    await until('its first output', () => running.stdout() === 'on\n');
+    expect((await azlin('cancel', 'tidy')).stdout).toBe('Job tidy on vm: cancelled\n');
+    expect(await running.ended).toBe(143);
+    expect(running.stdout()).toBe('on\nasked\ndone\n');
+  });
+
   test('cancelled: exit code 143', async () => {
     const result = join(fleet.directory, 'cancelled.json');
     const line = `trap "" TERM; echo on; sleep ${LONG} & wait; sleep ${LONG}`;

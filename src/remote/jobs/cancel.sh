@@ -3,6 +3,7 @@
 . ./parts/prelude.sh
 . ./parts/place.sh
 . ./parts/journal.sh
+. ./parts/ask-to-end.sh
 azlin_may_begin
 cd "$azlin_jobs/$azlin_id_of_job" 2>/dev/null || azlin_no_job "$azlin_id_of_job"
 [ ! -e begun/void ] || azlin_no_job "$azlin_id_of_job"
@@ -26,7 +27,9 @@ if [ -n "$azlin_pid" ] && ! azlin_alive; then
   azlin_refuse 'ok now lost'
 fi
 azlin_say ending cancelled
-[ -z "$azlin_group" ] || kill -TERM "-$azlin_group" 2>/dev/null
+# What begins meanwhile reads this word, or has been read here.
+azlin_read
+azlin_ask_to_end "$azlin_group"
 azlin_left=$((azlin_seconds * 10))
 while [ "$azlin_left" -gt 0 ]; do
   azlin_read

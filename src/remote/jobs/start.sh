@@ -18,7 +18,7 @@ azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=found azlin_fo
 [ -z "$azlin_upload" ] || trap 'rm -f "$azlin_jobs/.in-$azlin_upload"' EXIT
 
 azlin_write() {
-  cd "$azlin_job" && mkfifo w o e || return
+  cd "$azlin_job" && mkfifo w o e && mkdir unasked || return
   # With its first line the journal has the room on the disk that it needs to its end.
   echo new >state && : >out && : >err && printf '%s\n%s\n' "$azlin_session" "$azlin_errors" >info || return
   printf '%s\n' "$azlin_title" >command && printf '%s' "$azlin_supervisor" >run || return

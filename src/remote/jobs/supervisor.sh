@@ -2,6 +2,7 @@
 # GRACE ERRORS` in an empty environment starts the command by `run begin` in a process group of its own, keeps what it writes, and records how it ended.
 # A command gets pipes, not the files: a `> /dev/stderr` in a script would empty a file.
 . ./parts/journal.sh
+. ./parts/ask-to-end.sh
 . ./parts/begin.sh
 . ./parts/sweep.sh
 
@@ -38,7 +39,7 @@ azlin_watch() {
   azlin_read
   azlin_its=${azlin_group:-$azlin_its}
   if [ -n "$azlin_its" ]; then
-    kill -TERM "-$azlin_its"
+    azlin_ask_to_end "$azlin_its"
     azlin_left=$((azlin_kill_after * 2))
     while [ "$azlin_left" -gt 0 ] && kill -0 "-$azlin_its"; do
       sleep 0.5 || {
@@ -118,6 +119,7 @@ azlin_supervise() {
   azlin_now=$(date +%s)
   azlin_say end "$azlin_now"
   rm -f w o e env in text lease
+  rmdir unasked
   azlin_sweep "$azlin_now"
 }
 

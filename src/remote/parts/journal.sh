@@ -3,6 +3,7 @@
 #   out, err what the command has written
 #   command  what lists call it; text: what runs, where that is too long for env; in: its standard input; info: its session, and what becomes of its errors
 #   run, env its supervisor, and its environment, which is gone once it has been read
+#   unasked  a folder: whoever takes it away sends SIGTERM
 #   begun    a folder: whoever makes it decides whether the command is started; void in it: it is not, and who decided so
 # Words of the journal:
 #   new | started PID BORN BOOT | at SECONDS | running GROUP BORN BOOT | live SHELL TERMINAL | shown READERS | drained | ending timed-out, cancelled | cut out, err |
