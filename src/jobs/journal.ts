@@ -8,7 +8,7 @@ export interface JobEnd {
   readonly err: number;
 }
 
-/** What a line of the journal says, as far as it matters here. remote/parts/journal.sh has all words. */
+/** What a line of the journal says, as far as it matters here. remote/parts/jobs/journal.sh has all words. */
 export type JournalEntry =
   | { readonly kind: 'end'; readonly end: JobEnd }
   /** Not the end, but as far as somebody wants to read who does not follow. */

@@ -1,6 +1,6 @@
-const INCLUDE = /^\. (\.\/parts\/[\w-]+\.sh)$/;
+const INCLUDE = /^\. (\.\/parts\/[\w/-]+\.sh)$/;
 
-/** The file with what its lines `. ./parts/NAME.sh` name in their place, and what those name in theirs; each part once. */
+/** The file with what its lines `. ./parts/NAME.sh` or `. ./parts/FOLDER/NAME.sh` name in their place, and what those name in theirs; each part once. */
 export function include(path: string, read: (path: string) => string): string {
   const seen = new Set<string>();
   const linesOf = (text: string): string[] =>

@@ -101,8 +101,12 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
     expect((await run(dev, hook)).exitCode).toBe(0);
     try {
       // Right after the other one: the hook is at work when it comes.
-      expect(await run(dev, 'echo 2; (exit 2)')).toMatchObject({ exitCode: 2, stdout: '2\n' });
-      if (what === 'a program') expect(await run('--timeout', '1s', dev, 'sleep 60')).toMatchObject({ exitCode: 124 });
+      expect(await run(dev, 'echo 2; (exit 2)')).toMatchObject({ exitCode: 2, stdout: '2\n', stderr: '' });
+      if (what === 'a program')
+        expect(await run('--timeout', '1s', dev, 'sleep 60')).toMatchObject({
+          exitCode: 124,
+          stderr: expect.stringContaining('its time was up'),
+        });
     } finally {
       await run(dev, shell === 'bash' ? "PROMPT_COMMAND=; PS1='bash\\$ '" : "precmd() { :; }; PS1='zsh%# '");
     }

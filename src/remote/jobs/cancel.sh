@@ -1,9 +1,9 @@
 # Ends the job azlin_id_of_job, and says how it ended, or after azlin_seconds that it is ending; a job that has ended already is left as it is. Where its
 # supervisor is gone, azlin_kill_after seconds are between SIGTERM and SIGKILL.
 . ./parts/prelude.sh
-. ./parts/place.sh
-. ./parts/journal.sh
-. ./parts/ask-to-end.sh
+. ./parts/jobs/place.sh
+. ./parts/jobs/journal.sh
+. ./parts/jobs/ask-to-end.sh
 azlin_may_begin
 cd "$azlin_jobs/$azlin_id_of_job" 2>/dev/null || azlin_no_job "$azlin_id_of_job"
 [ ! -e begun/void ] || azlin_no_job "$azlin_id_of_job"

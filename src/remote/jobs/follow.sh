@@ -3,10 +3,10 @@
 . ./parts/prelude.sh
 . ./parts/errors.sh
 . ./parts/room.sh
-. ./parts/place.sh
-. ./parts/journal.sh
-. ./parts/tail.sh
-. ./parts/follow.sh
+. ./parts/jobs/place.sh
+. ./parts/jobs/journal.sh
+. ./parts/jobs/tail.sh
+. ./parts/jobs/follow.sh
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_created=0 azlin_went=cwd azlin_found=found azlin_title=
 # What is not there yet cannot be made any more. Where that cannot be seen to, it may still begin.
 [ -z "$azlin_settles" ] || azlin_may_begin

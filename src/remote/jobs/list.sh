@@ -1,8 +1,8 @@
 # The job azlin_id_of_job, or every job where that is empty. Two lines each: the VM where another one has it, id, when it was started and when it
 # ended, how, session; the command.
 . ./parts/prelude.sh
-. ./parts/place.sh
-. ./parts/journal.sh
+. ./parts/jobs/place.sh
+. ./parts/jobs/journal.sh
 
 # The jobs in the folder $1, of the VM called $2; empty for this one.
 azlin_list_jobs() {

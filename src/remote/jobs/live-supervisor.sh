@@ -1,10 +1,10 @@
 # The file `run` of a job in a live shell. `run live SHELL TERMINAL SECONDS` shows what comes on the pane and keeps it; `run ended SHELL CODE` is what the
 # shell says when it has done the command. While the command's line runs, the shell's own output is the job's pipe: that tells its prompt from a `read`
 # of the command, and the program of a prompt from the command. A command that is broken off by Ctrl-C takes the rest of its line with it.
-. ./parts/journal.sh
-. ./parts/prompt.sh
-. ./parts/tail.sh
-. ./parts/sweep.sh
+. ./parts/jobs/journal.sh
+. ./parts/jobs/prompt.sh
+. ./parts/jobs/tail.sh
+. ./parts/jobs/sweep.sh
 
 azlin_finish() {
   azlin_say "$1" "$(wc -c <out)" "$(wc -c <err)"

@@ -4,14 +4,14 @@
 . ./parts/prelude.sh
 . ./parts/errors.sh
 . ./parts/room.sh
-. ./parts/place.sh
+. ./parts/jobs/place.sh
 . ./parts/rows.sh
 . ./parts/session.sh
 . ./parts/paste.sh
-. ./parts/journal.sh
-. ./parts/prompt.sh
-. ./parts/tail.sh
-. ./parts/follow.sh
+. ./parts/jobs/journal.sh
+. ./parts/jobs/prompt.sh
+. ./parts/jobs/tail.sh
+. ./parts/jobs/follow.sh
 azlin_may_begin
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=new azlin_forwards= azlin_settles=1
 # Short, because people see it: it is what is typed.
@@ -78,7 +78,9 @@ azlin_is_settled() {
 azlin_wait_for_prompt() {
   azlin_tries=0
   until azlin_is_ready; do
-    [ "$azlin_tries" -lt "$1" ] && ! azlin_is_settled || return
+    [ "$azlin_tries" -lt "$1" ] || return
+    # It may have come to its prompt since it was looked at.
+    ! azlin_is_settled || { azlin_is_ready; return; }
     sleep 0.05 || {
       sleep 1
       azlin_tries=$((azlin_tries + 19))

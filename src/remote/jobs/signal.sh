@@ -1,7 +1,7 @@
 # Sends azlin_signal to the process group of the command of the job azlin_id_of_job.
 . ./parts/prelude.sh
-. ./parts/place.sh
-. ./parts/journal.sh
+. ./parts/jobs/place.sh
+. ./parts/jobs/journal.sh
 azlin_may_begin
 cd "$azlin_jobs/$azlin_id_of_job" 2>/dev/null || azlin_no_job "$azlin_id_of_job"
 azlin_read

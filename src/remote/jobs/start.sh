@@ -5,13 +5,13 @@
 . ./parts/prelude.sh
 . ./parts/errors.sh
 . ./parts/room.sh
-. ./parts/place.sh
+. ./parts/jobs/place.sh
 . ./parts/rows.sh
 . ./parts/session.sh
 . ./parts/context.sh
-. ./parts/journal.sh
-. ./parts/tail.sh
-. ./parts/follow.sh
+. ./parts/jobs/journal.sh
+. ./parts/jobs/tail.sh
+. ./parts/jobs/follow.sh
 azlin_may_begin
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=found azlin_forwards=$azlin_agent
 # What nobody takes is thrown away.

@@ -1,10 +1,10 @@
 # What stands between the tmux server and the user's command, and outlives connections: the file `run` of a job. `run supervise SECONDS FRACTION KILL_AFTER
 # GRACE ERRORS` in an empty environment starts the command by `run begin` in a process group of its own, keeps what it writes, and records how it ended.
 # A command gets pipes, not the files: a `> /dev/stderr` in a script would empty a file.
-. ./parts/journal.sh
-. ./parts/ask-to-end.sh
+. ./parts/jobs/journal.sh
+. ./parts/jobs/ask-to-end.sh
 . ./parts/begin.sh
-. ./parts/sweep.sh
+. ./parts/jobs/sweep.sh
 
 # Ends the whole process group: asked to, when the time is up, or when nobody has followed for as long as GRACE says.
 azlin_watch() {

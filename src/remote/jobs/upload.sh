@@ -2,7 +2,7 @@
 # then, with a second status, that it has all.
 . ./parts/prelude.sh
 . ./parts/room.sh
-. ./parts/place.sh
+. ./parts/jobs/place.sh
 azlin_make_jobs
 umask 077
 azlin_file=$azlin_jobs/.in-$azlin_upload

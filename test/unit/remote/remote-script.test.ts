@@ -20,7 +20,7 @@ describe('the scripts', () => {
     const scripts = files.filter((name) => !name.startsWith('parts/')).map((name) => name.replace(/\.sh$/, ''));
     expect(scripts.sort()).toEqual([...SCRIPTS].sort());
     const used = files.flatMap((name) => [
-      ...readFileSync(FOLDER + name, 'utf8').matchAll(/^\. \.\/(parts\/[\w-]+\.sh)$/gm),
+      ...readFileSync(FOLDER + name, 'utf8').matchAll(/^\. \.\/(parts\/[\w/-]+\.sh)$/gm),
     ]);
     const parts = files.filter((name) => name.startsWith('parts/'));
     expect(parts.filter((name) => !used.some(([, part]) => part === name))).toEqual([]);
