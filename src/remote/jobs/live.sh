@@ -40,6 +40,8 @@ azlin_write() {
 }
 # Whether the words that a shell was started with name neither a script nor a command.
 azlin_is_interactive() {
+  # It has ended meanwhile.
+  [ $# -gt 0 ] || return
   shift
   while [ $# -gt 0 ]; do
     case $1 in
@@ -58,7 +60,7 @@ azlin_is_ready() {
   [ -n "$azlin_front" ] || return
   azlin_comm=
   { read -r azlin_comm <"/proc/$azlin_front/comm"; } 2>/dev/null
-  azlin_words=$(tr '\000' ' ' <"/proc/$azlin_front/cmdline" 2>/dev/null)
+  azlin_words=$(tr '\000' ' ' 2>/dev/null <"/proc/$azlin_front/cmdline")
   case $azlin_comm in bash | zsh) ;; *) return 1 ;; esac
   # shellcheck disable=SC2086
   azlin_is_interactive $azlin_words && azlin_at_prompt "$azlin_front" "$azlin_tty"
@@ -69,7 +71,7 @@ azlin_is_settled() {
   case $azlin_comm in
   bash | zsh)
     azlin_kids=/proc/$azlin_front/task/$azlin_front/children
-    [ "$azlin_tries" -ge 5 ] && [ -r "$azlin_kids" ] && [ -z "$(cat "$azlin_kids")" ] && azlin_read_stat "$azlin_front" && [ "${azlin_stat%% *}" = S ]
+    [ "$azlin_tries" -ge 5 ] && [ -r "$azlin_kids" ] && [ -z "$(cat "$azlin_kids" 2>/dev/null)" ] && azlin_read_stat "$azlin_front" && [ "${azlin_stat%% *}" = S ]
     ;;
   *) azlin_age "$azlin_front" && [ "$azlin_up" -gt 300 ] ;;
   esac

@@ -17,7 +17,7 @@ azlin_runs() {
     # Shells that were given nothing at all are nearly all there are; to look closer takes two programs.
     case $azlin_words in
     "-$3" | "$3" | "/bin/$3" | "/usr/bin/$3") ;;
-    *) azlin_comm=$(tr '\000' '\n' <"/proc/$1/cmdline" 2>/dev/null | sed -n '2,$ { /^-[^-]*c/ { n; p; q; }; /^[^-]/ { p; q; }; }') ;;
+    *) azlin_comm=$(tr '\000' '\n' 2>/dev/null <"/proc/$1/cmdline" | sed -n '2,$ { /^-[^-]*c/ { n; p; q; }; /^[^-]/ { p; q; }; }') ;;
     esac
     case $3 in
     bash | zsh | fish) case $azlin_comm:$(stty -a <"$2" 2>/dev/null) in :*' icanon'*) azlin_comm=$3 ;; esac ;;

@@ -5,7 +5,7 @@ azlin_tells() {
   case $azlin_told in *"$azlin_mark:"*) printf '%s\n' "${azlin_told#*"$azlin_mark:"}" ;; esac
 }
 # What azlin started says who it is in its environment, first a token.
-azlin_token_of() { tr '\000' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n 's/^AZLIN_CLIENT=\([0-9a-f]*\) .*/\1/p'; }
+azlin_token_of() { tr '\000' '\n' 2>/dev/null <"/proc/$1/environ" | sed -n 's/^AZLIN_CLIENT=\([0-9a-f]*\) .*/\1/p'; }
 azlin_gone_clients=,
 azlin_part() {
   azlin_gone_clients=$azlin_gone_clients$(azlin_token_of "$1"),

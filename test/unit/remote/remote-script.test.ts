@@ -46,6 +46,12 @@ describe('the scripts', () => {
     expect(kills.filter((line) => / -- /.test(line.replace(/sudo -n kill[^;|]*/, '')))).toEqual([]);
   });
 
+  // The shell itself says that a file cannot be opened, and what stands further left is for that, too.
+  test('say nothing of a process that has ended', () => {
+    const all = files.flatMap((name) => readFileSync(FOLDER + name, 'utf8').match(/^.*<"?\/proc\S* 2>.*$/gm) ?? []);
+    expect(all).toEqual([]);
+  });
+
   test('name every value that they get', () => {
     const all = files.map((name) => readFileSync(FOLDER + name, 'utf8')).join('\n');
     expect(VALUES.filter((name) => !new RegExp(`\\bazlin_${name}\\b`).test(all))).toEqual([]);
