@@ -440,6 +440,17 @@ describe('what ends with azlin, and what does not', () => {
     expect(await runsStill(`${LONG}2`)).toBe(false);
   });
 
+  test('SIGTERM: a job that takes its time to end has been told all the same', async () => {
+    const own = freshHome(fleet, '[exec]\nkill_after = "20s"\n');
+    const line = `trap "" TERM; echo on; sleep ${LONG} & wait`;
+    const slow = background(['exec', '--job', 'slow-end', '--on-disconnect', 'cancel', 'vm:dev', line], own);
+    await until('its first output', () => slow.stdout() === 'on\n');
+    slow.child.kill('SIGTERM');
+    expect(await slow.ended).toBe(143);
+    expect(slow.stderr()).not.toContain('could not be told');
+    await machine('pkill', '-KILL', '-f', `^sleep ${LONG}`);
+  });
+
   test('SIGTERM: a job goes on, or is cancelled with --on-disconnect cancel; either is said', async () => {
     const stays = background(['exec', '--job', 'stays', 'vm:dev', `echo on; sleep ${LONG}3`]);
     const goes = background(['exec', '--job', 'goes', '--on-disconnect', 'cancel', 'vm:dev', `echo on; sleep ${LONG}`]);

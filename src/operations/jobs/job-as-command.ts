@@ -78,8 +78,11 @@ export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Call
   };
 }
 
-/** Milliseconds; somebody who presses Ctrl-C and a runner that cancels a workflow do not wait for longer. */
-const END_LIMIT = 6_000;
+/**
+ * Milliseconds. Whoever presses Ctrl-C, and a runner that cancels a workflow, wait for seven seconds in all: the answer of a job that takes its time must
+ * be back by then, or it would look as if it had not been told.
+ */
+const END_LIMIT = 4_000;
 
 interface Telling {
   readonly place: JobPlace;
