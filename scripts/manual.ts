@@ -25,9 +25,7 @@ export async function manualPages(
   return [
     page({ name: 'azlin', section: 1, version, summary: TAGLINE }, [
       ...titled('SYNOPSIS', `${bold('azlin')} COMMAND [options]`),
-      ...mainSections(contents)
-        .filter(({ title }) => title !== 'Topics')
-        .flatMap(sectionLines),
+      ...mainSections(contents).flatMap(sectionLines),
       ...titled('SEE ALSO', all.map(reference).join(', ')),
     ]),
     ...shown.map((command) => {

@@ -104,7 +104,8 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
         const { listDeadline, listWholeDeadline: wholeDeadline } = settings;
         const ms = checkTime('deadline', deadline) ?? listDeadline;
         const request = { all, refresh, tags, host, sessions: true, deadline: ms, wholeDeadline };
-        return listSessions(access, request, caller());
+        const { rows, notes } = await listSessions(access, request, caller());
+        return { rows, notes };
       }),
     exec: (identifier, command, given) =>
       call(given?.signal, async (one) => {
@@ -137,7 +138,9 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
     connect: (identifier, given) =>
       call(given?.signal, (one) => connect(one, checkText('identifier', identifier), checkOptions(given))),
     close() {
-      life.abort(new AppError('interrupted', 'This azlin was closed', { hint: 'createAzlin() makes another one' }));
+      life.abort(
+        new AppError('interrupted', 'This azlin is closed', { hint: 'use createAzlin() to make another one' }),
+      );
       const closing = made;
       // What is under way ends first: it would open connections anew.
       void Promise.allSettled(ongoing).then(() => closing?.then(({ transport }) => transport.close()).catch(() => {}));

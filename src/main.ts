@@ -27,7 +27,7 @@ async function run(): Promise<void> {
   // Nothing is waited for any more, and yet it is not over: that must not look like success, nor like nothing.
   process.once('beforeExit', () => {
     process.stderr.write(
-      'error: azlin stopped in the middle: this is a bug; run it again with --verbose and report what it prints\n',
+      'error: azlin stopped unexpectedly: this is a bug; run it again with --verbose and report the output\n',
     );
     process.exit(1);
   });

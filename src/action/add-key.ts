@@ -19,7 +19,7 @@ export async function addKey(sshKey: string, environment: StepWorld['environment
     child.once('close', (code) =>
       code === 0
         ? resolve()
-        : reject(new Error(`the input "ssh-key" is no private key without a passphrase: ${said.trim()}`)),
+        : reject(new Error(`the input "ssh-key" must hold a private key without a passphrase: ${said.trim()}`)),
     );
     child.stdin.on('error', () => {});
     // A secret that was pasted on Windows has line breaks that ssh-add does not take.

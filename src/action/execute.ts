@@ -47,8 +47,8 @@ export async function execute(
     if (text) return targetsIn(text, target).map((one) => ({ ...one, lastWords: wordsOf(one.target) }));
     // It is empty from the moment on at which something may run.
     if (signal !== null || text === '')
-      return [unfinished(target, 'lost', `azlin ended with ${signal ?? code} in the middle`)];
-    return [unfinished(target, 'not-started', mistakeIn(said) ?? 'azlin could not begin; the log says why')];
+      return [unfinished(target, 'lost', `azlin stopped unexpectedly (${signal ?? `exit code ${code}`})`)];
+    return [unfinished(target, 'not-started', mistakeIn(said) ?? 'azlin could not start; see the log')];
   } finally {
     rmSync(envFile, { force: true });
   }

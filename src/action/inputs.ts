@@ -70,7 +70,7 @@ function variablesOf(text: string, environment: Environment): readonly InputVari
     const value = sign === '=' ? rest : sign === '<<' ? lines.slice(at + 1, end).join('\n') : environment[name];
     if (name === '' || end < 0 || value === undefined)
       throw new Error(
-        `line ${at + 1} of the input "env" is not NAME=VALUE, NAME<<END, nor a variable that is set here`,
+        `line ${at + 1} of the input "env" must be NAME=VALUE, NAME<<END or the name of a variable that is set`,
       );
     variables.push({ name, value });
     at = end;

@@ -24,7 +24,7 @@ export function targetsIn(text: string, target: string): readonly ReportedResult
   const result = JSON.parse(text) as ReportedResult | ManyResults;
   if (!('results' in result)) return [result];
   const { results, error } = result;
-  return results.length > 0 ? results : [unfinished(target, 'not-started', error?.message ?? 'there was no target')];
+  return results.length > 0 ? results : [unfinished(target, 'not-started', error?.message ?? 'no targets')];
 }
 
 /** A target of which azlin has said nothing. */

@@ -71,7 +71,7 @@ async function inTurns(world: StepWorld, step: StepRun, id: string): Promise<Tur
   let results: readonly ReportedResult[] = [];
   for (const [turn, jobId] of names.entries()) {
     if (cancelled.aborted)
-      return { results: [...results, unfinished(target, 'not-started', 'cancelled before')], jobId };
+      return { results: [...results, unfinished(target, 'not-started', 'cancelled before it started')], jobId };
     const isLast = turn === names.length - 1;
     const latest = await execute(world, step, { id: jobId, target, isFirst: turn === 0 || !isMany });
     results = [...results, ...latest];
@@ -79,7 +79,7 @@ async function inTurns(world: StepWorld, step: StepRun, id: string): Promise<Tur
     if (isLast || stale.length === 0 || cancelled.aborted) return { results, jobId };
     results = results.filter((one) => !stale.includes(one));
     const again = stale.map((one) => one.target);
-    log.notice(`${again.join(', ')}: an earlier attempt was cancelled; run anew`);
+    log.notice(`${again.join(', ')}: an earlier attempt was cancelled; running it again`);
     target = isMany ? again.map((name) => name.replace(/[\\,*?[\]{}]/g, '\\$&')).join(',') : inputs.target;
   }
   return { results, jobId: id };
@@ -114,7 +114,9 @@ async function meansMany(world: StepWorld, { target }: Inputs): Promise<boolean>
 function warnOfHostKeys({ environment, log }: StepWorld, { knownHosts }: Inputs): void {
   const home = environment['AZLIN_HOME'] ?? join(environment['HOME'] ?? '', '.azlin');
   if (knownHosts === '' && !existsSync(join(home, 'known_hosts')))
-    log.notice('No host keys are known here: whatever answers first is trusted. The input known-hosts pins them.');
+    log.notice(
+      'No host keys are known: the first key that each VM presents is trusted. Set the input known-hosts to pin them.',
+    );
 }
 
 /** How often this workflow job has run a step that does the same. The runner empties the folder before each job. */
@@ -141,7 +143,7 @@ function report(
   const [found] = results.filter((one) => one.found);
   if (found && Number(environment['GITHUB_RUN_ATTEMPT'] ?? '1') > 1)
     log.notice(
-      `Job ${found.jobId} of an earlier attempt was there: this is what it did. Another name in the input job runs it anew.`,
+      `Job ${found.jobId} already exists from an earlier attempt; this is its output. To run it again, give the input job another name.`,
     );
   const entries = {
     outcome: outcomeOf(results),

@@ -10,7 +10,7 @@ export async function openEditor(path: string, environment: NodeJS.ProcessEnv): 
     child.once('close', (status, signal) => resolve(status ?? signal));
   });
   if (code !== 0)
-    throw new AppError('config', `The editor "${editor}" ended with ${code}; nothing was saved`, {
-      hint: 'VISUAL or EDITOR names another one',
+    throw new AppError('config', `The editor "${editor}" exited with code ${code}; nothing was saved`, {
+      hint: 'set VISUAL or EDITOR to use another editor',
     });
 }

@@ -64,7 +64,7 @@ function powerOf(request: AccessRequest, world: World): VmPower {
   let made: Promise<VmPower> | undefined;
   const power = async (verb: string, { vm }: NamedVm) => {
     if (!isAzureVm(vm))
-      throw new AppError('usage', `"${vm.name}" comes from an inventory file; azlin can ${verb} VMs of Azure only`);
+      throw new AppError('usage', `"${vm.name}" comes from an inventory file; azlin can only ${verb} VMs in Azure`);
     made ??= azurePowerOf(request, world);
     return made;
   };
@@ -79,7 +79,7 @@ function powerOf(request: AccessRequest, world: World): VmPower {
   return {
     start: (named, caller) => change('start', named, caller),
     stop: (named, caller) => change('stop', named, caller),
-    look: async (named, caller) => (await power('look at', named)).look(named, caller),
+    look: async (named, caller) => (await power('look up', named)).look(named, caller),
   };
 }
 

@@ -2,7 +2,8 @@ import { type Contents, type LoadedCommand, type Option, type Options, type Posi
 import { BUILT_IN, FORWARD_OPTION, GLOBAL_OPTIONS, SCOPE_OPTIONS, SSH_OPTIONS } from './line/options.ts';
 import type { Style } from './output/style.ts';
 import { TOPICS, type Topic } from './topics/index.ts';
-import type { HelpRow, Section } from './topics/topic.ts';
+import { optionRows } from './topics/option-rows.ts';
+import type { Section } from './topics/topic.ts';
 
 export interface HelpPage {
   /** Columns that may be used. */
@@ -11,51 +12,58 @@ export interface HelpPage {
 }
 
 const EXAMPLES = 'Examples';
+const OPTIONS = 'Options';
+const HELP = 'Help';
 
-export const TAGLINE = 'Named tmux sessions on Azure VMs: list, connect, exec, disconnect.';
+export const TAGLINE = 'Named tmux sessions on Azure VMs';
 
-/** What `azlin --help` prints. */
+/** What `azlin --help` prints: 40 lines at most. */
 export function mainHelp(contents: Contents, page: HelpPage): string {
-  const last = [
-    'azlin COMMAND --help has options and examples; azlin help TOPIC explains.',
-    `Also: ${Object.entries(contents.shorthands)
-      .map(([name, words]) => `${name} = ${words.join(' ')}`)
-      .join(', ')}`,
-    'Azure: sign in with az login; azlin demo needs no Azure at all',
+  const commands = mainSections(contents).filter(({ title }) => title !== HELP);
+  const more = [
+    { left: 'azlin COMMAND --help', right: 'options and examples of a command' },
+    { left: 'azlin help TOPIC', right: TOPICS.map(({ name }) => name).join(', ') },
   ];
   const usage = `${page.style.bold('Usage:')} azlin COMMAND [options]`;
-  return `${wrap(TAGLINE, page.width, 0)}\n\n${usage}\n\n${sectionsText(mainSections(contents), page)}\n${last.map((line) => wrap(line, page.width, 2)).join('\n')}\n`;
+  return `${wrap(`${TAGLINE}. To try it without Azure: azlin demo`, page.width, 0)}\n${usage}\n\n${sectionsText(commands, page)}\n${rowsText({ title: HELP, rows: more }, page.width)}`;
 }
 
-/** The parts of the main page: commands by heading, topics, options. */
+/** The commands by heading. */
 export function mainSections({ entries }: Contents): readonly Section[] {
   const headings = [...new Set(entries.flatMap(({ heading }) => heading ?? []))];
-  return [
-    ...headings.map((title) => ({
-      title,
-      rows: entries
-        .filter(({ heading }) => heading === title)
-        .map(({ name, summary }) => ({
-          left: name,
-          right: summary,
-        })),
-    })),
-    { title: 'Topics', rows: TOPICS.map(({ name, summary }) => ({ left: name, right: summary })) },
-    { title: 'Everywhere', rows: optionRows({ ...GLOBAL_OPTIONS, ...BUILT_IN }) },
-  ];
+  return headings.map((title) => ({
+    title,
+    rows: entries
+      .filter(({ heading }) => heading === title)
+      .map(({ name, summary }) => ({ left: name, right: summary })),
+  }));
 }
 
-/** What `azlin COMMAND --help` prints. */
+/** What `azlin COMMAND --help` prints: what is the command's own; 40 lines at most. */
 export function commandHelp(command: LoadedCommand, page: HelpPage): string {
   const { style, width } = page;
   const examples = command.examples.map(({ line, does }) => ({ left: line, right: does }));
   const usage = `${style.bold('Usage:')} ${usageLine(command)}`;
-  const body = sectionsText([...commandSections(command), { title: EXAMPLES, rows: examples }], page);
-  const also = `${style.bold('See also:')} ${seeAlso(command).join(', ')}`;
-  return `${wrap(command.summary, width, 0)}\n\n${usage}\n\n${body}\n${wrap(also, width, 10)}\n`;
+  const sections = commandSections(command);
+  const own = sections.filter(({ title }) => title === 'Arguments' || title === OPTIONS);
+  const shared = sections.filter((section) => !own.includes(section)).map(({ title }) => SHARED[title] ?? title);
+  const body = sectionsText([{ title: EXAMPLES, rows: examples }, ...own], page);
+  const last = [`Options for ${listed(shared)}: azlin options`, `See also: ${seeAlso(command).join(', ')}`];
+  return `${wrap(command.summary, width, 0)}\n\n${usage}\n\n${body}\n${last.map((line) => wrap(line, width, 2)).join('\n')}\n`;
 }
 
-/** Arguments and options, under the headings that they have in help. */
+/** What the options under a heading that several commands have are about. */
+const SHARED: Readonly<Record<string, string>> = {
+  Many: 'many targets',
+  Scope: 'the VMs in scope',
+  Everywhere: 'output',
+};
+
+function listed(words: readonly string[]): string {
+  return [words.slice(0, -1).join(', '), words.at(-1)].filter((part) => part !== '').join(' and ');
+}
+
+/** Arguments and options, all of them, under the headings that they have in the manual. */
 export function commandSections({ positionals, options }: LoadedCommand): readonly Section[] {
   const named = Object.entries(positionals).map(([left, one]) => ({ left, right: describePositional(one) }));
   const all: Options = { ...options, ...GLOBAL_OPTIONS, ...BUILT_IN };
@@ -90,30 +98,11 @@ function describePositional(positional: Positional): string {
   return typeof positional === 'string' ? positional : `${positional.describe}: ${positional.choices.join(', ')}`;
 }
 
-function optionRows(options: Options): readonly HelpRow[] {
-  return Object.entries(options).map(([name, option]) => ({
-    left: `${option.short ? `-${option.short}, ` : '    '}--${name}${placeholder(option)}`,
-    right:
-      option.choices && !fitsInline(option.choices)
-        ? `${option.describe}: ${option.choices.join(', ')}`
-        : option.describe,
-  }));
-}
-
-function placeholder({ kind, choices, takes }: Option): string {
-  if (kind === 'flag') return '';
-  return ` ${choices ? (fitsInline(choices) ? choices.join('|') : 'WHICH') : takes}`;
-}
-
-function fitsInline(choices: readonly string[]): boolean {
-  return choices.join('|').length <= 22;
-}
-
 function headingOf(name: string, { heading }: Option): string {
   if (heading) return heading;
   if (name in GLOBAL_OPTIONS || name in BUILT_IN) return 'Everywhere';
   if (name in SCOPE_OPTIONS) return 'Scope';
-  return name in SSH_OPTIONS || name in FORWARD_OPTION ? 'SSH' : 'Options';
+  return name in SSH_OPTIONS || name in FORWARD_OPTION ? 'SSH' : OPTIONS;
 }
 
 /** Characters of the left column at most: of options, and of lines that somebody may want to copy. */

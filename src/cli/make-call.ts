@@ -151,7 +151,7 @@ function meantWords(
     const count = splitOutside(expanded, ',').length;
     if (takesMany || count === 1) return expanded;
     throw new AppError('usage', `The alias "${text}" means ${count} identifiers, and azlin ${name} takes one`, {
-      hint: `${expanded.split(',').join(', ')}; azlin aliases shows them all`,
+      hint: `${expanded.split(',').join(', ')}; azlin aliases lists all aliases`,
     });
   };
   const isName = (key: string) => ['identifier', 'host', 'vm'].includes(key);
@@ -172,5 +172,5 @@ function portOf(text: unknown): number | undefined {
   if (text === undefined) return undefined;
   const port = /^[1-9]\d{0,4}$/.test(String(text)) ? Number(text) : Number.NaN;
   if (port < 65_536) return port;
-  throw new AppError('usage', `Invalid port "${text}"`, { hint: 'a number from 1 to 65535' });
+  throw new AppError('usage', `Invalid port "${text}"`, { hint: 'expected a number from 1 to 65535' });
 }

@@ -17,7 +17,7 @@ import { render } from './views/print.ts';
 /** One line in, the exit code out. Never rejects. */
 export async function runProgram(run: Run): Promise<number> {
   const { argv, app, io } = run;
-  let split: SplitArgv = { own: argv, remote: [], verb: undefined, command: undefined };
+  let split: SplitArgv = { own: argv, remote: [], verb: undefined, command: undefined, misplaced: undefined };
   const known: SettledSoFar = {};
   try {
     split = await splitArgv(argv, CONTENTS, GLOBAL_OPTIONS);
@@ -28,7 +28,7 @@ export async function runProgram(run: Run): Promise<number> {
       return 0;
     }
     const { command, own, remote } = split;
-    if (!command) throw new AppError('usage', 'Something is missing: azlin COMMAND', { hint: 'azlin --help' });
+    if (!command) throw new AppError('usage', 'Missing command', { hint: 'azlin --help' });
     const { exitCode, failure } = await callCommand(run, command, { ...parseLine(own, command), remote, known });
     return failure ? await reportError(run, failure, { ...split, ...known }) : exitCode;
   } catch (thrown) {
@@ -48,7 +48,7 @@ function checkEncoding(argv: readonly string[], app: App): void {
     .toString('latin1')
     .replace(/[^ -~]/g, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`);
   throw new AppError('usage', `An argument is not UTF-8: ${shorten(shown, 200)}`, {
-    hint: 'a script on standard input and --env-file keep any bytes',
+    hint: 'a script on standard input or --env-file can hold any bytes',
   });
 }
 

@@ -98,7 +98,7 @@ function vmReply({ question, subscription, vm, verb }: VmQuestion): Reply {
   const plain = virtualMachine(subscription.id, vm);
   const expand = searchParams.get('$expand')?.toLowerCase() === 'instanceview';
   if (order === 'GET ') return { status: 200, body: expand ? withInstanceView(plain, vm) : plain };
-  return refusal(405, 'MethodNotAllowed', `${method} is not what this demo can do with a VM.`);
+  return refusal(405, 'MethodNotAllowed', `${method} is not supported by this demo.`);
 }
 
 interface ListQuestion {

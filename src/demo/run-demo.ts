@@ -21,20 +21,20 @@ export interface DemoRun {
   readonly onExit: (restore: () => void) => () => void;
 }
 
-const WELCOME = `A fleet of four VMs runs on this machine; azlin in this shell is set up for it. Try:
+const WELCOME = `A fleet of four VMs is running on this machine, and azlin in this shell is set up for it. Try:
 
   azlin list                                   the sessions of the fleet
   azlin connect myvm:dev                       attach (Ctrl-B d detaches)
   azlin exec myvm:dev 'pwd; tmux ls'           run a command in a session
   azlin ssh shared-vm --tmux-session alice     a session of your own
   azlin session myvm:dev my-feature            a friendly name
-  azlin connect main                           two VMs have it: an error
+  azlin connect main                           two VMs have it, so it is an error
   azlin status myvm                            its sessions, and who is attached
-  azlin connect oldvm                          it is stopped: shall it be started?
-  azlin list --all --all-subscriptions         one of them is closed to you
+  azlin connect oldvm                          it is stopped; offers to start it
+  azlin list --all --all-subscriptions         one subscription is closed to you
   azlin --help
 
-exit ends the demo and removes everything it made.
+To end the demo and remove everything it made, type exit.
 `;
 
 /** Runs the demo and cleans up after it. The exit code. */

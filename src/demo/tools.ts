@@ -28,7 +28,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends openssh-server openssh-client tmux
 `;
-const BY_HAND = 'sudo apt-get install openssh-server tmux, or the same with the package manager of this machine';
+const BY_HAND = 'sudo apt-get install openssh-server tmux, or the same with your package manager';
 const INSTALL_LIMIT = 300_000;
 
 /** Finds sshd and tmux, and installs them where that needs no question. Rejects with `usage` when they have to be installed by hand. */
@@ -48,7 +48,7 @@ export async function ensureTools(environment: Environment, report: (line: strin
   }
   const installed = await findTools(environment);
   if (!installed)
-    throw new AppError('usage', 'sshd and tmux are still missing after they were installed', { hint: BY_HAND });
+    throw new AppError('usage', 'sshd and tmux are still missing after the installation', { hint: BY_HAND });
   return installed;
 }
 

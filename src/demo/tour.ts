@@ -36,11 +36,7 @@ export async function takeTour(tour: Tour, signal: AbortSignal): Promise<boolean
   for (const line of failed) print(`\nFAILED: ${line}\n`);
   if (failed.length > 0) return false;
   const all = STEPS.length + 1;
-  print(
-    skipped
-      ? `\n${all - 1} of ${all} steps did what they should; 1 could not be checked.\n`
-      : `\nAll ${all} steps did what they should.\n`,
-  );
+  print(skipped ? `\n${all - 1} of ${all} steps passed; 1 could not be checked.\n` : `\nAll ${all} steps passed.\n`);
   return true;
 }
 

@@ -151,7 +151,7 @@ export async function noTerminalReason(): Promise<string | undefined> {
   const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '');
   const options = mounts.split('\n').findLast((line) => line.includes(' /dev/pts ')) ?? 'gid=';
   if (options.includes('gid=')) return undefined;
-  return 'the sshd of an ordinary user can give no terminal here: /dev/pts is mounted without gid=5';
+  return 'the sshd of an ordinary user cannot allocate a terminal here: /dev/pts is mounted without gid=5';
 }
 
 /** Without PAM sshd refuses an account whose password is locked with "!", as root's often is. */

@@ -95,7 +95,7 @@ export function isWithoutRoom(thrown: unknown): boolean {
 
 export function noRoom(thrown: unknown): AppError {
   return new AppError('config', `This machine is out of resources: ${messageOf(thrown)}`, {
-    hint: 'ulimit -a   shows what is allowed: open files (-n), memory (-v), processes (-u)',
+    hint: 'ulimit -a shows the limits: open files (-n), memory (-v), processes (-u)',
     cause: thrown,
   });
 }

@@ -1,10 +1,13 @@
+import { formatDuration } from './duration.ts';
 import { type AppError, inDoubt, toAppError } from './errors.ts';
 
 /** What became of a command. `not-started` is safe to run again; after `lost` nobody knows. */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signaled'; readonly signal: string }
-  | { readonly kind: 'timed-out' | 'cancelled' }
+  /** `after`: milliseconds that it had; undefined for a job that somebody else started. */
+  | { readonly kind: 'timed-out'; readonly after?: number | undefined }
+  | { readonly kind: 'cancelled' }
   | { readonly kind: 'lost'; readonly cause: AppError }
   | { readonly kind: 'not-started'; readonly cause: AppError };
 
@@ -13,6 +16,11 @@ export function outcomeOfError(thrown: unknown): Outcome {
   const cause = toAppError(thrown);
   if (!cause.mayHaveRun) return { kind: 'not-started', cause };
   return { kind: 'lost', cause: inDoubt(cause, '; the command may have run') };
+}
+
+/** `timed out after 5 s`. */
+export function timedOutText({ after }: Outcome & { readonly kind: 'timed-out' }): string {
+  return after === undefined ? 'timed out' : `timed out after ${formatDuration(after)}`;
 }
 
 // Linux numbers; the VMs this is for run Linux.

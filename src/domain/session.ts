@@ -49,7 +49,7 @@ export function sessionNameProblem(name: string): string | undefined {
   if (name === '') return 'it is empty';
   if ([...name].length > 64) return 'it is longer than 64 characters';
   if (/[:.]/.test(name)) return 'it contains ":" or "."';
-  if (name.trim() !== name) return 'it starts or ends with white space';
+  if (name.trim() !== name) return 'it starts or ends with whitespace';
   if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(name)) return 'it contains a control character';
   if (/^[-=$@%]/.test(name)) return `it starts with "${name.charAt(0)}"`;
   return undefined;

@@ -45,7 +45,7 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
       }
       // When it was asked, by a clock that other processes share.
       const fleet = { ...(await source.listVms(query, caller)), fetchedAt: now };
-      trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked afresh in ${clock.now() - now} ms`);
+      trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked again in ${clock.now() - now} ms`);
       // An answer with something missing does not take the place of a whole one that is still good.
       const isLess = fleet.provisional && (await hasWhole(warn));
       if (!isLess) await writeCache(path, fleet, warn);

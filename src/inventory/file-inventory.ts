@@ -72,19 +72,21 @@ function entriesOf(document: unknown, path: string): readonly Readonly<Record<st
   const list = Array.isArray(document) ? document : (document as { vms?: unknown })?.vms;
   if (Array.isArray(list) && list.every((entry) => typeof entry === 'object' && entry !== null)) return list;
   throw new AppError('config', `The inventory ${path} has no list "vms"`, {
-    hint: '[[vms]] with name and address, one block for each VM',
+    hint: 'write [[vms]] with name and address for each VM',
   });
 }
 
 function vmOf(entry: Readonly<Record<string, unknown>>, where: string): Vm {
   const unknown = Object.keys(entry).find((key) => !FIELDS.includes(key));
   if (unknown)
-    throw new AppError('config', `${where}: unknown field "${unknown}"`, { hint: `fields: ${FIELDS.join(', ')}` });
+    throw new AppError('config', `${where}: unknown field "${unknown}"`, {
+      hint: `the fields are ${FIELDS.join(', ')}`,
+    });
   const text = (key: string): string | null => {
     const value = entry[key];
     if (value === undefined || value === null) return null;
     if (typeof value === 'string') return value;
-    throw new AppError('config', `${where}: "${key}" must be a text`);
+    throw new AppError('config', `${where}: "${key}" must be a string`);
   };
   const name = text('name');
   if (!name) throw new AppError('config', `${where}: "name" is missing`);
@@ -113,7 +115,7 @@ function refuseTwins(vms: readonly Vm[], path: string): void {
   for (const { name, resourceGroup } of vms) {
     const key = `${resourceGroup}/${name}`.toLowerCase();
     if (seen.has(key))
-      throw new AppError('config', `${path}: there are two VMs "${name}" in the resource group "${resourceGroup}"`);
+      throw new AppError('config', `${path}: two VMs are named "${name}" in the resource group "${resourceGroup}"`);
     seen.add(key);
   }
 }
@@ -121,7 +123,9 @@ function refuseTwins(vms: readonly Vm[], path: string): void {
 function powerState(value: string, where: string): PowerState {
   const state = POWER_STATES.find((known) => known.toLowerCase() === value.toLowerCase());
   if (state) return state;
-  throw new AppError('config', `${where}: "status" is "${value}"`, { hint: `one of ${POWER_STATES.join(', ')}` });
+  throw new AppError('config', `${where}: "status" is "${value}"`, {
+    hint: `expected one of ${POWER_STATES.join(', ')}`,
+  });
 }
 
 function tagsOf(entry: Readonly<Record<string, unknown>>, where: string): Record<string, string> {

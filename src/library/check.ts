@@ -4,14 +4,14 @@ import type { AzlinOptions } from './types.ts';
 /** Who does not use TypeScript hears of a mistake all the same. All of these throw `usage`. */
 export function checkText(what: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
-  throw wrong(what, value, 'a text');
+  throw wrong(what, value, 'a string');
 }
 
 /** Milliseconds; undefined stays what it is. */
 export function checkTime(what: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw wrong(what, value, 'milliseconds, more than none');
+  throw wrong(what, value, 'a positive number of milliseconds');
 }
 
 export function checkSize(what: string, value: unknown): number {
@@ -40,12 +40,12 @@ export function checkCommand(command: unknown): string | readonly string[] {
   if (typeof command === 'string' && command !== '') return command;
   const isWords = Array.isArray(command) && command.length > 0 && command.every((word) => typeof word === 'string');
   if (isWords && !command.some((word: string) => word.includes('\0'))) return command as readonly string[];
-  throw wrong('command', command, 'a text, or a list of words without the character 0');
+  throw wrong('command', command, 'a string, or a list of strings without NUL characters');
 }
 
 export function checkVariables(env: unknown): readonly { readonly name: string; readonly value: string }[] {
   return Object.entries(checkOptions(env as object)).map(([name, value]) => {
-    if (typeof value !== 'string' || value.includes('\0')) throw wrong(`env.${name}`, value, 'a text');
+    if (typeof value !== 'string' || value.includes('\0')) throw wrong(`env.${name}`, value, 'a string');
     return { name, value };
   });
 }

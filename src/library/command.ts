@@ -49,7 +49,7 @@ export function inputOf(stdin: unknown): Readable | undefined {
   async function* bytes(source: Readable) {
     for await (const chunk of source) {
       if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array))
-        throw new AppError('usage', 'Invalid stdin: it gives something else than text and bytes');
+        throw new AppError('usage', 'Invalid stdin: it yields something other than strings and bytes');
       yield chunk;
     }
   }

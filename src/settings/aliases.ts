@@ -30,9 +30,9 @@ function expand(aliases: Aliases, name: string, within: readonly string[]): read
 }
 
 function meaning(name: string, means: unknown): readonly string[] {
-  if (name in Object.prototype) throw new Error(`"${name}" cannot be an alias: it means something else to programs`);
+  if (name in Object.prototype) throw new Error(`"${name}" cannot be an alias: it is a reserved word`);
   if (!/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u.test(name))
-    throw new Error(`"${name}" cannot be typed as an identifier: letters, digits, "-", "_" and "." make an alias`);
+    throw new Error(`"${name}" cannot be an alias: use letters, digits, "-", "_" and "."`);
   const texts = Array.isArray(means) ? means : [means];
   if (texts.length === 0 || texts.some((text) => typeof text !== 'string' || text.trim() === ''))
     throw new Error(`expected an identifier or a list of them for "${name}"`);

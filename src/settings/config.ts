@@ -108,7 +108,7 @@ async function checkHome(path: string): Promise<void> {
   const stranger = stats && (await strangerTo(stats));
   if (!stranger) return;
   const { hint } = notTrusted(path, stranger);
-  throw new AppError('config', `Cannot use ${path} for what azlin keeps: ${stranger}`, { hint });
+  throw new AppError('config', `Cannot use ${path} as azlin's directory: ${stranger}`, { hint });
 }
 
 /** Reads a text that is to become the settings file, as `loadConfig` would. Rejects with `config`. */

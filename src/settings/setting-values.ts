@@ -9,7 +9,7 @@ export type Read<T> = (value: unknown) => T;
 
 export const text: Read<string> = (value) => {
   if (typeof value === 'string' && value !== '') return value;
-  throw new Error('expected a text');
+  throw new Error('expected a string');
 };
 export const optionalText: Read<string | undefined> = text;
 export const textList: Read<readonly string[]> = (value) =>
@@ -25,7 +25,7 @@ export const duration: Read<number> = (value) => {
 export const limit: Read<number> = (value) => {
   const ms = duration(value);
   if (ms > 0) return ms;
-  throw new Error('expected more than nothing');
+  throw new Error('expected a positive duration');
 };
 export const groupName: Read<string | undefined> = (value) => {
   if (/^[\p{L}\p{N}_().-]{1,90}$/u.test(text(value)) && !text(value).endsWith('.')) return text(value);
@@ -63,7 +63,7 @@ export const label: Read<string | undefined> = (value) => {
 export const attempts: Read<number | undefined> = (value) => {
   const number = Number(value);
   if (String(value).trim() !== '' && Number.isInteger(number) && number >= 0) return number;
-  throw new Error('expected how often to try: a number, 0 for never');
+  throw new Error('expected a number of attempts, 0 for none');
 };
 export const sessionName: Read<string> = (value) => {
   const problem = sessionNameProblem(text(value));
@@ -93,7 +93,7 @@ export const jumpRules: Read<readonly JumpRule[]> = (value) => {
     if (typeof table !== 'object' || table === null) throw new Error('expected tables: [[ssh.jumps]]');
     const { resource_group: group, tag, proxyjump, ...others } = table;
     const [odd] = Object.keys(others);
-    if (odd !== undefined) throw new Error(`"${odd}" is none of resource_group, tag, proxyjump`);
+    if (odd !== undefined) throw new Error(`"${odd}" is not one of resource_group, tag, proxyjump`);
     return {
       resourceGroup: group === undefined ? undefined : groupName(group),
       tag: tag === undefined ? undefined : text(tag),
@@ -104,8 +104,8 @@ export const jumpRules: Read<readonly JumpRule[]> = (value) => {
 
 /** What a context may be called: it stands in the settings file and on command lines. */
 export function contextNameProblem(name: string): string | undefined {
-  if (name in Object.prototype) return `"${name}" means something else to programs`;
+  if (name in Object.prototype) return `"${name}" is a reserved word`;
   return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u.test(name)
     ? undefined
-    : 'letters, digits, "-", "_" and ".", at most 64 of them';
+    : 'use 1 to 64 letters, digits, "-", "_" and "."';
 }

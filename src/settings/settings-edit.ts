@@ -95,8 +95,8 @@ function changed(text: string, { at, value }: SettingsChange, { path, toml, patc
     const made = attempt(way);
     if (made !== undefined && attempt(() => isRight(made))) return made;
   }
-  throw new AppError('config', `Cannot change ${at.join('.')} in ${path} without losing what else is written there`, {
-    hint: 'azlin config edit   opens it in your editor',
+  throw new AppError('config', `Cannot change ${at.join('.')} in ${path} without losing something else in the file`, {
+    hint: 'azlin config edit opens it in your editor',
   });
 }
 

@@ -68,7 +68,7 @@ function valuesOf(table: object, { path, prefix, known, lineOf }: Reading): Kept
   for (const key of values.keys()) {
     if (!known.has(key)) throw unknownSetting(key, known, `${path}${lineOf(`${prefix}${key}`)}: `);
     if (key === 'context' && prefix !== '')
-      throw new AppError('config', `${path}${lineOf(`${prefix}${key}`)}: a context does not name another one`);
+      throw new AppError('config', `${path}${lineOf(`${prefix}${key}`)}: a context cannot name another one`);
   }
   return values;
 }
@@ -76,7 +76,7 @@ function valuesOf(table: object, { path, prefix, known, lineOf }: Reading): Kept
 /** `where`: what the message begins with. */
 export function unknownSetting(key: string, known: Iterable<string>, where = ''): AppError {
   const keys = [...known];
-  const hint = didYouMean(key, keys) ?? `azlin help configuration   lists them: ${keys.slice(0, 4).join(', ')}, …`;
+  const hint = didYouMean(key, keys) ?? `azlin help configuration lists them: ${keys.slice(0, 4).join(', ')}, …`;
   return new AppError('config', `${where}unknown setting "${key}"`, { hint });
 }
 

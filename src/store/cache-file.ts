@@ -25,9 +25,9 @@ export async function readCache<T>(
       return undefined;
     }
     if (isValid(value)) return value;
-    throw new Error('its content makes no sense');
+    throw new Error('its content is not valid');
   } catch (error) {
-    warn(`dropped the broken cache ${path}: ${messageOf(error)}`);
+    warn(`removed the broken cache ${path}: ${messageOf(error)}`);
     await rm(path, { force: true }).catch(() => {});
     return undefined;
   }

@@ -11,7 +11,7 @@ export async function readKept(path: string): Promise<string> {
     },
   );
   try {
-    if (!(await file.stat()).isFile()) throw new Error('it is no regular file');
+    if (!(await file.stat()).isFile()) throw new Error('it is not a regular file');
     return await file.readFile('utf8');
   } finally {
     await file.close();

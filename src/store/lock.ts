@@ -33,9 +33,9 @@ export async function withLock<T>({ path, clock }: Locking, work: (isHeld: IsHel
     if (clock.now() - begunAt >= PATIENCE)
       throw new AppError(
         'config',
-        `Cannot change ${path}: it is locked by another azlin, or by one that died (${lock})`,
+        `Cannot change ${path}: it is locked by another azlin, or by one that crashed (${lock})`,
         {
-          hint: `if no azlin is running: rm ${shellWord(lock)}*`,
+          hint: `if no azlin is running, rm ${shellWord(lock)}*`,
         },
       );
     const seen = await wordIn(lock);

@@ -6,7 +6,7 @@ import { shellWord } from '../domain/text.ts';
 /** A file or folder in which somebody else may have a say: `config`. */
 export function notTrusted(path: string, why: string): AppError {
   return new AppError('config', why, {
-    hint: `ls -ld ${shellWord(path)}   shows whose it is; chmod go-w ${shellWord(path)}   keeps others out`,
+    hint: `ls -ld ${shellWord(path)} shows its owner; chmod go-w ${shellWord(path)} keeps others out`,
   });
 }
 
@@ -16,7 +16,7 @@ export async function readOwnFile(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = await file.stat();
-    if (!stats.isFile() && !stats.isDirectory()) throw notTrusted(path, 'it is no regular file');
+    if (!stats.isFile() && !stats.isDirectory()) throw notTrusted(path, 'it is not a regular file');
     const stranger = await strangerTo(stats);
     if (stranger) throw notTrusted(path, stranger);
     return await file.readFile('utf8');

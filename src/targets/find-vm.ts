@@ -33,10 +33,10 @@ export function vmRefOf(text: string): VmRef {
   const { host } = identifier;
   if (host?.kind === 'vm' && identifier.kind === 'bare') return host;
   if (host?.kind === 'address')
-    throw new AppError('usage', `"${text}" is an address; a VM is wanted here, by its name`, {
-      hint: 'azlin list --all   shows the names',
+    throw new AppError('usage', `"${text}" is an address, and a VM name is needed here`, {
+      hint: 'azlin list --all shows the names',
     });
   throw new AppError('usage', `"${text}" does not name a VM`, {
-    hint: host ? `name the VM alone: ${host.name}` : 'azlin list --all   shows the names',
+    hint: host ? `name the VM alone: ${host.name}` : 'azlin list --all shows the names',
   });
 }

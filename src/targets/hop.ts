@@ -60,6 +60,6 @@ function vmOfHop(ref: VmRef, fleet: Fleet): Vm | undefined {
 function endpointOf(vm: Vm, { user, port }: Hop, choice: LoginChoice): Endpoint {
   if (mayAnswer(vm)) return endpointOfVm(vm, { ...choice, flagUser: user, flagPort: port });
   throw new AppError('vm-not-running', `the VM is ${vm.powerState.toLowerCase()}`, {
-    hint: `azlin start ${shellWord(vm.name)}   starts the jump host`,
+    hint: `azlin start ${shellWord(vm.name)} starts the jump host`,
   });
 }

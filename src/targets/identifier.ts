@@ -86,7 +86,7 @@ function checkedSession(text: string, session: string): string {
   if (isSessionId(session)) return session;
   const problem = sessionNameProblem(session);
   if (problem === undefined) return session;
-  throw invalidCompound(text, `the session name cannot be used: ${problem}`);
+  throw invalidCompound(text, `invalid session name: ${problem}`);
 }
 
 function invalidCompound(text: string, hint: string | undefined): AppError {
@@ -98,11 +98,11 @@ function invalidCompound(text: string, hint: string | undefined): AppError {
 /** A pattern comes as far as this only where one target is wanted. */
 function patternHint(text: string): string | undefined {
   return /[*?,]/.test(text)
-    ? 'one target is wanted here; exec, run, send, disconnect and session take many'
+    ? 'only one target is possible here; exec, run, send, disconnect and session take many'
     : undefined;
 }
 
 function ipv6Hint(text: string): string | undefined {
   const address = /^[0-9a-f:.]+$/i.exec(text)?.[0];
-  return address && isIPv6(address) ? `an IPv6 address goes into brackets: [${address}]` : undefined;
+  return address && isIPv6(address) ? `put an IPv6 address in brackets: [${address}]` : undefined;
 }

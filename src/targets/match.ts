@@ -49,7 +49,7 @@ export function ambiguousVm(ref: VmRef, found: readonly Vm[], { session, verb = 
     candidates: { title, items },
     hint: isGroups
       ? `azlin ${verb} ${shellWord(items[0]?.identifier ?? '')}`
-      : `one of them alone: ${found.map(({ subscriptionId }) => `--subscription ${subscriptionId}`).join('   or ')}`,
+      : `for only one of them: ${found.map(({ subscriptionId }) => `--subscription ${subscriptionId}`).join('   or ')}`,
   });
 }
 
@@ -63,7 +63,7 @@ export function nothingNamed(
     near.length === 0
       ? undefined
       : { title: 'Did you mean', items: near.map((identifier) => ({ identifier, ip: null })) };
-  return new AppError(code, message, { candidates, hint: 'azlin list   shows what there is' });
+  return new AppError(code, message, { candidates, hint: 'azlin list shows what there is' });
 }
 
 function same(a: string, b: string): boolean {

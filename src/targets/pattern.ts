@@ -21,7 +21,7 @@ export function namePattern(text: string, { ignoreCase }: PatternOptions): (name
     const numbers = list.split(',').flatMap(numbersOf);
     if (numbers.length > MOST_NUMBERS)
       throw new AppError('invalid-identifier', `${whole} in a pattern means more than ${MOST_NUMBERS} numbers`, {
-        hint: 'a * matches any of them',
+        hint: '* matches any of them',
       });
     return numbers.length === 1 ? `${numbers[0]}` : `{${numbers.join(',')}}`;
   });

@@ -5,14 +5,20 @@ import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
 import type { RunScript } from '../domain/remote-script.ts';
 import type { Probe, Session } from '../domain/session.ts';
+import { count, shellWord } from '../domain/text.ts';
 import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-script.ts';
 import type { Transport } from '../transport/transport.ts';
 
-export type Answer =
-  | { readonly probe: 'ok'; readonly sessions: readonly Session[] }
-  | { readonly probe: Exclude<Probe, 'ok'>; readonly reason: string };
+export type Answer = { readonly probe: 'ok'; readonly sessions: readonly Session[] } | Unanswered;
+
+/** `keyRefused`: the VM accepted none of the user's keys. */
+export interface Unanswered {
+  readonly probe: Exclude<Probe, 'ok'>;
+  readonly reason: string;
+  readonly keyRefused?: boolean;
+}
 
 export interface ProbeSettings {
   readonly transport: Transport;
@@ -40,9 +46,7 @@ export interface Question {
   readonly caller: Caller;
 }
 
-export type Probed<T> =
-  | { readonly probe: 'ok'; readonly value: T }
-  | { readonly probe: Exclude<Probe, 'ok'>; readonly reason: string };
+export type Probed<T> = { readonly probe: 'ok'; readonly value: T } | Unanswered;
 
 /** What a VM is asked with. */
 export interface Asking {
@@ -72,8 +76,22 @@ export async function askVm<T>(
   } catch (error) {
     const probe = error instanceof AppError ? PROBES[error.code] : undefined;
     if (!probe || signal.aborted) throw error;
-    return { probe, reason: (error as AppError).message };
+    const { code, message } = error as AppError;
+    return { probe, reason: message, keyRefused: code === 'ssh-denied' };
   }
+}
+
+/** Where no VM accepted a key, one thing is wrong, not one with each VM. `answers`: by the name of the VM. */
+export function noKeyFits(answers: Iterable<readonly [string, Probed<unknown> | Answer]>): AppError | undefined {
+  const known = [...answers];
+  const refused = known.flatMap(([name, answer]) =>
+    answer.probe !== 'ok' && answer.keyRefused ? [{ name, reason: answer.reason }] : [],
+  );
+  const isAccepted = known.some(([, { probe }]) => probe === 'ok' || probe === 'no-tmux');
+  const [first] = refused;
+  if (!first || isAccepted) return undefined;
+  const message = refused.length === 1 ? first.reason : `None of the ${count(refused.length, 'VM')} accepted a key`;
+  return new AppError('ssh-denied', message, { hint: `azlin doctor ${shellWord(first.name)}` });
 }
 
 /** Asks the tmux server of one VM. */

@@ -10,6 +10,7 @@ import type { Endpoint } from '../transport/endpoint.ts';
 import { findVm, noSuchVm, type VmRef } from './find-vm.ts';
 import { type HostRef, type Identifier, parseIdentifier } from './identifier.ts';
 import { nothingNamed, qualifiedName, sameVm } from './match.ts';
+import { noKeyFits } from './probe.ts';
 import type { Survey, SurveyResult } from './survey.ts';
 import { identifierOf, type Target, targetOf } from './target.ts';
 
@@ -47,7 +48,7 @@ export function resolver(settings: ResolverSettings): Resolver {
       const first = await attempt({ ...ask, fresh });
       if (first.target) return traced(caller, text, first.target);
       if (fresh || !first.cached) throw first.error;
-      caller.trace(`resolve: "${text}" is not in the cached data, asking afresh`);
+      caller.trace(`resolve: "${text}" is not in the cached data; asking again`);
       const second = await attempt({ ...ask, fresh: true });
       if (second.target) return traced(caller, text, second.target);
       throw second.error;
@@ -124,13 +125,14 @@ async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): P
   const ref = identifier.host?.kind === 'vm' ? identifier.host : undefined;
   let cached = fleetCached;
   let names: readonly string[] = [];
+  let failure: AppError | undefined;
   if (identifier.session !== undefined) {
     const surveyed = await askFleet(asked, fleet);
     cached ||= surveyed.cached;
     names = sessionNames(surveyed);
     const hits = sessionHits(surveyed, identifier.session);
     const [hit] = hits;
-    warnUnproven(caller, surveyed, identifier.session);
+    failure = warnUnproven(caller, surveyed, identifier.session);
     if (hits.length > 1) return { error: ambiguousSession(identifier.session, hits, fleet), cached };
     if (hit) {
       const { vm, session } = hit;
@@ -156,6 +158,7 @@ async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): P
   }
   if (vm instanceof AppError && (vm.code === 'ambiguous' || identifier.session === undefined))
     return { error: vm, cached };
+  if (failure) return { error: failure, cached };
   const near = nearestNames(text, [...names, ...fleet.vms.map((one) => one.name)]);
   return { error: nothingNamed(`No session and no VM is named "${text}"`, 'session-not-found', near), cached };
 }
@@ -219,11 +222,13 @@ function ambiguousSession(name: string, hits: readonly Hit[], fleet: Fleet): App
   });
 }
 
-/** Where a VM could not be asked, uniqueness was not proven. */
-function warnUnproven({ warn }: Caller, { answers }: SurveyResult, name: string): void {
+/** Where a VM could not be asked, uniqueness was not proven. Where no VM accepts a key, that is the one thing to say. */
+function warnUnproven({ warn }: Caller, { answers }: SurveyResult, name: string): AppError | undefined {
+  const failure = noKeyFits([...answers].map(([vm, answer]) => [vm.name, answer]));
   for (const [vm, answer] of answers)
-    if (answer.probe !== 'ok' && answer.probe !== 'no-tmux')
+    if (answer.probe !== 'ok' && answer.probe !== 'no-tmux' && !(failure && answer.keyRefused))
       warn(`${vm.name} could not be asked whether it has a session "${name}": ${answer.reason}`);
+  return failure;
 }
 
 function traced({ trace }: Caller, text: string, target: Target): Target {

@@ -86,8 +86,8 @@ export async function selectSessions(
     return { chosen, unasked: [], stopped, lacking: [] };
   }
   if (user !== undefined)
-    throw new AppError('usage', `The VMs are asked for their sessions, and as "${user}" they cannot be here`, {
-      hint: `--user ${shellWord(user)} instead of ${user}@`,
+    throw new AppError('usage', `VMs cannot be asked for their sessions as "${user}" here`, {
+      hint: `use --user ${shellWord(user)} instead of ${user}@`,
     });
   const request = { vms: usable.filter(mayAnswer), isKept: fleet.isKept === true, maxAge: 0, skipSilent: false };
   const { answers } = await settings.survey.ask({ ...request, ...asking }, caller);
@@ -124,7 +124,7 @@ function wantedOf(sessions: readonly Session[], wanted: SessionChoice): readonly
 
 function notAsked(hostname: string, reason: string): AppError {
   return new AppError('unreachable', `"${hostname}" could not be asked for its sessions: ${reason}`, {
-    hint: 'what it has was left out; azlin doctor finds out what is wrong',
+    hint: 'its sessions were left out; azlin doctor shows what is wrong',
   });
 }
 

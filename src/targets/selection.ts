@@ -34,7 +34,7 @@ export function parseSelection(text: string): readonly SelectionPart[] {
     const trimmed = part.trim();
     if (trimmed === '')
       throw new AppError('invalid-identifier', `Invalid list "${text}": one of its identifiers is empty`, {
-        hint: 'for example web-1:main,web-2:api; a backslash before a comma that belongs to a name',
+        hint: 'for example web-1:main,web-2:api; put a backslash before a comma in a name',
       });
     return IPV6.test(trimmed) || !isPattern(trimmed)
       ? { kind: 'identifier', text: unescaped(trimmed) }

@@ -4,7 +4,7 @@ export type TypedKeys =
   | { readonly kind: 'disconnect' }
   | { readonly kind: 'help' };
 
-export const ESCAPE_HELP = '~.  disconnect    ~~  a tilde    ~?  this help    (each after Enter)';
+export const ESCAPE_HELP = '~.  disconnect    ~~  send a tilde    ~?  this help    (each after Enter)';
 
 const CR = 0x0d;
 const LF = 0x0a;

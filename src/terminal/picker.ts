@@ -91,8 +91,8 @@ export const pickerPrompt = createPrompt<Picked, Picking>(({ message, rows, pend
       item.key === '' ? '' : cutTo(`${isActive ? '❯' : ' '} ${lined(item, widths)}`, size().columns - 1),
   });
   if (isDone) return `${prefix} ${message} ${current?.columns[0] ?? ''}`;
-  const nothing = shown.length > 0 ? page : `  ${all.length === 0 ? 'nothing yet' : 'nothing fits; Backspace'}`;
-  const help = `↑↓ move   Enter attach   Ctrl-N ${makes}   Ctrl-C leave`;
+  const nothing = shown.length > 0 ? page : `  ${all.length === 0 ? 'none yet' : 'no match; Backspace'}`;
+  const help = `↑↓ move   Enter attach   Ctrl-N ${makes}   Ctrl-C quit`;
   const below = [nothing, pending(), cutTo(help, size().columns - 1)];
   return [`${prefix} ${message} ${typed}`, below.filter((part) => part !== undefined).join('\n')];
 });

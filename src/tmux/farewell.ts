@@ -61,16 +61,13 @@ function endOf(text: string, host: string): ClientEnd {
   if (what === 'detached' || what === 'ended') return { kind: what, by: printable(by ?? '') };
   if (/^\[detached\b/.test(said)) return { kind: 'detached' };
   if (said === '[exited]' || said === '[server exited]') return { kind: 'ended' };
-  const reason = shorten(printable(said.replace(/\s+/g, ' ')), 300) || 'it said nothing';
+  const reason = shorten(printable(said.replace(/\s+/g, ' ')), 300) || '';
   if (/^\[(?:server exited unexpectedly|lost server)\]$/.test(said))
-    return failed(
-      `The tmux server on "${host}" has ended, and every session with it`,
-      'the log of the VM may tell why',
-    );
+    return failed(`The tmux server on "${host}" has ended, and every session with it`, 'the log of the VM may say why');
   const hint = /terminal/.test(reason)
-    ? 'TERM names a terminal that tmux cannot use; azlin exec and azlin ssh --no-tmux need none'
+    ? 'tmux does not know the terminal that TERM names; azlin exec and azlin ssh --no-tmux need none'
     : 'if tmux was just upgraded there, its running server is of another version: log in and restart it';
-  return failed(`tmux on "${host}" ended with: ${reason}`, hint);
+  return failed(`tmux on "${host}" ended ${reason === '' ? 'without a message' : `with: ${reason}`}`, hint);
 }
 
 function failed(message: string, hint: string): ClientEnd {

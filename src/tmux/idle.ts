@@ -84,7 +84,7 @@ function factsIn(text: string): ReadonlyMap<string, Facts> {
 function described(runs: readonly (string | null)[]): string | null {
   const first = runs.find((one) => one !== null) ?? null;
   if (first === null) return null;
-  return shorten(printable(first), 40).replace(/^\??$/, 'something that cannot be seen');
+  return shorten(printable(first), 40).replace(/^\??$/, 'something unknown');
 }
 
 export interface Closing {

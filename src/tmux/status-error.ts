@@ -13,14 +13,14 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
     case 'elsewhere':
       return noSuchJob(status, host);
     case 'gone':
-      return new AppError('session-not-found', `The session "${session}" on "${host}" has ended meanwhile`, {
-        hint: `azlin list --host ${shellWord(host)}   shows what there is`,
+      return new AppError('session-not-found', `The session "${session}" on "${host}" has just ended`, {
+        hint: `azlin list --host ${shellWord(host)} shows what there is`,
       });
     case 'parted':
       return new AppError(
         'detached',
         `${printable(status.name)} detached you from "${session}" on "${host}" while the connection was lost`,
-        { hint: `azlin connect ${shellWord(`${host}:${session}`)}   attaches again` },
+        { hint: `azlin connect ${shellWord(`${host}:${session}`)} attaches again` },
       );
     case 'no-directory':
       return noSuchPlace('directory', status.name, host);
@@ -31,7 +31,7 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
         'pane-busy',
         `The pane of "${host}:${session}" is busy: ${said(status.reason, 200) || 'no shell is at its prompt'}`,
         {
-          hint: `azlin exec ${shellWord(`${host}:${session}`)} COMMAND   runs beside it; run needs bash or zsh at its prompt`,
+          hint: `azlin exec ${shellWord(`${host}:${session}`)} COMMAND runs beside it; azlin run needs bash or zsh at its prompt`,
         },
       );
     case 'cannot':
@@ -39,9 +39,9 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
         hint: 'nothing was started',
       });
     case 'unreadable':
-      return new AppError('vm-failed', `The answer of "${host}" cannot be understood: "${said(status.said, 200)}"`, {
+      return new AppError('vm-failed', `The answer of "${host}" is not valid: "${said(status.said, 200)}"`, {
         mayHaveRun: true,
-        hint: `azlin doctor ${shellWord(host)}   checks the VM`,
+        hint: `azlin doctor ${shellWord(host)} checks the VM`,
       });
     default:
       return tmuxTrouble(status, host, session);
@@ -67,14 +67,14 @@ function tmuxTrouble(status: Extract<Status, { kind: OfTmux }>, host: string, se
     case 'renamed':
       return new AppError(
         'usage',
-        `tmux cannot name a session "${printable(status.wanted)}": it would call it "${printable(status.name)}"`,
+        `tmux cannot name a session "${printable(status.wanted)}": it would become "${printable(status.name)}"`,
         { hint: 'use letters, digits, "-" and "_"' },
       );
     case 'hooked':
       return new AppError(
         'tmux-failed',
         `A hook of tmux on "${host}" renamed the new session "${printable(status.wanted)}" to "${printable(status.name)}", so azlin closed it again`,
-        { hint: 'tmux show-hooks -g   on the VM lists its hooks; see session-created and after-new-session' },
+        { hint: 'tmux show-hooks -g on the VM lists them; see session-created and after-new-session' },
       );
     case 'failed':
       return new AppError('tmux-failed', `tmux on "${host}" failed: ${said(status.reason, 300)}`, {
@@ -85,12 +85,12 @@ function tmuxTrouble(status: Extract<Status, { kind: OfTmux }>, host: string, se
 
 function noSuchJob(status: Extract<Status, { kind: 'no-job' | 'elsewhere' }>, host: string): AppError {
   if (status.kind === 'no-job')
-    return new AppError('job-not-found', `There is no such job on "${host}"`, {
-      hint: `azlin jobs ${shellWord(host)}   lists those there are`,
+    return new AppError('job-not-found', `No such job on "${host}"`, {
+      hint: `azlin jobs ${shellWord(host)} lists the jobs there`,
     });
   const owner = printable(status.name);
   return new AppError('job-not-found', `That job belongs to the VM "${owner}", which shares its home with "${host}"`, {
-    hint: `azlin jobs ${shellWord(owner)}   shows it, when azlin knows that VM by this name`,
+    hint: `azlin jobs ${shellWord(owner)} shows it, if that is the VM's name here`,
   });
 }
 
@@ -98,15 +98,15 @@ function noSuchJob(status: Extract<Status, { kind: 'no-job' | 'elsewhere' }>, ho
 export const OLDEST_TMUX = '2.6';
 
 const WHY_ENDED: Readonly<Record<string, string>> = {
-  'destroy-unattached': 'destroy-unattached is on, so tmux ends every session that nobody is attached to',
-  'default-command': 'the command that default-command names ended, or is missing',
+  'destroy-unattached': 'destroy-unattached is on, so tmux ends sessions that nobody is attached to',
+  'default-command': 'the command in default-command ended, or is missing',
   'default-shell': 'its shell ended at once',
 };
 
 function endedAtOnce(option: string, host: string, session: string): AppError {
-  const why = WHY_ENDED[option] ?? 'tmux did not say why';
+  const why = WHY_ENDED[option] ?? 'tmux gave no reason';
   return new AppError('tmux-failed', `The new session "${session}" on "${host}" ended at once: ${why}`, {
-    hint: `tmux show-options -g ${shellWord(option)}   on the VM shows the option; it is set in ~/.tmux.conf or /etc/tmux.conf`,
+    hint: `tmux show-options -g ${shellWord(option)} on the VM shows the option; it is set in ~/.tmux.conf or /etc/tmux.conf`,
   });
 }
 
@@ -119,8 +119,8 @@ function wrongName(
     return new AppError('session-not-found', `No session named "${session}" on "${host}"`, {
       candidates: candidatesOf(sessions, host),
       hint: isSessionId(session)
-        ? `azlin list --wide --host ${shellWord(host)}   shows the ids there are`
-        : `azlin ssh ${shellWord(host)} --tmux-session ${shellWord(session)}   creates it`,
+        ? `azlin list --wide --host ${shellWord(host)} shows their ids`
+        : `azlin ssh ${shellWord(host)} --tmux-session ${shellWord(session)} creates it`,
     });
   const named = sessions.filter((one) => one.friendlyName === session);
   return new AppError('ambiguous', `Several sessions on "${host}" have the friendly name "${session}"`, {
@@ -130,7 +130,7 @@ function wrongName(
 }
 
 function noSuchPlace(what: 'directory' | 'shell', name: string, host: string): AppError {
-  const hint = what === 'directory' ? 'a relative one starts at the directory of the session' : undefined;
+  const hint = what === 'directory' ? 'a relative path starts at the directory of the session' : undefined;
   return new AppError('usage', `There is no ${what} "${printable(name)}" on "${host}"`, { hint });
 }
 

@@ -53,7 +53,7 @@ export function parseStatus(output: string): Status {
     case 'busy':
       return { kind: word, reason: text.trim() };
     case 'failed':
-      return { kind: word, reason: text.trim() || 'it said nothing' };
+      return { kind: word, reason: text.trim() || 'no message' };
     default:
       return { kind: 'unreadable', said: output.trim() };
   }

@@ -148,13 +148,14 @@ function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOption
   const options = hostOptions(choice.sshConfig ?? NO_CONFIG, query);
   const user = host.user ?? options.text('user') ?? host.otherwise;
   if (!/^[^\s\p{Cc}-][^\s\p{Cc}]*$/u.test(user))
-    throw new AppError('config', `The user name for "${label}" is none: ${JSON.stringify(user)}`);
+    throw new AppError('config', `Invalid user name for "${label}": ${JSON.stringify(user)}`);
   const port = portOf(host.port ?? options.number('port') ?? 22, options);
   const { home, environment } = around;
   const named = { n: label, h: label, p: `${port}`, r: user };
   const address = settledAddress(host, options, { home, environment, tokens: named });
   const alias = options.text('hostkeyalias')?.toLowerCase();
-  if (alias !== undefined && !/^[\w.:/()[\]%+-]+$/.test(alias)) throw options.wrong('hostkeyalias', 'one plain name');
+  if (alias !== undefined && !/^[\w.:/()[\]%+-]+$/.test(alias))
+    throw options.wrong('hostkeyalias', 'expected one plain name');
   const knownAs = alias ?? (port === 22 ? address : `[${address}]:${port}`).toLowerCase();
   const hostKeyAlias = host.hostKeyAlias ?? knownAs;
   const { hostname, uid } = around;
@@ -195,11 +196,11 @@ function settledAddress({ label, address, isFinal }: Host, options: HostOptions,
   const settled = named === undefined || named === label ? address : named;
   if (settled === undefined)
     throw new AppError('unreachable', `Cannot connect to "${label}": it has no IP address`, {
-      hint: 'give it a public IP address, or set its tag azlin-ssh-host to a name or address that reaches it',
+      hint: 'give it a public IP address, or set its tag azlin-ssh-host to a name or address where it can be reached',
     });
   if (isIPv6(settled) || /^[A-Za-z0-9.:_][A-Za-z0-9.:_-]*$/.test(settled)) return settled;
   const what = isFinal ? `The tag azlin-ssh-host of "${label}"` : JSON.stringify(settled);
-  throw new AppError('config', `${what} is no host name or address`);
+  throw new AppError('config', `${what} is not a host name or address`);
 }
 
 function notesOf(options: HostOptions): readonly string[] {
@@ -237,5 +238,5 @@ function tagPort(vm: Vm): number | undefined {
   if (text === undefined) return undefined;
   const port = Number(text);
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new AppError('config', `The tag azlin-ssh-port of "${vm.name}" is no port number: "${printable(text)}"`);
+  throw new AppError('config', `The tag azlin-ssh-port of "${vm.name}" is not a port number: "${printable(text)}"`);
 }

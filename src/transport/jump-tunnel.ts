@@ -53,7 +53,7 @@ export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['
     caller: Caller,
   ): Promise<Duplex | 'itself'> => {
     const last = route.at(-1);
-    if (!last) throw new AppError('bug', 'a jump over no host');
+    if (!last) throw new AppError('bug', 'a jump without a host');
     const name = describeHop(last);
     const before = route.slice(0, -1);
     try {
@@ -89,15 +89,15 @@ export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['
       return refuseCircle([...chain.slice(0, -1), throughHops(last, before, inFleet)], caller);
     if (!chain.some((one) => isSameHost(one, place))) return refuseCircle([...chain, next], caller);
     const circle = [...chain, place].map(({ label }) => label).join(' -> ');
-    throw new AppError('config', `the jump hosts go in a circle: ${circle}`, {
-      hint: 'see ProxyJump in the SSH settings, and the jumps that azlin is told',
+    throw new AppError('config', `the jump hosts form a loop: ${circle}`, {
+      hint: 'check ProxyJump in the SSH settings, and the jump hosts in the settings of azlin',
     });
   };
 
   return {
     async open(endpoint, caller) {
       const { route } = endpoint;
-      if (route.kind !== 'jump') throw new AppError('bug', 'no jump leads there');
+      if (route.kind !== 'jump') throw new AppError('bug', 'no jump host leads there');
       const stream = await overHops(endpoint, route, caller);
       if (stream !== 'itself') return stream;
       return other(throughHops(endpoint, route.hops.slice(0, -1), route.inFleet), caller);
@@ -112,7 +112,7 @@ export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['
 /** An address needs no Azure, so a plain name is not looked up among the VMs. */
 function withoutFleet(error: unknown): unknown {
   if (!(error instanceof AppError) || !/unknown host name/.test(error.message)) return error;
-  const hint = 'an address is reached without asking Azure: give the jump host by its address, or name the VM';
+  const hint = 'azlin does not ask Azure for an address: give the jump host by address too, or name the VM';
   return new AppError(error.code, error.message, { cause: error.cause, hint });
 }
 

@@ -26,7 +26,7 @@ export function openProxyCommand({ command, shell, clock, onLine }: ProxyCommand
   const child = spawn(shell, ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   child.on('error', (error) => stream?.destroy(error));
   // Without a process there are no streams, whatever the types say: the system has no room for one.
-  if (child.pid === undefined) throw new Error('ProxyCommand cannot be started: the system has no room for it');
+  if (child.pid === undefined) throw new Error('Cannot start ProxyCommand: this machine is out of resources');
   let said = '';
   let isHeard = false;
   const tell = (isLast: boolean) => {

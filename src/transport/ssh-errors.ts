@@ -26,7 +26,7 @@ const SOCKET_ERRORS: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the host name could not be looked up',
 };
 
-const REACH_HINT = 'check that the VM runs, that sshd listens there and that the network lets you through';
+const REACH_HINT = 'check that the VM is running, that sshd listens there and that the network lets you through';
 
 /** The reason in the user's words. */
 export function reasonOf(error: unknown): string {
@@ -57,7 +57,7 @@ export function cannotJump(endpoint: Endpoint, hop: string, error: unknown): App
   return new AppError(AS_THE_HOP.includes(code) ? code : 'unreachable', message, { cause: error, hint });
 }
 
-const JUMP_HINT = "check that it may forward (AllowTcpForwarding), and that it can reach the VM's address and port";
+const JUMP_HINT = "check that it allows forwarding (AllowTcpForwarding) and can reach the VM's address and port";
 
 /** The connection ended, or what came over it makes no sense, at `stage`. */
 export function hungUp(endpoint: Endpoint, stage: Stage, { hello, error }: Ending): AppError {
@@ -67,9 +67,9 @@ export function hungUp(endpoint: Endpoint, stage: Stage, { hello, error }: Endin
   const isOther = heard && version === undefined && said !== '' && !SHEDDING.test(said);
   const reason = said !== '' && version === undefined ? `"${said}"` : reasonOf(error);
   const what: Record<Exclude<Stage, 'connect'>, string> = {
-    hello: isOther ? 'what answers there is no SSH server' : 'its SSH server hung up',
-    'key-exchange': 'its SSH server hung up while encryption was agreed on',
-    authenticate: 'its SSH server hung up while signing in',
+    hello: isOther ? 'what answers there is not an SSH server' : 'its SSH server closed the connection',
+    'key-exchange': 'its SSH server closed the connection during key exchange',
+    authenticate: 'its SSH server closed the connection during sign-in',
   };
   const message = `Connected to ${describeEndpoint(endpoint)}, but ${what[stage === 'connect' ? 'hello' : stage]}: ${reason}`;
   return new AppError('unreachable', message, {
@@ -100,8 +100,8 @@ export function noAgreement(endpoint: Endpoint, { hello, error }: Ending): AppEr
   return new AppError('unreachable', `Cannot agree on encryption with ${describeEndpoint(endpoint)}: ${only}`, {
     cause: error,
     hint: odd?.setting
-      ? `azlin uses modern algorithms only; update the VM's SSH server, or allow this one: ${odd.setting}`
-      : `azlin has none of these; let the VM's SSH server offer one of ${odd?.accepted.slice(0, 3).join(', ') ?? 'its usual ones'}`,
+      ? `azlin only uses modern algorithms; update the VM's SSH server, or allow this one: ${odd.setting}`
+      : `azlin supports none of these; make the VM's SSH server offer one of ${odd?.accepted.slice(0, 3).join(', ') ?? 'its usual ones'}`,
   });
 }
 
@@ -114,8 +114,7 @@ export function connectTimeout(endpoint: Endpoint, stage: Stage, limit: string):
     'key-exchange': `Connected to ${who}, but agreeing on encryption took longer than ${limit}`,
     authenticate: `Connected to ${who}, but signing in took longer than ${limit}`,
   };
-  const hint =
-    stage === 'connect' ? REACH_HINT : 'the VM may be overloaded; ssh.connect_timeout gives each step more time';
+  const hint = stage === 'connect' ? REACH_HINT : 'the VM may be overloaded; raise ssh.connect_timeout for more time';
   return new AppError('timed-out', message[stage], { hint });
 }
 
@@ -154,16 +153,17 @@ export function denied(endpoint: Endpoint, { refused, signed, notes, methods, le
   const offered = all.length === 0 ? 'there was no key to offer' : `it refused ${few(all)}`;
   const isMore = methods && !methods.includes('publickey');
   const others = methods?.map((method) => (method === 'publickey' ? 'another key' : method)) ?? ['another key'];
-  const wants = `${others.join(' or ')}; azlin signs in with keys only`;
-  const said = signed.length > 0 ? `it took ${few(signed)} and wants more: ${wants}` : offered;
+  const wants = `${others.join(' or ')}; azlin only signs in with keys`;
+  const said = signed.length > 0 ? `it accepted ${few(signed)} and also wants: ${wants}` : offered;
   const lines = notes.map((line) => `\n  not tried: ${line}`).join('');
   const other = isMore && signed.length === 0 ? `\n  it wants ${wants}` : '';
-  const rest = left === 0 ? '' : `\n  not tried: ${count(left, 'more key')}; the server hangs up after a few`;
+  const rest =
+    left === 0 ? '' : `\n  not tried: ${count(left, 'more key')}; the server closes the connection after a few`;
   return new AppError('ssh-denied', `Cannot sign in to ${describeEndpoint(endpoint)}: ${said}${lines}${rest}${other}`, {
     hint:
       left === 0
         ? 'name the private key with --identity and the user with --user, or load the key with ssh-add'
-        : 'name the private key with --identity, and see that the agent holds fewer, or set IdentitiesOnly yes',
+        : 'name the private key with --identity, and load fewer keys into the agent or set IdentitiesOnly yes',
   });
 }
 
@@ -171,18 +171,18 @@ export function denied(endpoint: Endpoint, { refused, signed, notes, methods, le
 export function lostEarly(endpoint: Endpoint, cause: unknown): AppError {
   const reason = cause === undefined ? '' : `: ${messageOf(cause)}`;
   const message = `The connection to ${describeEndpoint(endpoint)} was lost before the command could be confirmed${reason}`;
-  return new AppError('connection-lost', message, { cause, hint: 'try again; the log of sshd on the VM may tell why' });
+  return new AppError('connection-lost', message, { cause, hint: 'try again; the log of sshd on the VM may say why' });
 }
 
 /** The server does not connect to where it was asked to. */
 export function refusedForward({ host, port }: HostAndPort, error: unknown): Error {
   const why = messageOf(error).replace(/^\(SSH\) Channel open failure: /, '');
-  return new Error(`it does not reach ${host} port ${port}: ${printable(why)}`, { cause: error });
+  return new Error(`it cannot reach ${host} port ${port}: ${printable(why)}`, { cause: error });
 }
 
 /** The server is there but does not do what was asked. */
 export function refusedRequest(endpoint: Endpoint, error: Error): AppError {
-  const what = /pseudo-terminal/.test(error.message) ? 'to give a terminal' : 'to run commands';
+  const what = /pseudo-terminal/.test(error.message) ? 'to allocate a terminal' : 'to run commands';
   return new AppError('ssh-denied', `The SSH server of ${describeEndpoint(endpoint)} refuses ${what}`, {
     cause: error,
     hint: 'see PermitTTY and ForceCommand in its sshd_config, the options in authorized_keys, and its log',
@@ -194,16 +194,16 @@ export function lost(endpoint: Endpoint, cause: unknown): AppError {
   const reason = cause === undefined ? '' : `: ${messageOf(cause)}`;
   return new AppError('connection-lost', `The connection to ${describeEndpoint(endpoint)} was lost${reason}`, {
     cause,
-    hint: 'what ran there may still be running',
+    hint: 'the command may still be running there',
   });
 }
 
 /** Exit codes of the start of our scripts (remote/parts/prelude.sh), and what they mean. */
 const NOT_BEGUN: Readonly<Record<number, readonly [reason: string, hint: string]>> = {
-  250: ['it has no program `head` that takes a number of bytes', 'install coreutils or busybox there'],
-  251: ['its start-up files read all of standard input', 'let them read from /dev/null, or only where [ -t 0 ]'],
-  252: ['its start-up files took too long', 'see what they wait for: .bashrc, .profile, .zshenv on the VM'],
-  253: ['its start-up files send standard output elsewhere', 'let them do that only where [ -t 1 ]'],
+  250: ['it has no `head` command that takes a number of bytes', 'install coreutils or busybox there'],
+  251: ['its start-up files read all of standard input', 'make them read from /dev/null, or only if [ -t 0 ]'],
+  252: ['its start-up files took too long', 'check .bashrc, .profile and .zshenv on the VM'],
+  253: ['its start-up files redirect standard output', 'make them do that only if [ -t 1 ]'],
 };
 
 /** The script has run, as standard error shows, and its answer has gone elsewhere. */
@@ -231,7 +231,7 @@ export function noCommand(endpoint: Endpoint, noise: string, code: number | unde
     'ssh-denied',
     `The login shell on ${describeEndpoint(endpoint)} exited before running the command${how}${said ? `: ${said}` : ''}`,
     {
-      hint: 'azlin needs a login shell that runs `exec sh`, as bash, zsh, fish, tcsh and others do; see chsh and the start-up files there',
+      hint: 'azlin needs a login shell that can run `exec sh`, as bash, zsh, fish and tcsh can; check chsh and the start-up files there',
     },
   );
 }

@@ -54,7 +54,7 @@ describe('list', () => {
     expect(stderr).toBe('');
     expect(await run('connect win:dev', fleet)).toMatchObject({
       exitCode: 7,
-      stderr: expect.stringContaining('it runs Windows, and azlin needs tmux'),
+      stderr: expect.stringContaining('it runs Windows, which has no tmux'),
     });
   });
 
@@ -75,7 +75,7 @@ describe('errors', () => {
       exitCode: 3,
       stdout: '',
       stderr:
-        'warning: gpu-1 could not be asked whether it has a session "nosuch": timed out after 5 s\nerror: No session and no VM is named "nosuch"\nhint: azlin list   shows what there is\n',
+        'warning: gpu-1 could not be asked whether it has a session "nosuch": timed out after 5 s\nerror: No session and no VM is named "nosuch"\nhint: azlin list shows what there is\n',
     });
   });
 
@@ -100,6 +100,12 @@ describe('errors', () => {
   test.each([
     ['lst', 2, /Unknown command "lst"\nhint: did you mean azlin list\?/],
     ['frobnicate', 2, /Unknown command "frobnicate"\nhint: azlin --help/],
+    // What ends or closes something is not suggested.
+    ['stp vm', 2, /Unknown command "stp"\nhint: azlin --help/],
+    ['sto vm', 2, /Unknown command "sto"\nhint: (azlin --help|did you mean azlin (start|status)\?)/],
+    ['cancle x', 2, /Unknown command "cancle"\nhint: azlin --help/],
+    ['clsoe vm', 2, /Unknown command "clsoe"\nhint: azlin --help/],
+    ['prnue', 2, /Unknown command "prnue"\nhint: azlin --help/],
     ['constructor', 2, /Unknown command "constructor"/],
     ['list --host=', 2, /--host needs a value/],
     ['ssh a -l=', 2, /--user needs a value/],
@@ -107,26 +113,40 @@ describe('errors', () => {
     ['list -g', 2, /--resource-group needs a value/],
     ['list --all=yes', 2, /--all takes no value/],
     ['lsit', 2, /did you mean azlin list\?/],
-    ['rename -- -x', 2, /Something is missing: azlin rename/],
+    ['rename -- -x', 2, /Missing argument: azlin rename/],
     ['list --al', 2, /Unknown option --al\nhint: did you mean --all\?/],
     ['exec --timout 5s vm:dev ls', 255, /Unknown option --timout\nhint: did you mean --timeout\?/],
     ['--formt json list', 2, /Unknown option --formt\nhint: did you mean --format\?/],
     ['conect vm', 2, /Unknown command "conect"\nhint: did you mean azlin connect\?/],
     ['atach vm', 2, /Unknown command "atach"\nhint: did you mean azlin attach\?/],
-    ['help identifirs', 2, /no command and no topic "identifirs"\nhint: did you mean azlin help identifiers\?/],
-    ['--quiet', 2, /Something is missing: azlin COMMAND/],
+    [
+      'help identifirs',
+      2,
+      /No command and no topic is named "identifirs"\nhint: did you mean azlin help identifiers\?/,
+    ],
+    ['--quiet', 2, /Missing command/],
     ['host-key shw vm', 2, /Invalid value "shw" as action: expected one of show, forget/],
     ['list -x', 2, /Unknown option -x/],
     ['list --format xml', 2, /Invalid value "xml" for --format: expected one of table, json, ndjson, csv/],
-    ['list extra', 2, /Unexpected word: extra/],
+    ['list extra', 2, /Unexpected argument: extra/],
     ['list --tag', 2, /--tag needs a value/],
-    ['ssh', 2, /Something is missing: azlin ssh <host>/],
+    ['ssh', 2, /Missing argument: azlin ssh <host>/],
     ['connect a --port x', 2, /Invalid port "x"/],
-    ['exec', 255, /Something is missing: azlin exec <identifier>/],
+    ['exec', 255, /Missing argument: azlin exec <identifier>/],
     ['exec --nosuch vm:dev ls', 255, /Unknown option --nosuch/],
     ['exec a:b:c ls', 255, /Invalid compound name/],
-    ['exec -e gpu-1:x ls', 255, /--errexit is for scripts/],
+    ['exec -e gpu-1:x ls', 255, /--errexit only works with scripts/],
     ['exec --stdin gpu-1:x', 255, /--stdin needs a command/],
+    [
+      'exec gpu-1:x --timeout 5 ls',
+      255,
+      /after "gpu-1:x": --timeout\nhint: .*: azlin exec --timeout TIME gpu-1:x COMMAND/,
+    ],
+    ['exec gpu-1:x --env=TOKEN=hidden -e ls', 255, /: azlin exec --env VARIABLE -e gpu-1:x COMMAND\n$/],
+    ['run gpu-1:x --nosuch', 255, /"gpu-1:x": --nosuch\nhint: .* dash after --: azlin run gpu-1:x -- COMMAND/],
+    ['exec -it gpu-1 bash', 255, /a terminal \(-it\)\nhint: azlin connect gpu-1 attaches/],
+    ['exec -ti gpu-1 bash', 255, /a terminal \(-it\)\nhint: azlin connect gpu-1 attaches/],
+    ['exec gpu-1:x -it bash', 255, /a terminal \(-it\)\nhint: azlin connect gpu-1:x attaches/],
   ])('%s', async (line, exitCode, message) => {
     const { stderr, stdout, ...rest } = await run(line, fleet);
     expect({ ...rest, stdout, stderr }).toEqual({ exitCode, stdout: '', stderr: expect.stringMatching(message) });
@@ -135,7 +155,7 @@ describe('errors', () => {
 
   test('a bug of ours is 1, says so, and shows its trace with --verbose', async () => {
     const broken = await run('disconnect web:main', fleet);
-    expect(broken).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('this is a bug of azlin') });
+    expect(broken).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('this is a bug in azlin') });
     expect((await run('disconnect web:main --verbose', fleet)).stderr).toMatch(
       /cause: Error: no VM can be connected to[\s\S]* at /,
     );
@@ -146,12 +166,22 @@ describe('help', () => {
   test('without a command, with --help, and the version', async () => {
     const { exitCode, stdout, stderr } = await run('', fleet);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    const shown = COMMANDS.filter(({ heading }) => heading);
+    const shown = COMMANDS.filter(({ heading }) => heading && heading !== 'Help');
     for (const { name } of shown) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     expect(stdout).not.toContain('__complete');
     expect(shown.every(({ summary }) => stdout.replace(/\s+/g, ' ').includes(summary))).toBe(true);
     expect((await run('--help', fleet)).stdout).toBe(stdout);
     expect(await run('--version', fleet)).toMatchObject({ exitCode: 0, stdout: '1.2.3\n' });
+  });
+
+  test('fits on 40 lines of 80 columns', async () => {
+    const lines = (await run('--help', { ...fleet, columns: 80, environment: { NO_COLOR: '1' } })).stdout.split('\n');
+    expect(lines.length - 1).toBeLessThanOrEqual(40);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  test('after the identifier it is that of azlin, not of the command', async () => {
+    expect((await run('exec gpu-1:x --help', fleet)).stdout).toBe((await run('exec --help', fleet)).stdout);
   });
 
   test('no line is wider than the terminal, whatever its width', async () => {
@@ -179,10 +209,15 @@ describe('help', () => {
   });
 
   test.each(COMMANDS.map(({ name }) => name))('%s --help shows its options and examples', async (name) => {
-    const { exitCode, stdout } = await run(`${name} --help`, fleet);
+    const { exitCode, stdout } = await run(`${name} --help`, { ...fleet, columns: 80, environment: { NO_COLOR: '1' } });
     const command = COMMANDS.find((one) => one.name === name);
     expect(exitCode).toBe(0);
-    for (const option of Object.keys(command?.options ?? {})) expect(stdout).toContain(`--${option}`);
+    const shared = (await run('options', fleet)).stdout;
+    const missing = Object.keys(command?.options ?? {}).filter((option) => !stdout.includes(`--${option}`));
+    // What the command shares with others stands there, and only there.
+    expect(missing.filter((option) => !shared.includes(`--${option}`))).toEqual([]);
+    expect(missing.length === 0 || stdout.includes(': azlin options\n')).toBe(true);
+    expect(stdout.split('\n').length - 1).toBeLessThanOrEqual(40);
     expect(stdout).toMatch(/^See also: azlin /m);
     expect(stdout).toContain(`Usage: azlin ${name}`);
     for (const { line } of command?.examples ?? [])

@@ -137,7 +137,7 @@ describe.each(['azure', 'resource-graph'])('scope, source %s', (source) => {
     expect(await list(home(), '--subscription', 'finance')).toMatchObject({
       exitCode: 2,
       stderr: expect.stringMatching(
-        /"finance" is no subscription id, and az knows none of that name\nhint: az account list/,
+        /"finance" is not a subscription id, and az knows no subscription of that name\nhint: az account list/,
       ),
     });
   });

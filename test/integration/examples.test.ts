@@ -72,7 +72,7 @@ const STAGES: Readonly<Record<string, Staging>> = {
   'azlin disconnect myvm:dev': { before: make('myvm:dev') },
   'azlin exec myvm:dev ls -la': { before: make('myvm:dev'), says: /total/ },
   'azlin exec myvm:dev "cd app && make"': { says: /made/ },
-  'tar c . | azlin exec --stdin myvm:dev tar x': { before: 'true' },
+  'tar c . | azlin exec --stdin myvm tar x': { before: 'true' },
   'azlin exec --detach myvm:dev make': { says: /^\w+$/m },
   'azlin exec --job v42 myvm:dev ./deploy': { says: /made/ },
   'azlin prune --idle 1d': { says: /nothing to close/ },

@@ -88,7 +88,7 @@ describe('what is typed', () => {
     await until('the status line of tmux', async () => /\[dev\].*\s*$/.test(await terminal.screen()));
     await terminal.press('C-u', 'Enter');
     await terminal.type('~.');
-    await terminal.shows(/^vm:dev: disconnected; the session goes on\ncode 130$/m);
+    await terminal.shows(/^vm:dev: disconnected; the session is still running\ncode 130$/m);
     expect(await terminal.leftOn()).toBe('0 1 0 0');
     await until('the client to be gone', async () => (await tmux('list-clients')).stdout === '');
   });
@@ -167,7 +167,7 @@ describe('where it runs', () => {
     await terminal.shows(/vm:\S*#/);
     await terminal.press('Enter');
     await terminal.type('~.');
-    await terminal.shows(/^vm: disconnected; its shell ends with that\ncode 130$/m);
+    await terminal.shows(/^vm: disconnected; the shell there ends too\ncode 130$/m);
     expect((await tmux('list-sessions')).stdout).toBe('');
   });
 
@@ -176,7 +176,7 @@ describe('where it runs', () => {
     ['connect vm:dev --no-tmux', /name the VM alone\nhint: azlin connect --no-tmux vm$/],
     ['connect vm --no-tmux --read-only', /Give --no-tmux or --read-only, not both/],
     ['connect vm:dev --independent --take-over', /Give --independent or --take-over, not both/],
-    ['connect vm:dev --yes', /--yes answers what --take-over asks/],
+    ['connect vm:dev --yes', /--yes only works with --take-over/],
     ['connect vm:dev --reconnect often', /expected how often to try/],
     ['connect vm:dev --read-only -- true', /leave out --read-only/],
     ['ssh vm --detach --independent', /leave out --independent/],

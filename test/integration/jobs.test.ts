@@ -67,7 +67,7 @@ describe('the same id', () => {
     const second = await azlin('exec', '--job', 'once', 'vm:dev', line);
     expect(first).toMatchObject({ exitCode: 4, stdout: 'out\n', stderr: 'err\n' });
     expect(second).toMatchObject({ exitCode: 4, stdout: 'out\n' });
-    expect(second.stderr).toBe('Job once is there already; this is what it does and did\nerr\n');
+    expect(second.stderr).toBe('Job once already exists; nothing was started, and this is its output\nerr\n');
     expect(readFileSync(join(home(), 'once'), 'utf8')).toBe('ran\n');
   });
 
@@ -117,7 +117,7 @@ describe('the same id', () => {
       '(sleep 1; touch "$VM_HOME/other") & azlin exec --job elses vm:dev echo else | head -n 1; wait',
       { environment: { VM_HOME: home() } },
     );
-    expect(stderr).toContain('Job elses is there with another command');
+    expect(stderr).toContain('Job elses already exists with another command');
     expect(stdout).toMatch(/^1\n/);
     expect(await azlin('wait', 'elses')).toMatchObject({ exitCode: 0 });
   });
@@ -154,7 +154,7 @@ describe('the same id', () => {
       `new\nstarted ${process.pid} 1 ${boot}\nat 1\nrunning ${process.pid} 1 ${boot}\n`,
     );
     expect(await job('reused')).toMatchObject({ state: 'lost' });
-    expect((await azlin('cancel', 'reused')).stdout).toContain('had ended before: lost');
+    expect((await azlin('cancel', 'reused')).stdout).toContain('had already ended: lost');
   });
 
   test.each(['a/b', '..', 'x y', '-x', '$(id)'])('%s is no id', async (id) => {
@@ -286,7 +286,7 @@ describe('a broken link', () => {
     fleet.machines.get('vm2')?.stop();
     expect(await running.ended).toBe(255);
     expect(running.stderr()).toMatch(
-      /warning: .*job \w+ goes on there, connecting again[\s\S]*error: Job \w+ was started on vm2:two and cannot be asked how it goes: Cannot connect[\s\S]*hint: azlin wait \w+/,
+      /warning: .*job \w+ is still running there; reconnecting[\s\S]*error: Job \w+ was started on vm2:two and cannot be asked how it goes: Cannot connect[\s\S]*hint: azlin wait \w+/,
     );
     expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({
       outcome: 'lost',
@@ -307,7 +307,7 @@ describe('outcomes', () => {
     expect(await runsStill(`${LONG}1`)).toBe(true);
     expect((await azlin('cancel', 'orphan')).stdout).toBe('Job orphan on vm: lost\n');
     expect(await runsStill(`${LONG}1`)).toBe(false);
-    expect((await azlin('cancel', 'orphan')).stdout).toBe('Job orphan on vm had ended before: lost\n');
+    expect((await azlin('cancel', 'orphan')).stdout).toBe('Job orphan on vm had already ended: lost\n');
   });
 
   test('a timeout holds although the supervisor was killed', async () => {
@@ -341,7 +341,7 @@ describe('outcomes', () => {
       signal: null,
     });
     expect(await runsStill()).toBe(false);
-    expect((await azlin('cancel', 'stubborn')).stdout).toBe('Job stubborn on vm had ended before: cancelled\n');
+    expect((await azlin('cancel', 'stubborn')).stdout).toBe('Job stubborn on vm had already ended: cancelled\n');
   });
 
   test('not-started: the home directory on the VM cannot be written', async () => {

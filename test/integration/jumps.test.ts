@@ -122,7 +122,7 @@ describe('by the SSH settings', () => {
     const { exitCode, stderr } = await exec(configured(text));
     expect({ exitCode, stderr }).toEqual({
       exitCode: 255,
-      stderr: expect.stringMatching(/the jump hosts go in a circle: worker -> second -> jump -> second/),
+      stderr: expect.stringMatching(/the jump hosts form a loop: {2}worker -> second -> jump -> second/),
     });
   });
 
@@ -301,7 +301,7 @@ describe('what goes wrong on the way', () => {
     ['a host that is not there', '127.21.9.9:1', /through "127\.21\.9\.9:1": Cannot connect to .*connection refused/],
     ['no host', 'a b', /Invalid value for the flag for ssh\.proxyjump: "a b": expected \[user@\]host/],
     ['an option', '-oProxyCommand=reboot', /Invalid value for the flag for ssh\.proxyjump/],
-    ['a name that is not ASCII', 'büro', /through "büro": "büro" is no host name or address/],
+    ['a name that is not ASCII', 'büro', /through "büro": "büro" is not a host name or address/],
     ['a VM that is not there', 'rg-prod/nobody', /No VM is named "rg-prod\/nobody"/],
   ])('%s', async (_name, jump, expected) => {
     const { exitCode, stderr } = await exec(lab.environment(), `--jump=${jump}`);

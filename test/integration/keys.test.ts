@@ -144,7 +144,7 @@ describe('keys', () => {
     expect({ exitCode, stderr }).toEqual({
       exitCode: 5,
       stderr: expect.stringMatching(
-        /: it took \S+ and wants more: keyboard-interactive; azlin signs in with keys only\n/,
+        /: it took \S+ and wants more: keyboard-interactive; azlin only signs in with keys\n/,
       ),
     });
   });
@@ -152,7 +152,7 @@ describe('keys', () => {
   test('a server that wants a second key says that it took the first', async () => {
     await lab.start('two-keys', { sshdConfig: ['AuthenticationMethods publickey,publickey'] });
     const { stderr } = await azlin({ environment: lab.environment() }, ['connect', 'two-keys:dev']);
-    expect(stderr).toMatch(/: it took \S+ and wants more: another key; azlin signs in with keys only\n/);
+    expect(stderr).toMatch(/: it took \S+ and wants more: another key; azlin only signs in with keys\n/);
   });
 
   test('a server that hears two keys and hangs up: the key that was named gets its turn; the rest is counted', async () => {
@@ -168,7 +168,7 @@ describe('keys', () => {
       `${agent}${azlinLine('exec', 'hasty:dev', '"echo in"')}`,
     );
     expect(stderr).toMatch(
-      /it refused the SSH agent's [\s\S]*not tried: \d+ more keys; the server hangs up after a few\nhint: .*IdentitiesOnly/,
+      /it refused the SSH agent's [\s\S]*not tried: \d+ more keys; the server closes the connection after a few\nhint: .*IdentitiesOnly/,
     );
   });
 
@@ -239,7 +239,7 @@ describe('an agent that hangs', () => {
     const { stdout, stderr } = await azlin({ environment }, ['list', '--host', '{vm,no-forwarding}']);
     agent.close();
     expect(stdout).toMatch(/^vm +dev +Running/m);
-    expect(stderr).toBe('warning: the SSH agent: no answer in 2 s; its keys are left out\n');
+    expect(stderr).toBe('warning: the SSH agent: no answer in 2 s; its keys are not used\n');
   });
 
   test('when it should sign: it is said who is waited for, deadlines hold, and Ctrl-C works', async () => {
@@ -356,7 +356,7 @@ describe('what goes along', () => {
     const none = await azlin({ environment: lab.environment() }, ['exec', '-A', 'vm:dev', 'true']);
     expect(none).toMatchObject({
       exitCode: 255,
-      stderr: expect.stringMatching(/Cannot forward the SSH agent: there is none\nhint: /),
+      stderr: expect.stringMatching(/Cannot forward the SSH agent: no agent is running\nhint: /),
     });
   });
 

@@ -202,7 +202,7 @@ describe('the package, imported', () => {
          say([await listing, (await sleep.output()).outcome.kind !== 'exited']);
          await azlin.resolve('myvm:dev');`,
       ),
-    ).toEqual([['interrupted', true], { isOurs: true, code: 'interrupted', message: 'This azlin was closed' }]);
+    ).toEqual([['interrupted', true], { isOurs: true, code: 'interrupted', message: 'This azlin is closed' }]);
   });
 
   test('a signal that lives long is not listened to for ever; of connect it detaches', async () => {

@@ -369,7 +369,7 @@ describe('each step has a deadline and a message of its own', () => {
     });
     expect(await failure(await saying((socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')))).toMatchObject({
       code: 'unreachable',
-      message: expect.stringMatching(/what answers there is no SSH server: "HTTP\/1\.1 400 Bad Request"/),
+      message: expect.stringMatching(/what answers there is not an SSH server: "HTTP\/1\.1 400 Bad Request"/),
     });
   });
 

@@ -105,7 +105,7 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
       if (what === 'a program')
         expect(await run('--timeout', '1s', dev, 'sleep 60')).toMatchObject({
           exitCode: 124,
-          stderr: expect.stringContaining('its time was up'),
+          stderr: expect.stringContaining('timed out after 1 s'),
         });
     } finally {
       await run(dev, shell === 'bash' ? "PROMPT_COMMAND=; PS1='bash\\$ '" : "precmd() { :; }; PS1='zsh%# '");

@@ -121,7 +121,7 @@ describe('start and stop', () => {
 
   test.each([
     [{ status: 'Canceled' }, 'the operation was canceled'],
-    [{ status: 'Failed' }, 'it does not say why'],
+    [{ status: 'Failed' }, 'it gave no reason'],
   ])('an operation that ends as %j', async (body, why) => {
     fleet.resourceManager.faults.add({ match: /GET .*\/operations\//, reply: { status: 200, body } });
     expect(await run('start', 'other')).toMatchObject({
@@ -228,7 +228,7 @@ describe('start and stop', () => {
     [['stop', 'up:dev', '--yes'], 2, /"up:dev" does not name a VM\nhint: name the VM alone: up/],
     [['start', '10.0.0.4'], 2, /is an address; a VM is wanted here/],
     [['stop', 'up'], 2, /must be confirmed, and there is no terminal to ask on\nhint: azlin stop up --yes/],
-    [['start'], 2, /Something is missing: azlin start <vm\.\.>/],
+    [['start'], 2, /Missing argument: azlin start <vm\.\.>/],
   ])('%j is refused before anything happens', async (args, exitCode, stderr) => {
     const before = fleet.resourceManager.requests.length;
     expect(await run(...args)).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(stderr) });
@@ -403,14 +403,14 @@ describe('a VM that is stopped and wanted', () => {
       environment: { ...environment, ...az },
     });
     expect(exitCode).toBe(255);
-    expect(stderr).toMatch(/^warning: "up:dev" could not be looked up afresh: Not signed in/m);
+    expect(stderr).toMatch(/^warning: "up:dev" could not be looked up again: Not signed in/m);
     expect(stderr).toMatch(/^error: Cannot connect to "up" .*connection refused/m);
     const status = await azlin(fleet, ['status', '--port', '1', 'up'], { environment: { ...environment, ...az } });
     expect(status).toMatchObject({
       exitCode: 0,
       stdout: expect.stringMatching(/status +Running[\s\S]*connection refused/),
     });
-    expect(status.stderr).toMatch(/^warning: "up" could not be looked up afresh: Not signed in/m);
+    expect(status.stderr).toMatch(/^warning: "up" could not be looked up again: Not signed in/m);
   });
 
   test('--start and no address: said at once, and that it was started', async () => {
@@ -424,7 +424,7 @@ describe('a VM that is stopped and wanted', () => {
     });
     expect(exitCode).toBe(255);
     expect(stderr).toMatch(
-      /^warning: "other" was started, but its address could not be asked: Cannot read the network interface/m,
+      /^warning: "other" was started, but its address could not be looked up: Cannot read the network interface/m,
     );
     expect(stderr).toMatch(/^error: Cannot connect to "other": it has no IP address/m);
     fleet.resourceManager.faults.clear();

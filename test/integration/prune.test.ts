@@ -152,7 +152,9 @@ describe('prune', () => {
     await idle('soon', 3_600);
     const [row] = await pruned('--dry-run', '--host', 'two');
     expect(row).toMatchObject({ session: 'soon', sessionName: 'friendly', why: 'expired', outcome: 'would-close' });
-    expect((await run('session', 'two:soon', '--ttl', 'none')).stderr).toBe('two:soon stays until somebody ends it\n');
+    expect((await run('session', 'two:soon', '--ttl', 'none')).stderr).toBe(
+      'two:soon is kept until somebody ends it\n',
+    );
     expect(await pruned('--dry-run')).toEqual([]);
     await run('session', 'two:soon', '--ttl', '1s');
     await idle('soon', 3_600);

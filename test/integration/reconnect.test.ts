@@ -41,7 +41,9 @@ describe('while the connection is lost', () => {
     shaky.link.cut();
     await shaky.terminal.shows(LOST);
     await shaky.terminal.press('C-c');
-    await shaky.terminal.shows(/^vm:dev: connection lost; the session goes on: azlin connect vm:dev\ncode 130$/m);
+    await shaky.terminal.shows(
+      /^vm:dev: connection lost; the session is still running: azlin connect vm:dev\ncode 130$/m,
+    );
     await isAsItWas();
     expect(await shaky.leftovers()).toEqual([]);
   });
@@ -104,7 +106,7 @@ describe('while the connection is lost', () => {
     shaky.tmux('new-session', '-d', '-s', 'other');
     shaky.tmux('new-session', '-d', '-s', 'dev');
     await shaky.link.restore();
-    await shaky.terminal.shows(/^error: The session "dev" on "vm" has ended meanwhile[\s\S]*code 3$/m);
+    await shaky.terminal.shows(/^error: The session "dev" on "vm" has just ended[\s\S]*code 3$/m);
     await isAsItWas();
     expect(clients()).toBe('');
   });

@@ -266,7 +266,7 @@ describe('ssh, disconnect, session', () => {
       stdout: 'Created session "new" on empty\n',
     });
     expect(await run('open', 'empty', '--tmux-session', 'new')).toMatchObject({
-      stdout: 'Session "new" is already on empty\n',
+      stdout: 'Session "new" already exists on empty\n',
     });
     expect(JSON.parse((await run('ssh', 'empty', '--detach', '--format', 'json')).stdout)).toEqual({
       hostname: 'empty',
@@ -325,7 +325,7 @@ describe('ssh, disconnect, session', () => {
       expect((await run('session', 'web:größe 東京')).stdout).toBe('größe 東京\n');
       expect((await run('exec', 'größe 東京', "tmux display-message -p '#{session_name}'")).stdout).toBe('dev\n');
       expect((await run('list', '--host', 'web')).stdout).toMatch(/^web +dev +Running +127\S+ +größe 東京$/m);
-      expect((await run('ssh', 'web', '--tmux-session', 'größe 東京')).stdout).toContain('is already on web');
+      expect((await run('ssh', 'web', '--tmux-session', 'größe 東京')).stdout).toContain('already exists on web');
       expect(await run('session', 'web:dev', '--clear')).toMatchObject({ exitCode: 0, stdout: '' });
       expect((await run('exec', 'web:größe 東京', 'true')).exitCode).toBe(255);
     });

@@ -246,7 +246,7 @@ describe('azlin config', () => {
 
   test('what counts more than what was set is said', async () => {
     expect((await azlin('config set ssh.user bob', { AZLIN_SSH_USER: 'eve' })).stderr).toContain(
-      'AZLIN_SSH_USER counts more, so this has no effect now',
+      'AZLIN_SSH_USER takes precedence, so this has no effect now',
     );
   });
 
@@ -304,7 +304,7 @@ describe('contexts', () => {
     await azlin('config set --context lab ssh.user carol');
     expect((await azlin('config get ssh.user')).stdout).toBe('carol\n');
     expect((await azlin('config set ssh.user dave')).stderr).toContain('context "lab" counts more');
-    expect((await azlin('context delete lab')).stderr).toContain('it was in use; now none is');
+    expect((await azlin('context delete lab')).stderr).toContain('it was in use; no context is in use now');
     expect((await azlin('config get ssh.user')).stdout).toBe('dave\n');
     expect(text()).not.toContain('lab');
   });
@@ -377,7 +377,7 @@ describe('azlin init', () => {
     try {
       await terminal.type('clear; azlin init; echo "code $?"');
       await terminal.press('Enter');
-      await terminal.shows(/Subscriptions that az knows:\n +1 +\S[\s\S]*Subscription: .*\[1\]/);
+      await terminal.shows(/Subscriptions known to az:\n +1 +\S[\s\S]*Subscription: .*\[1\]/);
       await terminal.type('99');
       await terminal.press('Enter');
       await terminal.shows(/a number from 1 to/);
@@ -434,7 +434,7 @@ describe('azlin init', () => {
       'azure.subscriptions': expect.stringMatching(/ file$/),
     });
     const { stderr } = await azlin('init -y', { AZURE_CONFIG_DIR: home, AZLIN_HOME: mkdtempSync(join(home, 'x-')) });
-    expect(stderr).toMatch(/az knows no subscription here\nhint: az login/);
+    expect(stderr).toMatch(/The Azure CLI (az) knows no subscriptions\nhint: az login/);
   });
 });
 
@@ -470,7 +470,7 @@ describe('what others have a say in is not trusted', () => {
     expect((await azlin('config get ssh.port', { AZLIN_CONFIG: path })).stdout).toBe('1\n');
     rmSync(path);
     execFileSync('mkfifo', [path]);
-    expect(await exec()).toMatchObject(refusal(path, 'it is no regular file'));
+    expect(await exec()).toMatchObject(refusal(path, 'it is not a regular file'));
   });
 
   test('known_hosts', async () => {

@@ -162,9 +162,7 @@ const withUsers = canHaveUsers();
     vm.write('.bashrc', '');
     expect({ exitCode, stderr }).toEqual({
       exitCode: 255,
-      stderr: expect.stringMatching(
-        /did not run the command: its start-up files send standard output elsewhere\nhint: /,
-      ),
+      stderr: expect.stringMatching(/did not run the command: its start-up files redirect standard output\nhint: /),
     });
     expect((await vm.run(['test', '-e', join(vm.home, 'ran')])).code).toBe(1);
   });
@@ -175,9 +173,7 @@ const withUsers = canHaveUsers();
     const exec = async (mode: string) => {
       expect(await azlin({ environment }, ['exec', mode, 'vm:dev', 'echo ran >>~/piped; exit 7'])).toMatchObject({
         exitCode: 255,
-        stderr: expect.stringMatching(
-          /did not run the command: its start-up files send standard output elsewhere\nhint: /,
-        ),
+        stderr: expect.stringMatching(/did not run the command: its start-up files redirect standard output\nhint: /),
       });
     };
     try {

@@ -163,7 +163,7 @@ describe('connect in a real terminal', () => {
     await terminal.shows(/it contains ":" or "."/);
     await terminal.press('C-u');
     await terminal.type('dev\n');
-    await terminal.shows(/there is one of that name/);
+    await terminal.shows(/a session of that name already exists/);
     await terminal.press('C-u');
     await terminal.type('fresh\n');
     await terminal.shows(/\[fresh\]/);

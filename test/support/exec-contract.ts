@@ -262,7 +262,7 @@ export function execContract(mode: 'never' | 'always'): void {
       const { exitCode, stderr } = await exec('vm:dev');
       expect({ exitCode, stderr }).toEqual({
         exitCode: 255,
-        stderr: expect.stringContaining('There is no command to run'),
+        stderr: expect.stringContaining('Missing command'),
       });
     });
   });

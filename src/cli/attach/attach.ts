@@ -62,17 +62,17 @@ function said({ note }: AttachCall, { target }: AttachedSession, left: Left): { 
     case 'lost':
       throw left.cause;
     case 'detached':
-      note(`${where}: detached${by}; the session goes on`);
+      note(`${where}: detached${by}; the session is still running`);
       return { exitCode: 0 };
     case 'ended':
       note(`${where}: the session ${by === '' ? 'has ended' : `was ended${by}`}`);
       return { exitCode: 0 };
     case 'disconnected':
-      note(`${where}: disconnected; the session goes on`);
+      note(`${where}: disconnected; the session is still running`);
       return { exitCode: 130 };
     case 'stopped':
       note(
-        `${where}: connection lost; the session goes on: azlin connect ${shellWord(`${target.hostname}:${target.session}`)}`,
+        `${where}: connection lost; the session is still running: azlin connect ${shellWord(`${target.hostname}:${target.session}`)}`,
       );
       return { exitCode: 130 };
   }
@@ -89,8 +89,8 @@ async function mayTakeOver({ args, app, note, interrupts }: AttachCall, attached
   const isWanted = await app.confirm(`Detach ${names} from ${where}?`, interrupts.signal);
   if (isWanted) return true;
   remote.close();
-  throw new AppError('interrupted', `Nobody was detached from ${where}, and nothing attached to it`, {
-    hint: isWanted === undefined ? 'nobody can be asked here; --yes does it without asking' : undefined,
+  throw new AppError('interrupted', `Nobody was detached from ${where}, and you were not attached`, {
+    hint: isWanted === undefined ? 'confirmation needed, but this is not a terminal; use --yes' : undefined,
   });
 }
 
@@ -109,8 +109,8 @@ function describeOther(one: AttachedSession['others'][number], sessionId: string
 export function requireTerminal({ app }: Pick<CallContext, 'app'>, identifier: string): TerminalStreams {
   const terminal = app.terminal();
   if (terminal) return terminal;
-  throw new AppError('usage', `Cannot attach to "${identifier}": standard input and output are no terminal`, {
-    hint: `azlin exec ${shellWord(identifier)} COMMAND   runs a command there without one`,
+  throw new AppError('usage', `Cannot attach to "${identifier}": standard input and output are not a terminal`, {
+    hint: `azlin exec ${shellWord(identifier)} COMMAND runs a command there without one`,
   });
 }
 
@@ -128,6 +128,6 @@ export async function plainShell(call: CallContext, identifier: string): Promise
   // The shell has left the cursor somewhere on a line.
   terminal.output.write('\n');
   if (end) throw end.cause;
-  call.note(`${printable(target.hostname)}: disconnected; its shell ends with that`);
+  call.note(`${printable(target.hostname)}: disconnected; the shell there ends too`);
   return { exitCode: 130 };
 }

@@ -10,7 +10,5 @@ export async function warnOfNesting({
   if (!outer) return;
   const { isFirstTime } = await import('../../store/first-time.ts');
   if (!(await isFirstTime(config.home, `tmux ${outer}`))) return;
-  warn(
-    'this terminal is in tmux already: the prefix key (Ctrl-B) is for that one; press it twice for the session on the VM',
-  );
+  warn('this terminal is already inside tmux: press the prefix key (Ctrl-B) twice to reach the session on the VM');
 }

@@ -24,8 +24,8 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
   const { app, config, interrupts, caller } = call;
   const terminal = app.terminal();
   if (!terminal)
-    throw new AppError('usage', 'Without a terminal the session must be named', {
-      hint: 'azlin list   shows what there is; azlin exec IDENTIFIER COMMAND   needs no terminal',
+    throw new AppError('usage', 'Missing identifier: there is no terminal to choose a session on', {
+      hint: 'azlin list shows the sessions; azlin exec IDENTIFIER COMMAND needs no terminal',
     });
   const access = await call.access();
   const asking = new AbortController();
@@ -53,7 +53,7 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
   });
   // What goes wrong while somebody looks ends the looking.
   const failed = listed.then(
-    () => (choices().length > 0 ? new Promise<never>(() => {}) : Promise.reject(nothing(rows))),
+    ({ failure }) => (choices().length > 0 ? new Promise<never>(() => {}) : Promise.reject(failure ?? nothing(rows))),
     (error) => Promise.reject(error),
   );
   // Signing in may need a passphrase: it is asked for before there is anything to choose.
@@ -78,10 +78,11 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
     };
     const picked = await Promise.race([app.pick(question, AbortSignal.any([signal, picking.signal])), failed]);
     const choice = choices().find(({ key }) => key === picked.key);
-    if (!choice) throw new AppError('bug', 'what was picked is gone');
+    if (!choice) throw new AppError('bug', 'the chosen session no longer exists');
     if (picked.action === 'choose') return choice;
     const taken = rows.filter(({ vmId }) => vmId === choice.vmId).flatMap(({ session }) => session ?? []);
-    const problem = (name: string) => (taken.includes(name) ? 'there is one of that name' : sessionNameProblem(name));
+    const problem = (name: string) =>
+      taken.includes(name) ? 'a session of that name already exists' : sessionNameProblem(name);
     const name = await app.askText(
       { message: `New session on ${printable(choice.host)}:`, problem },
       interrupts.signal,
@@ -98,9 +99,9 @@ function nothing(rows: readonly SessionRow[]): AppError {
   if (rows.length > 0)
     return new AppError(
       'unreachable',
-      `${count(new Set(rows.map(({ vmId }) => vmId)).size, 'VM')} in scope, and none could be asked`,
+      `${count(new Set(rows.map(({ vmId }) => vmId)).size, 'VM')} in scope, but none could be asked for its sessions`,
       {
-        hint: 'the warnings say why; azlin doctor VM   checks one',
+        hint: 'the warnings say why; azlin doctor VM checks one',
       },
     );
   return new AppError('vm-not-found', 'No running VM is in scope', { hint: 'azlin list --all' });

@@ -25,7 +25,7 @@ export const aliases = defineCommand({
   usage: '',
   positionals: {},
   examples: [
-    { line: 'azlin aliases', does: 'what each of them means' },
+    { line: 'azlin aliases', does: 'what each of them stands for' },
     { line: 'azlin aliases --format json', does: 'for programs' },
     { line: 'azlin aliases; azlin exec prod uptime', does: 'an alias stands where an identifier stands' },
   ],
@@ -33,7 +33,7 @@ export const aliases = defineCommand({
   options: { context: SCOPE_OPTIONS.context },
   async run({ config }) {
     const rows = Object.entries(config.aliases).map(([alias, identifiers]) => ({ alias, identifiers }));
-    const none = `there are no aliases; [aliases] in ${config.file.path} makes them: prod = ["web-1:main", "web-2:main"]`;
+    const none = `no aliases; define them under [aliases] in ${config.file.path}: prod = ["web-1:main", "web-2:main"]`;
     return { data: rows, notes: rows.length === 0 ? [none] : [] };
   },
   view: aliasesView,

@@ -7,8 +7,8 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 const cancelledView: View<CancelledJob> = {
   text({ id, hostname, state, hadEnded }) {
     const which = printable(`Job ${id} on ${hostname}`);
-    if (hadEnded) return `${which} had ended before: ${state}\n`;
-    return state === 'ending' ? `${which} was told to end\n` : `${which}: ${state}\n`;
+    if (hadEnded) return `${which} had already ended: ${state}\n`;
+    return state === 'ending' ? `${which} was asked to end\n` : `${which}: ${state}\n`;
   },
   records: (cancelled) => cancelled,
 };
@@ -18,8 +18,8 @@ export const cancel = defineCommand({
   positionals: { job: 'The id of a job' },
   examples: [
     { line: 'azlin cancel deploy-42', does: 'wherever it runs' },
-    { line: 'azlin cancel --vm web-1 deploy-42', does: 'where several VMs have a job of that id' },
-    { line: 'azlin jobs myvm; azlin cancel v42', does: 'look first what runs' },
+    { line: 'azlin cancel --vm web-1 deploy-42', does: 'when several VMs have a job of that id' },
+    { line: 'azlin jobs myvm; azlin cancel v42', does: 'see what is running first' },
   ],
   seeAlso: ['jobs', 'logs'],
   options: { ...VM_OPTION, ...SCOPE_OPTIONS, ...SSH_OPTIONS },

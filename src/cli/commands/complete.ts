@@ -9,9 +9,9 @@ export const complete = defineCommand({
   usage: '',
   positionals: {},
   examples: [
-    { line: 'azlin __complete -- zsh azlin exec myvm:', does: 'words and, after a tab, what they are' },
+    { line: 'azlin __complete -- zsh azlin exec myvm:', does: 'words, each with a tab and a description' },
     { line: 'azlin __complete -- fish azlin list --', does: 'the same' },
-    { line: "azlin __complete -- bash 'azlin connect my' 16 ' :='", does: 'words alone, as bash takes them' },
+    { line: "azlin __complete -- bash 'azlin connect my' 16 ' :='", does: 'words alone, as bash expects them' },
   ],
   seeAlso: ['completion'],
   options: {},

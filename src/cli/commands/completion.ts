@@ -4,21 +4,21 @@ import { isShell, SHELLS, scriptPath } from '../completion/shells.ts';
 
 export const completion = defineCommand({
   usage: '[shell]',
-  positionals: { shell: { describe: 'Which shell; without it the one that SHELL names', choices: SHELLS } },
+  positionals: { shell: { describe: 'The shell; default: the one in SHELL', choices: SHELLS } },
   examples: [
     { line: 'azlin completion --install', does: 'for your shell' },
     { line: 'azlin completion zsh --install', does: 'for another one' },
-    { line: 'azlin completion fish', does: 'print it, to put it where you want' },
+    { line: 'azlin completion fish', does: 'print it, to install it yourself' },
   ],
   seeAlso: ['config', 'help'],
-  options: { install: { kind: 'flag', describe: 'Put it where the shell finds it' } },
+  options: { install: { kind: 'flag', describe: 'Install it where the shell finds it' } },
   mendsSettings: true,
   async run({ positionals, args, app }) {
     const shell = positionals['shell'] ?? app.environment['SHELL']?.split('/').at(-1) ?? '';
     if (!isShell(shell))
       throw new AppError(
         'usage',
-        shell === '' ? 'Which shell? SHELL is not set' : `There is no completion for "${shell}"`,
+        shell === '' ? 'Missing shell: SHELL is not set' : `No completion for the shell "${shell}"`,
         {
           hint: `azlin completion ${SHELLS.join('|')}`,
         },
@@ -29,7 +29,7 @@ export const completion = defineCommand({
     const { environment, home } = app;
     const { path, changed } = await installCompletion({ shell, script, environment, home });
     const also = changed === undefined ? [] : [`added a line to ${changed} that loads it`];
-    return { notes: [`wrote ${path}`, ...also, `a new ${shell} completes azlin`] };
+    return { notes: [`wrote ${path}`, ...also, `start a new ${shell} to use it`] };
   },
   view: { text: (script: string) => script, records: (script: string) => ({ script }) },
 });

@@ -25,23 +25,23 @@ const ACTIONS = ['list', 'get', 'set', 'unset', 'edit', 'path'] as const;
 export const config = defineCommand({
   usage: '[action] [key] [value..]',
   positionals: {
-    action: { describe: 'What to do; list when nothing is said', choices: ACTIONS },
+    action: { describe: 'What to do; default: list', choices: ACTIONS },
     key: 'The key of a setting: ssh.user, aliases.prod',
-    value: 'Its value; several where the setting takes several',
+    value: 'Its value, or several where the setting takes several',
   },
   examples: [
     { line: 'azlin config', does: 'every setting that is set, and where it comes from' },
-    { line: 'azlin config --all', does: 'those that are as by default, too' },
+    { line: 'azlin config --all', does: 'include those at their default' },
     { line: 'azlin config get ssh.user', does: 'one value' },
-    { line: 'azlin config set ssh.user alice', does: 'comments in the file stay' },
+    { line: 'azlin config set ssh.user alice', does: 'comments in the file are kept' },
     { line: 'azlin config set --context lab ssh.user bob', does: 'in a context' },
     { line: 'azlin config set aliases.prod web-1:main web-2:main', does: 'a name for several' },
-    { line: 'azlin config unset ssh.user', does: 'as by default again' },
+    { line: 'azlin config unset ssh.user', does: 'back to its default' },
     { line: 'azlin config edit', does: 'in your editor; a mistake is not saved' },
   ],
   seeAlso: ['init', 'context', 'configuration', 'environment'],
   options: {
-    all: { kind: 'flag', short: 'a', describe: 'With list: settings that are as by default, too' },
+    all: { kind: 'flag', short: 'a', describe: 'With list: include settings at their default' },
     context: SCOPE_OPTIONS.context,
   },
   mendsSettings: true,
@@ -53,11 +53,11 @@ export const config = defineCommand({
         hint: `azlin config get ${shellWord(key)}`,
       });
     if (key === undefined && ['get', 'set', 'unset'].includes(action))
-      throw new AppError('usage', `Which setting? azlin config ${action} KEY`, {
-        hint: 'azlin help configuration   lists them',
+      throw new AppError('usage', `Missing setting: azlin config ${action} KEY`, {
+        hint: 'azlin help configuration lists them',
       });
     if (several.length > 0 && action !== 'set') throw new AppError('usage', `azlin config ${action} takes no value`);
-    if (args.all && action !== 'list') throw new AppError('usage', '--all is for azlin config list');
+    if (args.all && action !== 'list') throw new AppError('usage', '--all only works with azlin config list');
     const { path } = known.file;
     switch (action) {
       case 'path':
@@ -80,7 +80,7 @@ type Shown = Result<{ readonly kind: 'path'; readonly path: string } | readonly 
 function listed(settled: Config, all: boolean): Shown {
   const rows = settled.settled.filter(({ source }) => all || source !== 'default').map(rowOf);
   const hidden = settled.settled.length - rows.length;
-  const notes = hidden > 0 ? [`${hidden} settings are as by default; azlin config --all shows them`] : [];
+  const notes = hidden > 0 ? [`${hidden} settings are at their default; azlin config --all shows them`] : [];
   return { data: rows, notes };
 }
 
@@ -91,7 +91,7 @@ function getOne(settled: Config, key: string): Shown {
   if (inner === undefined) return { data: rowOf(one), notes: one.source === 'default' ? [defaultNote(one)] : [] };
   const inside = one.value as Readonly<Record<string, unknown>>;
   const value = Object.hasOwn(inside, inner) ? inside[inner] : undefined;
-  if (value === undefined) throw new AppError('config', `${key} is not set`, { hint: 'azlin config   shows what is' });
+  if (value === undefined) throw new AppError('config', `${key} is not set`, { hint: 'azlin config shows what is' });
   return { data: { ...rowOf(one), key, value } };
 }
 
@@ -144,20 +144,22 @@ async function change(call: CallContext, { key, values, context }: Change): Prom
   // What was typed has perhaps no effect, and that is a surprise later.
   if (context !== undefined) {
     const isUsed = (await usesContext(path, context)) || app.environment['AZLIN_CONTEXT'] === context;
-    return { notes: isUsed ? [] : [`context "${context}" is not in use; azlin context use ${context}   uses it`] };
+    return { notes: isUsed ? [] : [`context "${context}" is not in use; azlin context use ${context} switches to it`] };
   }
   const now = await app.config({}).catch(toAppError);
-  if (now instanceof AppError) return { notes: [`the settings have another mistake: ${now.message}`] };
+  if (now instanceof AppError) return { notes: [`the settings have another error: ${now.message}`] };
   const one = now.settled.find((each) => each.key === (key.startsWith('aliases.') ? 'aliases' : key));
   const isHidden = one && (one.source === 'environment' || one.source === 'context');
   return {
     notes: isHidden
-      ? [`${one.source === 'context' ? `context "${now.context}"` : one.where} counts more, so this has no effect now`]
+      ? [
+          `${one.source === 'context' ? `context "${now.context}"` : one.where} takes precedence, so this has no effect now`,
+        ]
       : [],
   };
 }
 
-const TEMPLATE = `# Settings of azlin; azlin help configuration explains each.
+const TEMPLATE = `# Settings of azlin; azlin help configuration explains them.
 # Settings: ${KEYS.filter((key) => !['context', 'aliases'].includes(key)).join(', ')}
 `;
 
@@ -178,11 +180,11 @@ async function edit({ app, io, interrupts, note, hint, holdOutput }: CallContext
         goOn();
       });
       const after = await readFile(draft, 'utf8');
-      if (after === (before || TEMPLATE)) return { notes: [`${path} is as before`] };
+      if (after === (before || TEMPLATE)) return { notes: [`${path} is unchanged`] };
       if ((await readSettingsText(path)) !== before) {
         await writeFile(`${path}.mine`, after, { mode: 0o600 });
-        throw new AppError('config', `${path} was changed by somebody else while you edited it`, {
-          hint: `what you typed is in ${path}.mine`,
+        throw new AppError('config', `${path} was changed by another program while you edited it`, {
+          hint: `your version is in ${path}.mine`,
         });
       }
       try {
@@ -194,7 +196,7 @@ async function edit({ app, io, interrupts, note, hint, holdOutput }: CallContext
         note(message);
         if (advice) hint(advice);
         if (!(await app.confirm('Edit it again?', interrupts.signal)))
-          throw new AppError('config', `${path} is as before: what you typed has a mistake`, { cause: error });
+          throw new AppError('config', `${path} is unchanged: your version has an error`, { cause: error });
       }
     }
   } finally {

@@ -27,12 +27,12 @@ const OPTIONS = {
 
 export const connect = defineCommand({
   usage: '[identifier]',
-  positionals: { identifier: 'vm:session, a session, or a VM; without one you choose from a list' },
+  positionals: { identifier: 'vm:session, a session, or a VM; without one, choose from a list' },
   examples: [
     { line: 'azlin connect myvm:dev', does: 'exactly this session' },
     { line: 'azlin connect dev', does: 'the only session of that name in the fleet' },
     { line: 'azlin connect', does: 'choose from a list' },
-    { line: 'azlin connect myvm:dev --read-only', does: 'watch; --independent looks around on its own' },
+    { line: 'azlin connect myvm:dev --read-only', does: 'watch only; with --independent, in a view of your own' },
     { line: 'azlin connect myvm:dev --take-over', does: 'detach everybody else' },
     { line: 'azlin connect myvm --start', does: 'start the VM first if it is stopped' },
     { line: 'azlin connect myvm:dev -- make test', does: 'the same as azlin exec' },
@@ -45,11 +45,11 @@ export const connect = defineCommand({
   async run(call) {
     const { args, remote, access, app, config, caller } = call;
     refuseContradictions(args);
-    if (remote.length > 0) refuseAttaching(args, 'A command is run beside the session, not attached to it');
+    if (remote.length > 0) refuseAttaching(args, 'A command runs beside the session, without attaching to it');
     const named = call.positionals['identifier'];
-    if (named === undefined && args.create) throw new AppError('usage', 'Name the session that is to be created');
+    if (named === undefined && args.create) throw new AppError('usage', 'Missing session name: --create needs one');
     if (named === undefined && args['no-tmux'])
-      throw new AppError('usage', 'With --no-tmux there is no session to choose: name the VM');
+      throw new AppError('usage', 'Missing VM: --no-tmux has no session to choose');
     const { identifier, create } =
       named === undefined ? await pickSession(call) : { identifier: named, create: args.create };
     if (remote.length > 0) {
@@ -69,7 +69,7 @@ export const connect = defineCommand({
 /** An identifier that is resolved by its VM alone; the session in it is not used. */
 function vmAlone(identifier: string, session: string): string {
   if (!identifier.replace(/\[.*\]/, '').includes(':')) return `${identifier}:${session}`;
-  throw new AppError('usage', 'With --no-tmux there is no session: name the VM alone', {
+  throw new AppError('usage', '--no-tmux uses no session: name the VM alone', {
     hint: `azlin connect --no-tmux ${shellWord(identifier.replace(/:[^:]*$/, ''))}`,
   });
 }

@@ -12,13 +12,13 @@ const ACTIONS = ['list', 'use', 'create', 'delete', 'show'] as const;
 
 /** The same option, but for a value that is kept and not used now. */
 function toKeep<const O extends Option>({ setting: _setting, ...option }: O): Omit<O, 'setting'> {
-  return option;
+  return { ...option, heading: 'Options' };
 }
 
 /** What a context usually holds; `azlin config set --context` puts the rest into it. */
 const HELD = {
   subscription: toKeep(SCOPE_OPTIONS.subscription),
-  tenant: { kind: 'text', takes: 'TENANT', describe: 'The tenant that az gives a token of' },
+  tenant: { kind: 'text', takes: 'TENANT', describe: 'The Azure tenant to sign in to' },
   'resource-group': toKeep(SCOPE_OPTIONS['resource-group']),
   inventory: toKeep(SCOPE_OPTIONS.inventory),
   user: toKeep(SSH_OPTIONS.user),
@@ -43,16 +43,16 @@ const KEY_OF: Readonly<Record<keyof typeof HELD, string>> = {
 export const context = defineCommand({
   usage: '[action] [name]',
   positionals: {
-    action: { describe: 'What to do; list when nothing is said', choices: ACTIONS },
-    name: 'The name of a context; show without one shows what is in use',
+    action: { describe: 'What to do; default: list', choices: ACTIONS },
+    name: 'The name of a context; show without one shows the one in use',
   },
   examples: [
-    { line: 'azlin context create lab --subscription lab -l bob', does: 'settings by name' },
-    { line: 'azlin context use lab', does: 'from now on; azlin config unset context takes it back' },
-    { line: 'azlin context', does: 'which there are, and which is in use' },
-    { line: 'azlin context show lab', does: 'what it holds' },
+    { line: 'azlin context create lab --subscription lab -l bob', does: 'make one' },
+    { line: 'azlin context use lab', does: 'switch to it; azlin config unset context leaves it' },
+    { line: 'azlin context', does: 'list them, and which is in use' },
+    { line: 'azlin context show lab', does: 'show its settings' },
     { line: 'azlin context; azlin list --context lab', does: 'once; AZLIN_CONTEXT=lab for one shell' },
-    { line: 'azlin context delete lab', does: 'the VMs of course stay' },
+    { line: 'azlin context delete lab', does: 'its settings; no VM is touched' },
   ],
   seeAlso: ['config', 'init', 'configuration'],
   options: HELD,
@@ -62,11 +62,11 @@ export const context = defineCommand({
     const { action = 'list', name } = positionals;
     const given = Object.keys(HELD).filter((one) => args[one as keyof typeof HELD] !== undefined);
     if (given.length > 0 && action !== 'create')
-      throw new AppError('usage', `--${given[0]} is for azlin context create`);
+      throw new AppError('usage', `--${given[0]} only works with azlin context create`);
     if (name === undefined && ['use', 'create', 'delete'].includes(action))
-      throw new AppError('usage', `Which context? azlin context ${action} NAME`);
+      throw new AppError('usage', `Missing context: azlin context ${action} NAME`);
     if (name !== undefined && action === 'list')
-      throw new AppError('usage', `Unexpected word: ${name}`, { hint: `azlin context show ${shellWord(name)}` });
+      throw new AppError('usage', `Unexpected argument: ${name}`, { hint: `azlin context show ${shellWord(name)}` });
     switch (action) {
       case 'create':
         return create({ ...call, args }, name ?? '');
@@ -84,7 +84,7 @@ export const context = defineCommand({
     }));
     if (action === 'list') return { data: rows, notes: rows.length === 0 ? [NONE] : [] };
     const wanted = name ?? settled.context;
-    if (wanted === undefined) return { notes: [`no context is in use; azlin config   shows the settings that hold`] };
+    if (wanted === undefined) return { notes: [`no context is in use; azlin config shows the settings`] };
     const row = rows.find((one) => one.context === wanted);
     if (!row)
       throw noContext(
@@ -94,34 +94,34 @@ export const context = defineCommand({
     const hidden = settled.settled.filter(
       ({ key, source }) => row.isUsed && key in row.settings && source === 'environment',
     );
-    return { data: row, notes: hidden.map(({ key, where }) => `${key}: ${where} counts more now`) };
+    return { data: row, notes: hidden.map(({ key, where }) => `${key}: ${where} takes precedence now`) };
   },
   view: contextsView,
 });
 
-const NONE = 'there are no contexts; azlin context create NAME --subscription … makes one';
+const NONE = 'no contexts; azlin context create NAME --subscription … makes one';
 
 type Shown = Result<ContextRow | readonly ContextRow[]>;
 
 async function create(call: CallContext & { readonly args: Args<typeof HELD> }, name: string): Promise<Shown> {
   const { args, app, config, note } = call;
   const problem = contextNameProblem(name);
-  if (problem !== undefined) throw new AppError('usage', `Invalid name of a context "${name}": ${problem}`);
+  if (problem !== undefined) throw new AppError('usage', `Invalid context name "${name}": ${problem}`);
   if ((await contextsIn(config.file.path)).includes(name))
-    throw new AppError('usage', `There is a context "${name}" already`, {
-      hint: `azlin config set --context ${name} KEY VALUE   changes it`,
+    throw new AppError('usage', `The context "${name}" already exists`, {
+      hint: `azlin config set --context ${name} KEY VALUE changes it`,
     });
   const held = Object.entries(KEY_OF).flatMap(([option, key]) => {
     const text = args[option as keyof typeof HELD];
     return text === undefined ? [] : [{ key, value: valueFrom(key, [text]) }];
   });
   if (held.length === 0)
-    throw new AppError('usage', `What is context "${name}" to hold?`, {
-      hint: `azlin context create ${name} --subscription ID; azlin context --help   has the other options`,
+    throw new AppError('usage', `No settings for the context "${name}"`, {
+      hint: `azlin context create ${name} --subscription ID; azlin context --help lists the other options`,
     });
   const changes = held.map(({ key, value }) => ({ at: ['contexts', name, ...placeOfKey(key)], value }));
   await changeSettings({ path: config.file.path, clock: app.clock }, changes);
-  note(`made context "${name}" in ${config.file.path}; azlin context use ${name}   uses it from now on`);
+  note(`created the context "${name}" in ${config.file.path}; azlin context use ${name} switches to it`);
   return {};
 }
 
@@ -130,9 +130,9 @@ async function use(call: CallContext, name: string): Promise<Shown> {
   const names = await contextsIn(config.file.path);
   if (!names.includes(name)) throw noContext(name, names);
   await changeSettings({ path: config.file.path, clock: app.clock }, [{ at: ['context'], value: name }]);
-  note(`context "${name}" is in use from now on`);
+  note(`context "${name}" is now in use`);
   const variable = app.environment['AZLIN_CONTEXT'];
-  return { notes: variable && variable !== name ? [`AZLIN_CONTEXT=${variable} counts more in this shell`] : [] };
+  return { notes: variable && variable !== name ? [`AZLIN_CONTEXT=${variable} takes precedence in this shell`] : [] };
 }
 
 async function remove(call: CallContext, name: string): Promise<Shown> {
@@ -143,7 +143,7 @@ async function remove(call: CallContext, name: string): Promise<Shown> {
   const changes = [...(wasUsed ? [['context']] : []), ['contexts', name]].map((at) => ({ at, value: undefined }));
   await changeSettings({ path: config.file.path, clock: app.clock }, changes);
   note(`deleted context "${name}"`);
-  return { notes: wasUsed ? ['it was in use; now none is'] : [] };
+  return { notes: wasUsed ? ['it was in use; no context is in use now'] : [] };
 }
 
 function noContext(name: string, names: readonly string[]): AppError {

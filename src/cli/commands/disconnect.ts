@@ -20,7 +20,7 @@ function lineOf({ hostname, session, detached, killed }: Disconnected): string {
 
 export const disconnect = defineCommand({
   usage: '[identifier]',
-  positionals: { identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api" },
+  positionals: { identifier: "vm:session, a session, a VM, or several: 'web-*:main'" },
   takesMany: true,
   examples: [
     { line: 'azlin disconnect myvm:dev', does: 'detach everybody' },
@@ -30,13 +30,13 @@ export const disconnect = defineCommand({
       does: 'detach one; azlin status myvm:dev shows who is there',
     },
     { line: 'azlin disconnect myvm:dev --kill', does: 'end the session and what runs in it' },
-    { line: "azlin disconnect '*:ci-*' --kill", does: 'end many; says which, and asks' },
+    { line: "azlin disconnect '*:ci-*' --kill", does: 'end many; lists them and asks' },
   ],
   seeAlso: ['connect', 'prune', 'status'],
   options: {
     kill: { kind: 'flag', describe: 'End the session as well' },
-    client: { kind: 'text', takes: 'LABEL', describe: 'Only the clients of this label; azlin status shows them' },
-    yes: { kind: 'flag', short: 'y', describe: 'Do not ask before many sessions are ended' },
+    client: { kind: 'text', takes: 'LABEL', describe: 'Only the clients with this label; azlin status shows them' },
+    yes: { kind: 'flag', short: 'y', describe: 'Do not ask before ending several sessions' },
     ...CHOOSE_OPTIONS,
     ...EACH_OPTIONS,
     ...SCOPE_OPTIONS,
@@ -47,14 +47,15 @@ export const disconnect = defineCommand({
     const { kill, client, yes } = args;
     if (kill && client !== undefined)
       throw new AppError('usage', 'Give --kill or --client, not both: a session ends for everybody');
-    if (yes && !kill) throw new AppError('usage', '--yes is for --kill: nothing else is asked about');
+    if (yes && !kill)
+      throw new AppError('usage', '--yes only works with --kill, which asks before ending several sessions');
     const meant = meantBy(args, positionals['identifier'], 'disconnect');
     if (meant.kind === 'one') {
       const request = { target: meant.identifier, kill, client };
       return { data: await disconnectSession(await access(), request, caller) };
     }
     const { choice, control } = await chooseEach(call, { ...args, refresh: args.refresh || kill }, meant);
-    if (kill && !yes) await confirmMany(call, { choice, verb: 'End', what: 'what runs there ends, too' });
+    if (kill && !yes) await confirmMany(call, { choice, verb: 'End', what: 'What runs in them ends too' });
     const act: Act<Disconnected> = async (own, target, one) => {
       try {
         return await disconnectSession(own, { target, kill, client }, one);
@@ -66,9 +67,13 @@ export const disconnect = defineCommand({
     };
     const { values, ...rest } = await forEach(call, { choice, control, doing: 'Detaching', act });
     if (values.length === 0 && rest.exitCode === 0)
-      throw new AppError('client-not-found', `Nobody called "${client}" is attached to any of these sessions`, {
-        hint: 'azlin list --wide   shows who is attached to what',
-      });
+      throw new AppError(
+        'client-not-found',
+        `No client with the label "${client}" is attached to any of these sessions`,
+        {
+          hint: 'azlin list --wide shows who is attached to what',
+        },
+      );
     return { data: values, ...rest };
   },
   view: disconnectedView,

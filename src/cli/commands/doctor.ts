@@ -9,10 +9,10 @@ import { doctorView } from '../views/doctor.ts';
 
 export const doctor = defineCommand({
   usage: '[host]',
-  positionals: { host: 'A VM or an address; without one, this side only' },
+  positionals: { host: 'A VM or an address; without one, only this machine is checked' },
   examples: [
     { line: 'azlin doctor', does: 'settings, sign-in, inventory, keys' },
-    { line: 'azlin doctor myvm', does: 'also the way to the VM, and what azlin needs there' },
+    { line: 'azlin doctor myvm', does: 'also the connection to the VM and what azlin needs there' },
     { line: 'azlin doctor myvm --format json', does: 'for programs' },
   ],
   seeAlso: ['config', 'host-key'],

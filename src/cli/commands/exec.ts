@@ -20,20 +20,20 @@ const OPTIONS = {
   ...CREATE_OPTION,
   ...START_OPTION,
   stdin: { kind: 'flag', describe: 'Forward standard input to the command' },
-  shell: { kind: 'text', takes: 'SHELL', describe: 'Run it with this shell or interpreter instead of the login shell' },
+  shell: { kind: 'text', takes: 'SHELL', describe: 'Run with this shell, not the login shell' },
   errexit: { kind: 'flag', short: 'e', describe: 'Run a script with -eo pipefail' },
-  cwd: { kind: 'text', takes: 'PATH', describe: "Run it in this directory instead of the session's" },
+  cwd: { kind: 'text', takes: 'PATH', describe: 'Run in this directory' },
   env: {
     kind: 'texts',
     takes: 'VARIABLE',
-    describe: 'Set a variable: NAME passes yours on; NAME=VALUE can be read in process lists for a moment',
+    describe: 'NAME=VALUE, or NAME to pass on your own',
   },
   'env-file': {
     kind: 'texts',
     takes: 'FILE',
-    describe: 'Set variables from a file: NAME=VALUE lines, or NAME<<END, lines, END',
+    describe: 'Variables from a file of NAME=VALUE lines',
   },
-  timeout: { kind: 'text', takes: 'TIME', describe: 'End the command after this long (30s, 5m); exit code 124' },
+  timeout: { kind: 'text', takes: 'TIME', describe: 'End it after this long (30s, 5m)' },
   result: { kind: 'text', takes: 'FILE', describe: 'Write the outcome to this file as JSON' },
   ...DURABLE_OPTIONS,
   ...JOB_OPTIONS,
@@ -48,20 +48,20 @@ const OPTIONS = {
 export const exec = defineCommand({
   usage: '[identifier] [command..]',
   positionals: {
-    identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api; options of azlin come before it",
-    command: 'What to run, flags included; without it standard input is the script',
+    identifier: "vm:session, a session, a VM, or several: 'web-*:main'",
+    command: 'The command and its options; without one, stdin is the script',
   },
   takesMany: true,
   examples: [
-    { line: 'azlin exec myvm:dev ls -la', does: 'everything after the identifier is the command' },
-    { line: 'azlin exec myvm:dev "cd app && make"', does: 'one argument goes to the login shell as it is' },
-    { line: 'azlin exec myvm:dev < deploy.sh', does: 'standard input is the script' },
-    { line: 'tar c . | azlin exec --stdin myvm:dev tar x', does: 'forward standard input' },
-    { line: 'azlin exec --job v42 myvm:dev ./deploy', does: 'as a job: run once, however often asked' },
-    { line: 'azlin exec --detach myvm:dev make', does: 'print the id of the job and return' },
-    { line: "azlin exec 'web-*:main' uptime", does: 'on every VM that matches and has that session' },
-    { line: 'azlin exec --group --tag env=prod uname -r', does: 'who says the same, and who does not' },
-    { line: "azlin exec --canary 1 'web-*:main' ./deploy", does: 'one first, then the others' },
+    { line: 'azlin exec myvm:dev ls -la', does: 'run a command in a session' },
+    { line: 'azlin exec myvm:dev "cd app && make"', does: 'a line for the login shell' },
+    { line: 'azlin exec myvm:dev < deploy.sh', does: 'run a script' },
+    { line: 'tar c . | azlin exec --stdin myvm tar x', does: 'forward standard input' },
+    { line: 'azlin exec --job v42 myvm:dev ./deploy', does: 'as a job, which runs once' },
+    { line: 'azlin exec --detach myvm:dev make', does: 'start a job and return' },
+    { line: "azlin exec 'web-*:main' uptime", does: 'on every VM that matches' },
+    { line: 'azlin exec --group --tag env=prod date', does: 'equal output once' },
+    { line: "azlin exec --canary 1 '*:main' ./deploy", does: 'on one VM first' },
   ],
   seeAlso: ['run', 'jobs', 'connect'],
   options: OPTIONS,
@@ -77,7 +77,7 @@ export const exec = defineCommand({
     if (args.env.some((text) => text.includes('='))) app.hideArguments();
     const durable = durableOf(args, config, app.environment);
     if (args.detach && args.result !== undefined)
-      throw new AppError('usage', 'With --detach there is no outcome to write; azlin wait --result FILE has it');
+      throw new AppError('usage', '--detach leaves no outcome to write; use azlin wait --result FILE');
     const { create, cwd, shell, result } = args;
     const what = await whatToRun(call, meant.kind === 'one' ? meant.identifier : undefined);
     const request = { create, timeout, cwd, shell, variables, ...what };
@@ -87,7 +87,7 @@ export const exec = defineCommand({
     const { startJob } = await import('../../operations/jobs/durable.ts');
     const job = await startJob(await call.access(), { ...request, ...durable, target: identifier }, call.caller);
     if (job.doubt) throw job.doubt;
-    if (job.isFound) call.note(`Job ${job.id} is there already; nothing was started`);
+    if (job.isFound) call.note(`Job ${job.id} already exists; nothing was started`);
     return { data: { kind: 'job' as const, id: job.id, target: job.target } };
   },
   view: execView,
@@ -108,14 +108,16 @@ async function whatToRun(
 ): Promise<Pick<ExecRequest, 'command' | 'stdin'>> {
   const { errexit, stdin, shell } = args;
   if (remote.length > 0) {
-    if (errexit) throw new AppError('usage', '--errexit is for scripts; put "set -e" into the command');
+    if (errexit) throw new AppError('usage', '--errexit only works with scripts; put "set -e" into the command');
     return { command: remote, stdin: stdin ? io.stdin() : undefined };
   }
-  if (stdin) throw new AppError('usage', '--stdin needs a command that reads it');
+  if (stdin) throw new AppError('usage', '--stdin needs a command');
   if (errexit && shell !== undefined && !POSIX_SHELL.test(shell))
-    throw new AppError('usage', `--errexit is for shells; "${shell}" is none that azlin knows`);
+    throw new AppError('usage', `--errexit needs a shell, and "${shell}" is not one that azlin knows`);
   const script = await readScript(io, identifier, interrupts.signal);
   if (script.includes('\r\n') && (shell === undefined || POSIX_SHELL.test(shell)))
-    warn("The script has Windows line endings (CRLF), and the shell sees the CR in each line; tr -d '\\r' removes it");
+    warn(
+      "The script has Windows line endings (CRLF), which the shell takes for part of each line; tr -d '\\r' removes it",
+    );
   return { command: { script, errexit }, stdin: undefined };
 }

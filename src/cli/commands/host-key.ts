@@ -15,7 +15,7 @@ export const hostKey = defineCommand({
   examples: [
     { line: 'azlin host-key show myvm', does: 'its keys: those pinned to the VM, and those in the known_hosts of ssh' },
     { line: 'azlin host-key forget myvm', does: 'after it was rebuilt: the next connection pins the new key' },
-    { line: 'azlin host-key forget bastion.example.com', does: 'a host that is no VM' },
+    { line: 'azlin host-key forget bastion.example.com', does: 'a host that is not a VM' },
   ],
   seeAlso: ['doctor', 'connect'],
   options: { port, 'ssh-config': sshConfig, ...SCOPE_OPTIONS },
@@ -29,7 +29,7 @@ export const hostKey = defineCommand({
     const done =
       removed.length === 0
         ? `no host key was known for "${host}"`
-        : `forgot ${count(removed.length, 'host key')} of "${host}"; the next connection meets it as a new host`;
+        : `forgot ${count(removed.length, 'host key')} of "${host}"; the next connection treats it as a new host`;
     return { data: removed, notes: [done], failure };
   },
   view: hostKeysView,

@@ -5,118 +5,88 @@ const under =
   (name: string, summary: string, load: ContentsEntry['load']): ContentsEntry => ({ name, summary, heading, load });
 
 const session = under('Sessions');
-const command = under('Commands on VMs');
+const command = under('Commands');
+const fleet = under('Fleet');
 const vm = under('VMs');
-const own = under('Set-up');
+const setting = under('Settings');
+const help = under('Help');
 const internal = under(undefined);
 
 const ENTRIES: readonly ContentsEntry[] = [
-  session('list', 'List the sessions of the fleet', async () => (await import('./list.ts')).list),
+  session(
+    'connect',
+    'Attach to a session, and reattach when the connection is lost',
+    async () => (await import('./connect.ts')).connect,
+  ),
   session(
     'ssh',
     'Attach to a session on a VM, creating it if it is missing',
     async () => (await import('./ssh.ts')).ssh,
   ),
   session(
-    'connect',
-    'Attach to a session, and stay attached when the connection is lost',
-    async () => (await import('./connect.ts')).connect,
-  ),
-  session(
     'disconnect',
-    'Detach the clients of a session, which goes on; or end it',
+    'Detach everybody from a session, or end it',
     async () => (await import('./disconnect.ts')).disconnect,
   ),
-  session(
-    'session',
-    'Show or set the friendly name of a session, and how long it is needed',
-    async () => (await import('./session.ts')).session,
-  ),
-  session(
-    'rename',
-    'Give a session another name; what runs in it and who is attached stay',
-    async () => (await import('./rename.ts')).rename,
-  ),
-  session('prune', 'Close sessions that nobody needs any more', async () => (await import('./prune.ts')).prune),
+  session('session', 'Show or set the friendly name of a session', async () => (await import('./session.ts')).session),
+  session('rename', 'Rename a session', async () => (await import('./rename.ts')).rename),
+  session('prune', 'Close sessions that nobody uses any more', async () => (await import('./prune.ts')).prune),
   command(
     'exec',
-    "Run a command in a session's context: its environment, its directory",
+    'Run a command in the environment and directory of a session',
     async () => (await import('./exec.ts')).exec,
   ),
   command(
     'run',
-    "Run a command in a session's own shell: cd and export stay for the next one",
+    "Run a command in a session's own shell, where cd and export stay",
     async () => (await import('./run.ts')).run,
   ),
-  command(
-    'send',
-    'Type text and press keys in the active pane of a session',
-    async () => (await import('./send.ts')).send,
-  ),
+  command('send', 'Type text and press keys in a session', async () => (await import('./send.ts')).send),
   command(
     'jobs',
-    'List durable commands: those that run, and those of the last days',
+    'List jobs: durable commands that run, or ran in the last 7 days',
     async () => (await import('./jobs.ts')).jobs,
   ),
-  command('logs', 'Show what a job has written, or what a session shows', async () => (await import('./logs.ts')).logs),
-  command(
-    'wait',
-    'Wait for a job to end; the exit code is that of its command',
-    async () => (await import('./wait.ts')).wait,
-  ),
-  command(
-    'cancel',
-    'End a job: SIGTERM to its process group, SIGKILL if that is not enough',
-    async () => (await import('./cancel.ts')).cancel,
-  ),
-  vm(
+  command('logs', 'Show the output of a job, or the screen of a session', async () => (await import('./logs.ts')).logs),
+  command('wait', 'Wait for a job to end, and exit with its exit code', async () => (await import('./wait.ts')).wait),
+  command('cancel', 'End a job', async () => (await import('./cancel.ts')).cancel),
+  fleet('list', 'List the sessions of the fleet', async () => (await import('./list.ts')).list),
+  fleet(
     'status',
-    'Show the state of a VM, its sessions and who is attached to them',
+    'Show VMs: their state, their sessions and who is attached',
     async () => (await import('./status.ts')).status,
   ),
-  vm('start', 'Start VMs, and wait until Azure says that they run', async () => (await import('./start.ts')).start),
-  vm(
-    'stop',
-    'Stop and deallocate VMs: their sessions end, and so does the bill for them',
-    async () => (await import('./stop.ts')).stop,
-  ),
-  vm(
-    'host-key',
-    'Show or forget the host keys that are known for a VM',
-    async () => (await import('./host-key.ts')).hostKey,
-  ),
-  vm(
+  fleet(
     'doctor',
     'Check everything from the settings to the shell of a VM',
     async () => (await import('./doctor.ts')).doctor,
   ),
-  own(
+  vm('start', 'Start VMs', async () => (await import('./start.ts')).start),
+  vm('stop', 'Stop and deallocate VMs', async () => (await import('./stop.ts')).stop),
+  vm('host-key', 'Show or forget the host keys of a VM', async () => (await import('./host-key.ts')).hostKey),
+  setting(
     'init',
-    'Make a settings file: asks a few questions and tests the result',
+    'Make a settings file: asks a few questions, tests the answers',
     async () => (await import('./init.ts')).init,
   ),
-  own(
-    'config',
-    'Show the settings and where each comes from; change them',
-    async () => (await import('./config.ts')).config,
-  ),
-  own(
+  setting('config', 'Show or change settings', async () => (await import('./config.ts')).config),
+  setting(
     'context',
-    'Settings by name, such as one for each subscription: list, use, create, delete, show',
+    'List, make, change or switch named sets of settings',
     async () => (await import('./context.ts')).context,
   ),
-  own(
+  setting(
     'aliases',
-    'List the names for identifiers and groups that the settings give',
+    'List the names that the settings give to identifiers',
     async () => (await import('./aliases.ts')).aliases,
   ),
-  own(
+  setting(
     'completion',
-    'Print or install the completion for bash, zsh or fish',
+    'Print or install completion for bash, zsh or fish',
     async () => (await import('./completion.ts')).completion,
   ),
-  own('help', 'Explain a command or a topic', async () => (await import('./help.ts')).help),
-  own(
+  help('help', 'Explain a command or a topic', async () => (await import('./help.ts')).help),
+  help(
     'demo',
     'Try azlin on a fleet of its own: real sshd and tmux on this machine',
     async () => (await import('./demo.ts')).demo,
@@ -131,5 +101,10 @@ const ENTRIES: readonly ContentsEntry[] = [
 /** What the product can do, and words for hands that know other tools. */
 export const CONTENTS: Contents = {
   entries: ENTRIES,
-  shorthands: { open: ['ssh', '--detach'], attach: ['connect'], close: ['disconnect', '--kill'] },
+  shorthands: {
+    options: ['help', 'options'],
+    open: ['ssh', '--detach'],
+    attach: ['connect'],
+    close: ['disconnect', '--kill'],
+  },
 };

@@ -10,13 +10,16 @@ import { type Args, type CallContext, defineCommand, type Options, type Result }
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { placeOfKey, valueFrom } from '../line/setting-words.ts';
 
+/** Here they are the command's own. */
+const heading = 'Options';
+
 const OPTIONS = {
-  subscription: SCOPE_OPTIONS.subscription,
-  'resource-group': SCOPE_OPTIONS['resource-group'],
-  inventory: SCOPE_OPTIONS.inventory,
-  user: { ...SSH_OPTIONS.user, setting: 'sshUser' },
-  identity: SSH_OPTIONS.identity,
-  yes: { kind: 'flag', short: 'y', describe: 'Ask nothing: what no option gives is as detected' },
+  subscription: { ...SCOPE_OPTIONS.subscription, heading },
+  'resource-group': { ...SCOPE_OPTIONS['resource-group'], heading },
+  inventory: { ...SCOPE_OPTIONS.inventory, heading },
+  user: { ...SSH_OPTIONS.user, setting: 'sshUser', heading },
+  identity: { ...SSH_OPTIONS.identity, heading },
+  yes: { kind: 'flag', short: 'y', describe: 'Ask nothing; use detected values' },
 } as const satisfies Options;
 
 type InitCall = CallContext & { readonly args: Args<typeof OPTIONS> };
@@ -55,8 +58,8 @@ export const init = defineCommand({
     const before = await app.config({});
     const detected = await app.detect();
     if (!args.yes && !app.canAsk())
-      throw new AppError('usage', 'azlin init asks, and there is no terminal', {
-        hint: 'azlin init --yes --subscription ID   takes what the options say',
+      throw new AppError('usage', 'azlin init asks questions, but this is not a terminal', {
+        hint: 'azlin init --yes --subscription ID asks nothing',
       });
     const answers = args.yes
       ? unasked({ ...call, args }, detected)
@@ -69,13 +72,13 @@ export const init = defineCommand({
       ({ name, source }) =>
         (source === 'environment' || source === 'context') && given.some((one) => one.name === name),
     );
-    for (const { key, where } of hidden) call.warn(`${where} is set and counts more than ${key} of the file`);
+    for (const { key, where } of hidden) call.warn(`${where} is set and takes precedence over ${key} in the file`);
     await test({ ...call, args }, Object.fromEntries(given.map(({ name, text }) => [name, text])));
     await changeSettings(
       { path: config.file.path, clock: app.clock },
       given.map(({ key, value }) => ({ at: placeOfKey(key), value })),
     );
-    note(`wrote ${config.file.path}; azlin list   shows the sessions, azlin config   the settings`);
+    note(`wrote ${config.file.path}; azlin list shows the sessions, azlin config the settings`);
     return {} as Result<never>;
   },
 });
@@ -94,7 +97,7 @@ function unasked({ args, config }: InitCall, { subscriptions }: Detected): Answe
 }
 
 function noSubscription(): AppError {
-  return new AppError('not-signed-in', 'az knows no subscription here', {
+  return new AppError('not-signed-in', 'The Azure CLI (az) knows no subscriptions', {
     hint: 'az login, then azlin init again; or azlin init --subscription ID; or --inventory FILE for VMs from a file',
   });
 }
@@ -125,7 +128,7 @@ async function ask(
   let { subscription } = args;
   if (isAzure && subscription === undefined) {
     if (subscriptions.length === 0) throw noSubscription();
-    note('Subscriptions that az knows:');
+    note('Subscriptions known to az:');
     for (const [index, { id, name }] of subscriptions.entries())
       note(`  ${index + 1}  ${printable(name ?? id)}${name === undefined ? '' : ` (${id})`}`);
     const usual = known('subscriptions', '1');
@@ -160,7 +163,7 @@ async function knock({ config, caller, note, warn }: InitCall, access: FleetAcce
   const request = { vms: [vm], maxAge: 0, skipSilent: false, deadline, wholeDeadline };
   const answer = (await access.survey.ask(request, caller)).answers.get(vm);
   const name = printable(vm.name);
-  if (answer?.probe === 'ok') note(`${name} lets you in`);
+  if (answer?.probe === 'ok') note(`Signed in to ${name}`);
   else if (answer) warn(`${name}: ${answer.reason}; azlin doctor ${shellWord(name)} says more`);
 }
 
@@ -180,9 +183,9 @@ async function test(call: InitCall, overrides: Readonly<Record<string, string>>)
     interrupts.signal.throwIfAborted();
     const { message, hint } = toAppError(error);
     if (args.yes) throw error;
-    call.failed(`that does not work: ${message}`);
+    call.failed(`these settings do not work: ${message}`);
     if (hint) call.hint(hint);
-    if (!(await app.confirm(`Write ${config.file.path} all the same?`, interrupts.signal)))
-      throw new AppError('interrupted', `${config.file.path} is as before`, { cause: error });
+    if (!(await app.confirm(`Write ${config.file.path} anyway?`, interrupts.signal)))
+      throw new AppError('interrupted', `${config.file.path} is unchanged`, { cause: error });
   }
 }

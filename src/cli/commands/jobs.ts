@@ -7,7 +7,7 @@ export const jobs = defineCommand({
   usage: '[identifier]',
   positionals: { identifier: 'vm, vm:session, or a session; without one, every running VM in scope' },
   examples: [
-    { line: 'azlin jobs', does: 'of the whole fleet, the newest first' },
+    { line: 'azlin jobs', does: 'of the whole fleet, newest first' },
     { line: 'azlin jobs myvm:dev', does: 'of one session' },
     { line: "azlin jobs --host 'web-*'", does: 'of some VMs' },
     { line: "azlin jobs --format json | jq '.[].state'", does: 'for programs' },
@@ -26,7 +26,7 @@ export const jobs = defineCommand({
     const request = { target: identifier, host: args.host, deadline, wholeDeadline };
     const { listJobs } = await import('../../operations/jobs/list-jobs.ts');
     const data = await listJobs(await access(), request, caller);
-    return { data, notes: data.length === 0 ? ['there are no jobs'] : [] };
+    return { data, notes: data.length === 0 ? ['no jobs'] : [] };
   },
   view: jobsView,
 });

@@ -13,22 +13,22 @@ import { SORT_KEYS, type SortKey, sortedRows } from '../views/sort-sessions.ts';
 
 const OPTIONS = {
   all: { kind: 'flag', short: 'a', describe: 'Include VMs that are not running' },
-  wide: { kind: 'flag', short: 'w', describe: 'Cut nothing, and show more columns' },
+  wide: { kind: 'flag', short: 'w', describe: 'Show more columns, and cut nothing' },
   sort: {
     kind: 'text',
-    describe: 'Sort by this; times and counts have the latest and largest first',
+    describe: 'Sort by a column; latest and largest first',
     choices: SORT_KEYS,
   },
-  watch: { kind: 'flag', describe: 'Stay, and show what changes; Ctrl-C ends it' },
+  watch: { kind: 'flag', describe: 'Keep the list up to date until Ctrl-C' },
   interval: {
     kind: 'text',
     takes: 'TIME',
-    describe: 'With --watch: how long to wait before asking again; 5s by default',
+    describe: 'With --watch: time between updates; default: 5s',
   },
   tag: { kind: 'texts', takes: 'TAG', describe: 'Only VMs with this tag: KEY or KEY=VALUE' },
   host: { kind: 'text', takes: 'PATTERN', describe: 'Only VMs whose name matches this pattern' },
-  'no-sessions': { kind: 'flag', describe: 'Ask no VM' },
-  refresh: { kind: 'flag', describe: 'Skip caches' },
+  'no-sessions': { kind: 'flag', describe: 'List VMs without asking them for sessions' },
+  refresh: { kind: 'flag', describe: 'Ask again, without caches' },
   ...SCOPE_OPTIONS,
   ...SSH_OPTIONS,
 } as const satisfies Options;
@@ -42,8 +42,8 @@ export const list = defineCommand({
     { line: 'azlin list', does: 'sessions of the running VMs' },
     { line: 'azlin list --all --wide', does: 'stopped VMs too, nothing cut' },
     { line: "azlin list --host 'web-*' --tag env=prod", does: 'part of the fleet' },
-    { line: 'azlin list --sort activity', does: 'where something happened last' },
-    { line: 'azlin list --watch', does: 'refreshed in place' },
+    { line: 'azlin list --sort activity', does: 'most recently active first' },
+    { line: 'azlin list --watch', does: 'kept up to date' },
     { line: "azlin list --format json | jq -r '.[].hostname'", does: 'for programs' },
   ],
   seeAlso: ['status', 'connect', 'jobs'],
@@ -60,7 +60,7 @@ export const list = defineCommand({
       deadline: config.listDeadline,
       wholeDeadline: config.listWholeDeadline,
     };
-    if (args.interval !== undefined && !args.watch) throw new AppError('usage', '--interval is for --watch');
+    if (args.interval !== undefined && !args.watch) throw new AppError('usage', '--interval only works with --watch');
     if (args.watch) return watch({ ...call, args }, request);
     // What is to be sorted must be whole.
     const onRows = sort === undefined ? emit : undefined;
@@ -68,8 +68,8 @@ export const list = defineCommand({
     const live = isLive ? startLive({ ...call, args }) : undefined;
     try {
       const asking = { ...request, onRows: live?.add ?? onRows };
-      const { rows, notes } = await listSessions(await access(), asking, caller);
-      return onRows ? { notes } : { data: { rows: sortedRows(rows, sort), wide: args.wide }, notes };
+      const { rows, notes, failure } = await listSessions(await access(), asking, caller);
+      return onRows ? { notes, failure } : { data: { rows: sortedRows(rows, sort), wide: args.wide }, notes, failure };
     } finally {
       live?.end();
     }
@@ -106,8 +106,8 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
   const { args, io, app, config, interrupts } = call;
   const interval = durationOf('interval', args.interval) ?? INTERVAL;
   if (io.stdout.isTTY !== true || config.format !== 'table')
-    throw new AppError('usage', '--watch needs a terminal, and draws a table', {
-      hint: 'for programs: azlin list --format ndjson, as often as it is wanted',
+    throw new AppError('usage', '--watch needs a terminal and the format "table"', {
+      hint: 'in scripts, run azlin list --format ndjson as often as you need',
     });
   const sort = args.sort as SortKey | undefined;
   const access = await call.access();
@@ -122,7 +122,7 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
   let problem = '';
   let said: readonly string[] = [];
   let last: SessionsData = { rows: [], wide: args.wide };
-  const title = () => `${titleOf(last, askedAt)}; every ${interval / 1_000} s, Ctrl-C ends${problem}`;
+  const title = () => `${titleOf(last, askedAt)}; every ${interval / 1_000} s, Ctrl-C to stop${problem}`;
   const live = liveList(call, {
     drawing,
     wide: args.wide,
@@ -135,11 +135,9 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
   try {
     for (;;) {
       try {
-        const { rows, notes } = await listSessions(
-          access,
-          { ...request, onRows: live.add },
-          withSignal(call.caller, stop.signal),
-        );
+        const asking = { ...request, onRows: live.add };
+        const { rows, notes, failure } = await listSessions(access, asking, withSignal(call.caller, stop.signal));
+        if (failure) throw failure;
         said = notes;
         last = { rows: sortedRows(rows, sort), wide: args.wide };
         [askedAt, problem] = [access.now(), ''];
@@ -147,7 +145,7 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
       } catch (error) {
         // Who has a list looks at an old one while Azure is away.
         if (stop.signal.aborted || last.rows.length === 0) throw error;
-        problem = `; not renewed since: ${toAppError(error).message}`;
+        problem = `; the last update failed: ${toAppError(error).message}`;
         live.redraw();
       }
       await pause(app.clock, interval, stop.signal);

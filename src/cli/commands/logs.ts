@@ -9,22 +9,22 @@ export const logs = defineCommand({
   usage: '<job>',
   positionals: { job: 'The id of a job, or an identifier for the newest job of a session' },
   examples: [
-    { line: 'azlin logs deploy-42', does: 'what it has written to stdout' },
-    { line: 'azlin logs --follow --lines 20 v42', does: 'its last lines, and what comes' },
-    { line: 'azlin logs --stderr myvm:dev', does: 'of the newest job of that session' },
-    { line: 'azlin logs --screen myvm:dev', does: "what the session's pane shows" },
+    { line: 'azlin logs deploy-42', does: 'its stdout' },
+    { line: 'azlin logs --follow --lines 20 v42', does: 'its last lines, then follow it' },
+    { line: 'azlin logs --stderr myvm:dev', does: 'of the newest job in that session' },
+    { line: 'azlin logs --screen myvm:dev', does: 'the screen of the session' },
   ],
   seeAlso: ['jobs', 'wait'],
   options: {
-    follow: { kind: 'flag', short: 'f', describe: 'Go on until the job ends' },
-    stderr: { kind: 'flag', describe: 'What it has written to stderr instead' },
+    follow: { kind: 'flag', short: 'f', describe: 'Follow until the job ends' },
+    stderr: { kind: 'flag', describe: 'Show stderr instead of stdout' },
     lines: {
       kind: 'text',
       takes: 'N',
       short: 'n',
-      describe: 'Only the last lines; with --screen, lines of history above it',
+      describe: 'Only the last N lines; with --screen, N lines of history',
     },
-    screen: { kind: 'flag', describe: 'What the active pane of a session shows' },
+    screen: { kind: 'flag', describe: 'Show the active pane of a session' },
     ...VM_OPTION,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
@@ -39,7 +39,7 @@ export const logs = defineCommand({
     const fleet = await access();
     if (args.screen) {
       if (args.follow || args.stderr || args.vm !== undefined)
-        throw new AppError('usage', '--screen shows a session as it is now; it goes with --lines only');
+        throw new AppError('usage', '--screen shows a session as it is now, and only --lines works with it');
       io.stdout.write(await showScreen(fleet, { target: name, history: lines ?? 0 }, caller));
       return {};
     }
@@ -47,7 +47,7 @@ export const logs = defineCommand({
     const stream = args.stderr ? 'stderr' : 'stdout';
     await showLogs(fleet, { job, stream, lines, follow: args.follow, to: io.stdout }, caller);
     const other = args.stderr ? job.stdoutBytes : job.stderrBytes;
-    if (!args.stderr && other) note(`It has also written ${other} bytes to stderr: azlin logs --stderr ${job.id}`);
+    if (!args.stderr && other) note(`It also wrote ${other} bytes to stderr: azlin logs --stderr ${job.id}`);
     return {};
   },
 });

@@ -11,17 +11,17 @@ export const prune = defineCommand({
   usage: '',
   positionals: {},
   examples: [
-    { line: 'azlin prune --idle 1d', does: 'where nothing has happened for a day; lists them and asks' },
-    { line: 'azlin prune', does: 'only those whose --ttl is over' },
-    { line: 'azlin prune --idle 1h --dry-run', does: 'what would be closed, and what is kept and why' },
+    { line: 'azlin prune --idle 1d', does: 'unused for a day; lists them and asks' },
+    { line: 'azlin prune', does: 'only those past their --ttl' },
+    { line: 'azlin prune --idle 1h --dry-run', does: 'show what would be closed, and what is kept and why' },
     { line: "azlin prune --idle 12h --host 'ci-*' --yes", does: 'for scripts' },
   ],
   seeAlso: ['list', 'session', 'disconnect'],
   options: {
-    idle: { kind: 'text', takes: 'TIME', describe: 'Sessions without activity for this long (30m, 1h, 2d)' },
-    force: { kind: 'flag', describe: 'Also those that are attached, or run something else than a shell' },
-    'dry-run': { kind: 'flag', short: 'n', describe: 'Close nothing, show what would be closed' },
-    yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
+    idle: { kind: 'text', takes: 'TIME', describe: 'Close sessions without activity for this long (30m, 1h, 2d)' },
+    force: { kind: 'flag', describe: 'Also close those attached, or running more than a shell' },
+    'dry-run': { kind: 'flag', short: 'n', describe: 'Only show what would be closed' },
+    yes: { kind: 'flag', short: 'y', describe: 'Do not ask for confirmation' },
     tag: { kind: 'texts', takes: 'TAG', describe: 'Only on VMs with this tag: KEY or KEY=VALUE' },
     host: { kind: 'text', takes: 'PATTERN', describe: 'Only on VMs whose name matches this glob' },
     ...SCOPE_OPTIONS,
@@ -51,16 +51,15 @@ export const prune = defineCommand({
 });
 
 function nothingToDo(idle: number | undefined): string {
-  if (idle !== undefined)
-    return `nothing to close: no session has been idle for ${formatDuration(idle)}, or it is in use`;
+  if (idle !== undefined) return `nothing to close: no unused session has been idle for ${formatDuration(idle)}`;
   return 'nothing to close: no session is past its --ttl; --idle 1h closes those without activity';
 }
 
 /** Rejects unless somebody wants it. */
 async function ask({ app, note, interrupts }: CallContext, sessions: readonly PrunedSession[]): Promise<void> {
   if (!app.canAsk())
-    throw new AppError('usage', 'Nobody can be asked here whether to close these sessions', {
-      hint: '--yes closes them, --dry-run shows them',
+    throw new AppError('usage', 'Confirmation needed to close sessions, but this is not a terminal', {
+      hint: 'use --yes to close them, --dry-run to list them',
     });
   const closing = sessions.filter(({ outcome }) => outcome === 'would-close');
   const kept = sessions.filter(({ outcome }) => outcome === 'kept');

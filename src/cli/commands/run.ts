@@ -20,14 +20,14 @@ import { execView } from '../views/exec.ts';
 export const run = defineCommand({
   usage: '[identifier] [command..]',
   positionals: {
-    identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api; options of azlin come before it",
-    command: 'What to run, flags included',
+    identifier: "vm:session, a session, a VM, or several: 'web-*:main'",
+    command: 'The command with its options',
   },
   takesMany: true,
   examples: [
-    { line: 'azlin run myvm:dev -- cd app', does: 'people who are attached see it happen' },
-    { line: 'azlin run myvm:dev "source venv/bin/activate"', does: 'the next command has it' },
-    { line: 'azlin run --timeout 5m myvm:dev make test', does: 'output and exit code come back' },
+    { line: 'azlin run myvm:dev -- cd app', does: 'people attached to the session see it' },
+    { line: 'azlin run myvm:dev "source venv/bin/activate"', does: 'applies to the next command, too' },
+    { line: 'azlin run --timeout 5m myvm:dev make test', does: 'with output and exit code' },
     { line: "azlin run 'web-*:main' uptime", does: 'in the shells of many sessions' },
   ],
   seeAlso: ['exec', 'send'],
@@ -37,7 +37,7 @@ export const run = defineCommand({
     timeout: {
       kind: 'text',
       takes: 'TIME',
-      describe: 'Break the command off after this long; run.timeout, 1h by default',
+      describe: 'Stop the command after this long; default: 1h (run.timeout)',
     },
     result: { kind: 'text', takes: 'FILE', describe: 'Write the outcome to this file as JSON' },
     ...CHOOSE_OPTIONS,
@@ -53,7 +53,7 @@ export const run = defineCommand({
     const meant = meantBy(args, positionals['identifier'], 'run');
     if (meant.kind === 'many') refuseIdentifier(remote, meant.from);
     if (remote.length === 0)
-      throw new AppError('usage', 'There is no command to run', {
+      throw new AppError('usage', 'Missing command', {
         hint: `azlin run ${shellWord(positionals['identifier'] ?? 'vm:session')} COMMAND; azlin exec takes scripts`,
       });
     const timeout = durationOf('timeout', args.timeout) ?? config.runTimeout;

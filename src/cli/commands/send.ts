@@ -9,8 +9,8 @@ export const send = defineCommand({
   usage: '[identifier] [text]',
   remote: 'after-dashes',
   positionals: {
-    identifier: "vm:session, a session, or a VM; several: 'web-*:main', a:main,b:api",
-    text: 'Typed as it is; a line break is Enter',
+    identifier: "vm:session, a session, a VM, or several: 'web-*:main'",
+    text: 'The text to type; a line break presses Enter',
   },
   takesMany: true,
   examples: [
@@ -25,7 +25,7 @@ export const send = defineCommand({
     keys: {
       kind: 'texts',
       takes: 'KEY',
-      describe: 'Keys by the names that tmux has for them, after the text: C-c, Enter, Up',
+      describe: 'Keys to press after the text, by tmux name: C-c, Enter, Up',
     },
     ...CHOOSE_OPTIONS,
     ...EACH_OPTIONS,
@@ -36,7 +36,7 @@ export const send = defineCommand({
     const { args, positionals, remote, access, note, caller } = call;
     const { identifier, text } = wordsOf(args, positionals, remote);
     const keys = args.keys.flatMap((words) => words.split(/\s+/).filter((word) => word !== ''));
-    if (text === '' && keys.length === 0) throw new AppError('usage', 'There is nothing to type: give text or --keys');
+    if (text === '' && keys.length === 0) throw new AppError('usage', 'Nothing to type: give text or --keys');
     const meant = meantBy(args, identifier, 'send');
     if (meant.kind === 'one') {
       const request = { target: meant.identifier, text, keys };
@@ -60,7 +60,7 @@ function wordsOf(
   const typed = isChosen ? identifier : text;
   if ((typed !== undefined && remote.length > 0) || (isChosen && text !== undefined))
     throw new AppError('usage', 'Give the text once: as one word, or after --', {
-      hint: isChosen ? '--session names the session on the VMs that options choose' : undefined,
+      hint: isChosen ? '--session goes with --tag, --host or --all' : undefined,
     });
   return { identifier: isChosen ? undefined : identifier, text: typed ?? remote.join(' ') };
 }

@@ -19,7 +19,7 @@ const LONGEST_TTL = 3_650 * 86_400_000;
 export const session = defineCommand({
   usage: '[identifier] [name]',
   positionals: {
-    identifier: "vm:session, a session, or a VM; with --ttl and --clear several: 'web-*:main', a:main,b:api",
+    identifier: 'vm:session, a session, a VM; or several, with --ttl or --clear',
     name: 'The friendly name to set',
   },
   takesMany: true,
@@ -27,12 +27,12 @@ export const session = defineCommand({
     { line: 'azlin session myvm:dev', does: 'show it' },
     {
       line: 'azlin session myvm:dev production-deployment',
-      does: 'set it; azlin connect production-deployment works from now on',
+      does: 'set it; azlin connect production-deployment works now',
     },
     { line: 'azlin session myvm:dev --clear', does: 'remove it' },
     {
       line: 'azlin session myvm:dev --ttl 8h',
-      does: 'azlin prune leaves it alone for 8 hours and closes it after that',
+      does: 'keep it for 8 hours; then azlin prune may close it',
     },
     { line: "azlin session '*:ci-*' --ttl 2h", does: 'for many' },
   ],
@@ -42,7 +42,7 @@ export const session = defineCommand({
     ttl: {
       kind: 'text',
       takes: 'TIME',
-      describe: 'How long it is needed from now on (30m, 8h, 3d); "none" takes that back',
+      describe: 'How long it is still needed (30m, 8h, 3d); "none" for no limit',
     },
     ...CHOOSE_OPTIONS,
     ...EACH_OPTIONS,
@@ -55,7 +55,9 @@ export const session = defineCommand({
     if (args.clear && name !== undefined) throw new AppError('usage', 'Give a friendly name or --clear, not both');
     const ttl = args.ttl === 'none' ? null : durationOf('ttl', args.ttl);
     if (ttl && ttl > LONGEST_TTL)
-      throw new AppError('usage', `--ttl ${args.ttl} is longer than ten years`, { hint: '--ttl none lets it stay' });
+      throw new AppError('usage', `--ttl ${args.ttl} is longer than ten years`, {
+        hint: '--ttl none keeps it without a limit',
+      });
     const friendlyName = args.clear ? null : name;
     const meant = meantBy(args, positionals['identifier'], 'session');
     if (meant.kind === 'many') return onMany({ ...call, args }, meant, { friendlyName, ttl });
@@ -63,7 +65,7 @@ export const session = defineCommand({
     const data = await nameSession(await access(), request, caller);
     const where = `${data.hostname}:${data.session}`;
     if (data.expiresAt !== null) note(`${where} is needed until ${data.expiresAt}; azlin prune closes it after that`);
-    else if (ttl === null) note(`${where} stays until somebody ends it`);
+    else if (ttl === null) note(`${where} is kept until somebody ends it`);
     if (data.sessionName === null && !args.clear && ttl === undefined) note(`${where} has no friendly name`);
     return { data };
   },
@@ -81,8 +83,8 @@ async function onMany(
   if (typeof wanted.friendlyName === 'string')
     throw new AppError('usage', 'A friendly name is for one session; for many there are --ttl and --clear');
   if (wanted.friendlyName === undefined && wanted.ttl === undefined)
-    throw new AppError('usage', 'For many sessions there are --ttl and --clear', {
-      hint: 'azlin list   shows the friendly names of all',
+    throw new AppError('usage', 'Missing option: many sessions need --ttl or --clear', {
+      hint: 'azlin list shows all friendly names',
     });
   const { choice, control } = await chooseEach(call, call.args, meant);
   const act: Act<NamedSession> = (own, target, one) => nameSession(own, { ...wanted, target }, one);

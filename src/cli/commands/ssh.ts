@@ -9,7 +9,7 @@ import { ATTACH_OPTIONS, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTIO
 const ensuredView: View<EnsuredSession> = {
   text: ({ hostname, session, created }) =>
     `${printable(
-      created ? `Created session "${session}" on ${hostname}` : `Session "${session}" is already on ${hostname}`,
+      created ? `Created session "${session}" on ${hostname}` : `Session "${session}" already exists on ${hostname}`,
     )}\n`,
   records: (ensured) => ensured,
 };
@@ -29,9 +29,9 @@ export const ssh = defineCommand({
       kind: 'text',
       takes: 'SESSION',
       short: 's',
-      describe: 'Session name (default: the default session)',
+      describe: 'Session name; default: azlin (session.default)',
     },
-    detach: { kind: 'flag', short: 'd', describe: 'Create the session if it is missing, attach to nothing' },
+    detach: { kind: 'flag', short: 'd', describe: 'Create the session if it is missing, and do not attach' },
     ...ATTACH_OPTIONS,
     ...START_OPTION,
     ...SCOPE_OPTIONS,
@@ -44,11 +44,11 @@ export const ssh = defineCommand({
     const host = positionals['host'] ?? '';
     const session = args['tmux-session'];
     refuseContradictions(args);
-    if (args.detach) refuseAttaching(args, 'With --detach nothing is attached to');
+    if (args.detach) refuseAttaching(args, '--detach does not attach');
     // A colon of the host itself stands in the brackets of an IPv6 address.
     const isCompound = host.replace(/\[.*\]/, '').includes(':');
     if (args['no-tmux'] && (session !== undefined || isCompound))
-      throw new AppError('usage', 'With --no-tmux there is no session: name the VM alone');
+      throw new AppError('usage', '--no-tmux uses no session: name the VM alone');
     const identifier = isCompound && session === undefined ? host : `${host}:${session ?? config.defaultSession}`;
     const terminal = app.terminal();
     if (args['no-tmux']) {

@@ -11,7 +11,7 @@ export const start = defineCommand({
   examples: [
     { line: 'azlin start myvm', does: 'start one VM' },
     { line: 'azlin start web-1 web-2 rg-prod/web-3', does: 'several at once' },
-    { line: "azlin start 'web-*'", does: 'those of them that do not run' },
+    { line: "azlin start 'web-*'", does: 'those that are not running' },
     { line: 'azlin start myvm && azlin connect myvm', does: 'or azlin connect myvm --start, which also waits for SSH' },
   ],
   seeAlso: ['stop', 'status'],

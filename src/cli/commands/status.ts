@@ -9,13 +9,13 @@ export const status = defineCommand({
   positionals: { identifier: 'vm, vm:session, or a session; without one, every VM in scope' },
   examples: [
     { line: 'azlin status myvm', does: 'state, size, addresses, sessions, clients' },
-    { line: 'azlin status myvm:dev', does: 'one session only' },
-    { line: 'azlin status', does: 'a line for each VM, stopped ones too' },
+    { line: 'azlin status myvm:dev', does: 'only that session' },
+    { line: 'azlin status', does: 'one line for each VM, stopped ones too' },
     { line: 'azlin status myvm --format json | jq -r .status', does: 'for programs' },
   ],
   seeAlso: ['list', 'doctor'],
   options: {
-    refresh: { kind: 'flag', describe: 'Ask Azure, whatever is cached' },
+    refresh: { kind: 'flag', describe: 'Ask Azure, not the cache' },
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
@@ -27,12 +27,13 @@ export const status = defineCommand({
       const vm = await targetStatus(await access(), { ...request, target: identifier }, caller);
       return { data: { vms: [vm], one: true } };
     }
-    const vms = await fleetStatus(await access(), { ...request, wholeDeadline }, caller);
+    const { vms, failure } = await fleetStatus(await access(), { ...request, wholeDeadline }, caller);
     const age = vms[0]?.ageSeconds ?? 0;
-    const old = `what Azure says is ${formatAge(age * 1_000)} old; azlin status --refresh asks it`;
+    const old = `data from Azure is ${formatAge(age * 1_000)} old; azlin status --refresh asks again`;
     return {
       data: { vms, one: false },
-      notes: vms.length === 0 ? ['there are no VMs in scope'] : age < 2 ? [] : [old],
+      failure,
+      notes: vms.length === 0 ? ['no VMs in scope'] : age < 2 ? [] : [old],
     };
   },
   view: statusView,

@@ -13,14 +13,14 @@ export const stop = defineCommand({
   positionals: { vm: "VM names, resource-group/vm, or patterns: 'web-*'" },
   takesMany: true,
   examples: [
-    { line: 'azlin stop myvm', does: 'says what runs there, and asks' },
+    { line: 'azlin stop myvm', does: 'lists its sessions, and asks' },
     { line: 'azlin stop web-1 web-2 --yes', does: 'several at once, without asking' },
-    { line: 'azlin stop --tag env=test', does: 'those that run; says which, and what runs there, and asks' },
-    { line: 'azlin status myvm; azlin stop myvm', does: 'look first who is attached' },
+    { line: 'azlin stop --tag env=test', does: 'those that run; lists them and asks' },
+    { line: 'azlin status myvm; azlin stop myvm', does: 'see who is attached first' },
   ],
   seeAlso: ['start', 'prune'],
   options: {
-    yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
+    yes: { kind: 'flag', short: 'y', describe: 'Do not ask for confirmation' },
     ...VMS_OPTIONS,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
@@ -33,7 +33,7 @@ export const stop = defineCommand({
     for (const line of notes) note(line);
     if (!args.yes && vms.length > 0) {
       if (!app.canAsk())
-        throw new AppError('usage', 'Stopping VMs must be confirmed, and there is no terminal to ask on', {
+        throw new AppError('usage', 'Confirmation needed to stop VMs, but this is not a terminal', {
           hint: `azlin stop ${'tags' in from ? describeChoice(from) : from.map(shellWord).join(' ')} --yes`,
         });
       for (const line of await whatRunsOn(work, vms, config.listDeadline)) note(line);

@@ -41,7 +41,7 @@ export async function installCompletion(installing: Installing): Promise<Install
   } catch (error) {
     throw new AppError('config', `Cannot install the completion: ${messageOf(error)}`, {
       cause: error,
-      hint: `azlin completion ${installing.shell}   prints it, to put it where you want`,
+      hint: `azlin completion ${installing.shell} prints it, to install it yourself`,
     });
   }
 }

@@ -1,7 +1,7 @@
 import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import type { Caller } from '../../domain/caller.ts';
 import { AppError, messageOf, toAppError } from '../../domain/errors.ts';
-import { exitStatusOf, type Outcome, outcomeOfError } from '../../domain/outcome.ts';
+import { exitStatusOf, type Outcome, outcomeOfError, timedOutText } from '../../domain/outcome.ts';
 import { shellWord } from '../../domain/text.ts';
 import type { FleetAccess } from '../../operations/access/fleet-access.ts';
 import { endEarly } from '../../operations/exec/end-early.ts';
@@ -43,8 +43,10 @@ export async function runExec(call: CallContext, line: ExecLine): Promise<{ exit
   try {
     command = await line.start(await call.access(), line.identifier, call.caller);
     const { job } = command;
-    const other = job?.runsOther ? 'with another command' : 'already';
-    if (job?.isFound) call.note(`Job ${job.id} is there ${other}; this is what it does and did`);
+    if (job?.isFound) {
+      const other = job.runsOther ? ' with another command' : '';
+      call.note(`Job ${job.id} already exists${other}; nothing was started, and this is its output`);
+    }
     outcome = await follow(call, command);
   } catch (error) {
     outcome = command ? { kind: 'lost', cause: toAppError(error) } : outcomeOfError(error);
@@ -58,7 +60,7 @@ export async function runExec(call: CallContext, line: ExecLine): Promise<{ exit
     await writeResult(line.result, { outcome, interruptedBy, target, durationMs, jobId, found });
   }
   if (outcome.kind === 'lost' || outcome.kind === 'not-started') throw outcome.cause;
-  if (outcome.kind === 'timed-out') call.note(`${line.identifier}: its time was up`);
+  if (outcome.kind === 'timed-out') call.note(`${line.identifier}: ${timedOutText(outcome)}`);
   if (outcome.kind === 'cancelled') {
     const why = interrupts.signal.aborted ? 'Interrupted; ' : '';
     call.note(`${why}job ${command?.job?.id ?? ''} on ${command?.target ?? line.identifier} was cancelled`);
@@ -74,7 +76,7 @@ export async function readScript(io: IoStreams, identifier: string | undefined, 
   const word = identifier === undefined ? undefined : shellWord(identifier);
   const attach = word === undefined ? '' : `; azlin connect ${word} attaches`;
   const hint = `azlin exec ${word ?? '...'} COMMAND, or a script on standard input${attach}`;
-  if (stdin.isTTY) throw new AppError('usage', 'There is no command to run', { hint });
+  if (stdin.isTTY) throw new AppError('usage', 'Missing command', { hint });
   const chunks: Buffer[] = [];
   try {
     for await (const chunk of addAbortSignal(signal, stdin)) chunks.push(chunk as Buffer);
@@ -84,8 +86,7 @@ export async function readScript(io: IoStreams, identifier: string | undefined, 
   }
   const whole = Buffer.concat(chunks);
   const script = whole.indexOf(BYTE_ORDER_MARK) === 0 ? whole.subarray(BYTE_ORDER_MARK.length) : whole;
-  if (script.length === 0)
-    throw new AppError('usage', 'There is no command to run, and standard input is empty', { hint });
+  if (script.length === 0) throw new AppError('usage', 'Missing command, and standard input is empty', { hint });
   return script;
 }
 

@@ -12,11 +12,10 @@ export function refuseContradictions(args: AttachArgs): void {
   const both = (one: string, other: string, why: string) =>
     new AppError('usage', `Give --${one} or --${other}, not both: ${why}`);
   const useless = args['no-tmux'] ? NEED_TMUX.find((name) => args[name]) : undefined;
-  if (useless !== undefined)
-    throw both('no-tmux', useless, 'a plain shell is shared with nobody, and ends with its connection');
+  if (useless !== undefined) throw both('no-tmux', useless, 'a plain shell has no session to share or reattach');
   if (args.independent && args['take-over'])
-    throw both('independent', 'take-over', 'with a view of your own nobody is in the way');
-  if (args.yes && !args['take-over']) throw new AppError('usage', '--yes answers what --take-over asks');
+    throw both('independent', 'take-over', 'a view of your own disturbs nobody');
+  if (args.yes && !args['take-over']) throw new AppError('usage', '--yes only works with --take-over');
 }
 
 /** Where nothing is attached to, options that say how have no effect. Throws `usage`. */

@@ -1,10 +1,11 @@
 import { AppError } from '../../domain/errors.ts';
+import { shellWord } from '../../domain/text.ts';
 import type { App, IoStreams } from '../app.ts';
 import type { LoadedCommand, Options } from '../command.ts';
 import { CONTENTS } from '../commands/index.ts';
 import { type ColorChoice, type Style, styleFor, wantsColor } from '../output/style.ts';
 import { BUILT_IN, GLOBAL_OPTIONS } from './options.ts';
-import { givenOptions, type SplitArgv, unknownOption } from './split-argv.ts';
+import { givenOptions, type Misplaced, type SplitArgv, unknownOption } from './split-argv.ts';
 import { tokensOf } from './tokens.ts';
 
 interface Surroundings {
@@ -15,9 +16,10 @@ interface Surroundings {
 /** The text of --help and --version, which need no command to run. Throws `usage` for what is none. */
 export async function builtIn(
   { app, io }: Surroundings,
-  { own, verb, command }: SplitArgv,
+  { own, verb, command, misplaced }: SplitArgv,
 ): Promise<string | undefined> {
   const options: Options = { ...GLOBAL_OPTIONS, ...command?.options, ...BUILT_IN };
+  if (command?.remote === 'after-identifier') refuseTerminal(command, own, misplaced);
   const unknown = unknownOption(own, options);
   // What follows an option that is not known may be its value.
   const isAfterUnknown = unknown !== undefined && unknown.index < own.indexOf(verb ?? '');
@@ -25,7 +27,9 @@ export async function builtIn(
   if (unknown !== undefined) throw await unknownOptionError(unknown.written, command, options);
   const isGiven = givenOptions(own, options);
   if (isGiven('version')) return `${app.version()}\n`;
-  if (own.length > 0 && !isGiven('help')) return undefined;
+  const wantsHelp = isGiven('help') || /^(-h|--help)$/.test(misplaced?.words[0] ?? '');
+  if (command && misplaced && !wantsHelp) throw misplacedOption(command, misplaced, options);
+  if (own.length > 0 && !wantsHelp) return undefined;
   const { commandHelp, mainHelp } = await import('../help-text.ts');
   const page = {
     width: Math.min(100, io.stdout.columns ?? 100),
@@ -34,13 +38,41 @@ export async function builtIn(
   return command ? commandHelp(command, page) : mainHelp(CONTENTS, page);
 }
 
+/** `-it VM`, as docker and kubectl have it: not an identity file called "t". */
+function refuseTerminal({ name }: LoadedCommand, own: readonly string[], misplaced: Misplaced | undefined): void {
+  const isAsked = (word: string | undefined) => /^-(it|ti)$/.test(word ?? '');
+  const at = own.findIndex(isAsked);
+  if (at < 0 && !isAsked(misplaced?.words[0])) return;
+  const identifier = misplaced?.identifier ?? own[at + 1] ?? 'IDENTIFIER';
+  throw new AppError('usage', `azlin ${name} cannot give the command a terminal (-it)`, {
+    hint: `azlin connect ${shellWord(identifier)} attaches to the session, where commands have one`,
+  });
+}
+
+/** No command begins with a dash. Values are not repeated: they may be secret. */
+function misplacedOption({ name }: LoadedCommand, { identifier, words }: Misplaced, options: Options): AppError {
+  const tokens = [...tokensOf(words, options)];
+  const end = tokens.findIndex(({ kind }) => kind !== 'option');
+  const given = tokens.slice(0, end < 0 ? undefined : end).flatMap((token) => (token.kind === 'option' ? token : []));
+  const [vm, known] = [shellWord(identifier), given.every(({ option }) => option)];
+  const written = given.map((one) => [one.written, ...(one.option?.takes ? [one.option.takes] : [])].join(' '));
+  return new AppError('usage', `Unexpected option after "${identifier}": ${given[0]?.written ?? ''}`, {
+    hint: known
+      ? `options come before the identifier: azlin ${name} ${written.join(' ')} ${vm} COMMAND`
+      : `put a command that begins with a dash after --: azlin ${name} ${vm} -- COMMAND`,
+  });
+}
+
+/** What would end or close something is never suggested: somebody may just run it. */
+const NEVER_SUGGESTED = ['stop', 'close', 'cancel', 'prune'];
+
 async function unknownCommand(verb: string): Promise<AppError> {
   const { didYouMean } = await import('../../domain/nearest.ts');
   const names = [
     ...CONTENTS.entries.filter(({ heading }) => heading).map(({ name }) => name),
     ...Object.keys(CONTENTS.shorthands),
-  ];
-  const hint = didYouMean(verb, names, 'azlin ') ?? 'azlin --help   shows the commands';
+  ].filter((name) => !NEVER_SUGGESTED.includes(name));
+  const hint = didYouMean(verb, names, 'azlin ') ?? 'azlin --help lists the commands';
   return new AppError('usage', `Unknown command "${verb}"`, { hint });
 }
 
@@ -53,7 +85,7 @@ async function unknownOptionError(
   const known = command ? `azlin ${command.name} --help` : 'azlin --help';
   const typed = /^--([^=]+)/.exec(word)?.[1];
   const meant = typed && didYouMean(typed, Object.keys(options), '--');
-  return new AppError('usage', `Unknown option ${word}`, { hint: meant || `${known}   shows what there is` });
+  return new AppError('usage', `Unknown option ${word}`, { hint: meant || `${known} lists the options` });
 }
 
 /** The value of an option among words that may make no sense yet. */

@@ -25,9 +25,9 @@ export async function variablesIn(path: string): Promise<readonly Variable[]> {
     if (sign === undefined || end < 0)
       throw new AppError(
         'usage',
-        `${path}:${at + 1}: ${sign === undefined ? 'no NAME=VALUE' : `no line "${printable(Buffer.from(rest, 'latin1').toString())}" ends it`}`,
+        `${path}:${at + 1}: ${sign === undefined ? 'not NAME=VALUE' : `no line "${printable(Buffer.from(rest, 'latin1').toString())}" to end it`}`,
         {
-          hint: 'NAME=VALUE, or NAME<<END, lines, and END',
+          hint: 'expected NAME=VALUE, or NAME<<END, then lines, then END',
         },
       );
     const value = sign === '<<' ? lines.slice(at + 1, end).join('\n') : rest;

@@ -9,24 +9,29 @@ import type { Args, CallContext, Options } from '../command.ts';
 export const DURABLE_OPTIONS = {
   durable: {
     kind: 'flag',
-    describe: 'Let it outlive connection and azlin; the default where CI is set',
+    describe: 'Run as a job; default where CI is set',
     setting: 'durable',
     value: 'always',
   },
-  direct: { kind: 'flag', describe: 'End it with the connection', setting: 'durable', value: 'never' },
+  direct: {
+    kind: 'flag',
+    describe: 'Run without a job',
+    setting: 'durable',
+    value: 'never',
+  },
 } as const satisfies Options;
 
 export const JOB_OPTIONS = {
-  job: { kind: 'text', takes: 'JOB', describe: 'Id of the job; one that is there already is followed, not run again' },
-  detach: { kind: 'flag', short: 'd', describe: 'Print the id of the job and return' },
+  job: { kind: 'text', takes: 'JOB', describe: 'Job id; a job that exists is only followed' },
+  detach: { kind: 'flag', short: 'd', describe: 'Start a job, print its id and return' },
   'on-disconnect': {
     kind: 'text',
-    describe: 'What becomes of the job when azlin is gone',
+    describe: 'When azlin is gone',
     choices: ['keep', 'cancel'],
   },
   'on-interrupt': {
     kind: 'text',
-    describe: 'What becomes of the job when somebody ends azlin: Ctrl-C twice, SIGTERM',
+    describe: 'After Ctrl-C twice, or SIGTERM',
     choices: ['keep', 'cancel'],
   },
 } as const satisfies Options;
@@ -48,7 +53,7 @@ export function variablesOf(
     const name = at < 0 ? text : text.slice(0, at);
     checkVariable(name);
     const value = at < 0 ? environment[name] : text.slice(at + 1);
-    if (value === undefined) throw new AppError('usage', `--env ${name}: no such variable is set here`);
+    if (value === undefined) throw new AppError('usage', `--env ${name}: no such variable is set`);
     return { name, value };
   });
 }
@@ -75,11 +80,11 @@ export function durableOf(
   const wishes = { job, detach: detach || undefined, 'on-disconnect': onDisconnect, 'on-interrupt': onInterrupt };
   const wish = Object.entries(wishes).find(([, given]) => given !== undefined)?.[0];
   if (wish && config.durable === 'never' && config.sources.durable === 'flag')
-    throw new AppError('usage', `--${wish} is for jobs; give it without --direct`);
+    throw new AppError('usage', `--${wish} only works with jobs, and --direct runs none`);
   if (detach && onDisconnect === 'cancel')
-    throw new AppError('usage', 'With --detach nobody stays; --on-disconnect cancel would end the job');
+    throw new AppError('usage', '--detach leaves the job alone, and --on-disconnect cancel would end it');
   if (detach && onInterrupt !== undefined)
-    throw new AppError('usage', 'With --detach nobody stays whom --on-interrupt could be about');
+    throw new AppError('usage', '--on-interrupt does nothing with --detach: there is nothing left to interrupt');
   // A job starts when all of its input has come; that is for somebody to ask for.
   const isCi = !['', 'false', '0'].includes(environment['CI'] ?? '') && !stdin;
   if (!wish && (config.durable === 'never' || (config.durable === 'auto' && !isCi))) return undefined;

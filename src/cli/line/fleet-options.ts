@@ -18,7 +18,7 @@ export const VMS_OPTIONS = underMany({
   tag: {
     kind: 'texts',
     takes: 'TAG',
-    describe: 'VMs with this tag: KEY or KEY=VALUE; can be repeated',
+    describe: 'VMs with this tag: KEY or KEY=VALUE; repeatable',
     choosesVms: true,
   },
   host: { kind: 'text', takes: 'PATTERN', describe: 'VMs whose name matches this pattern', choosesVms: true },
@@ -31,20 +31,20 @@ export const CHOOSE_OPTIONS = underMany({
   session: {
     kind: 'text',
     takes: 'SESSION',
-    describe: 'With --tag, --host, --all: which session, a name or a pattern; else the default',
+    describe: 'Session, or pattern, with --tag, --host or --all',
   },
-  refresh: { kind: 'flag', describe: 'Look the VMs up afresh' },
+  refresh: { kind: 'flag', describe: 'Ask again, without caches' },
 });
 
 /** How many at once, and when to stop. */
 export const EACH_OPTIONS = underMany({
-  fanout: { kind: 'text', takes: 'N', describe: 'How many at once; 32 by default' },
-  deadline: { kind: 'text', takes: 'TIME', describe: 'The time for all of them together (90s, 10m)' },
-  'fail-fast': { kind: 'flag', describe: 'Begin no more once one has failed' },
-  canary: { kind: 'text', takes: 'N', describe: 'Go on only if the first N succeed' },
+  fanout: { kind: 'text', takes: 'N', describe: 'How many at once; default: 32' },
+  deadline: { kind: 'text', takes: 'TIME', describe: 'Time for all of them together (90s, 10m)' },
+  'fail-fast': { kind: 'flag', describe: 'Start no more after one has failed' },
+  canary: { kind: 'text', takes: 'N', describe: 'Run on N first, and on the rest if they succeed' },
   exit: {
     kind: 'text',
-    describe: 'The exit status: the worst one (default), 0 if any succeeded, or 0 only if all did and else 1',
+    describe: 'Exit status: worst of all (default), 0 if any succeeded, or 0 only if all did, else 1',
     choices: ['worst', 'any', 'all'],
   },
 });
@@ -52,13 +52,17 @@ export const EACH_OPTIONS = underMany({
 /** Also for commands, which may be begun again while nothing of them has happened. */
 export const CONTROL_OPTIONS = underMany({
   ...EACH_OPTIONS,
-  retry: { kind: 'text', takes: 'N', describe: 'Try again, so often, where nothing could be started' },
+  retry: { kind: 'text', takes: 'N', describe: 'Try N more times where the command could not be started' },
 });
 
 /** What becomes of the output of many. */
 export const OUTPUT_OPTIONS = underMany({
-  group: { kind: 'flag', describe: 'Gather equal output, and show the rest as a difference to it' },
-  'output-dir': { kind: 'text', takes: 'DIRECTORY', describe: 'Write a file for each target and stream here' },
+  group: { kind: 'flag', describe: 'Show equal output once, and the rest as a diff' },
+  'output-dir': {
+    kind: 'text',
+    takes: 'DIRECTORY',
+    describe: 'Write the output to files here, one per target and stream',
+  },
 });
 
 export type ExitPolicy = 'worst' | 'any' | 'all';
@@ -90,8 +94,8 @@ export function vmsFrom(
   if (choice && names.length > 0)
     throw new AppError('usage', `Give "${names[0]}" or ${describeChoice(choice)}, not both`);
   if (!choice && names.length === 0)
-    throw new AppError('usage', `Something is missing: azlin ${verb} <vm..>`, {
-      hint: `names, patterns like 'web-*', or --tag, --host, --all; azlin ${verb} --help`,
+    throw new AppError('usage', `Missing argument: azlin ${verb} <vm..>`, {
+      hint: `give names, patterns like 'web-*', or --tag, --host, --all; see azlin ${verb} --help`,
     });
   return choice ?? names;
 }
@@ -106,12 +110,12 @@ export function meantBy(args: FleetArgs, identifier: string | undefined, name: s
   const choice = vmChoice(args);
   if (choice && identifier !== undefined)
     throw new AppError('usage', `Give "${identifier}" or ${describeChoice(choice)}, not both`, {
-      hint: "--session names the session on the VMs that options choose; 'web-*:main' needs no option",
+      hint: "--session goes with --tag, --host or --all; 'web-*:main' needs no option",
     });
   if (choice) return { kind: 'many', from: choice, isPlain: false };
   if (identifier === undefined)
-    throw new AppError('usage', `Something is missing: azlin ${name} <identifier>`, {
-      hint: `an identifier, a pattern like 'web-*:main', or --tag, --host, --all; azlin ${name} --help`,
+    throw new AppError('usage', `Missing argument: azlin ${name} <identifier>`, {
+      hint: `give an identifier, a pattern like 'web-*:main', or --tag, --host, --all; see azlin ${name} --help`,
     });
   const one = namesOne(identifier);
   const isMany = CONTROL.some((option) => args[option]) || args.group || args['output-dir'] || args.refresh;
@@ -124,9 +128,13 @@ const CONTROL = Object.keys(CONTROL_OPTIONS) as readonly (keyof typeof CONTROL_O
 /** The remote command may start with what was meant to be an identifier. Throws `usage`. */
 export function refuseIdentifier([first = '']: readonly string[], choice: string | VmChoice): void {
   if (typeof choice === 'string' || !/^[^\s:=/"'`$]+:[^\s:=/"'`$]+$/.test(first)) return;
-  throw new AppError('usage', `With ${describeChoice(choice)} no identifier is given, and "${first}" looks like one`, {
-    hint: `--session ${shellWord(first.split(':')[1] ?? '')} names the session; a command like that goes to sh -c`,
-  });
+  throw new AppError(
+    'usage',
+    `With ${describeChoice(choice)} no identifier is expected, but "${first}" looks like one`,
+    {
+      hint: `--session ${shellWord(first.split(':')[1] ?? '')} names the session; to run a command of that name, use sh -c`,
+    },
+  );
 }
 
 export interface Control {
@@ -154,7 +162,9 @@ export function controlOf(args: ControlArgs, clock: Clock): Control {
 function numberOf(option: string, text: string | undefined, least: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text);
-  throw new AppError('usage', `Invalid number "${text}" for --${option}`, { hint: `a number from ${least} on` });
+  throw new AppError('usage', `Invalid number "${text}" for --${option}`, {
+    hint: `expected a whole number, ${least} or more`,
+  });
 }
 
 export interface Choosing {

@@ -3,10 +3,10 @@ import type { Options } from '../command.ts';
 
 /** Every command has these. */
 export const GLOBAL_OPTIONS = {
-  format: { kind: 'text', describe: 'How results and errors are printed', choices: FORMATS, setting: 'format' },
+  format: { kind: 'text', describe: 'Format of results and errors', choices: FORMATS, setting: 'format' },
   color: { kind: 'text', describe: 'When to use colours', choices: ['auto', 'always', 'never'] },
-  quiet: { kind: 'flag', short: 'q', describe: 'Print no warnings and no notes' },
-  verbose: { kind: 'flag', short: 'v', describe: 'Tell each step on stderr' },
+  quiet: { kind: 'flag', short: 'q', describe: 'Print no notes and no warnings' },
+  verbose: { kind: 'flag', short: 'v', describe: 'Print each step to stderr' },
 } as const satisfies Options;
 
 /** They end the call, whatever the command. */
@@ -20,7 +20,7 @@ export const SCOPE_OPTIONS = {
   context: {
     kind: 'text',
     takes: 'CONTEXT',
-    describe: 'Settings by name; azlin context list shows them',
+    describe: 'Use this context of the settings file',
     setting: 'context',
   },
   subscription: {
@@ -31,7 +31,7 @@ export const SCOPE_OPTIONS = {
   },
   'all-subscriptions': {
     kind: 'flag',
-    describe: 'Every subscription that you can see',
+    describe: 'All subscriptions that you can see',
     setting: 'subscriptions',
     value: 'all',
   },
@@ -39,13 +39,13 @@ export const SCOPE_OPTIONS = {
     kind: 'text',
     takes: 'GROUP',
     short: 'g',
-    describe: 'Only VMs of this resource group',
+    describe: 'Only VMs in this resource group',
     setting: 'resourceGroup',
   },
   inventory: {
     kind: 'text',
     takes: 'SOURCE',
-    describe: '"azure", "resource-graph", or a TOML or JSON file of VMs',
+    describe: 'Where VMs come from: azure, resource-graph, or a TOML or JSON file',
     setting: 'inventory',
   },
 } as const satisfies Options;
@@ -59,20 +59,20 @@ export const SSH_OPTIONS = {
     kind: 'text',
     takes: 'HOST',
     short: 'J',
-    describe: 'Connect through these hosts: [user@]host[:port], comma-separated; a host may be a VM; "none"',
+    describe: 'Jump hosts: [user@]host[:port], comma-separated, or none',
     setting: 'proxyJump',
   },
   'ssh-config': {
     kind: 'text',
     takes: 'FILE',
     short: 'F',
-    describe: 'SSH settings to read instead of ~/.ssh/config; "none"',
+    describe: 'SSH settings to read instead of ~/.ssh/config, or none',
     setting: 'sshConfig',
   },
 } as const satisfies Options;
 
 export const FORWARD_OPTION = {
-  'forward-agent': { kind: 'flag', short: 'A', describe: 'Make the SSH agent available on the VM' },
+  'forward-agent': { kind: 'flag', short: 'A', describe: 'Forward the SSH agent to the VM' },
 } as const satisfies Options;
 
 export const CREATE_OPTION = {
@@ -81,19 +81,19 @@ export const CREATE_OPTION = {
 
 /** How to attach. */
 export const ATTACH_OPTIONS = {
-  'read-only': { kind: 'flag', short: 'r', describe: 'Watch: what you type goes nowhere' },
-  'take-over': { kind: 'flag', describe: 'Detach everybody else; asks first' },
-  independent: { kind: 'flag', describe: 'A view of your own: the same windows, another current one' },
+  'read-only': { kind: 'flag', short: 'r', describe: 'Watch only: what you type is ignored' },
+  'take-over': { kind: 'flag', describe: 'Detach everybody else, after asking' },
+  independent: { kind: 'flag', describe: 'A view of your own: same windows, own current window' },
   reconnect: {
     kind: 'text',
     takes: 'N',
-    describe: 'How often to try when the connection is lost; without it until you press Ctrl-C; 0 for never',
+    describe: 'Attempts when the connection is lost; default: until Ctrl-C',
     setting: 'reconnect',
   },
-  'no-tmux': { kind: 'flag', describe: 'A plain login shell on the VM, which ends with the connection' },
-  yes: { kind: 'flag', short: 'y', describe: 'Do not ask' },
+  'no-tmux': { kind: 'flag', describe: 'A plain login shell instead of a session' },
+  yes: { kind: 'flag', short: 'y', describe: 'Do not ask for confirmation' },
 } as const satisfies Options;
 
 export const START_OPTION = {
-  start: { kind: 'flag', describe: 'Start the VM if it is stopped, and wait for it' },
+  start: { kind: 'flag', describe: 'Start the VM if it is stopped' },
 } as const satisfies Options;

@@ -79,14 +79,14 @@ function positionalsOf(command: LoadedCommand, given: readonly string[]): Pick<P
   let at = 0;
   for (const [, bracket, name = '', isMany] of wanted) {
     const own = given.slice(at, isMany ? undefined : at + 1);
-    if (bracket === '<' && own.length === 0) throw problem(command, `Something is missing: ${usageLine(command)}`);
+    if (bracket === '<' && own.length === 0) throw problem(command, `Missing argument: ${usageLine(command)}`);
     for (const text of own) checkChoice(command, choicesOf(command.positionals[name]), { text, of: `as ${name}` });
     if (isMany) several = own;
     else positionals[name] = own[0];
     at += own.length;
   }
   const rest = given.slice(at);
-  if (rest.length > 0) throw problem(command, `Unexpected word${rest.length > 1 ? 's' : ''}: ${rest.join(', ')}`);
+  if (rest.length > 0) throw problem(command, `Unexpected argument${rest.length > 1 ? 's' : ''}: ${rest.join(', ')}`);
   return { positionals, several };
 }
 

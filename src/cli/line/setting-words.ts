@@ -15,7 +15,7 @@ export function settingAt(key: string): SettingPlace {
   if (whole) return { name: whole[0], inner: undefined };
   const inner = /^aliases\.(.+)$/.exec(key)?.[1];
   if (inner !== undefined && inner in Object.prototype)
-    throw new AppError('usage', `"${inner}" cannot be an alias`, { hint: 'choose another name' });
+    throw new AppError('usage', `"${inner}" cannot be an alias`, { hint: 'use another name' });
   if (inner !== undefined) return { name: 'aliases', inner };
   throw unknownSetting(key, KEYS);
 }
@@ -31,17 +31,17 @@ export function valueFrom(key: string, words: readonly string[]): unknown {
   const { name, inner } = settingAt(key);
   const [first] = words;
   if (first === undefined || words.includes(''))
-    throw new AppError('usage', `Which value? azlin config set ${key} VALUE`, {
-      hint: `azlin config unset ${key}   takes it away`,
+    throw new AppError('usage', `Missing value: azlin config set ${key} VALUE`, {
+      hint: `azlin config unset ${key} removes it`,
     });
   if (inner === undefined && (name === 'aliases' || name === 'jumps'))
-    throw new AppError('usage', `${key} is a table and does not fit on a command line`, {
+    throw new AppError('usage', `${key} is a table, which azlin config set cannot write`, {
       hint: name === 'aliases' ? 'azlin config set aliases.NAME IDENTIFIER…' : 'azlin config edit',
     });
   const takesMany = inner !== undefined || name === 'subscriptions' || name === 'identities';
   if (words.length > 1 && !takesMany)
     throw new AppError('usage', `${key} takes one value, not ${words.length}`, {
-      hint: `put it into quotes: azlin config set ${key} '${words.join(' ')}'`,
+      hint: `quote it: azlin config set ${key} '${words.join(' ')}'`,
     });
   const one: Setting<unknown> = SETTINGS[name];
   const isPath = name === 'identities' || name === 'sshConfig' || name === 'inventory';

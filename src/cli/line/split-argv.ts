@@ -1,6 +1,6 @@
 import { type Contents, commandNamed, type LoadedCommand, type Options } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from './options.ts';
-import { optionsIn, tokensOf } from './tokens.ts';
+import { isOption, optionsIn, tokensOf } from './tokens.ts';
 
 export interface SplitArgv {
   /** What the parser of the command line gets. */
@@ -10,6 +10,14 @@ export interface SplitArgv {
   /** The word that names the command, if there is one. */
   readonly verb: string | undefined;
   readonly command: LoadedCommand | undefined;
+  /** Options where the remote command would begin. */
+  readonly misplaced: Misplaced | undefined;
+}
+
+/** What somebody typed behind the identifier that azlin takes before it. */
+export interface Misplaced {
+  readonly identifier: string;
+  readonly words: readonly string[];
 }
 
 /**
@@ -21,13 +29,16 @@ export async function splitArgv(argv: readonly string[], contents: Contents, glo
   // Options of the commands may come before their names, too, and take their values along.
   const verbAt = firstWord(argv, 0, { ...SCOPE_OPTIONS, ...SSH_OPTIONS, ...globals });
   const verb = argv[verbAt];
-  if (verb === undefined) return { own: spellOut(argv, globals), remote: [], verb, command: undefined };
+  if (verb === undefined)
+    return { own: spellOut(argv, globals), remote: [], verb, command: undefined, misplaced: undefined };
   const words = Object.hasOwn(shorthands, verb) ? (shorthands[verb] ?? []) : [verb];
   const expanded = [...argv.slice(0, verbAt), ...words, ...argv.slice(verbAt + 1)];
   const command = await commandNamed(contents, words[0] ?? '');
   const options = { ...globals, ...command?.options };
-  const { own, remote } = cut({ words: expanded, start: verbAt + words.length, command, options });
-  return { own: spellOut(own, options), remote, verb, command };
+  const { own, remote, misplaced } = cut({ words: expanded, start: verbAt + words.length, command, options });
+  // `-it` is for a terminal there, not an identity file.
+  const isKept = command?.remote === 'after-identifier' ? (word: string) => word === '-it' : () => false;
+  return { own: spellOut(own, options, isKept), remote, verb, command, misplaced };
 }
 
 interface Uncut {
@@ -38,27 +49,29 @@ interface Uncut {
   readonly options: Options;
 }
 
-function cut({ words, start, command, options }: Uncut) {
-  if (!command) return { own: words, remote: [] };
+function cut({ words, start, command, options }: Uncut): Pick<SplitArgv, 'own' | 'remote' | 'misplaced'> {
+  const uncut = { own: words, remote: [], misplaced: undefined };
   // With nothing to hand on, `--` only says that options have ended.
-  if (!command.remote) return { own: words, remote: [] };
+  if (!command?.remote) return uncut;
   if (command.remote === 'after-dashes') {
     const dashes = words.indexOf('--', start);
-    return dashes < 0 ? { own: words, remote: [] } : { own: words.slice(0, dashes), remote: words.slice(dashes + 1) };
+    return dashes < 0 ? uncut : { ...uncut, own: words.slice(0, dashes), remote: words.slice(dashes + 1) };
   }
   const first = firstWord(words, start, options);
   // Where options say which VMs are meant, the first word is the command's.
   const identifierAt = choosesVms(words.slice(start, first), options) ? first - 1 : first;
   const rest = words.slice(identifierAt + 1);
   const own = words.slice(0, identifierAt + 1).filter((word, index) => !(word === '--' && index >= start));
-  return { own, remote: rest[0] === '--' ? rest.slice(1) : rest };
+  const identifier = words[identifierAt] ?? '';
+  const misplaced = isOption(rest[0] ?? '') ? { identifier, words: rest } : undefined;
+  return { own, remote: rest[0] === '--' ? rest.slice(1) : rest, misplaced };
 }
 
 /** `-lalice` and `-l=alice` as `--user=alice`: as users of ssh type it, and as yargs does not read it. */
-function spellOut(words: readonly string[], options: Options): readonly string[] {
+function spellOut(words: readonly string[], options: Options, isKept = (_: string) => false): readonly string[] {
   const end = words.indexOf('--');
   return words.flatMap((word, index) => {
-    if ((end >= 0 && index > end) || !/^-[A-Za-z]/.test(word)) return [word];
+    if ((end >= 0 && index > end) || !/^-[A-Za-z]/.test(word) || isKept(word)) return [word];
     const letters = optionsIn(word, options);
     const last = letters.at(-1);
     if (last?.name === undefined || last.value === undefined) return [word];

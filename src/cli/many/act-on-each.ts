@@ -35,9 +35,13 @@ export async function confirmMany(
 ): Promise<void> {
   const sessions = count(choice.chosen.length, 'session');
   if (!app.canAsk())
-    throw new AppError('usage', `Nobody can be asked here whether to ${verb.toLowerCase()} ${sessions}`, {
-      hint: '--yes does it without asking',
-    });
+    throw new AppError(
+      'usage',
+      `Confirmation needed to ${verb.toLowerCase()} ${sessions}, but this is not a terminal`,
+      {
+        hint: 'use --yes',
+      },
+    );
   // All of them, however many there are.
   for (const name of foldNames(choice.chosen.map(labelOf))) note(`  ${name}`);
   if (await app.confirm(`${verb} ${sessions}? ${what}`, interrupts.signal)) return;
@@ -76,13 +80,9 @@ export async function forEach<T>(
   const absent = all.filter(isAbsent);
   const results = all.filter((one) => !isAbsent(one)).map(({ result }) => result);
   if (results.length === 0)
-    throw new AppError(
-      'session-not-found',
-      `Nothing was there: none of ${count(all.length, 'VM')} has such a session`,
-      {
-        hint: 'azlin list   shows the sessions there are',
-      },
-    );
+    throw new AppError('session-not-found', `Nothing was done: none of ${count(all.length, 'VM')} has such a session`, {
+      hint: 'azlin list shows the sessions',
+    });
   const left = absent.map(({ result }) => result.hostname);
   const { text, failures, hints } = summaryOf(results, app.clock.now() - startedAt, () => '');
   // What was not begun because of another is no failure of its own; where the time was up it is.

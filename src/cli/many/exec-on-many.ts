@@ -102,12 +102,12 @@ function refuseWithoutOutput(
 ): void {
   const { group, 'output-dir': directory } = args;
   if (durable?.detach && (group || directory !== undefined))
-    throw new AppError('usage', `With --detach there is no output for ${group ? '--group' : '--output-dir'}`, {
-      hint: 'azlin logs shows what a job has said',
+    throw new AppError('usage', `--detach leaves no output for ${group ? '--group' : '--output-dir'}`, {
+      hint: 'use azlin logs to see the output of a job',
     });
   if (group && config.format !== 'table' && config.sources.format === 'flag')
     throw new AppError(
       'usage',
-      `Give --group or --format ${config.format}, not both: one is to be read, the other parsed`,
+      `Give --group or --format ${config.format}, not both: --group is for people, --format for programs`,
     );
 }

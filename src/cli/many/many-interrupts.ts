@@ -28,7 +28,7 @@ export function manyInterrupts({ interrupts, io, note }: CallContext, run: ManyR
     exitCode = 130;
     if (!isFirst) return run.abandon('KILL', why);
     if (stillRunning.length > 0)
-      note(`Interrupting ${count(stillRunning.length, 'command')}; Ctrl-C once more leaves them`);
+      note(`Interrupting ${count(stillRunning.length, 'command')}; press Ctrl-C again to leave them running`);
     run.signal('INT', why);
   };
   const onAbort = () => {

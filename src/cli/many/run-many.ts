@@ -54,7 +54,7 @@ export async function runMany(call: CallContext, line: ManyLine): Promise<Result
   const durationMs = app.clock.now() - startedAt;
   const exitCode = interrupts.exitCode() ?? exitCodeOfAll(results, exit);
   const absent = all.flatMap(({ outcome, hostname }) => (outcome.kind === 'absent' ? [hostname] : []));
-  if (absent.length > 0) call.note(`left out, no such session: ${listNames(absent)}; --create makes it`);
+  if (absent.length > 0) call.note(`left out, no such session: ${listNames(absent)}; --create creates it`);
   if (!interrupts.isReaderGone()) summarise(call, line, summaryOf(results, durationMs, output.lastWords));
   const stillRunning = interrupts.stillRunning();
   if (stillRunning) call.failed(stillRunningText(stillRunning));
@@ -94,7 +94,7 @@ function nothingThere({ meant, choice }: ManyLine, all: readonly TargetResult[])
   const sessions = new Set(choice.chosen.map(({ target }) => target.session));
   const message = `Nothing matches ${what}: none of ${count(all.length, 'VM')} has a session "${[...sessions].join('", "')}"`;
   return new AppError('session-not-found', message, {
-    hint: '--create makes it, azlin list shows the sessions there are',
+    hint: '--create creates it, azlin list shows the sessions there are',
     cause: cause && 'cause' in cause ? cause.cause : undefined,
   });
 }

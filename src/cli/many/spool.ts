@@ -36,7 +36,7 @@ export async function spoolInput({ io, interrupts }: Pick<CallContext, 'io' | 'i
     interrupts.signal.throwIfAborted();
     throw new AppError('usage', `Cannot keep standard input for several commands: ${messageOf(error)}`, {
       cause: error,
-      hint: 'TMPDIR says where it is kept',
+      hint: 'set TMPDIR to a directory with room for it',
     });
   }
 }

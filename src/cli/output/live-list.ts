@@ -69,7 +69,7 @@ export function liveList({ app: { clock }, io, styles }: CallContext, settings: 
   };
   const footer = (hidden: number) => {
     const { asked, answered } = progress;
-    const waiting = answered < asked ? [`${answered} of ${asked} VMs have answered`] : [];
+    const waiting = answered < asked ? [`${answered} of ${asked} VMs answered`] : [];
     const more = hidden > 0 ? [`${hidden} more ${hidden === 1 ? 'row' : 'rows'} below`] : [];
     return [...waiting, ...more, ...notes].join('; ');
   };

@@ -32,7 +32,7 @@ export function errorText(error: AppError, hint: string | undefined, { style, ve
       lines.push(`  ${printable(identifier)}${ip === null ? '' : ` (${printable(ip)})`}`);
   }
   if (error.code === 'bug')
-    lines.push('hint: this is a bug of azlin; run it again with --verbose and report what it prints');
+    lines.push('hint: this is a bug in azlin; run it again with --verbose and report the output');
   if (hint) lines.push(`${style.cyan('hint:')} ${printableLines(hint)}`);
   if (verbose && error.cause instanceof Error)
     lines.push(`cause: ${printableLines(error.cause.stack ?? error.cause.message)}`);

@@ -3,13 +3,13 @@ import { EXPLAINED } from './settings.ts';
 import type { TopicPart } from './topic.ts';
 
 export const CONFIGURATION: readonly TopicPart[] = [
-  'A setting comes from a flag, else the environment, else the context that is in use, else ~/.azlin/config.toml, else its default. AZLIN_CONFIG names another file. A context that the flag --context names counts more than the environment.',
+  'A setting comes from its flag, its environment variable, the context in use, ~/.azlin/config.toml or its default, in this order. AZLIN_CONFIG names another file. A context that the flag --context names takes precedence over the environment.',
   {
     lines: [
       'azlin init                       asks, tests and writes the file',
-      'azlin config                     every setting and where it comes from',
-      'azlin config set ssh.user alice  changes one; unset takes it away',
-      'azlin context create prod        settings by name, for azlin context use',
+      'azlin config                     lists settings and where each comes from',
+      'azlin config set ssh.user alice  changes one; unset removes it',
+      'azlin context create prod        makes a named set, for azlin context use',
     ],
   },
   'Durations are numbers of seconds or texts: 30, "500ms", "5m", "1h".',

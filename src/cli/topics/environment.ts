@@ -3,7 +3,7 @@ import { EXPLAINED } from './settings.ts';
 import type { TopicPart } from './topic.ts';
 
 export const ENVIRONMENT: readonly TopicPart[] = [
-  'A variable counts more than the settings file and less than a flag, also than a context that the flag --context names. An empty one is as good as none.',
+  'A variable takes precedence over the settings file, and a flag over the variable; so does a context that the flag --context names. An empty variable counts as unset.',
   {
     title: 'Settings',
     rows: ENTRIES.flatMap(([name, { key, variable }]) =>
@@ -31,7 +31,7 @@ export const ENVIRONMENT: readonly TopicPart[] = [
       { left: 'HTTPS_PROXY, ALL_PROXY, NO_PROXY', right: 'the proxy to Azure, and what needs none, as for curl' },
       {
         left: 'NODE_EXTRA_CA_CERTS, SSL_CERT_FILE',
-        right: 'certificates to trust besides, as for a proxy that breaks up TLS',
+        right: 'more certificates to trust, as for a proxy that inspects TLS',
       },
     ],
   },
@@ -41,7 +41,7 @@ export const ENVIRONMENT: readonly TopicPart[] = [
       { left: 'NO_COLOR', right: 'no colours, unless --color always' },
       { left: 'TERM', right: 'the kind of the terminal; dumb for no colours and no progress' },
       { left: 'CI', right: 'commands become jobs (exec.durable = "auto")' },
-      { left: 'EDITOR', right: 'what azlin config edit opens; VISUAL counts more' },
+      { left: 'EDITOR', right: 'the editor of azlin config edit; VISUAL takes precedence' },
       { left: 'SHELL', right: 'what azlin completion --install is for, and what runs a ProxyCommand' },
     ],
   },

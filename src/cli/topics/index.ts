@@ -14,6 +14,11 @@ export const TOPICS: readonly Topic[] = [
     load: async () => (await import('./identifiers.ts')).IDENTIFIERS,
   },
   {
+    name: 'options',
+    summary: 'The options that commands share',
+    load: async () => (await import('./options.ts')).SHARED_OPTIONS,
+  },
+  {
     name: 'exit-codes',
     summary: 'What each exit code means, and what to do',
     load: async () => (await import('./exit-codes.ts')).EXIT_CODES_TOPIC,

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../domain/duration.ts';
 import { foldNames, listNames } from '../../domain/fold-names.ts';
-import { exitStatusOf } from '../../domain/outcome.ts';
+import { exitStatusOf, timedOutText } from '../../domain/outcome.ts';
 import { count, printable, shorten } from '../../domain/text.ts';
 import type { Gathered } from '../../operations/many/output-sinks.ts';
 import { isGood, type TargetResult } from '../../operations/many/target-result.ts';
@@ -68,7 +68,7 @@ export function reasonOfOutcome({ outcome }: TargetResult, lastWords = ''): stri
     case 'signaled':
       return `ended by SIG${outcome.signal.replace(/^SIG/, '')}${said}`;
     case 'timed-out':
-      return `its time was up${said}`;
+      return `${timedOutText(outcome)}${said}`;
     case 'cancelled':
       return `cancelled${said}`;
     default:
@@ -95,17 +95,19 @@ export function summaryOf(
   const failed = results.filter((one) => !isGood(one) && one.outcome.kind !== 'skipped');
   const skipped = results.filter(({ outcome }) => outcome.kind === 'skipped');
   const good = results.length - failed.length - skipped.length;
-  const parts = [`${good} of ${results.length} done in ${formatDuration(durationMs)}`];
-  if (failed.length > 0) parts.push(`${failed.length} failed`);
-  if (skipped.length > 0) parts.push(`${skipped.length} not begun`);
+  const counts = [
+    ...(good > 0 ? [`${good} of ${results.length} done`] : []),
+    ...(failed.length > 0 ? [`${failed.length} failed`] : []),
+    ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),
+  ];
   const slowest = [...results].sort((a, b) => b.durationMs - a.durationMs)[0];
   const slow = slowest && results.length > 1 && slowest.durationMs >= 1_000 ? slowest : undefined;
-  const end = slow ? `; ${slow.target} took longest, ${formatDuration(slow.durationMs)}` : '';
+  const end = slow ? `; longest: ${slow.target}, ${formatDuration(slow.durationMs)}` : '';
   const found = results.filter(({ isFound }) => isFound).length;
-  const jobs = found > 0 ? `; ${count(found, 'job')} had been there before` : '';
+  const jobs = found > 0 ? `; ${count(found, 'job')} already existed` : '';
   const causes = failed.flatMap(({ outcome }) => ('cause' in outcome ? [outcome.cause] : []));
   return {
-    text: `${parts.join(', ')}${end}${jobs}`,
+    text: `${counts.join(', ')} in ${formatDuration(durationMs)}${end}${jobs}`,
     failures: [...failureLines(failed, wordsOf), ...failureLines(skipped, wordsOf)],
     hints: [...new Set(causes.flatMap(({ hint }) => hint ?? []))].slice(0, MOST_HINTS),
   };
@@ -133,7 +135,7 @@ export function progressText(
   const { all, done, failed } = state;
   const [longest] = running;
   const parts = [`${done} of ${all} done`, ...(failed > 0 ? [`${failed} failed`] : []), `${running.length} running`];
-  return `${parts.join(', ')}${longest ? `; longest ${longest.target}, ${longest.seconds} s` : ''}`;
+  return `${parts.join(', ')}${longest ? `; longest: ${longest.target}, ${longest.seconds} s` : ''}`;
 }
 
 /** Where somebody interrupted: what had not ended by itself then. */

@@ -18,7 +18,7 @@ export function refusalError({ status, body, doing, retryAfter = 0 }: RefusedRep
   const reason = shorten(printable(`${code ? `${code}: ` : ''}${message || `HTTP status ${status}`}`), 600);
   const cause = new Error(`HTTP ${status}`);
   if (status === 401)
-    return new AppError('not-signed-in', `Azure refused the sign-in to ${doing}: ${reason}`, {
+    return new AppError('not-signed-in', `Azure rejected the sign-in to ${doing}: ${reason}`, {
       cause,
       hint: loginHint(message),
     });
@@ -26,17 +26,17 @@ export function refusalError({ status, body, doing, retryAfter = 0 }: RefusedRep
   if (status === 404 && code === 'ResourceGroupNotFound')
     return new AppError('usage', text, { cause, hint: 'az group list --output table' });
   if (status === 404 && code === 'ResourceNotFound' && isAboutVm(doing))
-    return new AppError('vm-not-found', text, { cause, hint: 'azlin list --all --refresh   shows what there is' });
+    return new AppError('vm-not-found', text, { cause, hint: 'azlin list --all --refresh shows the VMs there are' });
   if (status === 403 || status === 404) return new AppError('azure-denied', text, { cause, hint: roleHint(doing) });
-  const wait = retryAfter > 0 ? `; it asks to be left alone for ${formatDuration(retryAfter)}` : '';
+  const wait = retryAfter > 0 ? `; Azure asks to wait ${formatDuration(retryAfter)}` : '';
   return new AppError('azure-failed', `${text}${wait}`, { cause, hint: laterHint(status, doing) });
 }
 
 function laterHint(status: number, doing: string): string {
-  if (status === 429)
-    return 'Azure limits how often it may be asked; try again later, or allow more time with azure.deadline';
-  if (status === 400 && /Resource Graph/.test(doing)) return 'inventory.source = "azure" asks Resource Manager instead';
-  return status === 400 ? 'Azure does not take it as it is; its message says why' : 'try again in a minute';
+  if (status === 429) return 'Azure throttles requests; try again later, or raise azure.deadline';
+  if (status === 400 && /Resource Graph/.test(doing))
+    return 'set inventory.source to "azure" to ask Resource Manager instead';
+  return status === 400 ? 'Azure rejected the request; its message says why' : 'try again in a minute';
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -67,8 +67,8 @@ export function describeRequest(url: string, names: ReadonlyMap<string, string>)
 const isAboutVm = (doing: string) => /^(start|stop|read the state of) the VM/.test(doing);
 
 function roleHint(doing: string): string {
-  if (/^(start|stop) /.test(doing)) return 'starting and stopping VMs needs the role Virtual Machine Contributor';
-  return 'az account list --output table   shows your subscriptions; reading VMs and addresses needs the role Reader';
+  if (/^(start|stop) /.test(doing)) return 'to start and stop VMs you need the role Virtual Machine Contributor';
+  return 'az account list --output table shows your subscriptions; to read VMs and addresses you need the role Reader';
 }
 
 /** Anything that the SDK throws, as an AppError. `doing`: what was being done. */
@@ -79,10 +79,10 @@ export function azureError(thrown: unknown, doing: string, endpoint: string): Ap
   if (code === 'REQUEST_SEND_ERROR' || /^E[A-Z_]+$/.test(code) || /certificate/i.test(reason))
     return unreachableError(thrown, doing, endpoint);
   // The SDK puts the whole reply into this one.
-  const what = code === 'PARSE_ERROR' ? 'a reply that is cut short or no JSON' : shorten(printable(reason), 300);
+  const what = code === 'PARSE_ERROR' ? 'a reply that is cut short or not JSON' : shorten(printable(reason), 300);
   return new AppError('azure-failed', `Cannot ${doing}: ${endpoint} sent what azlin cannot read: ${what}`, {
     cause: thrown,
-    hint: 'try again; if it stays so, check azure.resource_manager, then report this with --verbose',
+    hint: 'try again; if it happens again, check azure.resource_manager, then report it with --verbose',
   });
 }
 
@@ -109,11 +109,11 @@ export function loginHint(message: string): string {
 function unreachableError(thrown: unknown, doing: string, endpoint: string): AppError {
   const reason = messageOf(thrown);
   const hint = /certificate/i.test(reason)
-    ? 'if its certificate comes from your own authority, name that in NODE_EXTRA_CA_CERTS'
+    ? 'if its certificate comes from your own authority, set NODE_EXTRA_CA_CERTS to the certificate of that authority'
     : 'check the network, the proxy and azure.resource_manager';
   return new AppError(
     'azure-failed',
-    `Cannot ${doing}: Azure Resource Manager at ${endpoint} cannot be reached: ${reason}`,
+    `Cannot ${doing}: cannot reach Azure Resource Manager at ${endpoint}: ${reason}`,
     {
       cause: thrown,
       hint,

@@ -112,8 +112,8 @@ function hiddenSubscriptions(
       consequence: 'VMs are missing',
       cause: new AppError(
         'azure-denied',
-        `Azure Resource Graph shows nothing of subscription ${name === undefined ? id : `"${name}" (${id})`}: it does not exist, or this sign-in may not read it`,
-        { hint: 'az account list --output table   shows your subscriptions; reading them needs the role Reader' },
+        `Azure Resource Graph shows nothing of subscription ${name === undefined ? id : `"${name}" (${id})`}: it does not exist, or you may not read it`,
+        { hint: 'az account list --output table shows your subscriptions; to read them you need the role Reader' },
       ),
     }));
 }
@@ -140,8 +140,8 @@ async function rowsOf<T>(
   };
   const listed = await collect({ asking, first: RESOURCES, pageOf, read });
   if (listed.failure || seen >= promised) return listed;
-  const failure = new AppError('azure-failed', `Azure Resource Graph gave ${seen} of ${promised} rows and no more`, {
-    hint: 'inventory.source = "azure" asks Resource Manager instead',
+  const failure = new AppError('azure-failed', `Azure Resource Graph returned only ${seen} of ${promised} rows`, {
+    hint: 'set inventory.source to "azure" to ask Resource Manager instead',
   });
   return { ...listed, failure };
 }

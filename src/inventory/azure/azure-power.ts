@@ -110,16 +110,16 @@ interface Order {
 }
 
 const goesOn = ({ verb, hostname }: Order) =>
-  `Azure may still ${verb} it: azlin status ${shellWord(hostname)} --refresh   tells`;
+  `Azure may still ${verb} it; azlin status ${shellWord(hostname)} --refresh shows its state`;
 
 function tooLate(order: Order, ms: number): AppError {
   const { verb, hostname, isTaken } = order;
   if (isTaken)
     return new AppError('timed-out', `Azure did not ${verb} the VM "${hostname}" within ${formatDuration(ms)}`, {
-      hint: `${goesOn(order)}; azure.power_deadline allows more time`,
+      hint: `${goesOn(order)}; raise azure.power_deadline for more time`,
     });
   return new AppError('timed-out', `Cannot ${verb} the VM "${hostname}": no answer within ${formatDuration(ms)}`, {
-    hint: `check the network and the proxy; ${goesOn(order)}; azure.deadline allows more time`,
+    hint: `check the network and the proxy; ${goesOn(order)}; raise azure.deadline for more time`,
   });
 }
 
@@ -127,7 +127,7 @@ function tooLate(order: Order, ms: number): AppError {
 function failed({ verb, hostname }: Order, why: string, cause?: unknown): AppError {
   return new AppError('azure-failed', `Azure could not ${verb} the VM "${hostname}": ${shorten(printable(why), 600)}`, {
     cause,
-    hint: 'try again later; the activity log in the portal tells more',
+    hint: 'try again later; the activity log in the portal says more',
   });
 }
 
@@ -136,12 +136,12 @@ function operationError(thrown: unknown, order: Order): AppError {
   const [ended, reason] =
     /^(?:The long-running operation has failed\.?|Operation was canceled)\s*(.*)/is.exec(messageOf(thrown)) ?? [];
   if (ended !== undefined) {
-    const why = reason || (/canceled/i.test(ended) ? 'the operation was canceled' : 'it does not say why');
+    const why = reason || (/canceled/i.test(ended) ? 'the operation was canceled' : 'it gave no reason');
     return failed(order, why, thrown);
   }
   const error = azureError(thrown, `${verb} the VM "${hostname}"`, endpoint);
   if (!isTaken || error.code === 'timed-out' || error.message.startsWith('Azure could not')) return error;
-  return new AppError(error.code, `Azure took the order to ${verb} the VM "${hostname}", but: ${error.message}`, {
+  return new AppError(error.code, `Azure accepted the request to ${verb} the VM "${hostname}", but: ${error.message}`, {
     cause: error,
     hint: goesOn(order),
   });

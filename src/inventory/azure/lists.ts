@@ -72,15 +72,15 @@ export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>)
   }
 }
 
-const MORE_TIME = 'azure.deadline allows more time';
+const MORE_TIME = 'raise azure.deadline for more time';
 
 /** Nobody answered: Azure, or whoever should have given a token for it. */
 function tooLate({ access: { credential, endpoint } }: AzureWork, doing: string, ms: number): AppError {
-  if (ms <= 0) return new AppError('timed-out', `Cannot ${doing}: there was no time left to ask`, { hint: MORE_TIME });
+  if (ms <= 0) return new AppError('timed-out', `Cannot ${doing}: no time was left to ask`, { hint: MORE_TIME });
   const waiting = credential.waitingFor();
   if (waiting !== undefined)
     return new AppError('not-signed-in', `Cannot ${doing}: ${waiting} gave no token in ${formatDuration(ms)}`, {
-      hint: `azure.credential narrows what is tried; ${MORE_TIME}`,
+      hint: `set azure.credential to try only one sign-in; ${MORE_TIME}`,
     });
   return new AppError('timed-out', `Cannot ${doing}: ${endpoint} did not answer in ${formatDuration(ms)}`, {
     hint: `check the network and the proxy, or try again; ${MORE_TIME}`,

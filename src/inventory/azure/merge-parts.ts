@@ -57,7 +57,7 @@ const MOST_WARNINGS = 10;
 /** Enough of them to see what is wrong. */
 function firstOf(warnings: readonly string[]): readonly string[] {
   const more = warnings.length - MOST_WARNINGS;
-  return more > 0 ? [...warnings.slice(0, MOST_WARNINGS), `and ${more} more like that`] : warnings;
+  return more > 0 ? [...warnings.slice(0, MOST_WARNINGS), `and ${more} more like it`] : warnings;
 }
 
 function failureText({ message, hint, code }: AppError): string {

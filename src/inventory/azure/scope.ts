@@ -58,14 +58,17 @@ export function azureScope(
   const active = profile.find(({ isDefault }) => isDefault);
   if (wanted.some((one) => one.toLowerCase() === ALL)) {
     if (wanted.length === 1) return { subscriptions: 'all', cloud: cloudOf(active), tenant: active?.tenantId };
-    throw new AppError('usage', `"${ALL}" stands for every subscription and comes alone, not in "${wanted.join(',')}"`);
+    throw new AppError(
+      'usage',
+      `"${ALL}" stands for all subscriptions and cannot be combined with others: "${wanted.join(',')}"`,
+    );
   }
   const found: readonly Known[] =
     wanted.length > 0 ? wanted.map((one) => subscriptionNamed(one, profile)) : defaultOf(profile, { active, tenant });
   const [first] = found;
   if (!first)
     throw new AppError('not-signed-in', 'No Azure subscription is in scope', {
-      hint: 'az login   or set AZURE_SUBSCRIPTION_ID, or azure.subscriptions in config.toml; azlin demo needs no Azure',
+      hint: 'run az login, or set AZURE_SUBSCRIPTION_ID or azure.subscriptions; azlin demo needs no Azure',
     });
   const byId = new Map(
     found.map(({ id, name, tenantId }) => {
@@ -89,10 +92,10 @@ function defaultOf(profile: readonly ProfileEntry[], { active, tenant }: Default
   if (!active || !isSure || sameTenant(active.tenantId, tenant)) return active ? [active] : [];
   const there = profile.filter(({ tenantId }) => sameTenant(tenantId, tenant));
   if (there.length === 1) return there;
-  throw new AppError('usage', `az has set a subscription of another tenant than ${tenant} of azure.tenant`, {
+  throw new AppError('usage', `The subscription that az has set is not in the tenant ${tenant} (azure.tenant)`, {
     hint:
       there.length === 0
-        ? `az login --tenant ${tenant}   or set azure.subscriptions`
+        ? `run az login --tenant ${tenant}, or set azure.subscriptions`
         : `set azure.subscriptions to one of ${there.map(({ id, name }) => name ?? id).join(', ')}`,
   });
 }
@@ -115,8 +118,8 @@ function subscriptionNamed(text: string, profile: readonly ProfileEntry[]): Know
     'usage',
     named
       ? `Several subscriptions are named "${text}"`
-      : `"${text}" is no subscription id, and az knows none of that name`,
-    { hint: 'az account list --output table   shows names and ids' },
+      : `"${text}" is not a subscription id, and az knows no subscription of that name`,
+    { hint: 'az account list --output table shows names and ids' },
   );
 }
 

@@ -104,7 +104,7 @@ function stateGap(vms: readonly ComputeVm[], states: States, listed: Listed<VmSt
 
 function silentStates(vms: readonly ComputeVm[], states: States, { failure }: Listed<VmState>): readonly string[] {
   const unknown = withoutState(vms, states);
-  return unknown === 0 || failure ? [] : [`Azure did not tell the power state of ${count(unknown, 'VM')}`];
+  return unknown === 0 || failure ? [] : [`Azure did not report the power state of ${count(unknown, 'VM')}`];
 }
 
 /** A sign-in may see a VM and not its interfaces, which may be in a group that it cannot read. */

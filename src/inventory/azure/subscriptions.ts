@@ -22,7 +22,7 @@ async function allSubscriptions(asking: AzureWork): Promise<readonly Subscriptio
   // A list that broke off would leave subscriptions out in silence.
   if (failure) throw failure;
   if (items.length > 0) return items;
-  throw new AppError('azure-denied', 'This sign-in sees no Azure subscription', {
+  throw new AppError('azure-denied', 'You can see no Azure subscription', {
     hint: 'az account list --output table; az login --tenant … signs in to another tenant',
   });
 }

@@ -3,7 +3,7 @@ import { inPlaces } from '../../domain/concurrency.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { count } from '../../domain/text.ts';
 import { compareVms, mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
-import { type Asking, askVm } from '../../targets/probe.ts';
+import { type Asking, askVm, noKeyFits, type Probed } from '../../targets/probe.ts';
 import { firstLook } from '../../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
@@ -32,7 +32,7 @@ export interface FleetAnswer<T> extends AskedVm {
 
 const CONCURRENCY = 32;
 
-/** Asks every running VM in scope at once. Those that cannot be asked are warnings, and are left out. */
+/** Asks every running VM in scope at once. Those that cannot be asked are warnings, and are left out. Rejects where no VM accepts a key. */
 export async function askFleet<T>(
   access: FleetAccess,
   { about, of = () => true, deadline, wholeDeadline, ask }: FleetQuestion<T>,
@@ -48,7 +48,7 @@ export async function askFleet<T>(
   let answered = 0;
   const tell = () => caller.progress(`Asking ${count(vms.length, 'VM')} for ${about}: ${answered} answered`);
   tell();
-  const askOne = async (vm: Vm): Promise<readonly FleetAnswer<T>[]> => {
+  const askOne = async (vm: Vm): Promise<AskedVm & { readonly asked: Probed<T> }> => {
     const hostname = names.get(vm) ?? vm.name;
     const ms = Math.min(deadline, until - access.clock.now());
     const question = { endpoint: () => firstLook(access.endpoints.of(vm), isOld), ms, caller };
@@ -58,12 +58,16 @@ export async function askFleet<T>(
         : await askVm(access, question, (asking) => ask(asking, { vm, hostname, fetchedAt }));
     answered++;
     tell();
-    if (asked.probe === 'ok') return [{ vm, hostname, fetchedAt, value: asked.value }];
-    caller.warn(`${hostname}: ${asked.reason}; its ${about} are unknown`);
-    return [];
+    return { vm, hostname, fetchedAt, asked };
   };
   try {
-    return (await inPlaces({ limit: CONCURRENCY, clock: access.clock }, vms, askOne)).flat();
+    const answers = await inPlaces({ limit: CONCURRENCY, clock: access.clock }, vms, askOne);
+    const failure = noKeyFits(answers.map(({ hostname, asked: answer }) => [hostname, answer]));
+    for (const { hostname, asked } of answers)
+      if (asked.probe !== 'ok' && !(failure && asked.keyRefused))
+        caller.warn(`${hostname}: ${asked.reason}; its ${about} are unknown`);
+    if (failure) throw failure;
+    return answers.flatMap(({ asked, ...vm }) => (asked.probe === 'ok' ? [{ ...vm, value: asked.value }] : []));
   } finally {
     caller.progress(undefined);
   }

@@ -32,7 +32,7 @@ export async function connectWhenUp(
   const { endpoint, hostname } = target;
   const startedAt = clock.now();
   let until = startedAt + access.settings.startDeadline;
-  caller.progress(`${hostname} runs; waiting for its SSH server`);
+  caller.progress(`${hostname} is running; waiting for its SSH server`);
   for (;;) {
     const ms = Math.max(1, until - clock.now());
     const expired = () => new AppError('timed-out', 'its SSH server did not answer');
@@ -53,9 +53,9 @@ export async function connectWhenUp(
 }
 
 function stillNot(hostname: string, error: AppError, waited: number): AppError {
-  const message = `"${hostname}" runs, but after ${formatDuration(waited)} azlin is not let in: ${error.message}`;
+  const message = `"${hostname}" is running, but after ${formatDuration(waited)} azlin still cannot connect: ${error.message}`;
   return new AppError(error.code, message, {
     cause: error,
-    hint: `${error.hint ?? 'look at its boot log in the portal'}; ssh.start_deadline allows more time`,
+    hint: `${error.hint ?? 'see its boot log in the portal'}; raise ssh.start_deadline for more time`,
   });
 }

@@ -21,7 +21,7 @@ export async function firstTarget(wanted: Wanted): Promise<Target> {
   const target = typeof ref === 'string' ? await access.resolver.resolve(ref, { fresh: false, whole }, caller) : ref;
   if (!mayBeOld(access, target) || !target.vm || !mayAnswer(target.vm) || (await isKnown(access, target)))
     return target;
-  caller.trace(`${target.hostname}: its host key is not known yet; looking up its address afresh`);
+  caller.trace(`${target.hostname}: its host key is not known yet; looking up its address again`);
   return latestTarget(wanted);
 }
 
@@ -40,7 +40,7 @@ export async function latestTarget({ access, target: ref, caller }: Wanted): Pro
     // Its address is not to be trusted with a key, and a VM that is gone is news.
     const isGone = error instanceof AppError && error.code === 'vm-not-found';
     if (caller.signal.aborted || isGone || !(await isKnown(access, target))) throw error;
-    caller.trace(`${hostname}: what it is now could not be asked: ${messageOf(error)}`);
+    caller.trace(`${hostname}: could not look up its current state: ${messageOf(error)}`);
     return target;
   }
 }
@@ -51,7 +51,7 @@ export async function latestOrWarning(wanted: Wanted): Promise<Target | undefine
     return await latestTarget(wanted);
   } catch (error) {
     if (!(error instanceof AppError) || hasTrait(error.code, 'news')) throw error;
-    wanted.caller.warn(`"${describeRef(wanted.target)}" could not be looked up afresh: ${error.message}`);
+    wanted.caller.warn(`"${describeRef(wanted.target)}" could not be looked up again: ${error.message}`);
     return undefined;
   }
 }

@@ -79,7 +79,7 @@ const USUAL_LENGTH = 24_576;
 function silence(target: Target, ms: number): AppError {
   const message = `"${describeTarget(target)}" did not answer in ${formatDuration(ms)}`;
   return new AppError('timed-out', message, {
-    hint: "the VM may be overloaded, its tmux may be stuck, or the login shell's start-up files may wait for something",
+    hint: 'the VM may be overloaded, its tmux stuck, or the start-up files of the login shell waiting for something',
   });
 }
 

@@ -25,7 +25,7 @@ export async function startIfWanted({ power }: FleetAccess, named: NamedVm, call
     return await power.look(named, caller);
   } catch (error) {
     signal.throwIfAborted();
-    caller.warn(`"${hostname}" was started, but its address could not be asked: ${messageOf(error)}`);
+    caller.warn(`"${hostname}" was started, but its address could not be looked up: ${messageOf(error)}`);
     return { ...vm, powerState: 'Running' };
   }
 }
@@ -37,12 +37,12 @@ function questionAbout({ vm: { powerState }, hostname }: NamedVm): string {
 
 export function notRunning({ vm, hostname }: NamedVm, { start }: Caller): AppError {
   if (vm.os === 'windows')
-    return new AppError('vm-not-running', `Cannot connect to "${hostname}": it runs Windows, and azlin needs tmux`);
+    return new AppError('vm-not-running', `Cannot connect to "${hostname}": it runs Windows, which has no tmux`);
   const verb = vm.powerState === 'Starting' ? 'waits for it' : 'starts it';
   const more = start.isOption ? '; --start does that and then connects' : '';
   const hint = isStartable(vm)
-    ? `azlin start ${shellWord(hostname)}   ${verb}${more}`
-    : 'its status stands in the inventory file';
+    ? `azlin start ${shellWord(hostname)} ${verb}${more}`
+    : 'its status comes from the inventory file';
   return new AppError('vm-not-running', `Cannot connect to "${hostname}": the VM is ${vm.powerState.toLowerCase()}`, {
     hint,
   });
@@ -52,6 +52,6 @@ export function notRunning({ vm, hostname }: NamedVm, { start }: Caller): AppErr
 export function stillChanging(verb: 'start' | 'stop', hostnames: readonly string[]): AppError {
   const [first = ''] = hostnames;
   return new AppError('interrupted', `Interrupted; Azure may still ${verb} ${hostnames.join(', ')}`, {
-    hint: `azlin status ${hostnames.length === 1 ? `${shellWord(first)} ` : ''}--refresh   tells`,
+    hint: `azlin status ${hostnames.length === 1 ? `${shellWord(first)} ` : ''}--refresh shows the state`,
   });
 }

@@ -33,7 +33,7 @@ export async function withTarget<T>(wanted: Wanted, use: (reached: Reached) => P
     return await use(await reach(wanted, target));
   } catch (error) {
     if (!(error instanceof AppError) || !isExplained(target, error)) throw error;
-    caller.trace(`${describeTarget(target)}: ${error.message}; looking it up afresh`);
+    caller.trace(`${describeTarget(target)}: ${error.message}; looking it up again`);
     const again = await latestOrWarning(wanted);
     if (!again) throw error;
     const maybeStarting = caller.start.always && again.vm !== null && isStartable(again.vm);

@@ -63,7 +63,7 @@ export async function checkHost({ access, host, fleet, findings, caller }: HostC
   const link = await connectInSteps({ access, endpoint, findings, caller });
   if (!link) return rest('shell');
   try {
-    caller.progress(`Looking around on ${endpoint.label}`);
+    caller.progress(`Checking ${endpoint.label}`);
     if (await checkInside({ access, endpoint, findings, caller }, link))
       await checkChannels({ access, endpoint, findings, caller }, link);
     else rest('tmux');
@@ -75,7 +75,7 @@ export async function checkHost({ access, host, fleet, findings, caller }: HostC
 /** What the SSH settings say about this host and azlin does not do. */
 function reportNotes({ notes }: Endpoint, findings: Findings): void {
   if (notes.length === 0) return;
-  const advice = 'docs/ssh.md lists what is supported; settings of azlin can say the same';
+  const advice = 'docs/ssh.md lists what is supported; azlin has settings of its own for the rest';
   findings.warn('ssh settings', notes.map((note) => note.replace('ssh_config: ', '')).join('; '), advice);
 }
 
@@ -97,7 +97,7 @@ function describeVm(vm: Vm): string {
   if (mayAnswer(vm)) return found;
   const isWindows = vm.os === 'windows';
   throw new AppError('vm-not-running', isWindows ? `${vm.name} runs Windows` : found, {
-    hint: isWindows ? 'azlin needs tmux, which Windows lacks' : `azlin start ${shellWord(vm.name)}`,
+    hint: isWindows ? 'azlin needs tmux, which Windows does not have' : `azlin start ${shellWord(vm.name)}`,
   });
 }
 
@@ -154,8 +154,8 @@ async function checkInside({ access, endpoint, findings, caller }: Inside, link:
   const start = access.clock.now();
   const ms = access.settings.commandDeadline;
   const expired = () =>
-    new AppError('timed-out', `nothing came in ${formatDuration(ms)}`, {
-      hint: "a start-up file of the login shell may wait for something; see the user's .bashrc, .profile, .zshenv there",
+    new AppError('timed-out', `nothing came back within ${formatDuration(ms)}`, {
+      hint: 'a start-up file of the login shell may be waiting for something; see .bashrc, .profile and .zshenv there',
     });
   let facts: VmFacts;
   let remote: RemoteProcess | undefined;
@@ -196,7 +196,11 @@ async function checkChannels({ findings, caller: { signal } }: Inside, link: Lin
     const found = `${open.length}${open.length < MAX_SESSIONS ? '' : ' or more'} at once over one connection (MaxSessions)`;
     if (open.length >= FEW) findings.ok('channels', found);
     else
-      findings.warn('channels', found, 'azlin opens further connections; MaxSessions 10 in its sshd_config saves them');
+      findings.warn(
+        'channels',
+        found,
+        'azlin opens more connections instead; MaxSessions 10 in its sshd_config avoids that',
+      );
   } catch (error) {
     signal.throwIfAborted();
     findings.fail('channels', toAppError(error));

@@ -56,14 +56,14 @@ export async function diagnose(
 function hostRefOf(text: string): HostRef {
   const { host } = parseIdentifier(text);
   if (host) return host;
-  throw new AppError('usage', `"${text}" names neither a VM nor an address`, {
-    hint: 'azlin list --all   shows the VMs',
+  throw new AppError('usage', `"${text}" is neither a VM nor an address`, {
+    hint: 'azlin list --all shows the VMs',
   });
 }
 
 async function checkFiles({ config, variables, sshConfig, knownHosts }: CheckedFiles, findings: Findings) {
   const context = config.context === undefined ? '' : `, context "${config.context}"`;
-  const file = config.exists ? `${config.path}${context}` : `no ${config.path}, so everything is as by default`;
+  const file = config.exists ? `${config.path}${context}` : `no ${config.path}, so all settings are at their default`;
   findings.ok('config', variables.length === 0 ? file : `${file}; from the environment: ${variables.join(', ')}`);
   findings.ok('ssh settings', sshConfig.files.join(', ') || 'none are read');
   await checkKnownHosts(knownHosts, findings);
@@ -73,11 +73,11 @@ async function checkKnownHosts(path: string, findings: Findings): Promise<void> 
   try {
     const { mode } = await stat(path);
     await canAccess(path, constants.R_OK | constants.W_OK);
-    const advice = `chmod 600 ${path}; whoever writes there decides which hosts you trust`;
+    const advice = `chmod 600 ${path}; whoever can write to it decides which hosts you trust`;
     if ((mode & 0o022) === 0) findings.ok('known hosts', path);
     else findings.warn('known hosts', `${path} can be written by others`, advice);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') findings.ok('known hosts', `${path}, not made yet`);
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') findings.ok('known hosts', `${path}, not created yet`);
     else
       findings.fail(
         'known hosts',
@@ -101,14 +101,14 @@ async function checkInventory(
 ): Promise<Fleet | undefined> {
   caller.progress('Checking the inventory');
   const isAzure = source === 'azure' || source === 'resource-graph';
-  const signedIn = () => isAzure && findings.ok('sign-in', 'Azure accepts your credential');
+  const signedIn = () => isAzure && findings.ok('sign-in', 'signed in');
   try {
     const fleet = await access.inventory.listVms({ fresh: true, whole: true }, caller);
     signedIn();
     const running = fleet.vms.filter(({ powerState }) => powerState === 'Running').length;
     const found = `${count(fleet.vms.length, 'VM')} in ${isAzure ? `scope (${source})` : source}, ${running} running`;
     if (fleet.warnings.length > 0)
-      findings.warn('inventory', `${found}; ${fleet.warnings.join('; ')}`, 'what is missing is not listed');
+      findings.warn('inventory', `${found}; ${fleet.warnings.join('; ')}`, 'azlin list leaves out what is missing');
     else if (fleet.vms.length === 0)
       findings.warn('inventory', found, 'check subscription and resource group: azlin list --all');
     else findings.ok('inventory', found);

@@ -55,8 +55,8 @@ export function findingsInto(checks: Check[]): Findings {
 /** Which keys would be offered. */
 export function reportKeys({ names, notes }: IdentityList, findings: Findings) {
   const unusable = notes.length === 0 ? '' : `; not usable: ${notes.join('; ')}`;
-  const none = new AppError('ssh-denied', `there is no key to sign in with${unusable}`, {
-    hint: 'ssh-keygen -t ed25519   makes one; ssh-add, --identity or ssh.identity makes azlin find it',
+  const none = new AppError('ssh-denied', `no key to sign in with${unusable}`, {
+    hint: 'ssh-keygen -t ed25519 makes one; ssh-add, --identity or ssh.identity lets azlin find it',
   });
   if (names.length === 0) findings.fail('keys', none);
   else

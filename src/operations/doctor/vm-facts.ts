@@ -78,18 +78,18 @@ function judgeShell({ shell, noise }: VmFacts, { took }: Seen): Check {
   const said = shorten(printable(noise.replace(/\s+/g, ' ')), 120);
   const found = `${printable(shell)}, answers in ${took}`;
   if (said === '') return good('shell', found);
-  const advice = 'azlin leaves it out; scp, rsync and others stumble over it: print only when [ -t 1 ]';
+  const advice = 'azlin ignores it, but it breaks scp, rsync and others: print only when [ -t 1 ]';
   return doubtful('shell', `${found}, and prints: "${said}"`, advice);
 }
 
 function judgeTmux({ tmux, tmuxPath }: VmFacts, { label }: Seen): Check {
-  const advice = 'sudo apt-get install tmux, or what its system has';
+  const advice = 'sudo apt-get install tmux, or the same with its package manager';
   const failed = (found: string, code: ErrorCode): Check => ({ check: 'tmux', status: 'failed', found, advice, code });
   if (tmux === '') return failed(`tmux is not installed on "${label}"`, 'tmux-missing');
   if (isOld(tmux)) return failed(`${printable(tmux)} is too old: azlin needs ${OLDEST_TMUX} or newer`, 'tmux-failed');
   if (tmuxPath === '') return good('tmux', printable(tmux));
-  const found = `${printable(tmux)} in ${printable(tmuxPath)}, which only login shells have on their PATH`;
-  return doubtful('tmux', found, 'azlin finds it, but slower: set PATH in .bashrc or .zshenv, or in /etc/environment');
+  const found = `${printable(tmux)} in ${printable(tmuxPath)}, which only login shells have on PATH`;
+  return doubtful('tmux', found, 'azlin finds it, but more slowly: set PATH in .bashrc, .zshenv or /etc/environment');
 }
 
 function isOld(tmux: string): boolean {
@@ -102,14 +102,14 @@ function isOld(tmux: string): boolean {
 function judgeLocale({ charmap, locale }: VmFacts): Check {
   const found = printable(`${locale || 'none set'}${charmap ? ` (${charmap})` : ''}`);
   if (/utf-?8/i.test(charmap || locale)) return good('locale', found);
-  const advice = 'programs may garble anything but ASCII: set LANG=C.UTF-8 in /etc/default/locale there';
+  const advice = 'programs may garble everything but ASCII: set LANG=C.UTF-8 in /etc/default/locale there';
   return doubtful('locale', found, advice);
 }
 
 function judgeLingering({ killsProcesses, lingers }: VmFacts): Check {
-  if (killsProcesses === undefined) return good('lingering', 'no systemd there that would end sessions at logout');
-  if (!killsProcesses) return good('lingering', 'sessions stay at logout (KillUserProcesses=no)');
-  if (lingers) return good('lingering', 'sessions stay: the user lingers, in spite of KillUserProcesses=yes');
+  if (killsProcesses === undefined) return good('lingering', 'no systemd that would end sessions at logout');
+  if (!killsProcesses) return good('lingering', 'sessions survive logout (KillUserProcesses=no)');
+  if (lingers) return good('lingering', 'sessions survive logout: the user lingers (KillUserProcesses=yes)');
   const found = 'KillUserProcesses=yes: systemd ends all sessions when you log out';
-  return doubtful('lingering', found, 'sudo loginctl enable-linger "$USER"   on the VM');
+  return doubtful('lingering', found, 'on the VM: sudo loginctl enable-linger "$USER"');
 }

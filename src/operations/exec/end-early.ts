@@ -61,7 +61,7 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
     // How it ended it says itself; it has been told to end, and that is waited for a little.
     if (told) return settleIn(GRACE, { kind: 'cancelled' });
     const message = `Interrupted; job ${id} on ${command.target} could not be told to end`;
-    settle({ kind: 'lost', cause: new AppError('interrupted', message, { hint: `azlin cancel ${id}   tells it` }) });
+    settle({ kind: 'lost', cause: new AppError('interrupted', message, { hint: `azlin cancel ${id} tries again` }) });
   };
   let isCancelling = false;
   const interrupted = (signal: CommandSignal) => {
@@ -95,7 +95,7 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
     },
     cannotWrite(error) {
       const { job } = command;
-      const hint = job && `job ${job.id} goes on; azlin logs ${job.id}   has all of its output`;
+      const hint = job && `job ${job.id} is still running; azlin logs ${job.id} has all of its output`;
       const cause = new AppError('usage', `Cannot write the output: ${error.message}`, { cause: error, hint });
       const result: Outcome = error.code === 'EPIPE' ? { kind: 'signaled', signal: 'PIPE' } : { kind: 'lost', cause };
       // A job of somebody else, or one whose output is safe on its VM, is none the worse for it.
@@ -117,7 +117,7 @@ function stillRuns({ target, job }: RunningCommand): string {
 }
 
 function detached(id: string, target: string): AppError {
-  return new AppError('interrupted', `Left job ${id} on ${target}; it goes on`, {
-    hint: `azlin logs --follow ${id}   shows what it does; azlin wait ${id}, azlin cancel ${id}`,
+  return new AppError('interrupted', `Left job ${id} on ${target}; it is still running`, {
+    hint: `azlin logs --follow ${id} shows its output; azlin wait ${id}, azlin cancel ${id}`,
   });
 }

@@ -82,7 +82,7 @@ export function prepare(
 function exportLine({ name, value }: Variable): string {
   const bytes = Buffer.from(value as Uint8Array);
   if (bytes.includes(0))
-    throw new AppError('usage', `The value of ${name} contains a NUL byte, and no variable can hold that`);
+    throw new AppError('usage', `The value of ${name} contains a NUL byte, which no variable can hold`);
   return `export ${name}=${shellWord(bytes.toString('latin1'))}\n`;
 }
 
@@ -94,10 +94,10 @@ function checkText(text: Uint8Array | string): void {
   const what = typeof text === 'string' ? 'The command' : 'The script';
   const line = bytes.subarray(0, at).toString('latin1').split('\n').length;
   const isUtf16 = bytes[0] === 0xff || bytes[0] === 0xfe || bytes[1] === 0;
-  throw new AppError('usage', `${what} contains a NUL byte in line ${line}, and no shell can run that`, {
+  throw new AppError('usage', `${what} contains a NUL byte in line ${line}, which no shell can run`, {
     hint: isUtf16
-      ? 'it looks like UTF-16: iconv -f UTF-16 -t UTF-8 turns it into UTF-8'
-      : 'is it a program? copy it to the VM and run it there',
+      ? 'it looks like UTF-16; convert it with iconv -f UTF-16 -t UTF-8'
+      : 'if it is a program, copy it to the VM and run it there',
   });
 }
 
@@ -107,8 +107,8 @@ export function checkVariable(name: string): void {
     !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
     /^(azlin_.*|_q.{0,2}|IFS|OPTIND|UID|EUID|PPID|SHELLOPTS|BASHOPTS)$/.test(name)
   )
-    throw new AppError('usage', `Invalid name of a variable: "${name}"`, {
-      hint: 'letters, digits and "_", no digit first; not azlin_…, nor what belongs to the shell, as IFS and UID',
+    throw new AppError('usage', `Invalid variable name "${name}"`, {
+      hint: 'use letters, digits and "_", no digit first; names like azlin_…, IFS and UID are reserved',
     });
 }
 

@@ -65,7 +65,7 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
     const { remote, words } = started;
     const [, went, pid = ''] = words;
     if (went === 'no-cwd')
-      caller.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
+      caller.warn(`${describeTarget(target)}: its directory no longer exists; the command runs in the home directory`);
     const kill: RunningCommand['kill'] = (name) => sendSignal(caller, reached, signalScript(name, pid));
     if (request.stdin) feed(request.stdin, remote, () => void kill('TERM'));
     const limit = timeout === undefined ? undefined : { ms: timeout, ticket };
@@ -101,7 +101,7 @@ function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => vo
 /** A command of which nobody can say whether it has begun. */
 function neverConfirmed(target: string, error: AppError): RunningCommand {
   const { code, message } = error;
-  const hint = '--durable asks again, and starts it once';
+  const hint = 'use --durable, which tries again and starts it only once';
   const asked = new AppError(code, message, { hint: code === 'interrupted' ? undefined : hint, cause: error });
   return {
     target,
@@ -138,14 +138,14 @@ async function outcomeOf(ending: Ending): Promise<Outcome> {
   // Only a command that ran for about that long is worth the question whether the timeout ended it.
   if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
   const byWatchdog = await timedOut(caller, reached, timeout.ticket);
-  return byWatchdog || backup.wasNeeded() ? { kind: 'timed-out' } : exit;
+  return byWatchdog || backup.wasNeeded() ? { kind: 'timed-out', after: timeout.ms } : exit;
 }
 
 /** What was running when the link broke is ended by its watchdog, as soon as the VM notices. */
 function withAdvice(outcome: Outcome): Outcome {
   if (outcome.kind !== 'lost' || outcome.cause.code !== 'connection-lost') return outcome;
   const { code, message, cause } = outcome.cause;
-  const hint = 'the command is ended there when the VM notices; --durable lets it go on and connects again';
+  const hint = 'the VM ends the command when it notices; use --durable to keep it running and reconnect';
   return { kind: 'lost', cause: new AppError(code, message, { hint, cause }) };
 }
 
@@ -172,12 +172,12 @@ function endLeftovers({ access, caller, reached, remote, pid }: Ending, { ms, ti
   const { clock } = access;
   let needed = false;
   let cancel = () => {};
-  const givenUp = new Promise<{ readonly kind: 'timed-out' }>((resolve) => {
+  const givenUp = new Promise<Outcome & { readonly kind: 'timed-out' }>((resolve) => {
     const giveUp = () => {
       remote.stdout.destroy();
       remote.stderr.destroy();
       remote.close();
-      resolve({ kind: 'timed-out' });
+      resolve({ kind: 'timed-out', after: ms });
     };
     const kill = () => {
       void sendSignal(caller, reached, signalScript('KILL', pid));

@@ -44,6 +44,7 @@ export function runInShell(access: FleetAccess, request: RunRequest, caller: Cal
       target: describeTarget(target),
       isFound: false,
       isWatched: false,
+      timeout,
       out: 0,
       err: 0,
     };
@@ -63,7 +64,7 @@ export function runInShell(access: FleetAccess, request: RunRequest, caller: Cal
 }
 
 function notTaken(where: string): AppError {
-  return new AppError('pane-busy', `The shell in ${where} did not take the command; nothing was started`, {
-    hint: `azlin logs --screen ${where}   shows what is there`,
+  return new AppError('pane-busy', `The shell in ${where} did not accept the command; nothing was started`, {
+    hint: `azlin logs --screen ${where} shows its screen`,
   });
 }

@@ -37,14 +37,14 @@ export async function sendInput(sending: Sending, { hostname, session }: Target)
   /** It says when it is ready, and when it has all. */
   async function answer(): Promise<void> {
     const expired = () =>
-      new AppError('timed-out', `"${hostname}" did not say in time that it has the input; nothing was started`);
+      new AppError('timed-out', `"${hostname}" did not confirm the input in time; nothing was started`);
     const status = await withDeadline({ clock, ms: deadline, signal, expired }, () => takeStatus(remote.stdout));
     signal.throwIfAborted();
     if (!status) {
       const exit = await remote.exit;
       throw exit.kind === 'lost'
         ? exit.cause
-        : new AppError('vm-failed', `"${hostname}" did not take the input of the command`);
+        : new AppError('vm-failed', `"${hostname}" did not accept the input of the command`);
     }
     if (status.kind !== 'ok') throw statusError(status, hostname, session);
   }
@@ -62,6 +62,6 @@ async function write({ source, remote }: Sending): Promise<void> {
         await Promise.race([new Promise((resolve) => remote.stdin.once('drain', resolve)), remote.exit]);
     }
   } catch (error) {
-    throw new AppError('usage', `Cannot read the input of the command: ${messageOf(error)}`, { cause: error });
+    throw new AppError('usage', `Cannot read the input for the command: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -41,6 +41,8 @@ export interface StartedJob {
   /** What is there under that id is another command. */
   readonly runsOther: boolean;
   readonly target: string;
+  /** Milliseconds that its command has; undefined without a limit, and for a job that was found. */
+  readonly timeout?: number | undefined;
   /** Where it runs, whatever else is called so. */
   readonly place: TargetRef;
   /** Undefined where nobody is to follow. */
@@ -137,15 +139,15 @@ export async function startJob(access: FleetAccess, request: DurableRequest, cal
 }
 
 function notBegun({ id, target }: Attempt): AppError {
-  const message = `Job ${id} was not started on ${describeRef(target)}: nothing there began it in time, or its folder is no job`;
-  return new AppError('vm-failed', message, { hint: 'nothing has run, nor will it; try again' });
+  const message = `Job ${id} was not started on ${describeRef(target)}: it did not begin in time, or its directory on the VM is damaged`;
+  return new AppError('vm-failed', message, { hint: 'nothing ran, and nothing will; try again' });
 }
 
 function doubtful({ id, target: place }: Attempt, error: unknown): StartedJob {
   const { code, message } = toAppError(error);
   const target = describeRef(place);
-  const text = `Nobody knows whether job ${id} was started on ${target}: ${message}`;
-  const doubt = new AppError(code, text, { hint: `azlin wait ${id}   asks again`, cause: error });
+  const text = `Job ${id} may have been started on ${target}: ${message}`;
+  const doubt = new AppError(code, text, { hint: `azlin wait ${id} asks again`, cause: error });
   return { id, isFound: false, runsOther: false, target, place, follower: undefined, doubt };
 }
 
@@ -175,13 +177,14 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     const [, went, found, , err] = started.words;
     if (err === 'lost') caller.warn(errorsLost(id, describeTarget(target)));
     if (went === 'no-cwd')
-      caller.warn(`${describeTarget(target)}: its directory is gone; the command runs in the home directory`);
+      caller.warn(`${describeTarget(target)}: its directory no longer exists; the command runs in the home directory`);
     if (detach) await remembered;
     return {
       id,
       isFound: found !== 'new',
       runsOther: found === 'other',
       target: describeTarget(target),
+      timeout: found === 'new' ? timeout : undefined,
       place: attempt.target,
       follower: detach ? undefined : followerOf(started, wire),
       doubt: undefined,

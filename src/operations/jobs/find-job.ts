@@ -46,7 +46,7 @@ export async function newestJob(access: FleetAccess, identifier: string, caller:
   const newest = (await jobsOf(access, { target: identifier }, caller)).find(isOwn);
   if (newest) return newest;
   throw new AppError('job-not-found', `No job has been started in "${identifier}"`, {
-    hint: `azlin exec --durable ${shellWord(identifier)} COMMAND   starts one; logs --screen shows the session`,
+    hint: `azlin exec --durable ${shellWord(identifier)} COMMAND starts one; azlin logs --screen shows the session`,
   });
 }
 
@@ -74,7 +74,7 @@ async function jobsNamed(access: FleetAccess, { name: id, vm, deadline, wholeDea
 function notFound(name: string, vm: string | undefined): AppError {
   const where = vm === undefined ? 'No VM that could be asked' : `"${vm}"`;
   return new AppError('job-not-found', `${where} has ${vm === undefined ? 'a' : 'no'} job "${name}"`, {
-    hint: `azlin jobs${vm === undefined ? '' : ` ${shellWord(vm)}`}   lists jobs; they are kept for 7 days`,
+    hint: `azlin jobs${vm === undefined ? '' : ` ${shellWord(vm)}`} lists jobs; they are kept for 7 days`,
   });
 }
 

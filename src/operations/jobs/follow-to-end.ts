@@ -103,14 +103,14 @@ function retries({ access, id, place, caller }: JobFollowing) {
   let since: number | undefined;
   const wait = async (error: unknown): Promise<AppError | undefined> => {
     since ??= clock.now();
-    if (attempt === 0) caller.warn(`${messageOf(error)}; job ${id} goes on there, connecting again`);
+    if (attempt === 0) caller.warn(`${messageOf(error)}; job ${id} is still running there; reconnecting`);
     if (clock.now() - since > settings.reconnectDeadline) {
       caller.progress(undefined);
       return toAppError(error);
     }
     const delay = attempt === 0 ? 0 : backOff(AGAIN, attempt);
     attempt++;
-    caller.progress(`Connection to ${identifier} lost, connecting again`);
+    caller.progress(`Connection to ${identifier} lost, reconnecting`);
     caller.trace(`${identifier}: ${messageOf(error)}; trying again in ${formatDuration(delay)}`);
     try {
       await pause(clock, delay, signal);
@@ -141,7 +141,7 @@ function open(following: JobFollowing, position: { readonly out: number; readonl
     const started = await startScript({ access, reached, script, mayRepeat: true, caller });
     if (started.words[4] === 'lost') caller.warn(errorsLost(id, identifier));
     const follower = followerOf(started, wire, { out, err });
-    if (!follower) throw new AppError('vm-failed', `"${identifier}" does not go on where it was asked to`);
+    if (!follower) throw new AppError('vm-failed', `"${identifier}" did not continue where it was asked to`);
     return follower;
   });
 }
@@ -179,7 +179,7 @@ function isAsAsked(asked: From, word: string): boolean {
 
 /** Of a job that keeps its errors, on a VM whose start-up files send them elsewhere by now. */
 export function errorsLost(id: string, where: string): string {
-  return `${where}: start-up files send standard error elsewhere, so that of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
+  return `${where}: start-up files redirect standard error, so that of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
 }
 
 function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: 'broken' }>): Outcome | 'read' {
@@ -189,11 +189,11 @@ function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: '
   if (followed.kind !== 'read' && followed.kind !== 'ended') return ended(following, followed.kind);
   if (followed.cut.length === 0)
     return followed.kind === 'read' ? 'read' : outcomeOfEnd(followed.end.kind, followed.end.detail);
-  const { kind, detail } = followed.kind === 'read' ? { kind: 'not all is there', detail: '' } : followed.end;
+  const { kind, detail } = followed.kind === 'read' ? { kind: 'some of it is missing', detail: '' } : followed.end;
   const how = kind === 'exited' ? `exit code ${detail}` : kind;
   return lostOutcome(
-    `The output of job ${id} on ${identifier} (${how}) could not be kept there: what is printed is not all`,
-    'its disk may be full; azlin exec --direct keeps nothing there',
+    `The output of job ${id} on ${identifier} (${how}) could not be kept there: what was printed is incomplete`,
+    'its disk may be full; azlin exec --direct keeps no output there',
   );
 }
 
@@ -202,13 +202,13 @@ function ended({ id, place }: JobFollowing, kind: 'gone' | 'void' | 'left'): Out
   const identifier = describeRef(place.target);
   if (kind === 'left')
     return lostOutcome(
-      `The shell of ${identifier} ended with the command of job ${id}: its exit code is not known`,
-      'with "exit" or "set -e" the command ends the shell of the session',
+      `The shell of ${identifier} ended together with the command of job ${id}: its exit code is unknown`,
+      'a command that uses "exit" or "set -e" ends the shell of the session',
     );
   if (kind === 'gone')
     return lostOutcome(
-      `Nobody knows how job ${id} on ${identifier} ended: the VM was restarted, or the job's supervisor or its files are gone`,
-      `its command may still run: azlin cancel ${id}; see what it did before running it again`,
+      `It is unknown how job ${id} on ${identifier} ended: the VM was restarted, or the job's supervisor or files are gone`,
+      `its command may still be running: azlin cancel ${id} ends it; see what it did before you run it again`,
     );
   const message = `Job ${id} on ${identifier}: its command could not be started there`;
   return { kind: 'not-started', cause: new AppError('vm-failed', message) };
@@ -227,7 +227,7 @@ function incomplete(
   const parts = missing.map((stream) => `${position[stream]} of ${end[stream]} bytes of std${stream}`);
   return lostOutcome(
     `Job ${id} on ${identifier} ended (${how}), but its output is incomplete: received ${parts.join(', ')}`,
-    `azlin logs ${id}   asks for it again`,
+    `azlin logs ${id} asks for it again`,
   );
 }
 
@@ -243,6 +243,6 @@ function lostOutcome(message: string, hint: string): Outcome {
 function lost({ id, place }: JobFollowing, cause: AppError): Outcome {
   if (cause.code === 'interrupted') return { kind: 'lost', cause };
   const identifier = describeRef(place.target);
-  const message = `Job ${id} was started on ${identifier} and cannot be asked how it goes: ${cause.message}`;
-  return { kind: 'lost', cause: new AppError(cause.code, message, { hint: `azlin wait ${id}   asks again`, cause }) };
+  const message = `Job ${id} was started on ${identifier}, but its state cannot be read: ${cause.message}`;
+  return { kind: 'lost', cause: new AppError(cause.code, message, { hint: `azlin wait ${id} asks again`, cause }) };
 }

@@ -31,6 +31,8 @@ export interface FollowedJob {
   readonly isFound: boolean;
   readonly runsOther?: boolean;
   readonly isWatched: boolean;
+  /** Milliseconds that its command has, where this call started it. */
+  readonly timeout?: number | undefined;
   readonly out: From;
   readonly err: From;
   readonly first?: Follower | undefined;
@@ -63,7 +65,8 @@ export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Call
     outcome: end.then((outcome): Outcome => {
       stdout.end();
       stderr.end();
-      return outcome === 'read' ? { kind: 'lost', cause: new AppError('bug', 'the job was not followed') } : outcome;
+      if (outcome === 'read') return { kind: 'lost', cause: new AppError('bug', 'the job was not followed') };
+      return outcome.kind === 'timed-out' ? { ...outcome, after: job.timeout } : outcome;
     }),
     kill: async (name) => void (await tell(access, { place, id, script: signalJobScript(id, name) }, caller)),
     job: {

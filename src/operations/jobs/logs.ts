@@ -12,7 +12,7 @@ export interface LogsRequest {
   readonly stream: 'stdout' | 'stderr';
   /** Only the last ones; undefined for all. */
   readonly lines: number | undefined;
-  /** Go on until the job ends. */
+  /** Follow until the job ends. */
   readonly follow: boolean;
   readonly to: Writable;
 }

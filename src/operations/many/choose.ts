@@ -22,7 +22,7 @@ import { chosenVms, describeChoice, noSuchVms, type VmChoice } from '../vms/choo
 export interface ChooseRequest {
   /** Identifiers and patterns, separated by commas; or the VMs of the whole scope, by a choice. */
   readonly from: string | VmChoice;
-  /** Look the VMs up afresh. */
+  /** Ask again, without caches. */
   readonly fresh: boolean;
   /** Find out first which VMs have such a session. */
   readonly ask: boolean;
@@ -167,7 +167,7 @@ function withNotes({ access, caller }: Noting, { from }: ChooseRequest, { select
   const what = typeof from === 'string' ? `"${from}"` : describeChoice(from);
   if (chosen.length + unasked.length === 0) throw nothingMatches(what, selected, fleet?.vms ?? []);
   const age = fleet?.isKept ? access.now() - fleet.fetchedAt : 0;
-  const asOf = age > 60_000 ? ` (as of ${formatAge(age)} ago; --refresh looks again)` : '';
+  const asOf = age > 60_000 ? ` (as of ${formatAge(age)} ago; --refresh asks again)` : '';
   const notes = [`${what} ${describeChosen(chosen)}${asOf}`];
   if (stopped.length > 0) notes.push(`left out, not running: ${listNames(stopped)}${startHint(caller)}`);
   if (lacking.length > 0) notes.push(`left out, no such session: ${listNames(lacking)}`);
@@ -200,14 +200,14 @@ const startHint = ({ start }: Caller) => (start.isOption ? '; --start starts the
 function nothingMatches(what: string, { stopped, lacking }: Selected, vms: readonly Vm[]): AppError {
   if (lacking.length > 0)
     return new AppError('session-not-found', `Nothing matches ${what}: no such session on ${listNames(lacking)}`, {
-      hint: 'azlin list   shows the sessions there are; --create makes missing ones where a command has it',
+      hint: 'azlin list shows the sessions; commands that have --create create missing ones',
     });
   if (stopped.length > 0)
     return new AppError('vm-not-running', `Nothing that matches ${what} is running: ${listNames(stopped)}`, {
-      hint: 'azlin start starts VMs, azlin list --all shows them',
+      hint: 'azlin start starts them, azlin list --all shows them',
     });
   return new AppError('vm-not-found', `No VM matches ${what}; ${count(vms.length, 'VM')} in scope`, {
-    hint: "azlin list --all   shows the VMs there are; '*:NAME' means a session NAME on every VM",
+    hint: "azlin list --all shows the VMs; '*:NAME' means a session NAME on every VM",
   });
 }
 

@@ -223,7 +223,7 @@ async function giveUp(
     return;
   }
   const goesOn = new AppError(why.code, `${why.message}; job ${job.id} goes on`, {
-    hint: `azlin logs --follow --vm ${hostname} ${job.id}   shows what it does`,
+    hint: `azlin logs --follow --vm ${hostname} ${job.id} shows its output`,
   });
   if (!job.endsWithUs) return leave(goesOn);
   const cancel = clock.schedule(CANCEL_LIMIT, () => leave(goesOn));
@@ -239,7 +239,7 @@ interface Expiry {
 
 /** At the deadline nothing more begins, and the VMs end what runs; a VM that does not is not waited for. */
 function expire(clock: Clock, until: number, { expired, abandon }: Expiry): () => void {
-  const why = new AppError('timed-out', 'the time for all of them (--deadline) was over');
+  const why = new AppError('timed-out', 'the time for all of them (--deadline) was up');
   let cancel = clock.schedule(Math.max(0, until - clock.now()), () => {
     expired(why);
     cancel = clock.schedule(OVERTIME, () => abandon('KILL', why));

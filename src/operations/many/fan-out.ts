@@ -103,9 +103,9 @@ async function attempts<T, R>({ limits, clock, signal, verdict, run }: FanOut<T,
 }
 
 function failedFast(name: string): AppError {
-  return new AppError('interrupted', `not begun: ${name} had failed, and --fail-fast was given`);
+  return new AppError('interrupted', `skipped: ${name} failed, and --fail-fast was given`);
 }
 
 function canaryFailed(names: readonly string[]): AppError {
-  return new AppError('interrupted', `not begun: the canary ${names.join(', ')} had failed`);
+  return new AppError('interrupted', `skipped: the canary ${names.join(', ')} failed`);
 }

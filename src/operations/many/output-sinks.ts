@@ -64,7 +64,7 @@ export function lineSink({ print, prefixOf, isTerminal, warn, mostHeld = MOST_HE
     const longest = [...unfinished.values()].reduce((most, one) => (one.length > most.length ? one : most));
     const { target, stream } = longest;
     if (!broken.has(target))
-      warn(`${printable(target)}: a line is too long to keep in memory; it is printed in pieces`);
+      warn(`${printable(target)}: a line is too long to keep in memory and is printed in pieces`);
     broken.add(target);
     return print(stream, lines(target, stream, take(`${stream} ${target}`)));
   };

@@ -51,7 +51,7 @@ export function unaskedResult({ hostname, reason }: Unasked): TargetResult {
 /** Who stops at the first failure stops at a VM that could not be asked. */
 export function unaskedStop({ unasked: [first] }: Selected, { failFast }: Limits): AppError | undefined {
   if (!first || !failFast) return undefined;
-  return new AppError('interrupted', `not begun: ${first.hostname} could not be asked, and --fail-fast was given`);
+  return new AppError('interrupted', `skipped: ${first.hostname} could not be asked, and --fail-fast was given`);
 }
 
 export function isGood({ outcome }: TargetResult): boolean {

@@ -135,7 +135,7 @@ async function endOf(
   const said = end(target.hostname);
   if (said) return said;
   if (exit.kind === 'lost') return exit;
-  const message = `Something ended azlin's own process in ${describeTarget(target)}`;
+  const message = `Something killed azlin's process in ${describeTarget(target)}`;
   return { kind: 'lost', cause: new AppError('vm-failed', message) };
 }
 

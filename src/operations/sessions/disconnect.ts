@@ -51,7 +51,11 @@ async function clientsNamed(
   const found = here.filter(({ label, name }) => label === wanted || name === wanted);
   if (found.length > 0) return found.map(({ name }) => name);
   const names = [...new Set(here.map((client: Client) => printable(clientName(client))))];
-  throw new AppError('client-not-found', `Nobody called "${wanted}" is attached to "${describeTarget(target)}"`, {
-    hint: names.length > 0 ? `attached: ${names.join(', ')}` : 'nobody is attached to it',
-  });
+  throw new AppError(
+    'client-not-found',
+    `No client with the label "${wanted}" is attached to "${describeTarget(target)}"`,
+    {
+      hint: names.length > 0 ? `attached: ${names.join(', ')}` : 'nobody is attached to it',
+    },
+  );
 }

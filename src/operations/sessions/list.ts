@@ -1,10 +1,11 @@
 import type { Caller } from '../../domain/caller.ts';
 import { isoTime } from '../../domain/duration.ts';
+import type { AppError } from '../../domain/errors.ts';
 import type { Probe, Session, SessionRow } from '../../domain/session.ts';
 import { count } from '../../domain/text.ts';
 import { compareVms, mayAnswer, type Vm } from '../../domain/vm.ts';
 import { namePattern } from '../../targets/pattern.ts';
-import type { Answer } from '../../targets/probe.ts';
+import { type Answer, noKeyFits } from '../../targets/probe.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 
 export interface ListRequest {
@@ -35,6 +36,8 @@ export interface ListResult {
   readonly rows: readonly SessionRow[];
   /** What is hidden, for people. */
   readonly notes: readonly string[];
+  /** No VM accepted a key. */
+  readonly failure: AppError | undefined;
 }
 
 /** The sessions of the fleet. VMs that could not be asked are warnings. */
@@ -67,14 +70,18 @@ export async function listSessions(access: FleetAccess, request: ListRequest, ca
     },
     caller,
   );
-  for (const [vm, answer] of [...answers].sort(([a], [b]) => compareVms(a, b)))
-    if (answer.probe !== 'ok') caller.warn(`${vm.name}: ${answer.reason}; its sessions are unknown`);
+  const sorted = [...answers].sort(([a], [b]) => compareVms(a, b));
+  const failure = noKeyFits(sorted.map(([vm, answer]) => [vm.name, answer]));
+  for (const [vm, answer] of sorted)
+    if (answer.probe !== 'ok' && !(failure && answer.keyRefused))
+      caller.warn(`${vm.name}: ${answer.reason}; its sessions are unknown`);
   const hidden = matching.length - shown.length;
-  return { rows: shown.flatMap((vm) => rows.get(vm) ?? []), notes: notesOf(fleet.vms.length, matching.length, hidden) };
+  const notes = notesOf(fleet.vms.length, matching.length, hidden);
+  return { rows: shown.flatMap((vm) => rows.get(vm) ?? []), notes, failure };
 }
 
 function notesOf(inScope: number, matching: number, hidden: number): readonly string[] {
-  if (inScope === 0) return ['there are no VMs in scope'];
+  if (inScope === 0) return ['no VMs in scope'];
   if (matching === 0) return [`none of the ${count(inScope, 'VM')} in scope matches`];
   return hidden === 0
     ? []

@@ -56,7 +56,7 @@ export function refuseTaken(name: string, others: readonly Session[], hostname: 
     throw new AppError('usage', `"${name}" already means the session "${other.name}" on "${hostname}"`, {
       hint:
         other.name === name
-          ? 'azlin list   shows the names there are'
-          : `azlin session ${shellWord(`${hostname}:${sessionRef(other)}`)} --clear   removes a friendly name`,
+          ? 'azlin list shows the names in use'
+          : `azlin session ${shellWord(`${hostname}:${sessionRef(other)}`)} --clear removes a friendly name`,
     });
 }

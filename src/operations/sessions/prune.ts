@@ -116,7 +116,7 @@ async function closeOne(
     const connection = await access.transport.connect(endpoint, caller);
     const run = runOverSsh({ connection, endpoint, clock, deadline });
     const isClosed = await closeSession({ run, host: row.hostname }, { session, force, by }, caller.signal);
-    if (!isClosed) return { ...row, outcome: 'kept', reason: 'something has just happened there' };
+    if (!isClosed) return { ...row, outcome: 'kept', reason: 'it was used just now' };
     await access.survey.forget(endpoint, caller);
     return { ...row, outcome: 'closed' };
   } catch (error) {

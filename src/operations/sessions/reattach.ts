@@ -195,7 +195,7 @@ async function connectNow(access: FleetAccess, endpoint: Endpoint, caller: Calle
 async function whereItIs(access: FleetAccess, target: Target, caller: Caller): Promise<Target | undefined> {
   const { vm, hostname } = target;
   if (!vm) return undefined;
-  const expired = () => new AppError('timed-out', `nobody said in time where "${hostname}" is`);
+  const expired = () => new AppError('timed-out', `"${hostname}" could not be looked up in time`);
   try {
     const deadline = { clock: access.clock, ms: LOOKING, signal: caller.signal, expired };
     const there = await withDeadline(deadline, async (limited) => {
@@ -209,14 +209,14 @@ async function whereItIs(access: FleetAccess, target: Target, caller: Caller): P
   } catch (error) {
     const { code } = toAppError(error);
     if (code === 'vm-not-found' || code === 'vm-not-running') throw error;
-    caller.trace(`${hostname}: where it is could not be asked: ${messageOf(error)}`);
+    caller.trace(`${hostname}: could not look up where it is: ${messageOf(error)}`);
     return undefined;
   }
 }
 
 function reasonOf({ code, message }: AppError): string {
   if (code === 'vm-not-running') return message.replace(/^The VM ".*" is/, 'the VM is');
-  return code === 'ssh-denied' ? 'signing in is refused' : 'connection lost';
+  return code === 'ssh-denied' ? 'sign-in refused' : 'connection lost';
 }
 
 function givenUp({ target }: AttachedSession, attempts: number, cause: AppError): AppError {
@@ -224,9 +224,9 @@ function givenUp({ target }: AttachedSession, attempts: number, cause: AppError)
   const message =
     attempts === 0
       ? cause.message
-      : `The connection to ${where} was lost, and ${count(attempts, 'attempt')} could not take it up again: ${cause.message}`;
+      : `The connection to ${where} was lost, and ${count(attempts, 'attempt')} to reconnect failed: ${cause.message}`;
   return new AppError(cause.code, message, {
     cause,
-    hint: `azlin connect ${shellWord(identifierOf(target))}   takes it up again: the session goes on`,
+    hint: `azlin connect ${shellWord(identifierOf(target))} reconnects: the session is still running`,
   });
 }

@@ -24,7 +24,7 @@ export function sendToSession(
   const unknown = keys.find((key) => !KEY.test(key));
   if (unknown !== undefined)
     throw new AppError('usage', `Unknown key "${unknown}"`, {
-      hint: 'for example Enter, Escape, Tab, Up, C-c, M-x, F5; several are separated by blanks',
+      hint: 'for example Enter, Escape, Tab, Up, C-c, M-x, F5; separate several with spaces',
     });
   return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
     await tmux.send(target.session, { text, keys }, caller.signal);

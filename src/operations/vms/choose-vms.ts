@@ -53,7 +53,7 @@ export function chosenVms(choice: VmChoice, fleet: Fleet): FoundVms {
       'vm-not-found',
       `No VM matches ${describeChoice(choice)}; ${count(fleet.vms.length, 'VM')} in scope`,
       {
-        hint: 'azlin list --all   shows the VMs there are',
+        hint: 'azlin list --all shows the VMs',
       },
     );
   return { named: [], matched };
@@ -67,6 +67,6 @@ export function describeChoice({ tags, host, session }: VmChoice): string {
 
 export function noSuchVms(text: string): AppError {
   return new AppError('vm-not-found', `No VM matches "${text}"; nothing was done`, {
-    hint: 'azlin list --all   shows the VMs there are',
+    hint: 'azlin list --all shows the VMs',
   });
 }

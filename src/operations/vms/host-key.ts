@@ -39,7 +39,7 @@ export async function forgetHostKeys(access: FleetAccess, text: string, caller: 
     lines.length === 0
       ? undefined
       : new AppError('config', `Cannot remove every host key of "${text}":${[...new Set(lines)].join('')}`, {
-          hint: 'edit the file, or have its owner edit it',
+          hint: 'edit the file, or ask its owner to',
         });
   return { removed: unique(removed).map((key) => ({ host: text, ...key })), failure };
 }
@@ -89,7 +89,7 @@ function hostOf(text: string) {
   if (/^\[.*\]:\d+$/.test(text)) return undefined;
   const identifier = parseIdentifier(text);
   if (identifier.kind === 'bare' && identifier.host) return identifier.host;
-  throw new AppError('usage', `"${text}" does not name a host`, {
+  throw new AppError('usage', `"${text}" is not a host`, {
     hint: `name the VM alone: azlin host-key show ${shellWord(text.split(':')[0] ?? '')}`,
   });
 }

@@ -87,7 +87,7 @@ function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantV
     vms: todo.map((vm) => ({ vm, hostname: nameOf(vm) })),
     already,
     notes: [
-      ...(many ? [`to ${verb}: ${todo.length === 0 ? 'nothing' : listNames(todo.map(nameOf))}`] : []),
+      ...(many ? [`to ${verb}: ${todo.length === 0 ? 'none' : listNames(todo.map(nameOf))}`] : []),
       ...(already.length > 0
         ? [`left out, ${verb === 'start' ? 'running' : 'deallocated'}: ${listNames(already)}`]
         : []),

@@ -1,11 +1,12 @@
 import type { Caller } from '../../domain/caller.ts';
 import { atMost } from '../../domain/concurrency.ts';
 import { formatDuration, isoTime } from '../../domain/duration.ts';
+import type { AppError } from '../../domain/errors.ts';
 import type { Probe } from '../../domain/session.ts';
 import { type Client, type Session, sessionsNamed } from '../../domain/session.ts';
 import { count } from '../../domain/text.ts';
 import { compareVms, mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
-import { type Probed, probeVm } from '../../targets/probe.ts';
+import { noKeyFits, type Probed, probeVm } from '../../targets/probe.ts';
 import type { Target, TargetRef } from '../../targets/target.ts';
 import { type Endpoint, firstLook } from '../../transport/endpoint.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
@@ -119,12 +120,18 @@ function oneStatus(access: FleetAccess, { target, asked }: Asked): VmStatus {
   return statusOf(access, place, { ...asked, value: { ...asked.value, sessions } });
 }
 
+export interface FleetStatus {
+  readonly vms: readonly VmStatus[];
+  /** No VM accepted a key. */
+  readonly failure: AppError | undefined;
+}
+
 /** Every VM in scope; those that could not be asked in time say so. */
 export async function fleetStatus(
   access: FleetAccess,
   { refresh, deadline, wholeDeadline }: FleetStatusRequest,
   caller: Caller,
-): Promise<readonly VmStatus[]> {
+): Promise<FleetStatus> {
   const fleet = await access.inventory.listVms({ fresh: refresh, whole: true }, caller);
   for (const warning of fleet.warnings) caller.warn(warning);
   const vms = [...fleet.vms].sort(compareVms);
@@ -136,16 +143,21 @@ export async function fleetStatus(
   const tell = () => caller.progress(`Asking ${count(toAsk, 'VM')}: ${answered} answered`);
   tell();
   try {
-    return await atMost(CONCURRENCY, vms, async (vm) => {
+    const statuses = await atMost(CONCURRENCY, vms, async (vm) => {
       const left = Math.min(deadline, until - access.clock.now());
       const question = { vm, endpoint: () => firstLook(access.endpoints.of(vm), isOld), deadline: left };
       const asked = left > 0 || !mayAnswer(vm) ? await ask(access, question, caller) : notAsked(wholeDeadline);
       if (mayAnswer(vm)) answered++;
       tell();
       const hostname = names.get(vm) ?? vm.name;
-      if (asked.probe !== 'ok' && asked.probe !== 'skipped') caller.warn(`${hostname}: ${asked.reason}`);
-      return statusOf(access, { hostname, vm, fetchedAt: fleet.fetchedAt, address: null }, asked);
+      const status = statusOf(access, { hostname, vm, fetchedAt: fleet.fetchedAt, address: null }, asked);
+      return { hostname, asked, status };
     });
+    const failure = noKeyFits(statuses.map(({ hostname, asked }) => [hostname, asked]));
+    for (const { hostname, asked } of statuses)
+      if (asked.probe !== 'ok' && asked.probe !== 'skipped' && !(failure && asked.keyRefused))
+        caller.warn(`${hostname}: ${asked.reason}`);
+    return { vms: statuses.map(({ status }) => status), failure };
   } finally {
     caller.progress(undefined);
   }

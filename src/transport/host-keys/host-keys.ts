@@ -27,17 +27,17 @@ export function changedKey(host: HostOfKeys, known: KnownKey, offered: Buffer): 
   const name = hostKeyAlias === knownAs ? knownAs : label;
   return new AppError(
     'host-key-changed',
-    `The host key of "${label}" has changed: it may be another machine
+    `The host key of "${label}" has changed: this may be another machine
   known:   ${known.fingerprint} (${nameOfType(known.type)}), ${known.path}:${known.line}
   offered: ${fingerprint(offered)}`,
-    { hint: `azlin host-key forget ${shellWord(name)}   if the VM was rebuilt, or its address reused, on purpose` },
+    { hint: `azlin host-key forget ${shellWord(name)} if you know that the VM was rebuilt, or its address reused` },
   );
 }
 
 const WAYS: Readonly<Record<'strict' | 'ask' | 'refused', string>> = {
   strict: 'compare it with the VM\'s own, then connect once with ssh.host_keys = "accept-new"',
   ask: 'connect once from a terminal, where azlin can ask, or set ssh.host_keys = "accept-new"',
-  refused: "compare it with the VM's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub   there",
+  refused: "compare it with the VM's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
 };
 
 /** The first key of a host that is not to be met just so: by setting, because nobody can be asked, or because the answer was no. */
@@ -50,13 +50,13 @@ export function unknownKey({ label }: HostOfKeys, key: Buffer, why: keyof typeof
 /** A key that somebody has marked as one that must never be accepted again. */
 export function revokedKey({ label }: HostOfKeys, key: Buffer, where: string): AppError {
   return new AppError('host-key-revoked', `The host key of "${label}" is revoked: ${fingerprint(key)}, ${where}`, {
-    hint: 'whoever holds it may be anybody; give the VM a new host key',
+    hint: 'anybody may hold it; give the VM a new host key',
   });
 }
 
 /** An RSA key that is too short to prove anything. */
 export function weakKey({ label }: HostOfKeys, bits: number, weakest: number): AppError {
   return new AppError('host-key-unknown', `The host key of "${label}" is too weak: RSA with ${bits} bits`, {
-    hint: `azlin accepts ${weakest} bits and more (ssh.weakest_rsa); ssh-keygen -A on the VM makes better keys`,
+    hint: `azlin accepts ${weakest} bits or more (ssh.weakest_rsa); on the VM, ssh-keygen -A makes the keys that are missing`,
   });
 }

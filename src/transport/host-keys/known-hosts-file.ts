@@ -41,7 +41,7 @@ export async function readKnownHosts(path: string, whose: 'own' | 'any' = 'any')
     const found = statSync(path);
     const { ctimeMs, size, ino } = found;
     // Others may never end. /dev/null is one way to say that there is none.
-    if (!found.isFile() && found.rdev !== statSync('/dev/null').rdev) throw new Error('it is no file');
+    if (!found.isFile() && found.rdev !== statSync('/dev/null').rdev) throw new Error('it is not a file');
     // Also another owner or mode is a change.
     const stamp = `${ctimeMs} ${size} ${ino}`;
     const known = remembered.get(path);

@@ -116,7 +116,7 @@ async function meet({ path }: KnownHostsSettings, { host, key, caller }: Met): P
   if (host.firstSight === 'look') {
     // Whoever has its address by now must not become the VM.
     if (!same && hostKeys === 'ask') throw unknownKey(host, key, 'ask');
-    return trace(`${host.label} is met for the first time, by what may be old data: its key is not kept`);
+    return trace(`${host.label} is new, and its address may be out of date: its key is not kept`);
   }
   if (!same && hostKeys === 'ask') {
     if (!questions) throw unknownKey(host, key, 'ask');
@@ -126,7 +126,7 @@ async function meet({ path }: KnownHostsSettings, { host, key, caller }: Met): P
   await keep(path, [{ host: host.hostKeyAlias, key, comment: host.label }]);
   // What is not found again would be believed again, whatever key it has by then.
   if (!(await isTrusted({ path }, { host, key, caller })))
-    throw new AppError('bug', `The host key of "${host.label}" was kept in ${path} and is not found there`);
+    throw new AppError('bug', `The host key of "${host.label}" was written to ${path} but cannot be found there`);
   trace(
     same
       ? `the host key of ${host.label}, ${fingerprint(key)}, is known from ${same.path}:${same.line}; pinned in ${path}`
@@ -168,7 +168,7 @@ async function rotate(
       added.map((key) => ({ host: hostKeyAlias, key, comment: label })),
     );
   if (gone.length > 0) await disableKnownHosts(path, gone, [hostKeyAlias]);
-  for (const key of added) trace(`${label} has proven another host key: ${fingerprint(key)}, kept in ${path}`);
+  for (const key of added) trace(`${label} has another host key: ${fingerprint(key)}, kept in ${path}`);
   for (const { key } of gone) trace(`${label} no longer has the host key ${fingerprint(key)}; removed from ${path}`);
 }
 
@@ -181,7 +181,7 @@ async function forget(settings: KnownHostsSettings, wanted: Wanted): Promise<For
     const here = lines.filter((line) => line.path === path);
     const isPattern = ({ hosts }: KnownHost) => /[*?!]/.test(hosts);
     for (const line of here.filter(isPattern))
-      kept.push({ key: describeLine(line), reason: `it holds for every host that fits ${line.hosts}` });
+      kept.push({ key: describeLine(line), reason: `it applies to all hosts that match ${line.hosts}` });
     const exact = here.filter((line) => !isPattern(line));
     try {
       if (path === settings.path) await disableKnownHosts(path, exact, [host.hostKeyAlias, host.knownAs]);
@@ -231,7 +231,7 @@ async function keep(path: string, added: readonly NewHost[]): Promise<void> {
   } catch (error) {
     throw new AppError('config', `Cannot keep the host key in ${path}: ${messageOf(error)}`, {
       cause: error,
-      hint: 'AZLIN_HOME must be a folder that you can write to',
+      hint: 'AZLIN_HOME must be a directory that you can write to',
     });
   }
 }

@@ -13,7 +13,7 @@ export interface WireReader {
 export function wireReader(bytes: Buffer): WireReader {
   let at = 0;
   const take = (length: number) => {
-    if (length > bytes.length - at) throw new Error('it is cut off');
+    if (length > bytes.length - at) throw new Error('it is incomplete');
     at += length;
     return bytes.subarray(at - length, at);
   };

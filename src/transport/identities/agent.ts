@@ -52,15 +52,15 @@ export function sshAgent(settings: AgentSettings): Agent {
   return {
     async keys() {
       const answer = await ask(settings, Buffer.from([REQUEST_IDENTITIES]), LIST_DEADLINE);
-      return keysIn(expect(answer, IDENTITIES_ANSWER, 'it refuses to tell its keys'));
+      return keysIn(expect(answer, IDENTITIES_ANSWER, 'it refused to list its keys'));
     },
     async sign({ key, data, algorithm }) {
       const flags = wireUint32(RSA_FLAGS[algorithm] ?? 0);
       const question = Buffer.concat([Buffer.from([SIGN_REQUEST]), wireString(key), wireString(data), flags]);
-      const answer = expect(await ask(settings, question, SIGN_DEADLINE), SIGN_RESPONSE, 'it refuses to sign');
+      const answer = expect(await ask(settings, question, SIGN_DEADLINE), SIGN_RESPONSE, 'it refused to sign');
       const signature = wireReader(answer.string());
       const type = signature.string().toString('latin1');
-      if (type !== algorithm) throw new Error(`it signs with ${type}, not with ${algorithm}`);
+      if (type !== algorithm) throw new Error(`it signed with ${type}, not ${algorithm}`);
       return signature.string();
     },
   };
@@ -92,11 +92,11 @@ async function ask({ socket, clock }: AgentSettings, question: Buffer, ms: numbe
       stream.on('data', (chunk: Buffer) => {
         received = Buffer.concat([received, chunk]);
         const length = received.length < 4 ? 0 : received.readUInt32BE(0);
-        if (length > MAX_ANSWER) reject(new Error('its answer makes no sense'));
+        if (length > MAX_ANSWER) reject(new Error('its answer is not valid'));
         else if (length > 0 && received.length >= length + 4) resolve(received.subarray(4, length + 4));
       });
       stream.once('error', (error: NodeJS.ErrnoException) => reject(new Error(reasonOf(error, socket))));
-      stream.once('close', () => reject(new Error('it hung up')));
+      stream.once('close', () => reject(new Error('it closed the connection')));
     });
     stream.write(wireString(question));
     const late = pause(clock, ms, waiting.signal).then(() => {
@@ -110,6 +110,6 @@ async function ask({ socket, clock }: AgentSettings, question: Buffer, ms: numbe
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException, socket: string): string {
-  if (code === 'ENOENT' || code === 'ECONNREFUSED') return `no agent listens at ${socket}`;
-  return code === 'EACCES' ? `${socket} may not be used` : message;
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') return `no agent is listening at ${socket}`;
+  return code === 'EACCES' ? `permission denied: ${socket}` : message;
 }

@@ -65,7 +65,7 @@ export function identities(settings: IdentitySettings): Identities {
     } catch (error) {
       const problem = `the SSH agent: ${messageOf(error)}`;
       // Without an agent one does as well as ever; one that holds everything up is another matter.
-      if (/no answer/.test(problem)) warn(`${problem}; its keys are left out`);
+      if (/no answer/.test(problem)) warn(`${problem}; its keys are not used`);
       notes.push(problem);
       return [];
     }
@@ -94,7 +94,7 @@ export function identities(settings: IdentitySettings): Identities {
       });
       const left = found.filter(({ publicKey }) => !held.some(({ key }) => publicKey?.equals(key)));
       const fromFiles = left.flatMap((file): readonly Identity[] => {
-        if (file.kind === 'public') notes.push(`${file.path}: it is a public key, and no agent holds its private half`);
+        if (file.kind === 'public') notes.push(`${file.path}: it is a public key, and no agent holds the private key`);
         if (file.kind === 'public') return [];
         const unlock = async () => {
           const key = await once(unlocked, file.path, () => unlockFile(file, settings, caller));
@@ -196,7 +196,7 @@ async function unlockFile(
     return key === 'encrypted' ? 'it is damaged' : key;
   }
   if (!questions)
-    return 'it is encrypted and there is no terminal to ask for its passphrase; add it to an agent: ssh-add';
+    return 'it is encrypted, and there is no terminal to ask for its passphrase; add it to an agent: ssh-add';
   let problem = 'the passphrase is wrong';
   for (let attempt = 0; attempt < PASSPHRASE_TRIES; attempt++) {
     const passphrase = await questions.passphrase(`Passphrase for ${file.path}`);

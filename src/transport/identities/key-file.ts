@@ -51,12 +51,12 @@ export async function readKeyFile(path: string, load: LoadParseKey): Promise<Key
 async function openTo(path: string): Promise<string | undefined> {
   const { mode, uid } = await stat(path);
   if (process.platform === 'win32' || (mode & 0o077) === 0 || uid !== process.getuid?.()) return undefined;
-  return `other users may read it (its mode is ${(mode & 0o777).toString(8)}); chmod 600 it`;
+  return `other users may read it (its mode is ${(mode & 0o777).toString(8)}); use chmod 600`;
 }
 
 async function keyIn(text: string, path: string, load: LoadParseKey): Promise<KeyFile> {
   if (text.startsWith('PuTTY-User-Key-File'))
-    throw new Error("it is in PuTTY's format; puttygen FILE -O private-openssh-new -o NEW makes one that works");
+    throw new Error("it is in PuTTY's format; convert it with puttygen FILE -O private-openssh-new -o NEW");
   const publicKey = publicKeyIn(text);
   if (publicKey) {
     const problem = unusableType(typeOfKey(publicKey));

@@ -18,7 +18,7 @@ export function configLine(line: string): ConfigLine | undefined {
   const { word: written, rest } = (first.word === '' && first.rest !== undefined && nextDelimited(first.rest)) || first;
   if (written === '' || written.startsWith('#')) return undefined;
   const given = rest?.replace(/^[ \t\r\n]+/, '') ?? '';
-  if (given === '') throw new Error(`"${written}" says nothing`);
+  if (given === '') throw new Error(`"${written}" has no value`);
   return { written, words: wordsOf(given), rest: given };
 }
 

@@ -13,7 +13,7 @@ export function expandTokens(text: string, { tokens }: Expansion): string {
   return text.replace(/%(.?)/g, (written, letter: string) => {
     const value = letter === '%' ? '%' : tokens[letter];
     if (value === undefined)
-      throw new AppError('config', `"${text}" in the SSH settings: ${written} means nothing here`);
+      throw new AppError('config', `"${text}" in the SSH settings: ${written} cannot be used here`);
     return value;
   });
 }

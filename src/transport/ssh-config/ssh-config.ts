@@ -127,11 +127,11 @@ function settingOf(keyword: string, { written, words, rest }: ConfigLine): reado
     const given = rest.replace(/^[ \t\r\n=]+/, '');
     // A command goes to a shell, comment and all.
     const value = keyword === 'proxyjump' ? given.replace(/\s*#.*$/, '') : given;
-    if (value === '') throw new Error(`"${written}" says nothing`);
+    if (value === '') throw new Error(`"${written}" has no value`);
     return [value];
   }
   if (!isKnown(keyword)) return words;
-  if (words.length === 0 || words.includes('')) throw new Error(`"${written}" says nothing`);
+  if (words.length === 0 || words.includes('')) throw new Error(`"${written}" has no value`);
   if (words.length > 1 && !LISTS.includes(keyword)) throw new Error(`"${written}" takes one value: ${rest}`);
   return words;
 }

@@ -127,8 +127,8 @@ function forwardedAgent(set: LoginSettings, options: HostOptions, { agent, expan
 
 function requireAgent(agent: string | undefined): string {
   if (agent !== undefined) return agent;
-  throw new AppError('config', 'Cannot forward the SSH agent: there is none', {
-    hint: 'eval "$(ssh-agent)" && ssh-add   starts one; SSH_AUTH_SOCK or IdentityAgent says where it is',
+  throw new AppError('config', 'Cannot forward the SSH agent: no agent is running', {
+    hint: 'eval "$(ssh-agent)" && ssh-add starts one; SSH_AUTH_SOCK or IdentityAgent names it',
   });
 }
 
@@ -168,5 +168,5 @@ function environmentOf(options: HostOptions, expansion: Expansion): Readonly<Rec
 export function hostNameOf(text: string, expansion: Expansion): string {
   const name = expandTokens(text, expansion);
   if (isIPv6(name) || (/^[\w.:-]+$/.test(name) && !name.startsWith('-'))) return name;
-  throw new AppError('config', `"HostName ${text}" in the SSH settings is no host name or address`);
+  throw new AppError('config', `"HostName ${text}" in the SSH settings is not a host name or address`);
 }

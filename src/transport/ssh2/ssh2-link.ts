@@ -40,7 +40,7 @@ export function linkOf(signedIn: SignedIn): Link {
   const running = new Set<Losable>();
   const lose = (silentFor: number) => {
     if (!alive) return;
-    cause ??= new Error(`no sign of life for ${formatDuration(silentFor)}`);
+    cause ??= new Error(`nothing received for ${formatDuration(silentFor)}`);
     alive = false;
     // What the link runs over may be as dead as it is, and never tell of its end.
     for (const one of running) one.lose();
@@ -144,7 +144,7 @@ export function linkOf(signedIn: SignedIn): Link {
       if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
       // As with ssh, the command runs all the same.
       forwardsAgent = false;
-      options.warn?.(`${endpoint.label} does not take the SSH agent: its server has AllowAgentForwarding no`);
+      options.warn?.(`${endpoint.label} refused the SSH agent: its server has AllowAgentForwarding no`);
       return spawn(script, options);
     }
   };

@@ -56,7 +56,7 @@ export function ssh2Dialer(settings: Ssh2Settings): Dialer {
 function firstWords(stream: Duplex, endpoint: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.once('data', () => resolve());
-    stream.once('close', () => reject(cannotConnect(endpoint, new Error('its SSH server says nothing'))));
+    stream.once('close', () => reject(cannotConnect(endpoint, new Error('its SSH server sent nothing'))));
   });
 }
 
@@ -94,18 +94,18 @@ async function dialOne({ settings, keys, ways, endpoint, onStep, caller }: Diall
     if (!('because' in result)) return result;
     if (result.because === 'keys') {
       if (++connections > CONNECTIONS) throw denied(endpoint, signing.tried());
-      trace(`${label}: the server hung up while signing in; going on over another connection`);
+      trace(`${label}: the server closed the connection during sign-in; continuing over another one`);
       await orAborted(signing.pending(), signal);
       continue;
     }
     if (result.because === 'answered') {
       if (++connections > CONNECTIONS) throw result.error;
-      trace(`${label}: the server did not wait for the answer about its host key; connecting again`);
+      trace(`${label}: the server did not wait for the answer about its host key; reconnecting`);
       continue;
     }
     const wait = backOff(SHED, ++shed);
     if (clock.now() + wait > until) throw result.error;
-    trace(`${label}: the SSH server hung up before it said hello, trying again`);
+    trace(`${label}: the SSH server closed the connection before its greeting; trying again`);
     await pause(clock, wait, signal);
   }
 }
@@ -131,7 +131,7 @@ function signInSettings({ wallClock }: Ssh2Settings, { endpoint, offers, caller 
     onOffer: (name, key) => trace(`${label}: offering ${name}, ${fingerprint(key)}`),
     async whileSigning(name, work) {
       const cancel = wallClock.schedule(PATIENCE, () =>
-        warn(`waiting for ${name} to sign: the agent may be asking you`),
+        warn(`waiting for ${name} to sign; the agent may be asking you for confirmation`),
       );
       try {
         return await work();

@@ -17,7 +17,7 @@ describe('aliases', () => {
 
   test.each([
     [{ a: 'b', b: 'a' }, '"a" means itself: a -> b -> a'],
-    [{ 'a:b': 'x' }, '"a:b" cannot be typed'],
+    [{ 'a:b': 'x' }, '"a:b" cannot be an alias'],
     [{ a: [] }, 'expected an identifier or a list'],
     [{ a: [''] }, 'expected an identifier or a list'],
     [{ a: 3 }, 'expected an identifier or a list'],

@@ -68,6 +68,6 @@ describe('the farewell of a client', () => {
   test.each(['[lost tty]', "can't find session: $3", ''])('%j is a failure that says so', async (said) => {
     const { end } = await through([`screen\u0001${KEY}${said}`]);
     expect(end).toMatchObject({ kind: 'failed', cause: { code: 'tmux-failed' } });
-    expect(end?.kind === 'failed' && end.cause.message).toContain(said || 'said nothing');
+    expect(end?.kind === 'failed' && end.cause.message).toContain(said || 'ended without a message');
   });
 });

@@ -81,7 +81,7 @@ function runAz(
       endAll(az);
       settle(() => reject(new CredentialUnavailableError(why)));
     };
-    const onAbort = () => giveUp('az was not waited for');
+    const onAbort = () => giveUp('az was interrupted');
     const cancel = clock.schedule(patience, () => giveUp('az takes too long'));
     abortSignal?.addEventListener('abort', onAbort);
     process.once('exit', onExit);
@@ -100,7 +100,7 @@ function runAz(
   });
 }
 
-const NOT_INSTALLED = 'the Azure CLI (az) is not installed, or not on the PATH; with it: az login';
+const NOT_INSTALLED = 'the Azure CLI (az) is not installed, or not on PATH';
 /** Milliseconds for what az has said last. */
 const LAST_WORDS = 500;
 

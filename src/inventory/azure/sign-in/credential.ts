@@ -155,7 +155,7 @@ function credentialOf(kind: CredentialKind, request: CredentialRequest): TokenCr
 
 function signInError(tried: readonly Attempt[], request: CredentialRequest): AppError {
   const lines = tried.map(({ kind, reason }) => `\n  ${kind}: ${shorten(plainReason(reason), 240)}`);
-  return new AppError('not-signed-in', `Not signed in to Azure. What was tried:${lines.join('')}`, {
+  return new AppError('not-signed-in', `Not signed in to Azure. Tried:${lines.join('')}`, {
     hint: hintFor(tried, request),
   });
 }
@@ -172,7 +172,7 @@ function hintFor(tried: readonly Attempt[], { tenant, homeTenant }: CredentialRe
   const home = tenant ?? homeTenant;
   const cli = tried.find(({ kind }) => kind === 'cli');
   if (cli?.reason.startsWith(HUNG))
-    return 'az account get-access-token   shows what holds it up; azure.deadline allows more time';
+    return 'az account get-access-token shows what takes so long; raise azure.deadline for more time';
   // The SDK keeps what az said about the tenant to itself.
   if (cli) return home === undefined ? loginHint(cli.reason) : `az login --tenant ${home}`;
   switch (tried.at(-1)?.kind) {

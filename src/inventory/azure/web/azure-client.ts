@@ -65,7 +65,10 @@ function sameOrigin(endpoint: string): Policy {
     async sendRequest(request, next) {
       const { origin } = new URL(request.url);
       if (origin === new URL(endpoint).origin) return next(request);
-      throw new AppError('azure-failed', `A reply of ${endpoint} leads to another server, ${origin}: not followed`);
+      throw new AppError(
+        'azure-failed',
+        `A reply of ${endpoint} leads to another server, ${origin}, which azlin does not follow`,
+      );
     },
   };
 }

@@ -61,11 +61,11 @@ function tooLong(url: string, most: number): AppError {
     'azure-failed',
     `The reply of ${origin} to ${pathname} is larger than ${most / 1024 / 1024} MiB; the rest was not read`,
     {
-      hint: 'check azure.resource_manager and the proxy; Azure sends no such replies',
+      hint: 'check azure.resource_manager and the proxy; Azure does not send such large replies',
     },
   );
 }
 
 /** A reply that breaks off, as the SDK calls it. */
 const brokenOff = (error: unknown) =>
-  Object.assign(new Error(`the reply breaks off: ${messageOf(error)}`, { cause: error }), { code: 'PARSE_ERROR' });
+  Object.assign(new Error(`the reply was cut off: ${messageOf(error)}`, { cause: error }), { code: 'PARSE_ERROR' });

@@ -48,7 +48,7 @@ function parseProxy(text: string, variable: string): WebProxy {
   if (!url || !SCHEMES.includes(scheme) || url.hostname === '') {
     const shown = printable(text.replace(/^([^/]*:\/\/)?.*@/, '$1***@'));
     throw new AppError('config', `${variable} is not the address of a proxy: "${shown}"`, {
-      hint: `for example ${variable}=http://proxy.example:3128; azlin knows ${SCHEMES.map((one) => `${one}://`).join(', ')}`,
+      hint: `for example ${variable}=http://proxy.example:3128; azlin supports ${SCHEMES.map((one) => `${one}://`).join(', ')}`,
     });
   }
   if (url.password !== '') {

@@ -29,8 +29,8 @@ describe('--env-file', () => {
   });
 
   test.each([
-    ['secret without a name\n', /variables:1: no NAME=VALUE$/],
-    ['A=b\nKEY<<END\nsecret\n', /variables:2: no line "END" ends it$/],
+    ['secret without a name\n', /variables:1: not NAME=VALUE$/],
+    ['A=b\nKEY<<END\nsecret\n', /variables:2: no line "END" to end it$/],
   ])('%j is refused without its value', async (text, message) => {
     writeFileSync(path, text);
     await expect(variablesIn(path)).rejects.toThrow(message);

@@ -33,16 +33,18 @@ describe('whether a command becomes a job', () => {
   });
 
   test.each([
-    [{ job: 'v1' }, '--job is for jobs'],
-    [{ detach: true }, '--detach is for jobs'],
-    [{ 'on-disconnect': 'cancel' }, '--on-disconnect is for jobs'],
-    [{ 'on-interrupt': 'cancel' }, '--on-interrupt is for jobs'],
+    [{ job: 'v1' }, '--job only works with jobs'],
+    [{ detach: true }, '--detach only works with jobs'],
+    [{ 'on-disconnect': 'cancel' }, '--on-disconnect only works with jobs'],
+    [{ 'on-interrupt': 'cancel' }, '--on-interrupt only works with jobs'],
   ])('%j and --direct contradict each other', (args, message) => {
     expect(() => durableOf(args, config('never', 'flag'), {})).toThrow(message);
   });
 
   test('nobody is there to be gone with --detach', () => {
-    expect(() => durableOf({ detach: true, 'on-disconnect': 'cancel' }, config('auto'), {})).toThrow('nobody stays');
+    expect(() => durableOf({ detach: true, 'on-disconnect': 'cancel' }, config('auto'), {})).toThrow(
+      '--detach leaves the job alone',
+    );
   });
 });
 
@@ -58,6 +60,6 @@ describe('--env', () => {
   test('an error never holds a value', () => {
     for (const text of ['1x=secret', 'a b=secret', '=secret', 'azlin_x=secret', 'x;y=secret'])
       expect(() => variablesOf([text], {})).toThrow(expect.not.stringContaining('secret'));
-    expect(() => variablesOf(['NOSUCH'], {})).toThrow('no such variable is set here');
+    expect(() => variablesOf(['NOSUCH'], {})).toThrow('no such variable is set');
   });
 });

@@ -7,7 +7,7 @@ describe('a hint in its scope', () => {
 
   test.each([
     ['azlin stop web --yes', "azlin stop --subscription 'a b' -g rg web --yes"],
-    ['azlin list   shows what there is', "azlin list --subscription 'a b' -g rg   shows what there is"],
+    ['azlin list shows what there is', "azlin list --subscription 'a b' -g rg shows what there is"],
     ['add a key; azlin connect x', "add a key; azlin connect --subscription 'a b' -g rg x"],
     ['azlin list', "azlin list --subscription 'a b' -g rg"],
     ['azlin list --help   shows what there is', 'azlin list --help   shows what there is'],

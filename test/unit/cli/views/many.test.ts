@@ -18,7 +18,7 @@ const result = (target: string, outcome: TargetOutcome, fields: Partial<TargetRe
 const ended = (target: string, code: number) => result(target, { kind: 'exited', code });
 const refused = new AppError('unreachable', 'Cannot connect to "c"\n  nobody listens', { hint: 'azlin doctor c' });
 const skipped = (code: 'interrupted' | 'timed-out') =>
-  ({ kind: 'skipped', cause: new AppError(code, 'not begun: x') }) as const;
+  ({ kind: 'skipped', cause: new AppError(code, 'skipped: x') }) as const;
 
 describe('one exit status for many', () => {
   const good = ended('a:s', 0);
@@ -47,15 +47,15 @@ test('the summary: failures with their reasons, equal ones together, what was no
     ended('a-3:s', 3),
     result('b:s', skipped('interrupted')),
     result('c:s', { kind: 'not-started', cause: refused }, { attempts: 3 }),
-    result('d:s', { kind: 'timed-out' }, { durationMs: 61_000 }),
+    result('d:s', { kind: 'timed-out', after: 60_000 }, { durationMs: 61_000 }),
   ];
   expect(summaryOf(results, 62_000, (target) => (target.startsWith('a') ? 'no such file' : ''))).toEqual({
-    text: '1 of 6 done in 62 s, 4 failed, 1 not begun; d:s took longest, 61 s',
+    text: '1 of 6 done, 4 failed, 1 skipped in 62 s; longest: d:s, 61 s',
     failures: [
       'a-[2-3]:s (2): exit 3: no such file',
       'c:s: Cannot connect to "c"; nobody listens (3 attempts)',
-      'd:s: its time was up',
-      'b:s: not begun: x',
+      'd:s: timed out after 60 s',
+      'b:s: skipped: x',
     ],
     hints: ['azlin doctor c'],
   });
@@ -99,7 +99,7 @@ describe('output', () => {
     sink.write('short', 'stdout', Buffer.from('over\n'));
     const piece = `stdout:long | ${'x'.repeat(120)}\n`;
     expect(said).toEqual([piece, piece, 'stdout:short | not over\n']);
-    expect(warnings).toEqual(['long: a line is too long to keep in memory; it is printed in pieces']);
+    expect(warnings).toEqual(['long: a line is too long to keep in memory and is printed in pieces']);
   });
 
   test('a long line is whole', async () => {

@@ -35,7 +35,7 @@ describe('errors', () => {
 
   test('how long Azure wants to be left alone is said', () => {
     expect(refusalError({ status: 429, body: '', doing: 'x', retryAfter: 1_200_000 }).message).toMatch(
-      /left alone for 20 min$/,
+      /Azure asks to wait 20 min$/,
     );
   });
 
@@ -85,7 +85,7 @@ describe('errors', () => {
 
   test('a query that Azure does not take: the way around it', () => {
     expect(refusalError({ status: 400, body: '', doing: 'query Azure Resource Graph' }).hint).toMatch(
-      /inventory.source = "azure"/,
+      /set inventory\.source to "azure"/,
     );
     expect(refusalError({ status: 400, body: '', doing: 'x' }).hint).not.toMatch(/try again/);
   });
@@ -94,11 +94,11 @@ describe('errors', () => {
     const thrown = (message: string, code?: string) =>
       azureError(Object.assign(new Error(message), { code }), 'do it', 'https://arm');
     expect(thrown('connect ECONNREFUSED', 'ECONNREFUSED').message).toMatch(
-      /^Cannot do it: Azure Resource Manager at https:\/\/arm cannot be reached/,
+      /^Cannot do it: cannot reach Azure Resource Manager at https:\/\/arm/,
     );
     expect(thrown('self-signed certificate').hint).toContain('NODE_EXTRA_CA_CERTS');
     const cut = thrown('Error "x" occurred while parsing the response body - {"secret":', 'PARSE_ERROR').message;
-    expect(cut).toBe('Cannot do it: https://arm sent what azlin cannot read: a reply that is cut short or no JSON');
+    expect(cut).toBe('Cannot do it: https://arm sent what azlin cannot read: a reply that is cut short or not JSON');
     expect(thrown('odd').code).toBe('azure-failed');
   });
 });

@@ -34,7 +34,7 @@ describe('the tenant that is asked; undefined: that of azure.tenant, else the ac
     expect(asked([], B)).toEqual([['2', undefined]]);
     expect(asked([], A.toUpperCase())).toEqual([['1', undefined]]);
     expect(asked([], 'contoso.onmicrosoft.com')).toEqual([['1', A]]);
-    expect(() => asked([], B, [entry('1', A, true), entry('2', B), entry('4', B)])).toThrow(/another tenant/);
-    expect(() => asked([], 'cccccccc-0000-0000-0000-000000000000')).toThrow(/another tenant/);
+    expect(() => asked([], B, [entry('1', A, true), entry('2', B), entry('4', B)])).toThrow(/is not in the tenant/);
+    expect(() => asked([], 'cccccccc-0000-0000-0000-000000000000')).toThrow(/is not in the tenant/);
   });
 });

@@ -90,7 +90,7 @@ describe('a VM that makes no sense', () => {
   ])('%s of another type: the VM stays, with a warning that names it', (field, more) => {
     const { found, problem } = readVm({ id: '/subscriptions/s/resourceGroups/g/x/virtualMachines/odd', ...more });
     expect(found?.vm.name).toBe('odd');
-    expect(problem).toBe(`Azure sent a VM "odd" whose ${field} azlin cannot read; what depends on it is unknown`);
+    expect(problem).toBe(`Azure sent a VM "odd" whose ${field} azlin cannot read; what depends on them is unknown`);
   });
 
   test('without an id it cannot be told from others', () => {

@@ -72,7 +72,7 @@ describe('a VM that is booting', () => {
       attempts: 5,
       // After a refusal it is left alone for longer.
       waited: 8_000,
-      said: ['vm runs; waiting for its SSH server'],
+      said: ['vm is running; waiting for its SSH server'],
     });
   });
 
@@ -80,7 +80,7 @@ describe('a VM that is booting', () => {
     const { result, waited } = await connect(['unreachable']);
     expect(result).toMatchObject({
       code: 'unreachable',
-      message: '"vm" runs, but after 60 s azlin is not let in: it is unreachable',
+      message: '"vm" is running, but after 60 s azlin still cannot connect: it is unreachable',
       hint: expect.stringContaining('ssh.start_deadline'),
     });
     expect(waited).toBe(60_000);

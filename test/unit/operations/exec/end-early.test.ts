@@ -50,8 +50,8 @@ const interrupted = (message: string, hint?: string) => ({
   cause: expect.objectContaining({ code: 'interrupted', message, hint }),
 });
 const LEFT = interrupted(
-  'Left job j1 on vm:dev; it goes on',
-  'azlin logs --follow j1   shows what it does; azlin wait j1, azlin cancel j1',
+  'Left job j1 on vm:dev; it is still running',
+  'azlin logs --follow j1 shows its output; azlin wait j1, azlin cancel j1',
 );
 
 describe('Ctrl-C', () => {
@@ -123,7 +123,7 @@ describe('an interrupt of azlin', () => {
     abort();
     if (ms > 0) expect(await endAfter(ms - 1)).toBeUndefined();
     expect(await endAfter(1)).toEqual(
-      interrupted('Interrupted; job j1 on vm:dev could not be told to end', 'azlin cancel j1   tells it'),
+      interrupted('Interrupted; job j1 on vm:dev could not be told to end', 'azlin cancel j1 tries again'),
     );
   });
 
@@ -176,7 +176,12 @@ describe('output that cannot be written', () => {
   });
 
   test.each([
-    ['whose output is safe on its VM', {}, 'ENOSPC', cannot('job j1 goes on; azlin logs j1   has all of its output')],
+    [
+      'whose output is safe on its VM',
+      {},
+      'ENOSPC',
+      cannot('job j1 is still running; azlin logs j1 has all of its output'),
+    ],
     ['that somebody else started', { isFound: true }, 'EPIPE', PIPE],
   ])('does nothing to a job %s', async (_what, job, code, end) => {
     const { early, signals, endAfter } = run(job);

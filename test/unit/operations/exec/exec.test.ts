@@ -79,7 +79,7 @@ describe('a command whose start fails', () => {
         code: 'connection-lost',
         mayHaveRun: true,
         message: 'the link broke; the command may have run',
-        hint: '--durable asks again, and starts it once',
+        hint: 'use --durable, which tries again and starts it only once',
       },
     });
     expect(await text(stdout)).toBe('');
@@ -118,7 +118,7 @@ describe('a command that runs', () => {
     const { running, forgotten, warnings } = exec({ create: true, scripts: { exec: says('ok 1 no-cwd 77') } });
     await running;
     expect(forgotten).toEqual(['vm']);
-    expect(warnings).toEqual(['vm:dev: its directory is gone; the command runs in the home directory']);
+    expect(warnings).toEqual(['vm:dev: its directory no longer exists; the command runs in the home directory']);
   });
 
   test('is signaled by its process, and a signal that cannot be sent is no error', async () => {
@@ -136,7 +136,7 @@ describe('a command that runs', () => {
     process()?.end({ kind: 'lost', cause: BROKEN });
     expect(await outcome).toMatchObject({
       kind: 'lost',
-      cause: { message: 'the link broke', hint: expect.stringContaining('--durable lets it go on') },
+      cause: { message: 'the link broke', hint: expect.stringContaining('use --durable to keep it running') },
     });
   });
 
@@ -178,7 +178,7 @@ describe('a timeout of 10 s', () => {
   });
 
   test.each([
-    ['ended the command where the VM says so', answers('ok yes'), { kind: 'timed-out' }, []],
+    ['ended the command where the VM says so', answers('ok yes'), { kind: 'timed-out', after: 10_000 }, []],
     ['is not why a command ended at that time where the VM says no', answers('ok no'), end, []],
     [
       'is a warning where the VM cannot be asked',
@@ -202,7 +202,7 @@ describe('a timeout of 10 s', () => {
     clock.advance(11_500);
     expect(await settled().then(signals)).toEqual(['TERM 77']);
     process()?.end();
-    expect(await outcome).toEqual({ kind: 'timed-out' });
+    expect(await outcome).toEqual({ kind: 'timed-out', after: 10_000 });
     expect(clock.pending()).toBe(0);
   });
 
@@ -214,7 +214,7 @@ describe('a timeout of 10 s', () => {
       await settled();
     }
     expect(signals()).toEqual(['TERM 77', 'KILL 77']);
-    expect(await outcome).toEqual({ kind: 'timed-out' });
+    expect(await outcome).toEqual({ kind: 'timed-out', after: 10_000 });
     expect([stdout.destroyed, process()?.isClosed()]).toEqual([true, true]);
   });
 

@@ -166,8 +166,8 @@ describe('a job of which nobody knows whether it was started', () => {
       follower: undefined,
       doubt: {
         code: 'connection-lost',
-        message: 'Nobody knows whether job nightly was started on vm:dev: the link broke',
-        hint: 'azlin wait nightly   asks again',
+        message: 'Job nightly may have been started on vm:dev: the link broke',
+        hint: 'azlin wait nightly asks again',
       },
     });
     const waited = clock.now() - startedAt;
@@ -195,7 +195,7 @@ describe('a job of which nobody knows whether it was started', () => {
   test('is lost as a command', async () => {
     const { stdout, outcome } = await begin({ turns: [inDoubt], job: 'nightly' }).asCommand();
     expect(await text(stdout)).toBe('');
-    expect(await outcome).toMatchObject({ kind: 'lost', cause: { hint: 'azlin wait nightly   asks again' } });
+    expect(await outcome).toMatchObject({ kind: 'lost', cause: { hint: 'azlin wait nightly asks again' } });
   });
 
   test('and that the VM says will not begin is begun anew, in another name', async () => {
@@ -230,7 +230,7 @@ describe('what a job reads', () => {
     await expect(result()).rejects.toMatchObject({
       code: 'vm-failed',
       message: expect.stringMatching(/^Job nightly was not started on vm:dev: /),
-      hint: 'nothing has run, nor will it; try again',
+      hint: 'nothing ran, and nothing will; try again',
     });
     expect(vm.of('jobs/start')).toHaveLength(2);
   });
@@ -243,7 +243,7 @@ describe('what a job reads', () => {
       })(),
     );
     const { result, vm } = begin({ turns: [], stdin: broken });
-    await expect(result()).rejects.toMatchObject({ message: 'Cannot read the input of the command: it broke off' });
+    await expect(result()).rejects.toMatchObject({ message: 'Cannot read the input for the command: it broke off' });
     expect(vm.of('jobs/start')).toEqual([]);
   });
 });

@@ -158,7 +158,7 @@ describe('data that was kept', () => {
     const vms = [aVm('web-1')];
     const old = await choose('web-*', { vms, age: 5 * minutes });
     expect(old.asked).toEqual(['kept']);
-    expect(old.notes).toEqual([expect.stringMatching(/web-1 \(as of 5 min ago; --refresh looks again\)$/)]);
+    expect(old.notes).toEqual([expect.stringMatching(/web-1 \(as of 5 min ago; --refresh asks again\)$/)]);
     expect((await choose('web-*', { vms, age: minutes })).notes).toEqual([expect.stringMatching(/web-1$/)]);
   });
 

@@ -87,7 +87,7 @@ describe('doing the same to many', () => {
     await bench.end('a', 'failed');
     await bench.end('b');
     expect(bench.begun).toEqual(['a', 'b']);
-    expect(await bench.said()).toEqual(['a failed', 'b done', 'c: not begun: a had failed, and --fail-fast was given']);
+    expect(await bench.said()).toEqual(['a failed', 'b done', 'c: skipped: a failed, and --fail-fast was given']);
   });
 
   test('--fail-fast with one at a time never begins the next before the last one is known', async () => {
@@ -97,7 +97,7 @@ describe('doing the same to many', () => {
     await bench.settle();
     expect(bench.begun).toEqual(['a']);
     await bench.end('a', 'again');
-    expect((await bench.said())[1]).toMatch(/not begun/);
+    expect((await bench.said())[1]).toMatch(/skipped/);
   });
 
   test('--canary: the others begin when so many have succeeded; what is absent is no success', async () => {
@@ -118,7 +118,7 @@ describe('doing the same to many', () => {
     await bench.settle();
     await bench.end('a', 'failed');
     await bench.end('b');
-    expect(await bench.said()).toEqual(['a failed', 'b done', 'c: not begun: the canary a had failed']);
+    expect(await bench.said()).toEqual(['a failed', 'b done', 'c: skipped: the canary a failed']);
     expect(bench.begun).toEqual(['a', 'b']);
   });
 

@@ -157,7 +157,7 @@ describe('reattach', () => {
     await lost.pass(60_000);
     expect(lost.connects.length).toBeGreaterThan(5);
     expect(lost.connects.length).toBeLessThan(12);
-    expect(lost.told.some(({ reason }) => reason === 'signing in is refused')).toBe(true);
+    expect(lost.told.some(({ reason }) => reason === 'sign-in refused')).toBe(true);
     lost.stop();
     await lost.outcome;
   });
@@ -183,7 +183,7 @@ describe('reattach', () => {
     await lost.pass(30_000);
     expect(await lost.outcome).toMatchObject({
       code: 'unreachable',
-      message: expect.stringMatching(new RegExp(`${attempts} attempts? could not take it up again: no route$`)),
+      message: expect.stringMatching(new RegExp(`${attempts} attempts? to reconnect failed: no route$`)),
       hint: expect.stringContaining('azlin connect vm:dev'),
     });
   });

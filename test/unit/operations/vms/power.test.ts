@@ -42,7 +42,7 @@ describe('the VMs that are meant', () => {
     const choice = { tags: [], host: 'db', session: undefined };
     expect(await meant(choice, { vms })).toMatchObject({
       hostnames: [],
-      notes: ['to start: nothing', expect.anything()],
+      notes: ['to start: none', expect.anything()],
     });
   });
 
@@ -153,7 +153,7 @@ describe('starting VMs', () => {
     await expect(result).rejects.toMatchObject({
       code: 'interrupted',
       message: 'Interrupted; Azure may still start 2, 3',
-      hint: 'azlin status --refresh   tells',
+      hint: 'azlin status --refresh shows the state',
     });
     expect(progress.at(-1)).toBeUndefined();
   });

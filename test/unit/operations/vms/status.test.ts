@@ -42,7 +42,7 @@ describe('the status of a fleet', () => {
       },
     } as Partial<FleetAccess> as FleetAccess;
     const request = { refresh: false, deadline: 5_000, wholeDeadline: 8_000 };
-    const statuses = await fleetStatus(access, request, aCaller({ warn: (line) => warnings.push(line) }));
+    const { vms: statuses } = await fleetStatus(access, request, aCaller({ warn: (line) => warnings.push(line) }));
     expect(statuses).toHaveLength(101);
     expect(statuses.find(({ hostname }) => hostname === 'off')).toMatchObject({
       probe: 'skipped',

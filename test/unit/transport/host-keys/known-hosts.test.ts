@@ -331,7 +331,7 @@ describe('forget', () => {
     const { removed, kept } = await open().forget(vm('a'));
     expect({ removed, kept }).toEqual({
       removed: [],
-      kept: [expect.objectContaining({ reason: 'it holds for every host that fits 10.0.*' })],
+      kept: [expect.objectContaining({ reason: 'it applies to all hosts that match 10.0.*' })],
     });
     expect((await open().show(vm('a'))).map(({ revoked }) => revoked)).toEqual([false, true]);
   });

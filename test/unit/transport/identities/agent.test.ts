@@ -40,8 +40,8 @@ describe('an agent', () => {
   });
 
   test.each<[string, Buffer, string]>([
-    ['a refusal', Buffer.from([5]), 'it refuses to tell its keys'],
-    ['more keys than it sends', Buffer.concat([Buffer.from([12]), wireUint32(0xffffffff)]), 'it is cut off'],
+    ['a refusal', Buffer.from([5]), 'it refused to list its keys'],
+    ['more keys than it sends', Buffer.concat([Buffer.from([12]), wireUint32(0xffffffff)]), 'it is incomplete'],
   ])('%s', async (_name, answer, expected) => {
     const socket = await answering((_question, stream) => void stream.write(wireString(answer)));
     await expect(sshAgent({ socket, clock: realClock }).keys()).rejects.toThrow(expected);
@@ -49,7 +49,7 @@ describe('an agent', () => {
 
   test('an answer without end is not kept', async () => {
     const socket = await answering((_question, stream) => void stream.write(wireUint32(0xfffffff0)));
-    await expect(sshAgent({ socket, clock: realClock }).keys()).rejects.toThrow('its answer makes no sense');
+    await expect(sshAgent({ socket, clock: realClock }).keys()).rejects.toThrow('its answer is not valid');
   });
 
   test('a signature with another algorithm than wanted is none: RSA with SHA-1', async () => {
@@ -62,7 +62,7 @@ describe('an agent', () => {
       data: Buffer.from('x'),
       algorithm: 'rsa-sha2-512',
     });
-    await expect(signing).rejects.toThrow('it signs with ssh-rsa, not with rsa-sha2-512');
+    await expect(signing).rejects.toThrow('it signed with ssh-rsa, not rsa-sha2-512');
   });
 
   test('no answer: two seconds for its keys, a minute for a signature, which its user may have to grant', async () => {
@@ -87,6 +87,6 @@ describe('an agent', () => {
 
   test('nobody there', async () => {
     const socket = join(directory, 'nothing.sock');
-    await expect(sshAgent({ socket, clock: realClock }).keys()).rejects.toThrow(`no agent listens at ${socket}`);
+    await expect(sshAgent({ socket, clock: realClock }).keys()).rejects.toThrow(`no agent is listening at ${socket}`);
   });
 });

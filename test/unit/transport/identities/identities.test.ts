@@ -85,7 +85,7 @@ describe('the order', () => {
       'two.pub (the SSH agent\'s "two")',
     ]);
     expect((await offered({ names: ['one.pub'], agent, only: true })).notes).toEqual([
-      'one.pub: it is a public key, and no agent holds its private half',
+      'one.pub: it is a public key, and no agent holds the private key',
     ]);
   });
 
@@ -170,11 +170,11 @@ describe('formats', () => {
 
   test('what cannot be used says why and what to do', async () => {
     expect((await unusable('key.ppk', 'PuTTY-User-Key-File-3: ssh-ed25519\n')).notes.join()).toMatch(
-      /PuTTY's format; puttygen/,
+      /PuTTY's format; convert it with puttygen/,
     );
     expect((await unusable('rubbish', 'hello')).notes.join()).toMatch(/holds no key/);
     expect((await unusable('open', readFileSync(at('one'), 'utf8'), 0o644)).notes.join()).toMatch(
-      /other users may read it \(its mode is 644\); chmod 600/,
+      /other users may read it \(its mode is 644\); use chmod 600/,
     );
     const sk = Buffer.concat([Buffer.from([0, 0, 0, 26]), Buffer.from('sk-ssh-ed25519@openssh.com'), Buffer.alloc(8)]);
     expect((await unusable('sk.pub', `sk-ssh-ed25519@openssh.com ${sk.toString('base64')} me\n`)).notes.join()).toMatch(
