@@ -85,7 +85,7 @@ if [ ! -e "$azlin_job" ] || azlin_is_free; then
   if azlin_said=$(mkdir "$azlin_job" 2>&1); then azlin_start
   elif [ ! -d "$azlin_job" ]; then azlin_cannot "$azlin_said"; fi
 fi
-[ -z "$azlin_is_new" ] || [ "$azlin_found" = new ] || azlin_cannot 'a job of that id is there already'
+[ -z "$azlin_is_new" ] || [ "$azlin_found" = new ] || azlin_cannot 'a job with that id already exists'
 if [ "$azlin_found" != new ]; then
   azlin_listen
   azlin_choose_tail
