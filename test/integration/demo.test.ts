@@ -22,7 +22,7 @@ describe('azlin demo', () => {
     expect(stdout).toMatch(/\$ azlin list\nHOSTNAME +SESSION +STATUS +IP\nmyvm +dev/);
     expect(stdout).toMatch(/All \d+ steps did what they should/);
     expect(leftovers()).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   test('on a terminal: a shell with azlin set up; exit removes everything', async () => {
     const terminal = await openTerminal({ ...environment, SHELL: '/bin/bash' }, 100, 40);
@@ -37,7 +37,7 @@ describe('azlin demo', () => {
     } finally {
       await terminal.close();
     }
-  }, 60_000);
+  }, 180_000);
 
   test('SIGTERM in the middle of it removes everything, too', async () => {
     const terminal = await openTerminal({ ...environment, SHELL: '/bin/bash' }, 100, 40);
@@ -51,5 +51,5 @@ describe('azlin demo', () => {
     } finally {
       await terminal.close();
     }
-  }, 60_000);
+  }, 180_000);
 });

@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   // It may have ended.
-  spawnSync(REAL, ['kill-server'], { env: environment, stdio: 'ignore' });
+  spawnSync(REAL, ['kill-server'], { env: { ...environment, TMUX: '' }, stdio: 'ignore' });
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -113,12 +113,12 @@ describe('a session that is not there a moment later', () => {
     [
       'a default-command that is missing',
       "set -g default-command '/nosuch'",
-      /ended at once: the command that default-command names/,
+      /ended at once: the command in default-command ended/,
     ],
     [
       'a default-command that ends',
       "set -g default-command 'sleep 0.1'",
-      /ended at once: the command that default-command names/,
+      /ended at once: the command in default-command ended/,
     ],
     [
       'a hook that renames',
