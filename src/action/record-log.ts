@@ -37,7 +37,7 @@ export function recordLog(
     section.end();
     log.endGroup();
     words.set(target, lastLineOf(Buffer.from(stderr, encoding).toString()));
-    if (truncated) log.notice(`${target}: only the first 8 MiB of output were kept`);
+    if (truncated) log.notice(`${target}: only the first 8 MiB of output was kept`);
     if (format === 'ndjson') keep(`${JSON.stringify(record)}\n`);
     if (format === 'text')
       keep(

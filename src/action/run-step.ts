@@ -115,7 +115,7 @@ function warnOfHostKeys({ environment, log }: StepWorld, { knownHosts }: Inputs)
   const home = environment['AZLIN_HOME'] ?? join(environment['HOME'] ?? '', '.azlin');
   if (knownHosts === '' && !existsSync(join(home, 'known_hosts')))
     log.notice(
-      'No host keys are known: the first key that each VM presents is trusted. Set the input known-hosts to pin them.',
+      'No host keys are known: the first key that each VM presents is trusted. Set the input "known-hosts" to pin them.',
     );
 }
 
@@ -143,7 +143,7 @@ function report(
   const [found] = results.filter((one) => one.found);
   if (found && Number(environment['GITHUB_RUN_ATTEMPT'] ?? '1') > 1)
     log.notice(
-      `Job ${found.jobId} already exists from an earlier attempt; this is its output. To run it again, give the input job another name.`,
+      `Job ${found.jobId} already exists from an earlier attempt; this is its output. To run it again, change the input "job".`,
     );
   const entries = {
     outcome: outcomeOf(results),

@@ -150,7 +150,7 @@ function meantWords(
     if (expanded === undefined) return text;
     const count = splitOutside(expanded, ',').length;
     if (takesMany || count === 1) return expanded;
-    throw new AppError('usage', `The alias "${text}" means ${count} identifiers, and azlin ${name} takes one`, {
+    throw new AppError('usage', `The alias "${text}" means ${count} identifiers, but azlin ${name} takes one`, {
       hint: `${expanded.split(',').join(', ')}; azlin aliases lists all aliases`,
     });
   };

@@ -47,7 +47,7 @@ function checkEncoding(argv: readonly string[], app: App): void {
   const shown = bad
     .toString('latin1')
     .replace(/[^ -~]/g, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`);
-  throw new AppError('usage', `An argument is not UTF-8: ${shorten(shown, 200)}`, {
+  throw new AppError('usage', `An argument is not valid UTF-8: ${shorten(shown, 200)}`, {
     hint: 'a script on standard input or --env-file can hold any bytes',
   });
 }

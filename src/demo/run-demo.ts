@@ -28,10 +28,10 @@ const WELCOME = `A fleet of four VMs is running on this machine, and azlin in th
   azlin exec myvm:dev 'pwd; tmux ls'           run a command in a session
   azlin ssh shared-vm --tmux-session alice     a session of your own
   azlin session myvm:dev my-feature            a friendly name
-  azlin connect main                           two VMs have it, so it is an error
+  azlin connect main                           two VMs have it, so this is an error
   azlin status myvm                            its sessions, and who is attached
   azlin connect oldvm                          it is stopped; offers to start it
-  azlin list --all --all-subscriptions         one subscription is closed to you
+  azlin list --all --all-subscriptions         you have no access to one subscription
   azlin --help
 
 To end the demo and remove everything it made, type exit.

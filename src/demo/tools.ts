@@ -83,7 +83,7 @@ interface Installer {
 }
 
 async function installerFor(environment: Environment): Promise<Installer | undefined> {
-  const what = 'openssh-server and tmux, whose SSH service is not started';
+  const what = 'openssh-server and tmux (without starting the SSH service)';
   const brew = await findProgram('brew', environment);
   if (brew) return { what: 'openssh and tmux', command: brew, args: ['install', '--quiet', 'openssh', 'tmux'] };
   if (!(await findProgram('apt-get', environment))) return undefined;

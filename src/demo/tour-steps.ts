@@ -75,13 +75,13 @@ export const STEPS: readonly TourStep[] = [
     expects: /^\/usr\/lib\n$/,
   },
   {
-    says: 'One command on many sessions, equal output once',
+    says: 'One command on many sessions, identical output shown once',
     line: "azlin exec --group 'myvm:main,prod*:*' 'tmux display-message -p \"#S\"'",
     expects:
       /^"myvm:main,prod\*:\*" means 3 sessions: [\s\S]*^myvm:main,prodvm:main \(2\)\nmain\nprodvm:api \(1\)\napi\n3 of 3 done/m,
   },
   {
-    says: 'On one first; where it fails, the others do not start',
+    says: 'On one first; if it fails, the others do not start',
     line: "azlin exec --canary 1 '*:main' 'echo trying; exit 3'",
     exitCode: 3,
     expects: /trying[\s\S]*^failed: .* \(3\): skipped: the canary myvm:main failed$/m,
@@ -107,7 +107,7 @@ export const STEPS: readonly TourStep[] = [
     expects: /^myvm:dev: nobody was attached\n$/,
   },
   {
-    says: 'A stopped VM is not taken for one that does not answer',
+    says: 'A stopped VM is reported as stopped, not as unreachable',
     line: 'azlin connect oldvm',
     exitCode: 7,
     expects: /Cannot connect to "oldvm": the VM is deallocated/,
@@ -122,7 +122,11 @@ export const STEPS: readonly TourStep[] = [
     line: 'azlin status oldvm',
     expects: /status +Running\n[\s\S]*sessions +1\n/,
   },
-  { says: 'Stop it, and it costs nothing', line: 'azlin stop oldvm --yes', expects: /^oldvm: Deallocated/ },
+  {
+    says: 'Stop and deallocate it: Azure no longer bills for its compute',
+    line: 'azlin stop oldvm --yes',
+    expects: /^oldvm: Deallocated/,
+  },
   {
     says: 'Through another VM, whose host key is checked too',
     line: "azlin exec --verbose --jump prodvm myvm:dev true 2>&1 | grep -E 'connected|signed in'",

@@ -123,7 +123,7 @@ function refuseTwins(vms: readonly Vm[], path: string): void {
 function powerState(value: string, where: string): PowerState {
   const state = POWER_STATES.find((known) => known.toLowerCase() === value.toLowerCase());
   if (state) return state;
-  throw new AppError('config', `${where}: "status" is "${value}"`, {
+  throw new AppError('config', `${where}: invalid "status": "${value}"`, {
     hint: `expected one of ${POWER_STATES.join(', ')}`,
   });
 }

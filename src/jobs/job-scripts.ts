@@ -119,5 +119,5 @@ export const signalJobScript = (id: string, signal: string) => remoteScript('job
 /** Why `id` cannot name a job, or undefined when it can. */
 export function jobIdProblem(id: string): string | undefined {
   if (/^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/.test(id)) return undefined;
-  return 'letters, digits, "-" and "_", at most 64, and no "-" at its start';
+  return 'use 1 to 64 letters, digits, "-" and "_", and do not start with "-"';
 }

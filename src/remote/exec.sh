@@ -53,7 +53,7 @@ azlin_open_room() {
   azlin_why=$azlin_said
   azlin_room=$XDG_RUNTIME_DIR/azlin
   [ -n "$XDG_RUNTIME_DIR" ] && azlin_private "$azlin_room" && [ -w "$azlin_room" ] && return
-  azlin_cannot "${azlin_why:-$HOME/.azlin cannot be written}; --timeout needs a private place there"
+  azlin_cannot "${azlin_why:-$HOME/.azlin cannot be written}; --timeout needs a private directory there"
 }
 
 azlin_may_begin

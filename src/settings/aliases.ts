@@ -23,7 +23,7 @@ function expand(aliases: Aliases, name: string, within: readonly string[]): read
   const means = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
   // An alias of the name of a VM means that VM, and may be called like it.
   if (means === undefined || within.at(-1) === name) return [name];
-  if (within.includes(name)) throw new Error(`"${name}" means itself: ${[...within, name].join(' -> ')}`);
+  if (within.includes(name)) throw new Error(`"${name}" refers to itself: ${[...within, name].join(' -> ')}`);
   return means
     .flatMap((text) => splitOutside(text, ','))
     .flatMap((part) => expand(aliases, part.trim(), [...within, name]));

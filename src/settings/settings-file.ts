@@ -68,7 +68,7 @@ function valuesOf(table: object, { path, prefix, known, lineOf }: Reading): Kept
   for (const key of values.keys()) {
     if (!known.has(key)) throw unknownSetting(key, known, `${path}${lineOf(`${prefix}${key}`)}: `);
     if (key === 'context' && prefix !== '')
-      throw new AppError('config', `${path}${lineOf(`${prefix}${key}`)}: a context cannot name another one`);
+      throw new AppError('config', `${path}${lineOf(`${prefix}${key}`)}: a context cannot select another one`);
   }
   return values;
 }

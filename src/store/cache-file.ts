@@ -25,7 +25,7 @@ export async function readCache<T>(
       return undefined;
     }
     if (isValid(value)) return value;
-    throw new Error('its content is not valid');
+    throw new Error('its contents are not valid');
   } catch (error) {
     warn(`removed the broken cache ${path}: ${messageOf(error)}`);
     await rm(path, { force: true }).catch(() => {});

@@ -33,7 +33,7 @@ export function vmRefOf(text: string): VmRef {
   const { host } = identifier;
   if (host?.kind === 'vm' && identifier.kind === 'bare') return host;
   if (host?.kind === 'address')
-    throw new AppError('usage', `"${text}" is an address, and a VM name is needed here`, {
+    throw new AppError('usage', `"${text}" is an address, but a VM name is needed here`, {
       hint: 'azlin list --all shows the names',
     });
   throw new AppError('usage', `"${text}" does not name a VM`, {

@@ -63,7 +63,7 @@ export function nothingNamed(
     near.length === 0
       ? undefined
       : { title: 'Did you mean', items: near.map((identifier) => ({ identifier, ip: null })) };
-  return new AppError(code, message, { candidates, hint: 'azlin list shows what there is' });
+  return new AppError(code, message, { candidates, hint: 'azlin list --all shows the VMs and their sessions' });
 }
 
 function same(a: string, b: string): boolean {

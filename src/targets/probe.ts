@@ -91,7 +91,7 @@ export function noKeyFits(answers: Iterable<readonly [string, Probed<unknown> | 
   const [first] = refused;
   if (!first || isAccepted) return undefined;
   const message = refused.length === 1 ? first.reason : `None of the ${count(refused.length, 'VM')} accepted a key`;
-  return new AppError('ssh-denied', message, { hint: `azlin doctor ${shellWord(first.name)}` });
+  return new AppError('ssh-denied', message, { hint: `azlin doctor ${shellWord(first.name)} shows why` });
 }
 
 /** Asks the tmux server of one VM. */

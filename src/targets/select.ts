@@ -124,7 +124,7 @@ function wantedOf(sessions: readonly Session[], wanted: SessionChoice): readonly
 
 function notAsked(hostname: string, reason: string): AppError {
   return new AppError('unreachable', `"${hostname}" could not be asked for its sessions: ${reason}`, {
-    hint: 'its sessions were left out; azlin doctor shows what is wrong',
+    hint: `its sessions were left out; azlin doctor ${shellWord(hostname)} shows what is wrong`,
   });
 }
 

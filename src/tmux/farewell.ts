@@ -66,7 +66,7 @@ function endOf(text: string, host: string): ClientEnd {
     return failed(`The tmux server on "${host}" has ended, and every session with it`, 'the log of the VM may say why');
   const hint = /terminal/.test(reason)
     ? 'tmux does not know the terminal that TERM names; azlin exec and azlin ssh --no-tmux need none'
-    : 'if tmux was just upgraded there, its running server is of another version: log in and restart it';
+    : 'if tmux was just upgraded there, the old version is still running as its server: log in and restart it';
   return failed(`tmux on "${host}" ended ${reason === '' ? 'without a message' : `with: ${reason}`}`, hint);
 }
 

@@ -59,7 +59,7 @@ export function tmuxServer(run: RunScript, host: string): TmuxServer {
       return await ask(name, { new_name: '', ...values }, signal);
     } catch (error) {
       const isOpen = error instanceof AppError && error.mayHaveRun;
-      throw isOpen ? inDoubt(error, '; it may have been done nevertheless') : error;
+      throw isOpen ? inDoubt(error, '; it may have been done anyway') : error;
     }
   };
   const all = async (signal: AbortSignal) => {

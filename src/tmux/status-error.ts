@@ -14,7 +14,7 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
       return noSuchJob(status, host);
     case 'gone':
       return new AppError('session-not-found', `The session "${session}" on "${host}" has just ended`, {
-        hint: `azlin list --host ${shellWord(host)} shows what there is`,
+        hint: `azlin list --host ${shellWord(host)} shows the sessions there`,
       });
     case 'parted':
       return new AppError(
@@ -39,7 +39,7 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
         hint: 'nothing was started',
       });
     case 'unreadable':
-      return new AppError('vm-failed', `The answer of "${host}" is not valid: "${said(status.said, 200)}"`, {
+      return new AppError('vm-failed', `The answer from "${host}" is not valid: "${said(status.said, 200)}"`, {
         mayHaveRun: true,
         hint: `azlin doctor ${shellWord(host)} checks the VM`,
       });
@@ -73,12 +73,12 @@ function tmuxTrouble(status: Extract<Status, { kind: OfTmux }>, host: string, se
     case 'hooked':
       return new AppError(
         'tmux-failed',
-        `A hook of tmux on "${host}" renamed the new session "${printable(status.wanted)}" to "${printable(status.name)}", so azlin closed it again`,
+        `A tmux hook on "${host}" renamed the new session "${printable(status.wanted)}" to "${printable(status.name)}", so azlin closed it again`,
         { hint: 'tmux show-hooks -g on the VM lists them; see session-created and after-new-session' },
       );
     case 'failed':
       return new AppError('tmux-failed', `tmux on "${host}" failed: ${said(status.reason, 300)}`, {
-        hint: 'if tmux was just upgraded there, its running server is of another version: log in and restart it',
+        hint: 'if tmux was just upgraded there, the old version is still running as its server: log in and restart it',
       });
   }
 }
@@ -90,7 +90,7 @@ function noSuchJob(status: Extract<Status, { kind: 'no-job' | 'elsewhere' }>, ho
     });
   const owner = printable(status.name);
   return new AppError('job-not-found', `That job belongs to the VM "${owner}", which shares its home with "${host}"`, {
-    hint: `azlin jobs ${shellWord(owner)} shows it, if that is the VM's name here`,
+    hint: `azlin jobs ${shellWord(owner)} shows it, if azlin knows the VM by that name`,
   });
 }
 

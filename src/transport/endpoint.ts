@@ -155,7 +155,7 @@ function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOption
   const address = settledAddress(host, options, { home, environment, tokens: named });
   const alias = options.text('hostkeyalias')?.toLowerCase();
   if (alias !== undefined && !/^[\w.:/()[\]%+-]+$/.test(alias))
-    throw options.wrong('hostkeyalias', 'expected one plain name');
+    throw options.wrong('hostkeyalias', 'expected a name without spaces or special characters');
   const knownAs = alias ?? (port === 22 ? address : `[${address}]:${port}`).toLowerCase();
   const hostKeyAlias = host.hostKeyAlias ?? knownAs;
   const { hostname, uid } = around;

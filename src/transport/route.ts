@@ -80,7 +80,7 @@ const FROM_OUTSIDE: readonly string[] = ['n', 'h', 'r', 'k'];
 function plainToken(letter: string, value: string, command: string): string {
   const isPlain = !FROM_OUTSIDE.includes(letter) || /^[\w.:@+,/][\w.:@+,/%-]*$/.test(value);
   if (isPlain || !command.includes(`%${letter}`)) return value;
-  throw new AppError('config', `Cannot give ${JSON.stringify(value)} to the shell of ProxyCommand as %${letter}`, {
-    hint: 'only letters, digits and . : @ + , / % _ - can stand there',
+  throw new AppError('config', `Cannot pass ${JSON.stringify(value)} to the shell of ProxyCommand as %${letter}`, {
+    hint: 'only letters, digits and . : @ + , / % _ - are allowed there',
   });
 }

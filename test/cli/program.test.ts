@@ -75,7 +75,7 @@ describe('errors', () => {
       exitCode: 3,
       stdout: '',
       stderr:
-        'warning: gpu-1 could not be asked whether it has a session "nosuch": timed out after 5 s\nerror: No session and no VM is named "nosuch"\nhint: azlin list shows what there is\n',
+        'warning: gpu-1 could not be asked whether it has a session "nosuch": timed out after 5 s\nerror: No session and no VM is named "nosuch"\nhint: azlin list --all shows the VMs and their sessions\n',
     });
   });
 
@@ -119,11 +119,7 @@ describe('errors', () => {
     ['--formt json list', 2, /Unknown option --formt\nhint: did you mean --format\?/],
     ['conect vm', 2, /Unknown command "conect"\nhint: did you mean azlin connect\?/],
     ['atach vm', 2, /Unknown command "atach"\nhint: did you mean azlin attach\?/],
-    [
-      'help identifirs',
-      2,
-      /No command and no topic is named "identifirs"\nhint: did you mean azlin help identifiers\?/,
-    ],
+    ['help identifirs', 2, /No command or topic is named "identifirs"\nhint: did you mean azlin help identifiers\?/],
     ['--quiet', 2, /Missing command/],
     ['host-key shw vm', 2, /Invalid value "shw" as action: expected one of show, forget/],
     ['list -x', 2, /Unknown option -x/],

@@ -84,7 +84,7 @@ describe('one subscription that fails is a warning, the other is listed', () => 
     [
       '429, for 20 minutes',
       { match: HERE, reply: throttled(DEMO_SUBSCRIPTION, '1200') },
-      /SubscriptionRequestsThrottled: .*Azure asks to wait 20 min/,
+      /SubscriptionRequestsThrottled: .*Azure says to wait 20 min/,
     ],
     [
       '429, again and again',

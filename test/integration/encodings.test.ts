@@ -81,7 +81,7 @@ test('an argument that is not UTF-8 is refused; one that is any UTF-8 is not', a
     exitCode: 255,
     stdout: '',
     stderr:
-      'error: An argument is not UTF-8: caf\\xe9\nhint: a script on standard input or --env-file can hold any bytes\n',
+      'error: An argument is not valid UTF-8: caf\\xe9\nhint: a script on standard input or --env-file can hold any bytes\n',
   });
   expect(await bash(fleet, `azlin list --host $'\\xff'`)).toMatchObject({ exitCode: 2 });
   expect(await azlin(fleet, ['exec', 'vm:dev', 'echo', 'café 東京 \ufffd'])).toMatchObject({

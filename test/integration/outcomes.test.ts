@@ -63,7 +63,7 @@ describe('the way back is lost as the command is sent', () => {
     ]);
     expect(exitCode).toBe(255);
     expect(stderr).toMatch(/^error: .*; the command may have run$/m);
-    expect(stderr).toMatch(/^hint: use --durable, which tries again and starts it only once$/m);
+    expect(stderr).toMatch(/^hint: use --durable, which tries again and never starts it twice$/m);
     expect(resultOf(path)).toMatchObject({ outcome: 'lost' });
     await until('it to have run', () => runs(vm) > 0);
     expect({ runs: runs(vm), connections: link.connections() }).toEqual({ runs: 1, connections: 1 });

@@ -82,7 +82,7 @@ function said({ note }: AttachCall, { target }: AttachedSession, left: Left): { 
 async function mayTakeOver({ args, app, note, interrupts }: AttachCall, attached: AttachedSession): Promise<boolean> {
   const { others, target, session, remote } = attached;
   const where = printable(`${target.hostname}:${target.session}`);
-  if (others.length > 0) note(`${where} is open: ${others.map((one) => describeOther(one, session.id)).join(', ')}`);
+  if (others.length > 0) note(`${where} is in use: ${others.map((one) => describeOther(one, session.id)).join(', ')}`);
   const inTheWay = others.filter(({ sessionId }) => sessionId === session.id);
   if (!args['take-over'] || inTheWay.length === 0 || args.yes) return args['take-over'];
   const names = inTheWay.map((one) => printable(clientName(one))).join(', ');

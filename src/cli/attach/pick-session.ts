@@ -24,7 +24,7 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
   const { app, config, interrupts, caller } = call;
   const terminal = app.terminal();
   if (!terminal)
-    throw new AppError('usage', 'Missing identifier: there is no terminal to choose a session on', {
+    throw new AppError('usage', 'Missing identifier: choosing a session from a list needs a terminal', {
       hint: 'azlin list shows the sessions; azlin exec IDENTIFIER COMMAND needs no terminal',
     });
   const access = await call.access();
@@ -69,7 +69,7 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
       message: 'Session',
       rows: choices,
       pending: () =>
-        isAsking ? `asking: ${count(new Set(rows.map(({ vmId }) => vmId)).size, 'VM')} so far` : undefined,
+        isAsking ? `asking: ${count(new Set(rows.map(({ vmId }) => vmId)).size, 'VM')} answered so far` : undefined,
       onChange(changed: () => void) {
         listeners.add(changed);
         return () => void listeners.delete(changed);
@@ -104,7 +104,7 @@ function nothing(rows: readonly SessionRow[]): AppError {
         hint: 'the warnings say why; azlin doctor VM checks one',
       },
     );
-  return new AppError('vm-not-found', 'No running VM is in scope', { hint: 'azlin list --all' });
+  return new AppError('vm-not-found', 'No running VM is in scope', { hint: 'azlin list --all shows the stopped ones' });
 }
 
 /** Where nobody could be asked there may be sessions: those VMs are named in warnings, not offered. */

@@ -27,7 +27,7 @@ export const aliases = defineCommand({
   examples: [
     { line: 'azlin aliases', does: 'what each of them stands for' },
     { line: 'azlin aliases --format json', does: 'for programs' },
-    { line: 'azlin aliases; azlin exec prod uptime', does: 'an alias stands where an identifier stands' },
+    { line: 'azlin aliases; azlin exec prod uptime', does: 'an alias can be used in place of an identifier' },
   ],
   seeAlso: ['config', 'exec'],
   options: { context: SCOPE_OPTIONS.context },

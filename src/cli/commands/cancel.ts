@@ -18,7 +18,7 @@ export const cancel = defineCommand({
   positionals: { job: 'The id of a job' },
   examples: [
     { line: 'azlin cancel deploy-42', does: 'wherever it runs' },
-    { line: 'azlin cancel --vm web-1 deploy-42', does: 'when several VMs have a job of that id' },
+    { line: 'azlin cancel --vm web-1 deploy-42', does: 'when several VMs have a job with that id' },
     { line: 'azlin jobs myvm; azlin cancel v42', does: 'see what is running first' },
   ],
   seeAlso: ['jobs', 'logs'],

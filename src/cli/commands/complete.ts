@@ -39,7 +39,7 @@ export const complete = defineCommand({
       };
     }
     if (shell !== 'zsh' && shell !== 'fish')
-      throw new AppError('usage', `Completion is for bash, zsh and fish, not for "${shell}"`);
+      throw new AppError('usage', `No completion for the shell "${shell}": expected bash, zsh or fish`);
     const current = rest.at(-1) ?? '';
     const found = await suggest(await typedLine(rest.slice(1, -1), current, vocabulary), { app, contents });
     return {

@@ -20,7 +20,7 @@ export const completion = defineCommand({
         'usage',
         shell === '' ? 'Missing shell: SHELL is not set' : `No completion for the shell "${shell}"`,
         {
-          hint: `azlin completion ${SHELLS.join('|')}`,
+          hint: `azlin completion supports ${SHELLS.join(', ')}`,
         },
       );
     const script = await app.resource(scriptPath(shell));

@@ -27,7 +27,7 @@ export const config = defineCommand({
   positionals: {
     action: { describe: 'What to do; default: list', choices: ACTIONS },
     key: 'The key of a setting: ssh.user, aliases.prod',
-    value: 'Its value, or several where the setting takes several',
+    value: 'Its value, or several if the setting takes a list',
   },
   examples: [
     { line: 'azlin config', does: 'every setting that is set, and where it comes from' },
@@ -35,7 +35,7 @@ export const config = defineCommand({
     { line: 'azlin config get ssh.user', does: 'one value' },
     { line: 'azlin config set ssh.user alice', does: 'comments in the file are kept' },
     { line: 'azlin config set --context lab ssh.user bob', does: 'in a context' },
-    { line: 'azlin config set aliases.prod web-1:main web-2:main', does: 'a name for several' },
+    { line: 'azlin config set aliases.prod web-1:main web-2:main', does: 'one name for several identifiers' },
     { line: 'azlin config unset ssh.user', does: 'back to its default' },
     { line: 'azlin config edit', does: 'in your editor; a mistake is not saved' },
   ],
@@ -50,7 +50,7 @@ export const config = defineCommand({
     const { action = 'list', key } = positionals;
     if (key !== undefined && ['list', 'edit', 'path'].includes(action))
       throw new AppError('usage', `azlin config ${action} takes no key`, {
-        hint: `azlin config get ${shellWord(key)}`,
+        hint: `azlin config get ${shellWord(key)} shows one setting`,
       });
     if (key === undefined && ['get', 'set', 'unset'].includes(action))
       throw new AppError('usage', `Missing setting: azlin config ${action} KEY`, {
@@ -91,7 +91,8 @@ function getOne(settled: Config, key: string): Shown {
   if (inner === undefined) return { data: rowOf(one), notes: one.source === 'default' ? [defaultNote(one)] : [] };
   const inside = one.value as Readonly<Record<string, unknown>>;
   const value = Object.hasOwn(inside, inner) ? inside[inner] : undefined;
-  if (value === undefined) throw new AppError('config', `${key} is not set`, { hint: 'azlin config shows what is' });
+  if (value === undefined)
+    throw new AppError('config', `${key} is not set`, { hint: 'azlin config lists the settings that are set' });
   return { data: { ...rowOf(one), key, value } };
 }
 
@@ -127,7 +128,9 @@ async function change(call: CallContext, { key, values, context }: Change): Prom
   const known = KEYS.includes(key) || key.startsWith('aliases.');
   if (!known && [...KEYS, 'contexts.'].some((one) => one.startsWith(`${key}.`) || key.startsWith('contexts')))
     throw new AppError('usage', `${key} is a table, not a setting`, {
-      hint: key.startsWith('contexts') ? 'azlin context delete NAME' : `azlin config unset ${key}.NAME`,
+      hint: key.startsWith('contexts')
+        ? 'azlin context delete NAME deletes a context'
+        : `azlin config unset ${key}.NAME removes one entry`,
     });
   // What is no setting may have to be taken away.
   const place = known || values ? placeOfKey(key) : key.split('.');
@@ -165,7 +168,9 @@ const TEMPLATE = `# Settings of azlin; azlin help configuration explains them.
 
 async function edit({ app, io, interrupts, note, hint, holdOutput }: CallContext, path: string): Promise<Shown> {
   if (!app.canAsk() || io.stdout.isTTY !== true)
-    throw new AppError('usage', 'azlin config edit needs a terminal', { hint: 'azlin config set KEY VALUE' });
+    throw new AppError('usage', 'azlin config edit needs a terminal', {
+      hint: 'azlin config set KEY VALUE changes a setting without an editor',
+    });
   const before = await readSettingsText(path);
   const directory = await mkdtemp(join(tmpdir(), 'azlin-config-'));
   const draft = join(directory, 'config.toml');

@@ -32,7 +32,7 @@ export const connect = defineCommand({
     { line: 'azlin connect myvm:dev', does: 'exactly this session' },
     { line: 'azlin connect dev', does: 'the only session of that name in the fleet' },
     { line: 'azlin connect', does: 'choose from a list' },
-    { line: 'azlin connect myvm:dev --read-only', does: 'watch only; with --independent, in a view of your own' },
+    { line: 'azlin connect myvm:dev --read-only', does: 'watch only; add --independent for a view of your own' },
     { line: 'azlin connect myvm:dev --take-over', does: 'detach everybody else' },
     { line: 'azlin connect myvm --start', does: 'start the VM first if it is stopped' },
     { line: 'azlin connect myvm:dev -- make test', does: 'the same as azlin exec' },
@@ -48,8 +48,7 @@ export const connect = defineCommand({
     if (remote.length > 0) refuseAttaching(args, 'A command runs beside the session, without attaching to it');
     const named = call.positionals['identifier'];
     if (named === undefined && args.create) throw new AppError('usage', 'Missing session name: --create needs one');
-    if (named === undefined && args['no-tmux'])
-      throw new AppError('usage', 'Missing VM: --no-tmux has no session to choose');
+    if (named === undefined && args['no-tmux']) throw new AppError('usage', 'Missing VM: --no-tmux needs one');
     const { identifier, create } =
       named === undefined ? await pickSession(call) : { identifier: named, create: args.create };
     if (remote.length > 0) {

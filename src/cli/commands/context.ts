@@ -44,15 +44,18 @@ export const context = defineCommand({
   usage: '[action] [name]',
   positionals: {
     action: { describe: 'What to do; default: list', choices: ACTIONS },
-    name: 'The name of a context; show without one shows the one in use',
+    name: 'The name of a context; without one, show means the one in use',
   },
   examples: [
-    { line: 'azlin context create lab --subscription lab -l bob', does: 'make one' },
+    { line: 'azlin context create lab --subscription lab -l bob', does: 'create one' },
     { line: 'azlin context use lab', does: 'switch to it; azlin config unset context leaves it' },
     { line: 'azlin context', does: 'list them, and which is in use' },
     { line: 'azlin context show lab', does: 'show its settings' },
-    { line: 'azlin context; azlin list --context lab', does: 'once; AZLIN_CONTEXT=lab for one shell' },
-    { line: 'azlin context delete lab', does: 'its settings; no VM is touched' },
+    {
+      line: 'azlin context; azlin list --context lab',
+      does: 'use it for one command; AZLIN_CONTEXT=lab for one shell',
+    },
+    { line: 'azlin context delete lab', does: 'delete its settings; no VM is touched' },
   ],
   seeAlso: ['config', 'init', 'configuration'],
   options: HELD,
@@ -66,7 +69,9 @@ export const context = defineCommand({
     if (name === undefined && ['use', 'create', 'delete'].includes(action))
       throw new AppError('usage', `Missing context: azlin context ${action} NAME`);
     if (name !== undefined && action === 'list')
-      throw new AppError('usage', `Unexpected argument: ${name}`, { hint: `azlin context show ${shellWord(name)}` });
+      throw new AppError('usage', `Unexpected argument: ${name}`, {
+        hint: `azlin context show ${shellWord(name)} shows one context`,
+      });
     switch (action) {
       case 'create':
         return create({ ...call, args }, name ?? '');
@@ -99,7 +104,7 @@ export const context = defineCommand({
   view: contextsView,
 });
 
-const NONE = 'no contexts; azlin context create NAME --subscription … makes one';
+const NONE = 'no contexts; azlin context create NAME --subscription … creates one';
 
 type Shown = Result<ContextRow | readonly ContextRow[]>;
 
@@ -116,7 +121,7 @@ async function create(call: CallContext & { readonly args: Args<typeof HELD> }, 
     return text === undefined ? [] : [{ key, value: valueFrom(key, [text]) }];
   });
   if (held.length === 0)
-    throw new AppError('usage', `No settings for the context "${name}"`, {
+    throw new AppError('usage', `Missing settings for the context "${name}"`, {
       hint: `azlin context create ${name} --subscription ID; azlin context --help lists the other options`,
     });
   const changes = held.map(({ key, value }) => ({ at: ['contexts', name, ...placeOfKey(key)], value }));

@@ -26,14 +26,14 @@ const OPTIONS = {
   env: {
     kind: 'texts',
     takes: 'VARIABLE',
-    describe: 'NAME=VALUE, or NAME to pass on your own',
+    describe: 'NAME=VALUE, or NAME for its local value',
   },
   'env-file': {
     kind: 'texts',
     takes: 'FILE',
     describe: 'Variables from a file of NAME=VALUE lines',
   },
-  timeout: { kind: 'text', takes: 'TIME', describe: 'End it after this long (30s, 5m)' },
+  timeout: { kind: 'text', takes: 'TIME', describe: 'End the command after this long (30s, 5m)' },
   result: { kind: 'text', takes: 'FILE', describe: 'Write the outcome to this file as JSON' },
   ...DURABLE_OPTIONS,
   ...JOB_OPTIONS,
@@ -60,7 +60,7 @@ export const exec = defineCommand({
     { line: 'azlin exec --job v42 myvm:dev ./deploy', does: 'as a job, which runs once' },
     { line: 'azlin exec --detach myvm:dev make', does: 'start a job and return' },
     { line: "azlin exec 'web-*:main' uptime", does: 'on every VM that matches' },
-    { line: 'azlin exec --group --tag env=prod date', does: 'equal output once' },
+    { line: 'azlin exec --group --tag env=prod date', does: 'show identical output once' },
     { line: "azlin exec --canary 1 '*:main' ./deploy", does: 'on one VM first' },
   ],
   seeAlso: ['run', 'jobs', 'connect'],
@@ -117,7 +117,7 @@ async function whatToRun(
   const script = await readScript(io, identifier, interrupts.signal);
   if (script.includes('\r\n') && (shell === undefined || POSIX_SHELL.test(shell)))
     warn(
-      "The script has Windows line endings (CRLF), which the shell takes for part of each line; tr -d '\\r' removes it",
+      "The script has Windows line endings (CRLF), which the shell reads as part of each line; tr -d '\\r' removes them",
     );
   return { command: { script, errexit }, stdin: undefined };
 }

@@ -25,7 +25,7 @@ export const help = defineCommand({
     const command = await commandNamed(contents, meant);
     if (command) return { data: commandHelp(command, page) };
     const names = [...TOPICS, ...contents.entries].map((one) => one.name);
-    throw new AppError('usage', `No command and no topic is named "${name}"`, {
+    throw new AppError('usage', `No command or topic is named "${name}"`, {
       hint: didYouMean(name, names, 'azlin help ') ?? `topics: ${TOPICS.map((one) => one.name).join(', ')}`,
     });
   },

@@ -13,7 +13,10 @@ export const hostKey = defineCommand({
     host: 'A VM, an address, or a host name',
   },
   examples: [
-    { line: 'azlin host-key show myvm', does: 'its keys: those pinned to the VM, and those in the known_hosts of ssh' },
+    {
+      line: 'azlin host-key show myvm',
+      does: 'its keys: those pinned to the VM, and those in the known_hosts files of ssh',
+    },
     { line: 'azlin host-key forget myvm', does: 'after it was rebuilt: the next connection pins the new key' },
     { line: 'azlin host-key forget bastion.example.com', does: 'a host that is not a VM' },
   ],

@@ -28,7 +28,11 @@ const ENTRIES: readonly ContentsEntry[] = [
     'Detach everybody from a session, or end it',
     async () => (await import('./disconnect.ts')).disconnect,
   ),
-  session('session', 'Show or set the friendly name of a session', async () => (await import('./session.ts')).session),
+  session(
+    'session',
+    'Show or set the friendly name or expiry of a session',
+    async () => (await import('./session.ts')).session,
+  ),
   session('rename', 'Rename a session', async () => (await import('./rename.ts')).rename),
   session('prune', 'Close sessions that nobody uses any more', async () => (await import('./prune.ts')).prune),
   command(
@@ -38,13 +42,13 @@ const ENTRIES: readonly ContentsEntry[] = [
   ),
   command(
     'run',
-    "Run a command in a session's own shell, where cd and export stay",
+    "Run a command in a session's own shell, so cd and export persist",
     async () => (await import('./run.ts')).run,
   ),
   command('send', 'Type text and press keys in a session', async () => (await import('./send.ts')).send),
   command(
     'jobs',
-    'List jobs: durable commands that run, or ran in the last 7 days',
+    'List jobs: durable commands, running or from the last 7 days',
     async () => (await import('./jobs.ts')).jobs,
   ),
   command('logs', 'Show the output of a job, or the screen of a session', async () => (await import('./logs.ts')).logs),
@@ -66,20 +70,16 @@ const ENTRIES: readonly ContentsEntry[] = [
   vm('host-key', 'Show or forget the host keys of a VM', async () => (await import('./host-key.ts')).hostKey),
   setting(
     'init',
-    'Make a settings file: asks a few questions, tests the answers',
+    'Create a settings file: asks a few questions, tests the answers',
     async () => (await import('./init.ts')).init,
   ),
   setting('config', 'Show or change settings', async () => (await import('./config.ts')).config),
   setting(
     'context',
-    'List, make, change or switch named sets of settings',
+    'List, create, delete or switch named sets of settings',
     async () => (await import('./context.ts')).context,
   ),
-  setting(
-    'aliases',
-    'List the names that the settings give to identifiers',
-    async () => (await import('./aliases.ts')).aliases,
-  ),
+  setting('aliases', 'List the aliases defined in the settings', async () => (await import('./aliases.ts')).aliases),
   setting(
     'completion',
     'Print or install completion for bash, zsh or fish',
@@ -88,12 +88,12 @@ const ENTRIES: readonly ContentsEntry[] = [
   help('help', 'Explain a command or a topic', async () => (await import('./help.ts')).help),
   help(
     'demo',
-    'Try azlin on a fleet of its own: real sshd and tmux on this machine',
+    'Try azlin on a demo fleet: real sshd and tmux on this machine',
     async () => (await import('./demo.ts')).demo,
   ),
   internal(
     '__complete',
-    'Print what could stand where a shell completes, from the cache',
+    'Print completion candidates for a shell, from the cache',
     async () => (await import('./complete.ts')).complete,
   ),
 ];

@@ -46,7 +46,7 @@ export const init = defineCommand({
   positionals: {},
   examples: [
     { line: 'azlin init', does: 'asks for subscription, resource group, user and key' },
-    { line: 'azlin init --yes', does: 'with what is detected' },
+    { line: 'azlin init --yes', does: 'use what is detected' },
     { line: 'azlin init -y --subscription lab -g rg-web', does: 'in a script' },
   ],
   seeAlso: ['config', 'context', 'doctor', 'configuration'],
@@ -98,7 +98,7 @@ function unasked({ args, config }: InitCall, { subscriptions }: Detected): Answe
 
 function noSubscription(): AppError {
   return new AppError('not-signed-in', 'The Azure CLI (az) knows no subscriptions', {
-    hint: 'az login, then azlin init again; or azlin init --subscription ID; or --inventory FILE for VMs from a file',
+    hint: 'run az login, then azlin init again; or azlin init --subscription ID; or --inventory FILE for VMs from a file',
   });
 }
 
@@ -164,7 +164,7 @@ async function knock({ config, caller, note, warn }: InitCall, access: FleetAcce
   const answer = (await access.survey.ask(request, caller)).answers.get(vm);
   const name = printable(vm.name);
   if (answer?.probe === 'ok') note(`Signed in to ${name}`);
-  else if (answer) warn(`${name}: ${answer.reason}; azlin doctor ${shellWord(name)} says more`);
+  else if (answer) warn(`${name}: ${answer.reason}; azlin doctor ${shellWord(name)} shows more`);
 }
 
 /** Looks up the VMs with the new settings. Rejects where that fails and nobody wants the file all the same. */

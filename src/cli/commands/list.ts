@@ -13,7 +13,7 @@ import { SORT_KEYS, type SortKey, sortedRows } from '../views/sort-sessions.ts';
 
 const OPTIONS = {
   all: { kind: 'flag', short: 'a', describe: 'Include VMs that are not running' },
-  wide: { kind: 'flag', short: 'w', describe: 'Show more columns, and cut nothing' },
+  wide: { kind: 'flag', short: 'w', describe: 'Show more columns, and truncate nothing' },
   sort: {
     kind: 'text',
     describe: 'Sort by a column; latest and largest first',
@@ -40,7 +40,7 @@ export const list = defineCommand({
   positionals: {},
   examples: [
     { line: 'azlin list', does: 'sessions of the running VMs' },
-    { line: 'azlin list --all --wide', does: 'stopped VMs too, nothing cut' },
+    { line: 'azlin list --all --wide', does: 'stopped VMs too, nothing truncated' },
     { line: "azlin list --host 'web-*' --tag env=prod", does: 'part of the fleet' },
     { line: 'azlin list --sort activity', does: 'most recently active first' },
     { line: 'azlin list --watch', does: 'kept up to date' },

@@ -19,11 +19,11 @@ export const prune = defineCommand({
   seeAlso: ['list', 'session', 'disconnect'],
   options: {
     idle: { kind: 'text', takes: 'TIME', describe: 'Close sessions without activity for this long (30m, 1h, 2d)' },
-    force: { kind: 'flag', describe: 'Also close those attached, or running more than a shell' },
+    force: { kind: 'flag', describe: 'Also close sessions that are attached, or run more than a shell' },
     'dry-run': { kind: 'flag', short: 'n', describe: 'Only show what would be closed' },
     yes: { kind: 'flag', short: 'y', describe: 'Do not ask for confirmation' },
     tag: { kind: 'texts', takes: 'TAG', describe: 'Only on VMs with this tag: KEY or KEY=VALUE' },
-    host: { kind: 'text', takes: 'PATTERN', describe: 'Only on VMs whose name matches this glob' },
+    host: { kind: 'text', takes: 'PATTERN', describe: 'Only on VMs whose name matches this pattern' },
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },

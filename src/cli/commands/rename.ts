@@ -4,7 +4,7 @@ import { defineCommand, type View } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 
 const renamedView: View<RenamedSession> = {
-  text: ({ hostname, before, session }) => `${printable(`${hostname}:${before} is ${hostname}:${session} now`)}\n`,
+  text: ({ hostname, before, session }) => `${printable(`${hostname}:${before} is now ${hostname}:${session}`)}\n`,
   records: (renamed) => renamed,
 };
 

@@ -21,7 +21,7 @@ export const run = defineCommand({
   usage: '[identifier] [command..]',
   positionals: {
     identifier: "vm:session, a session, a VM, or several: 'web-*:main'",
-    command: 'The command with its options',
+    command: 'The command and its options',
   },
   takesMany: true,
   examples: [

@@ -59,7 +59,7 @@ function wordsOf(
   const isChosen = args.all || args.host !== undefined || args.tag.length > 0;
   const typed = isChosen ? identifier : text;
   if ((typed !== undefined && remote.length > 0) || (isChosen && text !== undefined))
-    throw new AppError('usage', 'Give the text once: as one word, or after --', {
+    throw new AppError('usage', 'Give the text once: as one argument, or after --', {
       hint: isChosen ? '--session goes with --tag, --host or --all' : undefined,
     });
   return { identifier: isChosen ? undefined : identifier, text: typed ?? remote.join(' ') };

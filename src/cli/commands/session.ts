@@ -56,7 +56,7 @@ export const session = defineCommand({
     const ttl = args.ttl === 'none' ? null : durationOf('ttl', args.ttl);
     if (ttl && ttl > LONGEST_TTL)
       throw new AppError('usage', `--ttl ${args.ttl} is longer than ten years`, {
-        hint: '--ttl none keeps it without a limit',
+        hint: '--ttl none sets no limit',
       });
     const friendlyName = args.clear ? null : name;
     const meant = meantBy(args, positionals['identifier'], 'session');

@@ -15,7 +15,7 @@ export const stop = defineCommand({
   examples: [
     { line: 'azlin stop myvm', does: 'lists its sessions, and asks' },
     { line: 'azlin stop web-1 web-2 --yes', does: 'several at once, without asking' },
-    { line: 'azlin stop --tag env=test', does: 'those that run; lists them and asks' },
+    { line: 'azlin stop --tag env=test', does: 'those that are running; lists them and asks' },
     { line: 'azlin status myvm; azlin stop myvm', does: 'see who is attached first' },
   ],
   seeAlso: ['start', 'prune'],

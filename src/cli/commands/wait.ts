@@ -8,7 +8,7 @@ export const wait = defineCommand({
   positionals: { job: 'The id of a job' },
   examples: [
     { line: 'azlin wait deploy-42', does: 'wherever it runs' },
-    { line: 'azlin wait --vm web-1 deploy-42', does: 'when several VMs have a job of that id' },
+    { line: 'azlin wait --vm web-1 deploy-42', does: 'when several VMs have a job with that id' },
     { line: 'azlin wait --result out.json v42', does: 'with its outcome as JSON' },
   ],
   seeAlso: ['jobs', 'logs', 'cancel'],

@@ -25,7 +25,7 @@ export async function variablesIn(path: string): Promise<readonly Variable[]> {
     if (sign === undefined || end < 0)
       throw new AppError(
         'usage',
-        `${path}:${at + 1}: ${sign === undefined ? 'not NAME=VALUE' : `no line "${printable(Buffer.from(rest, 'latin1').toString())}" to end it`}`,
+        `${path}:${at + 1}: ${sign === undefined ? 'not NAME=VALUE' : `missing the line "${printable(Buffer.from(rest, 'latin1').toString())}" that ends it`}`,
         {
           hint: 'expected NAME=VALUE, or NAME<<END, then lines, then END',
         },

@@ -9,7 +9,7 @@ import type { Args, CallContext, Options } from '../command.ts';
 export const DURABLE_OPTIONS = {
   durable: {
     kind: 'flag',
-    describe: 'Run as a job; default where CI is set',
+    describe: 'Run as a job; default if CI is set',
     setting: 'durable',
     value: 'always',
   },
@@ -22,16 +22,16 @@ export const DURABLE_OPTIONS = {
 } as const satisfies Options;
 
 export const JOB_OPTIONS = {
-  job: { kind: 'text', takes: 'JOB', describe: 'Job id; a job that exists is only followed' },
+  job: { kind: 'text', takes: 'JOB', describe: 'Job id; an existing job is only followed' },
   detach: { kind: 'flag', short: 'd', describe: 'Start a job, print its id and return' },
   'on-disconnect': {
     kind: 'text',
-    describe: 'When azlin is gone',
+    describe: 'What happens to the job when azlin is gone',
     choices: ['keep', 'cancel'],
   },
   'on-interrupt': {
     kind: 'text',
-    describe: 'After Ctrl-C twice, or SIGTERM',
+    describe: 'The same after Ctrl-C twice, or SIGTERM',
     choices: ['keep', 'cancel'],
   },
 } as const satisfies Options;
@@ -53,7 +53,7 @@ export function variablesOf(
     const name = at < 0 ? text : text.slice(0, at);
     checkVariable(name);
     const value = at < 0 ? environment[name] : text.slice(at + 1);
-    if (value === undefined) throw new AppError('usage', `--env ${name}: no such variable is set`);
+    if (value === undefined) throw new AppError('usage', `--env ${name}: the variable is not set`);
     return { name, value };
   });
 }
@@ -80,9 +80,9 @@ export function durableOf(
   const wishes = { job, detach: detach || undefined, 'on-disconnect': onDisconnect, 'on-interrupt': onInterrupt };
   const wish = Object.entries(wishes).find(([, given]) => given !== undefined)?.[0];
   if (wish && config.durable === 'never' && config.sources.durable === 'flag')
-    throw new AppError('usage', `--${wish} only works with jobs, and --direct runs none`);
+    throw new AppError('usage', `--${wish} only works with jobs, but --direct runs none`);
   if (detach && onDisconnect === 'cancel')
-    throw new AppError('usage', '--detach leaves the job alone, and --on-disconnect cancel would end it');
+    throw new AppError('usage', '--detach leaves the job running, but --on-disconnect cancel would end it');
   if (detach && onInterrupt !== undefined)
     throw new AppError('usage', '--on-interrupt does nothing with --detach: there is nothing left to interrupt');
   // A job starts when all of its input has come; that is for somebody to ask for.

@@ -39,12 +39,12 @@ export const CHOOSE_OPTIONS = underMany({
 /** How many at once, and when to stop. */
 export const EACH_OPTIONS = underMany({
   fanout: { kind: 'text', takes: 'N', describe: 'How many at once; default: 32' },
-  deadline: { kind: 'text', takes: 'TIME', describe: 'Time for all of them together (90s, 10m)' },
+  deadline: { kind: 'text', takes: 'TIME', describe: 'Time limit for all of them together (90s, 10m)' },
   'fail-fast': { kind: 'flag', describe: 'Start no more after one has failed' },
   canary: { kind: 'text', takes: 'N', describe: 'Run on N first, and on the rest if they succeed' },
   exit: {
     kind: 'text',
-    describe: 'Exit status: worst of all (default), 0 if any succeeded, or 0 only if all did, else 1',
+    describe: 'Exit code: worst of all (default), 0 if any succeeded, or 0 only if all did, else 1',
     choices: ['worst', 'any', 'all'],
   },
 });
@@ -52,12 +52,12 @@ export const EACH_OPTIONS = underMany({
 /** Also for commands, which may be begun again while nothing of them has happened. */
 export const CONTROL_OPTIONS = underMany({
   ...EACH_OPTIONS,
-  retry: { kind: 'text', takes: 'N', describe: 'Try N more times where the command could not be started' },
+  retry: { kind: 'text', takes: 'N', describe: 'Retry up to N times if the command could not be started' },
 });
 
 /** What becomes of the output of many. */
 export const OUTPUT_OPTIONS = underMany({
-  group: { kind: 'flag', describe: 'Show equal output once, and the rest as a diff' },
+  group: { kind: 'flag', describe: 'Show identical output once, and the rest as a diff' },
   'output-dir': {
     kind: 'text',
     takes: 'DIRECTORY',
@@ -77,7 +77,7 @@ export function vmChoice(args: Args<typeof VMS_OPTIONS> & { readonly session?: s
   const isChosen = tags.length > 0 || host !== undefined || all;
   if (!isChosen && session !== undefined)
     throw new AppError('usage', '--session goes with --tag, --host or --all', {
-      hint: `for one VM put it into the identifier: vm:${session}`,
+      hint: `for one VM, put it into the identifier: vm:${session}`,
     });
   if (all && (tags.length > 0 || host !== undefined))
     throw new AppError('usage', 'Give --all, or --tag and --host, not both');

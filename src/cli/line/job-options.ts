@@ -4,7 +4,7 @@ import type { Options } from '../command.ts';
 
 /** Where a job is looked for. */
 export const VM_OPTION = {
-  vm: { kind: 'text', takes: 'VM', describe: 'The VM of the job, where several have that id' },
+  vm: { kind: 'text', takes: 'VM', describe: 'The VM of the job, if several have one with that id' },
 } as const satisfies Options;
 
 export function findRequest(name: string, vm: string | undefined, config: Config): FindRequest {

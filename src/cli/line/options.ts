@@ -5,7 +5,7 @@ import type { Options } from '../command.ts';
 export const GLOBAL_OPTIONS = {
   format: { kind: 'text', describe: 'Format of results and errors', choices: FORMATS, setting: 'format' },
   color: { kind: 'text', describe: 'When to use colours', choices: ['auto', 'always', 'never'] },
-  quiet: { kind: 'flag', short: 'q', describe: 'Print no notes and no warnings' },
+  quiet: { kind: 'flag', short: 'q', describe: 'Print no notes or warnings' },
   verbose: { kind: 'flag', short: 'v', describe: 'Print each step to stderr' },
 } as const satisfies Options;
 
@@ -20,7 +20,7 @@ export const SCOPE_OPTIONS = {
   context: {
     kind: 'text',
     takes: 'CONTEXT',
-    describe: 'Use this context of the settings file',
+    describe: 'Use this context from the settings file',
     setting: 'context',
   },
   subscription: {
@@ -87,7 +87,7 @@ export const ATTACH_OPTIONS = {
   reconnect: {
     kind: 'text',
     takes: 'N',
-    describe: 'Attempts when the connection is lost; default: until Ctrl-C',
+    describe: 'Attempts to reconnect; default: until Ctrl-C',
     setting: 'reconnect',
   },
   'no-tmux': { kind: 'flag', describe: 'A plain login shell instead of a session' },

@@ -36,7 +36,10 @@ export function valueFrom(key: string, words: readonly string[]): unknown {
     });
   if (inner === undefined && (name === 'aliases' || name === 'jumps'))
     throw new AppError('usage', `${key} is a table, which azlin config set cannot write`, {
-      hint: name === 'aliases' ? 'azlin config set aliases.NAME IDENTIFIER…' : 'azlin config edit',
+      hint:
+        name === 'aliases'
+          ? 'azlin config set aliases.NAME IDENTIFIER… sets one alias'
+          : 'azlin config edit opens the file',
     });
   const takesMany = inner !== undefined || name === 'subscriptions' || name === 'identities';
   if (words.length > 1 && !takesMany)

@@ -96,7 +96,7 @@ function gatheringSink(
     end(result) {
       if (result.outcome.kind === 'absent') return undefined;
       const said = memory.taken(result.target);
-      if (said.isCut) warn(`${result.target}: only the first 8 MiB of output are shown; --output-dir keeps all`);
+      if (said.isCut) warn(`${result.target}: only the first 8 MiB of output is shown; --output-dir keeps all of it`);
       gathered.set(result.target, said);
       if (!emit || !withOutput) return undefined;
       const record = withOutput(result);

@@ -94,7 +94,7 @@ function nothingThere({ meant, choice }: ManyLine, all: readonly TargetResult[])
   const sessions = new Set(choice.chosen.map(({ target }) => target.session));
   const message = `Nothing matches ${what}: none of ${count(all.length, 'VM')} has a session "${[...sessions].join('", "')}"`;
   return new AppError('session-not-found', message, {
-    hint: '--create creates it, azlin list shows the sessions there are',
+    hint: '--create creates it; azlin list shows the sessions',
     cause: cause && 'cause' in cause ? cause.cause : undefined,
   });
 }

@@ -34,7 +34,7 @@ export async function spoolInput({ io, interrupts }: Pick<CallContext, 'io' | 'i
     forget();
     remove();
     interrupts.signal.throwIfAborted();
-    throw new AppError('usage', `Cannot keep standard input for several commands: ${messageOf(error)}`, {
+    throw new AppError('usage', `Cannot buffer standard input for several commands: ${messageOf(error)}`, {
       cause: error,
       hint: 'set TMPDIR to a directory with room for it',
     });

@@ -9,10 +9,10 @@ export const CONFIGURATION: readonly TopicPart[] = [
       'azlin init                       asks, tests and writes the file',
       'azlin config                     lists settings and where each comes from',
       'azlin config set ssh.user alice  changes one; unset removes it',
-      'azlin context create prod        makes a named set, for azlin context use',
+      'azlin context create prod        creates a named set, for azlin context use',
     ],
   },
-  'Durations are numbers of seconds or texts: 30, "500ms", "5m", "1h".',
+  'A duration is a number of seconds or a string: 30, "500ms", "5m", "1h".',
   {
     lines: [
       '[azure]',

@@ -9,17 +9,17 @@ export interface ExplainedCode {
 
 const one = (cause: string, cure: string): ExplainedCode => ({ cause, cure });
 
-/** Every way in which azlin fails: what help prints, and the table of docs/exit-codes.md (npm run exit-codes). */
+/** Every way in which azlin fails: what help prints, and the table of docs/exit-codes.md (npm run tables). */
 export const EXPLAINED_CODES: Readonly<Record<ErrorCode, ExplainedCode>> = {
   bug: one('a bug in azlin', 'run it again with `--verbose` and report the output'),
   usage: one('the command line is wrong', '`azlin COMMAND --help`'),
   'invalid-identifier': one('the identifier is not valid', '`vm:session`, a session, or a VM'),
-  config: one("a setting, an inventory file or a VM's tag is wrong", 'the message names file and line'),
+  config: one("a setting, an inventory file or a VM's tag is wrong", 'the message names the file and line'),
   'vm-not-found': one('no VM with that name is in scope', '`azlin list --all`; check subscription and resource group'),
-  'job-not-found': one('no job with that id', '`azlin jobs`; they are kept for 7 days'),
+  'job-not-found': one('no job with that id', '`azlin jobs`; jobs are kept for 7 days'),
   'session-not-found': one(
     'no session with that name, or it ended while the connection was lost',
-    'the message lists the sessions there; `--create` makes one',
+    'the message lists the sessions there; `--create` creates it',
   ),
   'client-not-found': one('nobody with that label is attached', 'the hint names who is'),
   ambiguous: one('the name fits more than one', 'use one of the candidates'),
@@ -42,7 +42,10 @@ export const EXPLAINED_CODES: Readonly<Record<ErrorCode, ExplainedCode>> = {
   ),
   'host-key-revoked': one('the key is marked `@revoked` in a known_hosts file', 'give the VM a new host key'),
   'vm-not-running': one('Azure says that the VM is not running', '`azlin start VM`, or `--start`'),
-  unreachable: one("nothing answers at the VM's address, or not an SSH server", 'network, firewall, sshd on the VM'),
+  unreachable: one(
+    "nothing answers at the VM's address, or what answers is not an SSH server",
+    'network, firewall, sshd on the VM',
+  ),
   'timed-out': one('a step took longer than its deadline; the message says which', 'try again; deadlines are settings'),
   'connection-lost': one('the connection broke while a command ran', 'the command may still be running there'),
   detached: one('somebody detached you while the connection was lost', 'the message says who; connect again'),
@@ -67,7 +70,7 @@ export const EXPLAINED_CODES: Readonly<Record<ErrorCode, ExplainedCode>> = {
 const plain = (text: string) => text.replaceAll('`', '');
 
 export const EXIT_CODES_TOPIC: readonly TopicPart[] = [
-  'azlin exec, run and wait exit with the status of the command: its own, 128 + n for signal n, 124 when --timeout ended it, 255 when azlin itself failed. All other commands exit with one of these. With --format json an error is one JSON object on stderr, whose code is the word below.',
+  'azlin exec, run and wait exit with the exit code of the command, 128 + n for signal n, 124 when --timeout ended it, 255 when azlin itself failed. All other commands exit with one of the codes below. With --format json an error is one JSON object on stderr, whose code is the word below.',
   {
     title: 'Codes',
     rows: [
@@ -79,5 +82,5 @@ export const EXIT_CODES_TOPIC: readonly TopicPart[] = [
       { left: '129, 131, 143', right: 'SIGHUP, SIGQUIT, SIGTERM' },
     ],
   },
-  'With many targets, --exit worst (the default) gives the highest exit status, any gives 0 if any command succeeded, and all gives 0 if all did, else 1.',
+  'With many targets, --exit worst (the default) gives the highest exit code, any gives 0 if any command succeeded, and all gives 0 if all did, else 1.',
 ];

@@ -21,7 +21,7 @@ export const IDENTIFIERS: readonly TopicPart[] = [
       { left: 'prod', right: 'an alias from the settings; azlin aliases lists them' },
     ],
   },
-  'A word without a colon is looked up in this order: an alias, a session that exactly one running VM has, a VM. Upper and lower case matter in sessions, not in VMs and resource groups. A session name has 1 to 64 characters, no colon and no dot.',
+  'A word without a colon is looked up in this order: an alias, a session that exactly one running VM has, a VM. Session names are case-sensitive; names of VMs and resource groups are not. A session name has 1 to 64 characters, no colon and no dot.',
   {
     title: 'Many, for exec, run, send, disconnect, session, start and stop',
     rows: [
@@ -35,5 +35,5 @@ export const IDENTIFIERS: readonly TopicPart[] = [
       },
     ],
   },
-  'Quote patterns, or the shell expands them. A backslash makes the next character an ordinary one.',
+  'Quote patterns, or the shell expands them. A backslash makes the next character literal.',
 ];

@@ -34,7 +34,7 @@ export function groupsText(said: readonly Said[], { style, isTerminal }: GroupSe
       const patch = group === base ? undefined : difference(base.text, group.text);
       const title = `${foldNames(group.targets).join(',')} (${group.targets.length})`;
       const about = group.text === '' ? ': no output' : patch ? ': differs' : '';
-      const cut = group.isCut ? ', as far as it was kept' : '';
+      const cut = group.isCut ? ', truncated' : '';
       const body = patch ? patch.map((line) => `${painted(shown(line), style)}\n`) : whole(group.text);
       return [`${style.bold(`${title}${cut}${about}`)}\n`, ...body];
     })
@@ -64,7 +64,7 @@ function gathered(said: readonly Said[]): readonly Group[] {
 
 function textOf(output: Buffer): string {
   const text = output.toString();
-  return Buffer.from(text).equals(output) ? text : `(${output.length} bytes that are no text)\n`;
+  return Buffer.from(text).equals(output) ? text : `(${output.length} bytes of binary data)\n`;
 }
 
 /** The lines of a patch; undefined where the whole is easier to read. */

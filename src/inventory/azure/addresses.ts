@@ -69,7 +69,7 @@ export function readPublicIp(raw: unknown): Reading<PublicIpAddress> {
 
 function unreadable(kind: string, id: string, { malformed }: JsonReader): string | undefined {
   if (malformed.length === 0) return undefined;
-  return `Azure sent a ${kind} "${id.split('/').at(-1)}" whose ${malformed.join(', ')} azlin cannot read`;
+  return `Azure sent a ${kind} "${id.split('/').at(-1)}" with fields that azlin cannot read (${malformed.join(', ')})`;
 }
 
 /** An address that will be connected to, or null for anything else. */

@@ -24,16 +24,16 @@ export function refusalError({ status, body, doing, retryAfter = 0 }: RefusedRep
     });
   const text = `Cannot ${doing}: ${reason}`;
   if (status === 404 && code === 'ResourceGroupNotFound')
-    return new AppError('usage', text, { cause, hint: 'az group list --output table' });
+    return new AppError('usage', text, { cause, hint: 'az group list --output table shows the resource groups' });
   if (status === 404 && code === 'ResourceNotFound' && isAboutVm(doing))
     return new AppError('vm-not-found', text, { cause, hint: 'azlin list --all --refresh shows the VMs there are' });
   if (status === 403 || status === 404) return new AppError('azure-denied', text, { cause, hint: roleHint(doing) });
-  const wait = retryAfter > 0 ? `; Azure asks to wait ${formatDuration(retryAfter)}` : '';
+  const wait = retryAfter > 0 ? `; Azure says to wait ${formatDuration(retryAfter)}` : '';
   return new AppError('azure-failed', `${text}${wait}`, { cause, hint: laterHint(status, doing) });
 }
 
 function laterHint(status: number, doing: string): string {
-  if (status === 429) return 'Azure throttles requests; try again later, or raise azure.deadline';
+  if (status === 429) return 'Azure is throttling requests; try again later, or raise azure.deadline';
   if (status === 400 && /Resource Graph/.test(doing))
     return 'set inventory.source to "azure" to ask Resource Manager instead';
   return status === 400 ? 'Azure rejected the request; its message says why' : 'try again in a minute';
@@ -79,8 +79,8 @@ export function azureError(thrown: unknown, doing: string, endpoint: string): Ap
   if (code === 'REQUEST_SEND_ERROR' || /^E[A-Z_]+$/.test(code) || /certificate/i.test(reason))
     return unreachableError(thrown, doing, endpoint);
   // The SDK puts the whole reply into this one.
-  const what = code === 'PARSE_ERROR' ? 'a reply that is cut short or not JSON' : shorten(printable(reason), 300);
-  return new AppError('azure-failed', `Cannot ${doing}: ${endpoint} sent what azlin cannot read: ${what}`, {
+  const what = code === 'PARSE_ERROR' ? 'it is cut short or not JSON' : shorten(printable(reason), 300);
+  return new AppError('azure-failed', `Cannot ${doing}: ${endpoint} sent a reply that azlin cannot read: ${what}`, {
     cause: thrown,
     hint: 'try again; if it happens again, check azure.resource_manager, then report it with --verbose',
   });
@@ -109,7 +109,7 @@ export function loginHint(message: string): string {
 function unreachableError(thrown: unknown, doing: string, endpoint: string): AppError {
   const reason = messageOf(thrown);
   const hint = /certificate/i.test(reason)
-    ? 'if its certificate comes from your own authority, set NODE_EXTRA_CA_CERTS to the certificate of that authority'
+    ? 'if its certificate was issued by a private CA, set NODE_EXTRA_CA_CERTS to the certificate of that CA'
     : 'check the network, the proxy and azure.resource_manager';
   return new AppError(
     'azure-failed',

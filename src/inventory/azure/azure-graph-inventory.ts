@@ -55,7 +55,9 @@ export function azureGraphInventory(settings: AzureSettings): Inventory {
 }
 
 function noSuchGroup(name: string): AppError {
-  return new AppError('usage', `Resource group "${name}" could not be found`, { hint: 'az group list --output table' });
+  return new AppError('usage', `Resource group "${name}" could not be found`, {
+    hint: 'az group list --output table shows the resource groups',
+  });
 }
 
 interface GraphRequest {
@@ -85,7 +87,7 @@ async function partOf(request: GraphRequest, found: () => void): Promise<FleetPa
     failure: undefined,
     gaps: [
       ...hidden,
-      ...gapOf(rows, `only ${count(vms.length, 'VM')} of the answer are known`),
+      ...gapOf(rows, `only ${count(vms.length, 'VM')} of the answer could be read`),
       ...gapOf(visible, 'VMs may be missing'),
     ],
   };
@@ -112,7 +114,7 @@ function hiddenSubscriptions(
       consequence: 'VMs are missing',
       cause: new AppError(
         'azure-denied',
-        `Azure Resource Graph shows nothing of subscription ${name === undefined ? id : `"${name}" (${id})`}: it does not exist, or you may not read it`,
+        `Azure Resource Graph does not show subscription ${name === undefined ? id : `"${name}" (${id})`}: it does not exist, or you may not read it`,
         { hint: 'az account list --output table shows your subscriptions; to read them you need the role Reader' },
       ),
     }));

@@ -50,7 +50,8 @@ export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>)
     await withDeadline({ clock, ms, signal, expired }, async (limited) => {
       const seen = new Set<string>();
       for (let at: string | undefined = first; at !== undefined; ) {
-        if (seen.has(at)) throw new AppError('azure-failed', `Cannot ${doing}: the list leads back to itself at ${at}`);
+        if (seen.has(at))
+          throw new AppError('azure-failed', `Cannot ${doing}: the pages of the list form a loop at ${at}`);
         seen.add(at);
         const { raw, next }: ListPage = await pageOf(at, limited);
         for (const one of raw) {

@@ -69,7 +69,7 @@ function allFailed(failures: readonly AppError[], first: AppError): AppError {
   if (messages.length === 1) return first;
   return new AppError(
     first.code,
-    `Azure listed none of ${count(failures.length, 'subscription')}:${firstOf(messages)
+    `Cannot list the VMs of ${count(failures.length, 'subscription')}:${firstOf(messages)
       .map((one) => `\n  ${one}`)
       .join('')}`,
     { cause: first, hint: first.hint },

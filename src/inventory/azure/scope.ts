@@ -92,7 +92,7 @@ function defaultOf(profile: readonly ProfileEntry[], { active, tenant }: Default
   if (!active || !isSure || sameTenant(active.tenantId, tenant)) return active ? [active] : [];
   const there = profile.filter(({ tenantId }) => sameTenant(tenantId, tenant));
   if (there.length === 1) return there;
-  throw new AppError('usage', `The subscription that az has set is not in the tenant ${tenant} (azure.tenant)`, {
+  throw new AppError('usage', `The active subscription in az is not in the tenant ${tenant} (azure.tenant)`, {
     hint:
       there.length === 0
         ? `run az login --tenant ${tenant}, or set azure.subscriptions`

@@ -57,7 +57,7 @@ export async function subscriptionVms(question: SubscriptionQuestion): Promise<F
       .concat(silentStates(vms.items, stateOf, states), hiddenInterfaces(vms.items, network.interfaces)),
     failure: undefined,
     gaps: [
-      ...gapOf(vms, `only ${count(vms.items.length, 'VM')} of a list are known`),
+      ...gapOf(vms, `only ${count(vms.items.length, 'VM')} of a list could be read`),
       ...stateGap(vms.items, stateOf, states),
       ...gapOf(network.interfaces, 'private addresses are unknown'),
       ...gapOf(network.publicIps, 'public addresses are unknown'),
@@ -115,7 +115,7 @@ function hiddenInterfaces(vms: readonly ComputeVm[], { items, failure }: Listed<
 }
 
 export function hiddenText(vms: number): readonly string[] {
-  return vms === 0 ? [] : [`Azure shows no network interface of ${count(vms, 'VM')}; their addresses are unknown`];
+  return vms === 0 ? [] : [`Azure shows no network interface for ${count(vms, 'VM')}; their addresses are unknown`];
 }
 
 interface Network {

@@ -22,8 +22,8 @@ async function allSubscriptions(asking: AzureWork): Promise<readonly Subscriptio
   // A list that broke off would leave subscriptions out in silence.
   if (failure) throw failure;
   if (items.length > 0) return items;
-  throw new AppError('azure-denied', 'You can see no Azure subscription', {
-    hint: 'az account list --output table; az login --tenant … signs in to another tenant',
+  throw new AppError('azure-denied', 'You cannot see any Azure subscription', {
+    hint: 'az account list --output table shows your subscriptions; az login --tenant … signs in to another tenant',
   });
 }
 

@@ -62,7 +62,7 @@ function vmIdOf(reader: JsonReader, properties: Readonly<Record<string, unknown>
 }
 
 export function malformedText(name: string, fields: readonly string[]): string {
-  return `Azure sent a VM "${name}" whose ${fields.join(', ')} azlin cannot read; what depends on them is unknown`;
+  return `Azure sent a VM "${name}" with fields that azlin cannot read (${fields.join(', ')}); what depends on them is unknown`;
 }
 
 function interfacesOf(reader: JsonReader, networkProfile: unknown): readonly InterfaceRef[] {

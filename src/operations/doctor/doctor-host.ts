@@ -154,7 +154,7 @@ async function checkInside({ access, endpoint, findings, caller }: Inside, link:
   const start = access.clock.now();
   const ms = access.settings.commandDeadline;
   const expired = () =>
-    new AppError('timed-out', `nothing came back within ${formatDuration(ms)}`, {
+    new AppError('timed-out', `no answer within ${formatDuration(ms)}`, {
       hint: 'a start-up file of the login shell may be waiting for something; see .bashrc, .profile and .zshenv there',
     });
   let facts: VmFacts;
@@ -162,7 +162,7 @@ async function checkInside({ access, endpoint, findings, caller }: Inside, link:
   try {
     facts = await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
       const spawned = await link.spawn(remoteScript('facts'), { signal: limited });
-      if (spawned === 'no-channel') throw new AppError('ssh-denied', 'the server opens no channel for commands');
+      if (spawned === 'no-channel') throw new AppError('ssh-denied', 'the server did not open a channel for commands');
       remote = spawned;
       return readVmFacts(spawned);
     });

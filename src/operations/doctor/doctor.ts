@@ -108,7 +108,11 @@ async function checkInventory(
     const running = fleet.vms.filter(({ powerState }) => powerState === 'Running').length;
     const found = `${count(fleet.vms.length, 'VM')} in ${isAzure ? `scope (${source})` : source}, ${running} running`;
     if (fleet.warnings.length > 0)
-      findings.warn('inventory', `${found}; ${fleet.warnings.join('; ')}`, 'azlin list leaves out what is missing');
+      findings.warn(
+        'inventory',
+        `${found}; ${fleet.warnings.join('; ')}`,
+        'azlin list is incomplete until this is solved',
+      );
     else if (fleet.vms.length === 0)
       findings.warn('inventory', found, 'check subscription and resource group: azlin list --all');
     else findings.ok('inventory', found);

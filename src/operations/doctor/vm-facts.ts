@@ -107,9 +107,10 @@ function judgeLocale({ charmap, locale }: VmFacts): Check {
 }
 
 function judgeLingering({ killsProcesses, lingers }: VmFacts): Check {
-  if (killsProcesses === undefined) return good('lingering', 'no systemd that would end sessions at logout');
+  if (killsProcesses === undefined)
+    return good('lingering', 'sessions survive logout: there is no systemd to end them');
   if (!killsProcesses) return good('lingering', 'sessions survive logout (KillUserProcesses=no)');
-  if (lingers) return good('lingering', 'sessions survive logout: the user lingers (KillUserProcesses=yes)');
+  if (lingers) return good('lingering', 'sessions survive logout: lingering is enabled (KillUserProcesses=yes)');
   const found = 'KillUserProcesses=yes: systemd ends all sessions when you log out';
   return doubtful('lingering', found, 'on the VM: sudo loginctl enable-linger "$USER"');
 }

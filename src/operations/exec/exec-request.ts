@@ -108,7 +108,7 @@ export function checkVariable(name: string): void {
     /^(azlin_.*|_q.{0,2}|IFS|OPTIND|UID|EUID|PPID|SHELLOPTS|BASHOPTS)$/.test(name)
   )
     throw new AppError('usage', `Invalid variable name "${name}"`, {
-      hint: 'use letters, digits and "_", no digit first; names like azlin_…, IFS and UID are reserved',
+      hint: 'use letters, digits and "_", and do not start with a digit; names like azlin_…, IFS and UID are reserved',
     });
 }
 

@@ -101,7 +101,7 @@ function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => vo
 /** A command of which nobody can say whether it has begun. */
 function neverConfirmed(target: string, error: AppError): RunningCommand {
   const { code, message } = error;
-  const hint = 'use --durable, which tries again and starts it only once';
+  const hint = 'use --durable, which tries again and never starts it twice';
   const asked = new AppError(code, message, { hint: code === 'interrupted' ? undefined : hint, cause: error });
   return {
     target,
@@ -145,7 +145,8 @@ async function outcomeOf(ending: Ending): Promise<Outcome> {
 function withAdvice(outcome: Outcome): Outcome {
   if (outcome.kind !== 'lost' || outcome.cause.code !== 'connection-lost') return outcome;
   const { code, message, cause } = outcome.cause;
-  const hint = 'the VM ends the command when it notices; use --durable to keep it running and reconnect';
+  const hint =
+    'the VM ends the command when it notices the lost connection; use --durable to keep it running and reconnect';
   return { kind: 'lost', cause: new AppError(code, message, { hint, cause }) };
 }
 

@@ -141,7 +141,7 @@ function open(following: JobFollowing, position: { readonly out: number; readonl
     const started = await startScript({ access, reached, script, mayRepeat: true, caller });
     if (started.words[4] === 'lost') caller.warn(errorsLost(id, identifier));
     const follower = followerOf(started, wire, { out, err });
-    if (!follower) throw new AppError('vm-failed', `"${identifier}" did not continue where it was asked to`);
+    if (!follower) throw new AppError('vm-failed', `"${identifier}" did not continue the output at the right place`);
     return follower;
   });
 }
@@ -179,7 +179,7 @@ function isAsAsked(asked: From, word: string): boolean {
 
 /** Of a job that keeps its errors, on a VM whose start-up files send them elsewhere by now. */
 export function errorsLost(id: string, where: string): string {
-  return `${where}: start-up files redirect standard error, so that of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
+  return `${where}: start-up files redirect standard error, so the stderr of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
 }
 
 function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: 'broken' }>): Outcome | 'read' {
@@ -210,7 +210,7 @@ function ended({ id, place }: JobFollowing, kind: 'gone' | 'void' | 'left'): Out
       `It is unknown how job ${id} on ${identifier} ended: the VM was restarted, or the job's supervisor or files are gone`,
       `its command may still be running: azlin cancel ${id} ends it; see what it did before you run it again`,
     );
-  const message = `Job ${id} on ${identifier}: its command could not be started there`;
+  const message = `The command of job ${id} on ${identifier} could not be started`;
   return { kind: 'not-started', cause: new AppError('vm-failed', message) };
 }
 
@@ -227,7 +227,7 @@ function incomplete(
   const parts = missing.map((stream) => `${position[stream]} of ${end[stream]} bytes of std${stream}`);
   return lostOutcome(
     `Job ${id} on ${identifier} ended (${how}), but its output is incomplete: received ${parts.join(', ')}`,
-    `azlin logs ${id} asks for it again`,
+    `azlin logs ${id} fetches it again`,
   );
 }
 

@@ -200,7 +200,7 @@ const startHint = ({ start }: Caller) => (start.isOption ? '; --start starts the
 function nothingMatches(what: string, { stopped, lacking }: Selected, vms: readonly Vm[]): AppError {
   if (lacking.length > 0)
     return new AppError('session-not-found', `Nothing matches ${what}: no such session on ${listNames(lacking)}`, {
-      hint: 'azlin list shows the sessions; commands that have --create create missing ones',
+      hint: 'azlin list shows the sessions; commands with --create create missing ones',
     });
   if (stopped.length > 0)
     return new AppError('vm-not-running', `Nothing that matches ${what} is running: ${listNames(stopped)}`, {

@@ -38,7 +38,7 @@ export async function eachTarget<T>(
   const onAbort = () => stop.abort(signal.reason);
   if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
-  const expired = () => stop.abort(new AppError('timed-out', 'the time for all of them (--deadline) was up'));
+  const expired = () => stop.abort(new AppError('timed-out', 'the deadline for all targets (--deadline) has passed'));
   const cancel = until === undefined ? () => {} : clock.schedule(Math.max(0, until - clock.now()), expired);
   const all = selected.chosen.length;
   let ended = 0;

@@ -222,7 +222,7 @@ async function giveUp(
     clock.schedule(GRACE, () => leave(why));
     return;
   }
-  const goesOn = new AppError(why.code, `${why.message}; job ${job.id} goes on`, {
+  const goesOn = new AppError(why.code, `${why.message}; job ${job.id} is still running`, {
     hint: `azlin logs --follow --vm ${hostname} ${job.id} shows its output`,
   });
   if (!job.endsWithUs) return leave(goesOn);
@@ -239,7 +239,7 @@ interface Expiry {
 
 /** At the deadline nothing more begins, and the VMs end what runs; a VM that does not is not waited for. */
 function expire(clock: Clock, until: number, { expired, abandon }: Expiry): () => void {
-  const why = new AppError('timed-out', 'the time for all of them (--deadline) was up');
+  const why = new AppError('timed-out', 'the deadline for all targets (--deadline) has passed');
   let cancel = clock.schedule(Math.max(0, until - clock.now()), () => {
     expired(why);
     cancel = clock.schedule(OVERTIME, () => abandon('KILL', why));

@@ -135,7 +135,7 @@ async function endOf(
   const said = end(target.hostname);
   if (said) return said;
   if (exit.kind === 'lost') return exit;
-  const message = `Something killed azlin's process in ${describeTarget(target)}`;
+  const message = `The process of azlin in "${describeTarget(target)}" was killed`;
   return { kind: 'lost', cause: new AppError('vm-failed', message) };
 }
 

@@ -209,7 +209,7 @@ async function whereItIs(access: FleetAccess, target: Target, caller: Caller): P
   } catch (error) {
     const { code } = toAppError(error);
     if (code === 'vm-not-found' || code === 'vm-not-running') throw error;
-    caller.trace(`${hostname}: could not look up where it is: ${messageOf(error)}`);
+    caller.trace(`${hostname}: could not look up its address: ${messageOf(error)}`);
     return undefined;
   }
 }

@@ -36,7 +36,7 @@ export function vmsNamed(texts: readonly string[], fleet: Fleet, verb: string): 
     }
     if (part.session !== undefined || part.user !== undefined)
       throw new AppError('usage', `"${part.text}" does not name VMs`, {
-        hint: "VMs alone, without a session: 'web-*'",
+        hint: "name VMs alone, without a session: 'web-*'",
       });
     const vms = matchingVms(part, fleet.vms);
     if (vms.length === 0) throw noSuchVms(part.text);

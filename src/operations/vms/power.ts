@@ -89,7 +89,7 @@ function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantV
     notes: [
       ...(many ? [`to ${verb}: ${todo.length === 0 ? 'none' : listNames(todo.map(nameOf))}`] : []),
       ...(already.length > 0
-        ? [`left out, ${verb === 'start' ? 'running' : 'deallocated'}: ${listNames(already)}`]
+        ? [`left out, already ${verb === 'start' ? 'running' : 'deallocated'}: ${listNames(already)}`]
         : []),
     ],
   };
@@ -172,7 +172,7 @@ async function lookAgain({ access, caller }: Work, named: NamedVm): Promise<Vm |
     return await access.power.look(named, caller);
   } catch (error) {
     if (caller.signal.aborted) throw error;
-    caller.warn(`the address of "${named.hostname}" could not be asked: ${toAppError(error).message}`);
+    caller.warn(`the address of "${named.hostname}" could not be looked up: ${toAppError(error).message}`);
     return undefined;
   }
 }

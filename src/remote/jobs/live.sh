@@ -93,10 +93,10 @@ azlin_wait_for_prompt() {
 azlin_check_pane() {
   [ "$azlin_dead" != 1 ] || azlin_busy 'its shell has ended'
   azlin_front_of "$azlin_pane_pid"
-  [ -n "$azlin_front" ] || azlin_cannot 'its /proc tells nothing about processes'
+  [ -n "$azlin_front" ] || azlin_cannot 'its /proc does not show processes'
   # The shell of a session that has just been made reads its start-up files; another one may be at what it does before each prompt.
   if [ "$azlin_created" = 1 ]; then azlin_wait_for_prompt 100; else azlin_wait_for_prompt 25; fi || {
-    case $azlin_comm:$azlin_words in bash: | zsh: | bash:?*' '?* | zsh:?*' '?* | [!bz]*) azlin_busy "$azlin_words" ;; *) azlin_busy "a command of $azlin_comm itself" ;; esac
+    case $azlin_comm:$azlin_words in bash: | zsh: | bash:?*' '?* | zsh:?*' '?* | [!bz]*) azlin_busy "$azlin_words" ;; *) azlin_busy "a builtin or function of $azlin_comm" ;; esac
   }
   # A job that is being broken off there is not done with the pane.
   azlin_other=

@@ -168,7 +168,7 @@ async function rotate(
       added.map((key) => ({ host: hostKeyAlias, key, comment: label })),
     );
   if (gone.length > 0) await disableKnownHosts(path, gone, [hostKeyAlias]);
-  for (const key of added) trace(`${label} has another host key: ${fingerprint(key)}, kept in ${path}`);
+  for (const key of added) trace(`${label} also has the host key ${fingerprint(key)}; kept in ${path}`);
   for (const { key } of gone) trace(`${label} no longer has the host key ${fingerprint(key)}; removed from ${path}`);
 }
 

@@ -144,7 +144,7 @@ export function linkOf(signedIn: SignedIn): Link {
       if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
       // As with ssh, the command runs all the same.
       forwardsAgent = false;
-      options.warn?.(`${endpoint.label} refused the SSH agent: its server has AllowAgentForwarding no`);
+      options.warn?.(`${endpoint.label} refused agent forwarding: its SSH server has AllowAgentForwarding no`);
       return spawn(script, options);
     }
   };

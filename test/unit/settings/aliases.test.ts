@@ -16,7 +16,7 @@ describe('aliases', () => {
   ])('%s means %s', (text, means) => expect(withoutAliases(text, aliases)).toBe(means));
 
   test.each([
-    [{ a: 'b', b: 'a' }, '"a" means itself: a -> b -> a'],
+    [{ a: 'b', b: 'a' }, '"a" refers to itself: a -> b -> a'],
     [{ 'a:b': 'x' }, '"a:b" cannot be an alias'],
     [{ a: [] }, 'expected an identifier or a list'],
     [{ a: [''] }, 'expected an identifier or a list'],

@@ -82,7 +82,7 @@ function runAz(
       settle(() => reject(new CredentialUnavailableError(why)));
     };
     const onAbort = () => giveUp('az was interrupted');
-    const cancel = clock.schedule(patience, () => giveUp('az takes too long'));
+    const cancel = clock.schedule(patience, () => giveUp('az took too long'));
     abortSignal?.addEventListener('abort', onAbort);
     process.once('exit', onExit);
     az.once('error', (error: NodeJS.ErrnoException) =>

@@ -67,7 +67,7 @@ function sameOrigin(endpoint: string): Policy {
       if (origin === new URL(endpoint).origin) return next(request);
       throw new AppError(
         'azure-failed',
-        `A reply of ${endpoint} leads to another server, ${origin}, which azlin does not follow`,
+        `A reply from ${endpoint} points to another server, ${origin}; azlin does not follow it`,
       );
     },
   };

@@ -59,7 +59,7 @@ function tooLong(url: string, most: number): AppError {
   const { origin, pathname } = new URL(url);
   return new AppError(
     'azure-failed',
-    `The reply of ${origin} to ${pathname} is larger than ${most / 1024 / 1024} MiB; the rest was not read`,
+    `The reply from ${origin} to ${pathname} is larger than ${most / 1024 / 1024} MiB; the rest was not read`,
     {
       hint: 'check azure.resource_manager and the proxy; Azure does not send such large replies',
     },

@@ -49,7 +49,7 @@ export function retries({ clock, until, aside }: Patience): Policy {
         const status = attempt.response?.status;
         if (wait >= 1_000)
           aside(
-            `Azure ${status === 429 ? 'limits requests' : 'failed'}; trying again in ${formatDuration(Math.round(wait / 1_000) * 1_000)}`,
+            `Azure ${status === 429 ? 'is throttling requests' : 'failed'}; trying again in ${formatDuration(Math.round(wait / 1_000) * 1_000)}`,
           );
         try {
           // What comes with the request is the signal that we gave to it.

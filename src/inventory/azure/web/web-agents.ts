@@ -102,16 +102,12 @@ function certificatesIn(path: string | undefined, variable: string): readonly st
     const found = text.match(CERTIFICATE);
     if (found) return found;
   } catch (error) {
-    throw new AppError(
-      'config',
-      `Cannot read the certificates in ${path}, which ${variable} names: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw new AppError('config', `Cannot read the certificates in ${path} (set by ${variable}): ${messageOf(error)}`, {
+      cause: error,
+    });
   }
-  throw new AppError('config', `There is no certificate in ${path}, which ${variable} names`, {
-    hint: 'certificates are expected as PEM, which begins with -----BEGIN CERTIFICATE-----',
+  throw new AppError('config', `There is no certificate in ${path} (set by ${variable})`, {
+    hint: 'expected PEM, which begins with -----BEGIN CERTIFICATE-----',
   });
 }
 
@@ -130,7 +126,7 @@ export function byAgents(agents: WebAgents, names: ReadonlyMap<string, string> =
       const { shown, variable, url } = proxy;
       const doing = isOfAzure(target) ? describeRequest(request.url, names) : `reach ${target.host}`;
       const failed = (what: string, hint: string, cause?: unknown) =>
-        new AppError('azure-failed', `Cannot ${doing}: the proxy ${shown}, which ${variable} names, ${what}`, {
+        new AppError('azure-failed', `Cannot ${doing}: the proxy ${shown} (set by ${variable}) ${what}`, {
           hint,
           cause,
         });

@@ -30,7 +30,7 @@ describe('--env-file', () => {
 
   test.each([
     ['secret without a name\n', /variables:1: not NAME=VALUE$/],
-    ['A=b\nKEY<<END\nsecret\n', /variables:2: no line "END" to end it$/],
+    ['A=b\nKEY<<END\nsecret\n', /variables:2: missing the line "END" that ends it$/],
   ])('%j is refused without its value', async (text, message) => {
     writeFileSync(path, text);
     await expect(variablesIn(path)).rejects.toThrow(message);

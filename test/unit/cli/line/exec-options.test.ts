@@ -43,7 +43,7 @@ describe('whether a command becomes a job', () => {
 
   test('nobody is there to be gone with --detach', () => {
     expect(() => durableOf({ detach: true, 'on-disconnect': 'cancel' }, config('auto'), {})).toThrow(
-      '--detach leaves the job alone',
+      '--detach leaves the job running',
     );
   });
 });
@@ -60,6 +60,6 @@ describe('--env', () => {
   test('an error never holds a value', () => {
     for (const text of ['1x=secret', 'a b=secret', '=secret', 'azlin_x=secret', 'x;y=secret'])
       expect(() => variablesOf([text], {})).toThrow(expect.not.stringContaining('secret'));
-    expect(() => variablesOf(['NOSUCH'], {})).toThrow('no such variable is set');
+    expect(() => variablesOf(['NOSUCH'], {})).toThrow('the variable is not set');
   });
 });

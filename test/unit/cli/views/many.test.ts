@@ -182,7 +182,7 @@ describe('--group', () => {
       { target: 'a', output: Buffer.of(0xff) },
       { target: 'b', output: Buffer.of(0xfe) },
     ];
-    expect(groupsText(bytes, plain)).toMatch(/^a \(1\)\n\(1 bytes that are no text\)\nb \(1\)\n/);
+    expect(groupsText(bytes, plain)).toMatch(/^a \(1\)\n\(1 bytes of binary data\)\nb \(1\)\n/);
     expect(groupsText(said({ a: 'same', b: 'same\n' }), plain)).toBe('a (1)\nsame\nb (1)\nsame\n');
   });
 

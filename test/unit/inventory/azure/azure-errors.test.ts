@@ -35,7 +35,7 @@ describe('errors', () => {
 
   test('how long Azure wants to be left alone is said', () => {
     expect(refusalError({ status: 429, body: '', doing: 'x', retryAfter: 1_200_000 }).message).toMatch(
-      /Azure asks to wait 20 min$/,
+      /Azure says to wait 20 min$/,
     );
   });
 
@@ -98,7 +98,7 @@ describe('errors', () => {
     );
     expect(thrown('self-signed certificate').hint).toContain('NODE_EXTRA_CA_CERTS');
     const cut = thrown('Error "x" occurred while parsing the response body - {"secret":', 'PARSE_ERROR').message;
-    expect(cut).toBe('Cannot do it: https://arm sent what azlin cannot read: a reply that is cut short or not JSON');
+    expect(cut).toBe('Cannot do it: https://arm sent a reply that azlin cannot read: it is cut short or not JSON');
     expect(thrown('odd').code).toBe('azure-failed');
   });
 });

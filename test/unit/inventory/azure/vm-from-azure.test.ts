@@ -90,7 +90,9 @@ describe('a VM that makes no sense', () => {
   ])('%s of another type: the VM stays, with a warning that names it', (field, more) => {
     const { found, problem } = readVm({ id: '/subscriptions/s/resourceGroups/g/x/virtualMachines/odd', ...more });
     expect(found?.vm.name).toBe('odd');
-    expect(problem).toBe(`Azure sent a VM "odd" whose ${field} azlin cannot read; what depends on them is unknown`);
+    expect(problem).toBe(
+      `Azure sent a VM "odd" with fields that azlin cannot read (${field}); what depends on them is unknown`,
+    );
   });
 
   test('without an id it cannot be told from others', () => {
@@ -135,7 +137,7 @@ describe('power state', () => {
     });
     expect(readState({ id: '/x/virtualMachines/v', properties: { instanceView: 5 } })).toEqual({
       found: ['/x/virtualmachines/v', 'Unknown'],
-      problem: expect.stringContaining('"v" whose instanceView'),
+      problem: expect.stringContaining('"v" with fields that azlin cannot read (instanceView)'),
     });
     expect(readState({})).toMatchObject({ found: undefined, problem: expect.stringContaining('without the id') });
   });

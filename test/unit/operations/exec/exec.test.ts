@@ -79,7 +79,7 @@ describe('a command whose start fails', () => {
         code: 'connection-lost',
         mayHaveRun: true,
         message: 'the link broke; the command may have run',
-        hint: 'use --durable, which tries again and starts it only once',
+        hint: 'use --durable, which tries again and never starts it twice',
       },
     });
     expect(await text(stdout)).toBe('');

@@ -183,7 +183,7 @@ describe('how it ended to be attached', () => {
     client.end();
     expect(await session.end).toMatchObject({
       kind: 'lost',
-      cause: { code: 'vm-failed', message: `Something killed azlin's process in vm:dev` },
+      cause: { code: 'vm-failed', message: `The process of azlin in "vm:dev" was killed` },
     });
   });
 });

@@ -24,9 +24,9 @@ describe('the VMs that are meant', () => {
   const vms = [vmIn('web-1', 'Running'), vmIn('web-2', 'Deallocated'), vmIn('web-3', 'Stopped'), vmIn('db', 'Running')];
 
   test.each([
-    ['start', ['web-2', 'web-3'], ['web-1'], ['to start: web-[2-3]', 'left out, running: web-1']],
+    ['start', ['web-2', 'web-3'], ['web-1'], ['to start: web-[2-3]', 'left out, already running: web-1']],
     // A VM that is stopped and not deallocated is still billed for.
-    ['stop', ['web-1', 'web-3'], ['web-2'], ['to stop: web-[1,3]', 'left out, deallocated: web-2']],
+    ['stop', ['web-1', 'web-3'], ['web-2'], ['to stop: web-[1,3]', 'left out, already deallocated: web-2']],
   ] as const)('by a pattern are those for which there is something to do: %s', async (verb, todo, already, notes) => {
     expect(await meant(['web-*'], { vms, verb })).toMatchObject({ hostnames: todo, already, notes });
   });
@@ -141,7 +141,7 @@ describe('starting VMs', () => {
     const look = () => Promise.reject(new AppError('azure-failed', 'too many requests'));
     const { result, warnings } = starting(['1'], async () => {}, look);
     expect((await result).rows).toEqual([expect.objectContaining({ hostname: '1', status: 'Running', ip: null })]);
-    expect(warnings).toEqual(['the address of "1" could not be asked: too many requests']);
+    expect(warnings).toEqual(['the address of "1" could not be looked up: too many requests']);
   });
 
   test('that is interrupted says what Azure may still do, and not what is done', async () => {

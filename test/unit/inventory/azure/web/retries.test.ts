@@ -53,7 +53,7 @@ describe('retries', () => {
       result: 200,
       waits: [expect.any(Number)],
       attempts: 2,
-      said: ['Azure limits requests; trying again in 7 s', undefined],
+      said: ['Azure is throttling requests; trying again in 7 s', undefined],
     });
   });
 
