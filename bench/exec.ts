@@ -1,7 +1,7 @@
 /*
- * `azlin exec`, direct and durable, against `ssh`, with and without ControlMaster, on the same sshd with the same key: cold (a process
- * each, in turns), warm (one process, one connection), the rate of a long stream, and the first byte of a slow command. Prints medians
- * and ratios. Usage: npm run bench [-- RUNS]
+ * Compares `azlin exec`, direct and durable, with `ssh`, with and without ControlMaster, on the same sshd with the same key: cold (one process each, in
+ * turns), warm (one process, one connection), the rate of a long stream, and the first byte of a slow command. Prints medians and ratios.
+ * Usage: npm run bench [-- RUNS]
  */
 
 import { spawn } from 'node:child_process';
@@ -76,7 +76,7 @@ async function stream(): Promise<void> {
   console.log(`  durable, ratio to ssh          ${(median(durable) / median(alone)).toFixed(2)}`);
 }
 
-/** From the start of the process to the first byte of a command that goes on for a second. */
+/** Measures the time from the start of the process to the first byte of a command that goes on for a second. */
 async function firstByte(): Promise<void> {
   const line = 'echo first; sleep 1; echo second';
   console.log('the first byte of a slow command, 5 runs each:');
@@ -110,9 +110,9 @@ function timeOf([program = '', ...args]: readonly string[]): Promise<{ ms: numbe
   });
 }
 
-/** Commands one after the other over one connection: a bare one, and in the session's context, direct and durable. */
+/** Runs commands one after the other over one connection: a bare one, then in the session's context, direct and durable. */
 async function warm(): Promise<void> {
-  // The certificate of the local Resource Manager is known to processes that start with it; the cache has the answer already.
+  // Only processes that start with the certificate of the local Resource Manager trust it. This one uses the answer in the cache.
   const app = createApp({ ...process, env: fleet.environment } as unknown as NodeJS.Process);
   const config = await app.config({});
   const access = await app.access({ config, user: undefined, port: undefined, forwardAgent: undefined });

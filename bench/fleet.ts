@@ -1,7 +1,7 @@
 /*
- * `azlin exec '*:azlin'` and `azlin list --refresh` on many sshds on loopback, against `clush -b`, `parallel-ssh` and `ansible -m raw` that do
- * the same, in turns; then on 200 of which 40 refuse, hang, deny or have no tmux. Prints medians of wall and CPU time and ratios. The
- * other tools are Debian's clustershell, pssh and ansible-core; those that are missing are left out. Usage: npm run bench:fleet [-- RUNS]
+ * Compares `azlin exec '*:azlin'` and `azlin list --refresh` on many sshds on loopback with `clush -b`, `parallel-ssh` and `ansible -m raw`, which do the
+ * same, in turns. Then runs azlin on 200 VMs, 40 of which refuse, hang, deny or have no tmux. Prints medians of wall and CPU time, and ratios. The other
+ * tools are Debian's clustershell, pssh and ansible-core; those that are missing are left out. Usage: npm run bench:fleet [-- RUNS]
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ try {
   lab.close();
 }
 
-/** A few at a time: each makes a key and starts two servers. */
+/** Starts a few at a time: each makes a key and starts two servers. */
 async function startAll(
   where: Lab,
   names: readonly string[],
@@ -99,7 +99,7 @@ interface Took {
   readonly cpu: number;
 }
 
-/** The first candidate against the best of the others. */
+/** Compares the first candidate with the best of the others. */
 async function race(title: string, candidates: Readonly<Record<string, Candidate>>): Promise<void> {
   const there = Object.entries(candidates).filter(([, { argv }]) => spawnSync('which', [argv[0] ?? '']).status === 0);
   const times = new Map<string, Took[]>(there.map(([name]) => [name, []]));
@@ -120,17 +120,17 @@ async function race(title: string, candidates: Readonly<Record<string, Candidate
   if (rest.length > 0) console.log(`  ratio to the best of them ${(own / Math.min(...rest)).toFixed(2)}`);
 }
 
-/** Processes of servers; while nobody is connected it is one each. */
+/** The number of server processes: one for each server while nobody is connected. */
 function servers(): number {
   return Number(spawnSync('pgrep', ['-c', '-x', 'sshd'], { encoding: 'utf8' }).stdout);
 }
 
-/** Waits until the servers have cleared up after the last run: that is no work of the next one. */
+/** Waits until the servers have cleaned up after the last run, so that this does not slow down the next one. */
 async function quiet(): Promise<void> {
   for (let left = 200; left > 0 && servers() > idle; left--) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-/** Wall time and the CPU time of the tool and all its processes, in seconds; those of the servers are not its own. */
+/** Wall time, and CPU time of the tool and all its processes, in seconds. The servers do not count. */
 function timeOf({ argv, env }: Candidate): Promise<Took> {
   return new Promise((resolve, reject) => {
     const timed = ['-c', 'TIMEFORMAT="%R %U %S"; time "$@" >/dev/null', 'time', ...argv];
@@ -147,7 +147,7 @@ function timeOf({ argv, env }: Candidate): Promise<Took> {
   });
 }
 
-/** All healthy answers, with and without bad VMs among them. */
+/** Measures when all healthy VMs have answered, with and without bad VMs among them. */
 async function withBadOnes(good: readonly string[]): Promise<void> {
   const healthy = lab.environment();
   const hung = Array.from({ length: 10 }, (_, index) => `hang-${index + 1}`);
@@ -198,7 +198,7 @@ async function withBadOnes(good: readonly string[]): Promise<void> {
   for (const server of servers) server.close();
 }
 
-/** Milliseconds until the last healthy VM has answered; and what was said in the end. */
+/** Milliseconds until the last healthy VM has answered, and what was written to stderr. */
 function healthyAnswers(args: readonly string[], env: Readonly<Record<string, string>>, wanted: number) {
   return new Promise<{ ms: number; stderr: string }>((resolve, reject) => {
     const startedAt = performance.now();

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DemoFleet } from '../src/demo/demo-fleet.ts';
 
-/** The words of `ssh` to a machine of the fleet, and of an `ssh` whose connection is there already. */
+/** The words of `ssh` commands to a VM of the fleet, also over a connection that is already open. */
 export function sshTo(fleet: DemoFleet, name: string) {
   const machine = fleet.machines.get(name);
   if (!machine) throw new Error(`the fleet has no ${name}`);

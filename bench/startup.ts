@@ -1,6 +1,6 @@
 /*
- * What a call costs before it does anything, against `node -e 0`; completion over 2,000 sessions; `azlin exec` against `ssh`; and what loading
- * each part and package costs. All in turns, in one run; prints medians, ratios, and whether they are within their limits.
+ * Measures what a call costs before it does anything, compared with `node -e 0`; completion over 2,000 sessions; `azlin exec` compared with `ssh`; and the
+ * cost of loading each part and package. All in turns, in one run. Prints medians, ratios, and whether they are within their limits.
  * Usage: npm run bench:startup [-- RUNS]
  */
 
@@ -92,7 +92,7 @@ async function rememberSessions(): Promise<void> {
   await surveyMemory(cache).keep(memory, { ...silentCaller(new AbortController().signal), warn: console.error });
 }
 
-/** What it costs to load each part of dist/ and each package, in a process of its own that has loaded nothing else. */
+/** Measures the cost of loading each part of dist/ and each package, each in a new process that has loaded nothing else. */
 function imports(): void {
   const parts = readdirSync(new URL('../dist/parts/', import.meta.url)).filter((name) => name.endsWith('.js'));
   const sources = readdirSync(new URL('../src/', import.meta.url), { recursive: true, encoding: 'utf8' });
@@ -101,7 +101,7 @@ function imports(): void {
     const text = readFileSync(new URL(`../src/${path}`, import.meta.url), 'utf8');
     return [...text.matchAll(/(?:from |import\()'((?!node:)[@a-z][^']*)'/g)].map(([, name = '']) => name);
   });
-  // Its own name stands in a comment.
+  // azlin's own name appears in a comment.
   const packages = [...new Set(named)].filter((name) => name !== 'azlin');
   const root = new URL('../', import.meta.url).pathname;
   const cost = (what: string) => {

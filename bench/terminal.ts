@@ -1,7 +1,7 @@
 /*
- * `azlin connect` against `ssh -t … tmux attach` on the same sshd and the same kind of session, each in a pseudo-terminal of its own: how long a key takes
- * until its echo is there (keys in turns, so that both see the same machine), and the rate of 50 MB on the screen, through tmux and in a plain
- * shell. Prints percentiles and ratios. Usage: npm run bench:terminal [-- KEYS]
+ * Compares `azlin connect` with `ssh -t … tmux attach` on the same sshd and the same kind of session, each in its own pseudo-terminal: the time from a key
+ * to its echo (keys in turns, so that both see the same machine), and the rate of 50 MB on the screen, through tmux and in a plain shell. Prints
+ * percentiles and ratios. Usage: npm run bench:terminal [-- KEYS]
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -50,7 +50,7 @@ async function echo(): Promise<void> {
       await shown;
       times[name].push(performance.now() - since);
       if (index % 60 === 59) both[name].type('\n');
-      // A person is not that fast, and the machine has to come to rest.
+      // A person does not type that fast, and the machine must come to rest.
       await new Promise((resolve) => setTimeout(resolve, 4));
     }
   }
@@ -71,7 +71,7 @@ async function bulk(what: string, first: readonly string[], second: readonly str
     for (const [index, argv] of [first, second].entries()) {
       const screen = open(argv);
       await screen.shows('# ');
-      // The words as they are typed, and what is left of the last time, must not look like the end.
+      // Neither the typed command nor what is left from the last run may look like the end.
       const end = `over ${run}${index}`;
       screen.type(`clear; cat ${path}; echo ov''er ${run}${index}\n`);
       const since = performance.now();
@@ -95,7 +95,7 @@ function open(argv: readonly string[]): Screen {
   let seen = '';
   let wanted: { readonly text: string; readonly resolve: () => void } | undefined;
   child.stdout.on('data', (chunk: Buffer) => {
-    // Enough to find a text that comes in pieces.
+    // Keep enough to find a text that arrives in pieces.
     seen = (seen + chunk.toString('latin1')).slice(-100_000);
     if (!wanted || !seen.includes(wanted.text)) return;
     wanted.resolve();

@@ -3,11 +3,11 @@
 _azlin() {
   local reply line
   COMPREPLY=()
-  # Bash takes a colon for the end of a word; azlin is told so, and gives the rest only.
+  # Bash ends a word at a colon. azlin is told so, and returns only the rest.
   reply=$(azlin __complete -- bash "$COMP_LINE" "$COMP_POINT" "$COMP_WORDBREAKS" 2>/dev/null) || return 0
   case ${reply%%$'\n'*} in
     words)
-      # Else bash would offer files where azlin has nothing to offer.
+      # Otherwise bash would offer files where azlin has nothing to offer.
       compopt +o default +o bashdefault 2>/dev/null
       while IFS= read -r line; do
         if [[ -n $line ]]; then COMPREPLY+=("$line"); fi

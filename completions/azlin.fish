@@ -1,11 +1,11 @@
 # fish completion for azlin: azlin completion --install puts it in place. What is offered comes from azlin itself.
 
 function __azlin_complete
-    # A quote that is still open is no part of the word.
+    # An open quote is not part of the word.
     set -l current (string replace -r '^["\']' '' -- (commandline -ct))
     set -l reply (azlin __complete -- fish (commandline -opc) "$current" 2>/dev/null)
     or return
-    # Of --option=FILE the file.
+    # For --option=FILE, complete the file.
     set -l option (string match -r '^--[^=]+=' -- "$current")
     set -l path (string replace -r '^--[^=]+=' '' -- "$current")
     switch "$reply[1]"

@@ -4,12 +4,12 @@
 _azlin() {
   local line current
   local -a reply values shown
-  # A quote that is still open is no part of the word.
+  # An open quote is not part of the word.
   current=${(Q)words[CURRENT]#[\"\']}
   reply=("${(@f)$(azlin __complete -- zsh "${(@Q)words[1,CURRENT-1]}" "$current" 2>/dev/null)}")
   case $reply[1] in
     files | directories)
-      # Of --option=FILE the file.
+      # For --option=FILE, complete the file.
       [[ $PREFIX = --*=* ]] && compset -P '*='
       [[ $reply[1] = files ]] && _files || _files -/
       return
@@ -21,7 +21,7 @@ _azlin() {
     shown+=("${${line/$'\t'/  }%  }")
   done
   (( $#values )) || return 1
-  # Each with what it is, one a line.
+  # Show each one with its description, one per line.
   compadd -l -d shown -V azlin -M 'm:{a-zA-Z}={A-Za-z}' -- "${(@)values}"
 }
 

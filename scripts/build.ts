@@ -1,6 +1,6 @@
 /*
- * Bundles the product into dist/, parted so that each call loads what it needs: CommonJS, whose parts load faster than those of ES modules.
- * An installed azlin has no dependencies; the licences of what is bundled go along. Usage: npm run build
+ * Bundles the product into dist/, split into parts so that each call loads only what it needs. The parts are CommonJS, which loads faster than ES modules.
+ * An installed azlin has no dependencies; the licences of what is bundled are included. Usage: npm run build
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,26 +19,26 @@ const OUT = `${ROOT}dist/`;
 interface Group {
   readonly name: string;
   readonly priority: number;
-  /** Modules of ours. */
+  /** Modules of azlin itself. */
   readonly modules?: readonly string[];
   /** Packages, or scopes of them. */
   readonly packages?: readonly string[];
 }
 
-/** A module goes, with all that it imports and no stronger group has, to the first that names it; the others are parted by how they are reached. */
+/** A module goes to the first group that names it, with all its imports that no stronger group has. The others are split by how they are reached. */
 const GROUPS: readonly Group[] = [
-  // --version needs nothing else; and what is loaded before the compile cache is on is compiled each time.
+  // --version needs nothing else, and what is loaded before the compile cache is on is compiled each time.
   { name: 'package', priority: 10, modules: ['package.json'] },
   { name: 'ssh2', priority: 9, packages: ['ssh2', 'asn1', 'bcrypt-pbkdf', 'safer-buffer', 'tweetnacl'] },
   { name: 'azure', priority: 9, packages: ['@azure', '@azure-rest', '@typespec'] },
-  // Every call.
+  // Needed by every call.
   {
     name: 'cli',
     priority: 8,
     modules: ['src/app/create-app.ts', 'src/cli/run-program.ts', 'src/cli/output/report-error.ts'],
   },
   { name: 'settings', priority: 7, modules: ['src/settings/config.ts'] },
-  // Completion: while somebody waits for it.
+  // Needed for completion, while somebody waits for it.
   {
     name: 'completion',
     priority: 6,
@@ -49,7 +49,7 @@ const GROUPS: readonly Group[] = [
       'src/cli/commands/complete.ts',
     ],
   },
-  // Every call that reaches a VM.
+  // Needed by every call that reaches a VM.
   {
     name: 'fleet',
     priority: 5,
@@ -80,7 +80,7 @@ process.chdir(ROOT);
 rmSync(OUT, { recursive: true, force: true });
 const { output } = await bundle();
 checkGroups(modulesIn(output));
-// The sources are ES modules.
+// The package.json of the sources says that they are ES modules.
 writeFileSync(`${OUT}package.json`, '{ "type": "commonjs" }\n');
 writeFileSync(`${OUT}LICENSES.txt`, licencesOf(ROOT, modulesIn(output)));
 writeFileSync(`${OUT}library.mjs`, "export { AzlinError, createAzlin } from './library.js';\n");
@@ -93,10 +93,10 @@ async function bundle(): Promise<RolldownOutput> {
   const build = await rolldown({
     input: { azlin: 'src/main.ts', action: 'src/action.ts', library: 'src/library.ts' },
     platform: 'node',
-    // Native parts that ssh2 does without.
+    // Native modules that ssh2 can do without.
     external: ['cpu-features', /sshcrypto\.node$/],
     transform: { target: 'node20.19' },
-    // Of yargs only its parser is used; the rest would read locales at every start.
+    // Only the parser of yargs is used; the rest would read locales at every start.
     treeshake: {
       moduleSideEffects: (id) => !/\/node_modules\/(?:yargs|cliui|y18n|escalade|get-caller-file)\//.test(id),
     },
@@ -106,11 +106,11 @@ async function bundle(): Promise<RolldownOutput> {
     dir: OUT,
     format: 'cjs',
     minify: true,
-    // Names of functions are in traces, and names of errors are compared.
+    // Stack traces show names of functions, and names of errors are compared.
     keepNames: true,
     entryFileNames: '[name].js',
     chunkFileNames: 'parts/[name]-[hash].js',
-    // Each file costs a third of a millisecond: what is always needed together is one.
+    // Each file costs a third of a millisecond, so what is always needed together goes into one.
     codeSplitting: { groups: GROUPS.map(groupOf) },
   });
 }
@@ -120,21 +120,21 @@ function placesOf({ modules = [], packages = [] }: Group): readonly string[] {
   return [...modules.map((path) => `${ROOT}${path}`), ...packages.map((name) => `/node_modules/${name}/`)];
 }
 
-/** As the bundler wants it. */
+/** The group as the bundler wants it. */
 function groupOf(group: Group) {
   const places = placesOf(group);
   const { name, priority } = group;
   return { name, priority, test: (id: string) => places.some((place) => id.includes(place)) };
 }
 
-/** A stale name would slow down every start, and nobody would notice. */
+/** Throws for a stale name, which would slow down every start without anybody noticing. */
 function checkGroups(bundled: readonly string[]): void {
   const lost = GROUPS.flatMap(placesOf).filter((place) => !bundled.some((id) => id.includes(place)));
   if (lost.length > 0)
     throw new Error(`GROUPS of scripts/build.ts names what is not in the bundle: ${lost.join(', ')}`);
 }
 
-/** Types of the library: those of its own modules that the face of it names, as declarations. */
+/** Writes the types of the library: the declarations of its face, and of the modules that these name. */
 function writeTypes(): void {
   const all = mkdtempSync(join(tmpdir(), 'azlin-types-'));
   const options = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src', '--outDir', all];
@@ -147,7 +147,7 @@ function writeTypes(): void {
       },
     );
     copyTypes(all, 'library.d.ts', new Set());
-    // An ES module has no default export that would be the whole.
+    // For ES modules, in which TypeScript must not accept a default import of the whole library.
     copyFileSync(join(OUT, 'types/library.d.ts'), join(OUT, 'types/library.d.mts'));
   } finally {
     rmSync(all, { recursive: true });
@@ -171,13 +171,13 @@ async function writeManual(): Promise<void> {
   mkdirSync(`${OUT}man`);
   const pages = await manualPages(CONTENTS, commands, packageJson.version);
   for (const { file, text } of pages) writeFileSync(`${OUT}man/${file}`, text);
-  // npm links only what is named there.
+  // npm links only the pages that are named there.
   const named = pages.map(({ file }) => `./dist/man/${file}`).sort();
   if (JSON.stringify(named) !== JSON.stringify(packageJson.man))
     throw new Error(`"man" of package.json must be ${JSON.stringify(named)}`);
 }
 
-/** What completion needs to know of the commands, without loading them. */
+/** Writes what completion needs to know of the commands, so that it need not load them. */
 async function describeCommands(): Promise<void> {
   mkdirSync(`${OUT}commands`);
   for (const { name, load } of CONTENTS.entries) {

@@ -5,12 +5,12 @@ interface Package {
   readonly name: string;
   readonly version: string;
   readonly license?: string;
-  /** As older packages have it. */
+  /** Used by older packages. */
   readonly licenses?: readonly { readonly type: string }[];
   readonly author?: string | { readonly name?: string };
 }
 
-/** The names, versions and licences of the packages that the modules belong to, as one text. Throws for a package without any. */
+/** The names, versions and licences of the packages that the modules belong to, as one text. Throws for a package without a licence. */
 export function licencesOf(root: string, modules: readonly string[]): string {
   const folders = new Set(
     modules.flatMap((module) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(module.replace(/^\0/, ''))?.[0] ?? []),

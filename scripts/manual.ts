@@ -7,11 +7,11 @@ import type { Section, TopicPart } from '../src/cli/topics/topic.ts';
 export interface ManualPage {
   /** `azlin-exec.1`. */
   readonly file: string;
-  /** For man(1). */
+  /** The page in the format that man(1) reads. */
   readonly text: string;
 }
 
-/** A page for each command and topic, from what help says. */
+/** A page for each command and topic, made from the texts of help. */
 export async function manualPages(
   contents: Contents,
   commands: readonly LoadedCommand[],
@@ -60,7 +60,7 @@ interface Head {
 function page({ name, section, version, summary }: Head, lines: readonly string[]): ManualPage {
   const head = [
     `.TH ${name.toUpperCase()} ${section} "" "azlin ${version}" "azlin"`,
-    // Ragged on the right: much of it is to be copied.
+    // Neither justified nor hyphenated, because much of it is meant to be copied.
     '.ad l',
     '.nh',
     ...titled('NAME', `${escaped(name)} \\- ${escaped(summary.replace(/\.$/, ''))}`),
@@ -91,7 +91,7 @@ function bold(text: string): string {
   return `\\fB${escaped(text)}\\fR`;
 }
 
-/** Nothing in it means anything to roff. */
+/** Escapes everything that means something to roff. */
 function escaped(text: string): string {
   return text
     .replace(/\\/g, '\\e')

@@ -1,6 +1,6 @@
 /*
- * Writes test/messages.txt: the text of the product that people read, by file, in the order of the source. A change of a message shows in review as a
- * line of that file. Usage: npm run messages
+ * Writes test/messages.txt: the texts of the product that people read, by file, in the order of the source. A changed message shows up in review as a
+ * changed line of that file. Usage: npm run messages
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseSync } from '@swc/core';
@@ -10,15 +10,15 @@ const SOURCE = new URL('../src/', import.meta.url);
 
 /** Two words with a space between them. */
 const PROSE = /[\p{L}\d}"',:;.!?)…][ \n]+["'({\p{L}\d]/u;
-/** The heading of a column, or what stands for a value in help. */
+/** The heading of a column, or a placeholder for a value in help. */
 const HEADING = /^[A-Z][A-Z ]+$/;
 const HAS_HEADINGS = /^cli\/(views|commands|line)\//;
-/** What stands for people in the scripts that run on a VM. */
+/** Messages for people in the scripts that run on a VM. */
 const SAID = /\b(?:azlin_cannot|azlin_busy|azlin_fail|azlin_said=|echo) *(?:'([^']*)'|"([^"]*)")/g;
-/** Texts for Azure. */
+/** Files with texts for Azure. */
 const NOT_FOR_PEOPLE = ['inventory/azure/graph-query.ts'];
 
-/** What the file must hold. Values that are put in stand in braces, as the source has them. */
+/** What the file must contain. Expressions in a template stand in braces, as in the source. */
 export function messagesText(): string {
   const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(ts|sh)$/.test(file));
   return files
@@ -47,7 +47,7 @@ interface Span {
 }
 
 function inModule(file: string): readonly string[] {
-  // swc's module starts at its first token, wherever that is: with a token in front it is where the bytes start.
+  // The span of swc's module starts at its first token. With a token in front, that is where the bytes start.
   const bytes = Buffer.from(`;${readFileSync(new URL(file, SOURCE), 'utf8').replace(/^#!/, '//')}`);
   const module = parseSync(bytes.toString(), { syntax: 'typescript' });
   const source = ({ start, end }: Span) =>
@@ -59,7 +59,7 @@ function inModule(file: string): readonly string[] {
     const { type } = node as Node;
     if (type === 'ImportDeclaration' || type === 'TsLiteralType') return;
     const text = textOf(node as Node, source);
-    // What is put in stands in the text.
+    // Expressions in a template are part of its text, so they are not searched again.
     if (text !== undefined && isMessage(text)) found.push(text);
     else Object.values(node).forEach(collect);
   };

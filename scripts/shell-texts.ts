@@ -1,11 +1,11 @@
 import { SCRIPTS } from '../src/remote/remote-script.ts';
 import { shellFile } from '../src/remote/shell-files.ts';
 
-/** Bytes that a script may have: each travels to a VM with every call that needs it. Over a link of 2 KB/s that is half a second a kilobyte. */
+/** The most bytes of a script, which is sent to a VM with every call that needs it. Over a link of 2 KB/s each kilobyte takes half a second. */
 const BUDGETS: Readonly<Record<string, number>> = { exec: 11_500, 'jobs/start': 15_100, 'jobs/live': 14_500 };
 const BUDGET = 10_000;
 
-/** For rolldown: the scripts for VMs as texts, so that a bundle needs no other files. Throws where one has grown over its budget. */
+/** A plugin for rolldown that embeds the scripts for VMs as texts, so that a bundle needs no other files. Throws if one has grown over its budget. */
 export const shellTexts = {
   name: 'shell-texts',
   load: (id: string) => (id.endsWith('/src/remote/shell-files.ts') ? texts() : null),

@@ -5,13 +5,13 @@ import { runStep } from './action/run-step.ts';
 import { workflowLog } from './action/workflow-commands.ts';
 
 /*
- * What action.yml runs: `node action.js run`, and `node action.js cancel` where a workflow was cancelled. The edge of its process; main.ts is that of the
- * command line.
+ * The entry point of the GitHub action, as main.ts is that of the command line. action.yml runs `node action.js run`, and `node action.js cancel` when a
+ * workflow was cancelled.
  */
 
 const log = workflowLog((data) => process.stdout.write(data));
 const cancelling = new AbortController();
-// The runner sends SIGINT, after 7.5 s SIGTERM, after 2.5 s more it kills.
+// The runner sends SIGINT, then SIGTERM after 7.5 s, and kills after another 2.5 s.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => cancelling.abort());
 const world: StepWorld = {
   environment: process.env,
@@ -27,13 +27,13 @@ async function run(): Promise<void> {
     log.error('azlin', error.message);
     return 255;
   });
-  // The agent that this process was started under would notice its end after some seconds only.
+  // ssh-agent runs this process, but would take seconds to notice that it has ended.
   const { INPUT_SSH_KEY: key, SSH_AGENT_PID: agent } = process.env;
   if (key && agent) {
     try {
       process.kill(Number(agent));
     } catch {
-      // It has gone before.
+      // It is gone already.
     }
   }
   process.stdout.write('', () => process.exit(exitCode));

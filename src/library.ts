@@ -41,10 +41,10 @@ type Opened = Access & { readonly settings: Awaited<ReturnType<typeof loadConfig
 interface Ongoing {
   readonly settings: Opened['settings'];
   readonly access: FleetAccess;
-  /** Who gives up when the program that uses this does, or at the end of everything. Whether a stopped VM is started is for the call to say. */
+  /** The caller of operations, who gives up when the program aborts the call or closes azlin. `start`: whether to start a stopped VM. */
   readonly caller: (start?: boolean) => Caller;
   readonly signal: AbortSignal;
-  /** What the call has started is ended by the signal, too, until this. */
+  /** Until this settles, the signal also ends what the call has started. */
   readonly keep: (until: Promise<unknown>) => void;
 }
 
@@ -56,13 +56,13 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
   let made: Promise<Opened> | undefined;
   const open = () => {
     made ??= openFleet(options).catch((error: unknown) => {
-      // A mistake in the settings may be mended meanwhile.
+      // The next call tries again: the user may have fixed the settings by then.
       made = undefined;
       throw error;
     });
     return made;
   };
-  /** Whatever goes wrong, callers get one kind of error. */
+  /** Runs one call. Whatever goes wrong, the program gets one kind of error. */
   const call = async <T>(given: unknown, work: (one: Ongoing) => Promise<T>): Promise<T> => {
     const kept: Promise<unknown>[] = [];
     let release = () => {};
@@ -142,7 +142,7 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
         new AppError('interrupted', 'This azlin is closed', { hint: 'use createAzlin() to make another one' }),
       );
       const closing = made;
-      // What is under way ends first: it would open connections anew.
+      // Closed now, and again when all calls have ended: one in progress may still open a connection.
       void Promise.allSettled(ongoing).then(() => closing?.then(({ transport }) => transport.close()).catch(() => {}));
       void closing?.then(({ transport }) => transport.close()).catch(() => {});
     },
@@ -160,7 +160,7 @@ async function openFleet(options: AzlinOptions): Promise<Opened> {
       environment: { ...environment },
       home,
       uid: process.getuid?.(),
-      // What is renewed behind is renewed by the command line, not by the program that uses this.
+      // The command line renews caches in the background, not the program that uses this library.
       cli: [process.execPath, join(import.meta.dirname, 'azlin.js')],
       clock: pausableClock(systemClock),
       wallClock: systemClock,
@@ -169,7 +169,7 @@ async function openFleet(options: AzlinOptions): Promise<Opened> {
   return { ...access, settings };
 }
 
-/** Nobody is asked anything. */
+/** A caller who is never asked anything. */
 function callerOf({ onWarning, onTrace }: AzlinOptions, signal: AbortSignal, always: boolean): Caller {
   const silent = silentCaller(signal);
   const start = { ...silent.start, always, isOption: true };
@@ -182,7 +182,7 @@ function overridesOf(options: AzlinOptions): Overrides {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** One word would be a text for the shell. */
+/** The words of a command. A single word is quoted: the operations would take it for a line of shell. */
 function wordsOf(given: unknown): readonly string[] {
   const command = checkCommand(given);
   if (typeof command === 'string') return [command];
@@ -190,7 +190,7 @@ function wordsOf(given: unknown): readonly string[] {
   return more.length === 0 ? [shellWord(only)] : command;
 }
 
-/** From now on the signal ends the command, no longer its start. */
+/** From now on, the signal ends the command instead of the attempt to start it. */
 function started(running: RunningCommand, { signal, keep }: Ongoing): Command {
   const { outcome, kill } = running;
   const end = () => void kill('TERM');
@@ -220,7 +220,7 @@ async function connect(
   const stdout = remote.stdout.pipe(new PassThrough());
   const isDrawn = new Promise((resolve) => remote.stdout.once('data', resolve));
   attached.begin(takeOver);
-  // Whoever detaches before the client is attached would detach nobody.
+  // Detaching before the client is attached would have no effect.
   await Promise.race([isDrawn, end]);
   const finish = () => void leave().then(remote.close);
   signal.addEventListener('abort', finish, { once: true });

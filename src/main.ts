@@ -14,7 +14,7 @@ else void run();
 
 function printVersion(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader has gone, as with `| head`: that is no failure of ours.
+    // The reader is gone, as with `| head`: that is not an error.
     if (error.code !== 'EPIPE') process.stderr.write(`error: Cannot write to standard output: ${error.message}\n`);
     process.exit(error.code === 'EPIPE' ? 0 : 2);
   });
@@ -22,9 +22,9 @@ function printVersion(): void {
 }
 
 async function run(): Promise<void> {
-  // What is loaded from here on is kept compiled, where Node can do that.
+  // From here on, Node caches compiled code if it can.
   keepCompiled();
-  // Nothing is waited for any more, and yet it is not over: that must not look like success, nor like nothing.
+  // The event loop is empty before the program has finished: that is a bug, and must not look like success.
   process.once('beforeExit', () => {
     process.stderr.write(
       'error: azlin stopped unexpectedly: this is a bug; run it again with --verbose and report the output\n',
@@ -45,13 +45,13 @@ async function run(): Promise<void> {
   const io = { stdin: () => process.stdin, stdout: process.stdout, stderr: process.stderr };
   const exitCode = await runProgram({ argv, app: createApp(process), io, interrupts });
   isOver = true;
-  // What is written may still be on its way to a slow reader; somebody who interrupts does not wait for that.
+  // Output may still be on its way to a slow reader; after an interrupt, nobody waits for that.
   await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), aborted(interrupts.signal)]);
   leaveTerminal();
   process.exit(interrupts.exitCode() ?? exitCode);
 }
 
-/** Beside the other caches, where these are: the directory that Node would take is one that others can write to. */
+/** Keeps compiled code beside the other caches, if there are any: others can write to the directory that Node would use. */
 function keepCompiled(): void {
   const { enableCompileCache } = module as { enableCompileCache?: (directory: string) => unknown };
   if (!enableCompileCache) return;
@@ -59,27 +59,27 @@ function keepCompiled(): void {
     const home = process.env['AZLIN_HOME'] || join(process.env['HOME'] || userInfo().homedir, '.azlin');
     const caches = join(home, 'cache');
     const code = join(caches, 'code');
-    // Whoever may write there could have azlin run what they like.
+    // Anybody who can write there could make azlin run their code.
     const { uid, mode } = statSync(caches);
     if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return;
     if (!existsSync(code)) mkdirSync(code, { mode: 0o700 });
     enableCompileCache(code);
   } catch {
-    // There is none yet, or none that can be used: that costs time, not the command.
+    // There is no directory yet, or none that can be used. azlin only starts more slowly without it.
   }
 }
 /**
- * At its end Node gives every terminal the modes it had at its start. Started with `&` by an interactive shell, that is the state
- * of the shell's line editor, forced upon whatever runs in the foreground by then. Our own raw mode is undone already; a terminal
- * that is closed is left alone.
+ * When Node exits, it resets each terminal to the modes it had when Node started. If an interactive shell started azlin with `&`, those are
+ * the modes of the shell's line editor, and they would disturb whatever runs in the foreground by then. azlin has left raw mode already, and
+ * Node leaves a closed terminal alone.
  */
 function leaveTerminal(): void {
   for (const fd of [0, 1, 2]) {
     try {
-      // A terminal, or something of that kind for which it does not matter; node:tty takes three milliseconds to load.
+      // This also closes other character devices, which does no harm. Asking node:tty would take three milliseconds to load it.
       if (fstatSync(fd).isCharacterDevice()) closeSync(fd);
     } catch {
-      // It was closed before.
+      // It is closed already.
     }
   }
 }
@@ -96,14 +96,14 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 interface ProcessInterrupts extends Interrupts {
-  /** What nobody has caught ends the work in order. */
+  /** Ends the work cleanly after an error that nothing has caught. */
   fail(error: AppError): void;
 }
 
-/** Signals as aborts; the second one of a kind that nobody took over ends at once. */
+/** Turns signals into aborts. A second signal ends the process at once, unless a handler has taken it over. */
 function processInterrupts(interrupted: () => AppError): ProcessInterrupts {
   const controller = new AbortController();
-  // Every VM that is asked at the same time listens to it.
+  // Each VM that is asked at the same time adds a listener.
   setMaxListeners(0, controller.signal);
   const handlers: (() => void)[] = [];
   const restores = new Set<() => void>();
@@ -120,7 +120,7 @@ function processInterrupts(interrupted: () => AppError): ProcessInterrupts {
   process.on('exit', () => {
     for (const restore of restores) restore();
   });
-  // The reader has gone, as with `| head`; whoever writes sees it too and stops.
+  // The reader is gone, as with `| head`. The code that writes gets this error too, and stops.
   process.stdout.on('error', () => {});
   process.stderr.on('error', () => {});
   return {

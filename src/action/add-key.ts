@@ -6,7 +6,7 @@ export async function addKey(sshKey: string, environment: StepWorld['environment
   if (sshKey === '') return;
   await new Promise<void>((resolve, reject) => {
     const child = spawn('ssh-add', ['-q', '-'], {
-      // Nobody is there who could be asked for a passphrase.
+      // Nobody is there to enter a passphrase.
       env: { ...environment, SSH_ASKPASS_REQUIRE: 'never' },
       stdio: ['pipe', 'ignore', 'pipe'],
       detached: true,
@@ -22,7 +22,7 @@ export async function addKey(sshKey: string, environment: StepWorld['environment
         : reject(new Error(`the input "ssh-key" must hold a private key without a passphrase: ${said.trim()}`)),
     );
     child.stdin.on('error', () => {});
-    // A secret that was pasted on Windows has line breaks that ssh-add does not take.
+    // A secret that was pasted on Windows has line breaks that ssh-add does not accept.
     child.stdin.end(`${sshKey.replaceAll('\r\n', '\n')}\n`);
   });
 }

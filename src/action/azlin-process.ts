@@ -19,10 +19,10 @@ export function startAzlin(
 ): ChildProcess {
   const [program, ...first] = azlin;
   const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('INPUT_')));
-  // Where the workflow names the keys, what this runner has met before does not count.
+  // If the workflow gives the host keys, those that this runner has seen before must not count.
   const settings = argv[argv.indexOf('--ssh-config') + 1];
   if (argv.includes('--ssh-config') && settings) env['AZLIN_KNOWN_HOSTS'] = join(dirname(settings), 'pinned');
-  // In a group of its own: a signal to all of the runner's would reach it twice.
+  // In its own process group: a signal to the runner's whole group would otherwise reach it twice.
   return spawn(program, [...first, ...argv], { env, stdio: 'pipe', detached: true });
 }
 
@@ -31,7 +31,7 @@ export interface AzlinAnswer {
   readonly stdout: string;
 }
 
-/** Runs a command of azlin that is over soon; what it says on stderr goes to the log. */
+/** Runs a short azlin command. Its stderr goes to the log. */
 export function answerOf(
   world: Pick<StepWorld, 'azlin' | 'environment' | 'log'>,
   argv: readonly string[],
@@ -62,7 +62,7 @@ export interface ListedJob {
   readonly state: string;
 }
 
-/** The jobs of the VMs in scope; none, and a word in the log, where they cannot be listed. */
+/** The jobs of the VMs in scope; none if they cannot be listed, and the log says why. */
 export async function jobsInScope(
   world: Pick<StepWorld, 'azlin' | 'environment' | 'log'>,
   options: readonly string[],

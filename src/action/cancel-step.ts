@@ -2,7 +2,7 @@ import { addKey } from './add-key.ts';
 import { answerOf, jobsInScope, type StepWorld } from './azlin-process.ts';
 import { isOwn, savedState, saveState } from './step-state.ts';
 
-/** Ends jobs of a step that was killed before it could do that itself. Nothing to do where it could. */
+/** Ends the jobs of a step that was killed before it could end them itself. Otherwise there is nothing to do. */
 export async function cancelStep(world: StepWorld): Promise<number> {
   const { environment, log } = world;
   const state = savedState(environment);

@@ -4,16 +4,16 @@ import type { Inputs } from './inputs.ts';
 
 export interface Execution {
   readonly inputs: Inputs;
-  /** Of the job. */
+  /** The id of the job. */
   readonly id: string;
-  /** For files of this step alone. */
+  /** A directory for the files of this step. */
   readonly directory: string;
   readonly target: string;
-  /** Whether azlin is to tell of each target by itself. */
+  /** Whether azlin reports each target separately. */
   readonly isMany: boolean;
 }
 
-/** The words after `azlin`. No value is among them: every user of the runner can read those. */
+/** The arguments of azlin. They never hold the value of a variable: every user of the runner can read them. */
 export function commandLine(
   { inputs, id, directory, target, isMany }: Execution,
   { resultFile, envFile }: { readonly resultFile: string; readonly envFile: string },
@@ -28,7 +28,7 @@ export function commandLine(
     ...(isPosix ? ['--errexit'] : []),
     ...(timeout === '' ? [] : ['--timeout', timeout]),
     ...(inputs.durable ? ['--durable', '--job', id, '--on-interrupt', 'cancel'] : ['--direct']),
-    // An option that is for many makes one identifier many, too.
+    // --fanout is for many targets: with it, azlin treats even one identifier as many.
     ...(isMany ? ['--format', 'ndjson', '--fanout', '32'] : []),
     ...(inputs.variables.length === 0 ? [] : ['--env-file', envFile]),
     ...scopeOptions(inputs, directory),
@@ -37,7 +37,7 @@ export function commandLine(
   ];
 }
 
-/** The options that say which VMs are meant and how they are known. */
+/** The options that say which VMs are meant, who logs in, and which host keys to expect. */
 export function scopeOptions(
   { subscription, resourceGroup, user, knownHosts }: Inputs,
   directory: string,
@@ -46,7 +46,7 @@ export function scopeOptions(
   if (knownHosts !== '' && !existsSync(known)) {
     const file = join(directory, 'known_hosts');
     writeFileSync(file, `${knownHosts}\n`);
-    // The first value counts: what the runner's own settings say comes after these.
+    // In SSH settings the first value counts, so the runner's own settings come after these.
     const strict = `StrictHostKeyChecking yes\nUserKnownHostsFile "${file}"\nGlobalKnownHostsFile none\n`;
     writeFileSync(known, `${strict}Include ~/.ssh/config\n`);
   }

@@ -8,7 +8,7 @@ import type { StepRun } from './step-state.ts';
 import { environmentFileEntry } from './workflow-commands.ts';
 
 export interface Turn {
-  /** Of the job. */
+  /** The id of the job. */
   readonly id: string;
   readonly target: string;
   readonly isFirst: boolean;
@@ -26,7 +26,7 @@ interface Logged extends Ended {
   wordsOf(target: string): string;
 }
 
-/** Characters of the end of stderr that are kept. */
+/** How many characters of the end of stderr are kept. */
 const KEPT = 4_000;
 
 /** Runs azlin once, with its output in the log and in the file of the step. */
@@ -45,7 +45,7 @@ export async function execute(
     const { code, signal, said, wordsOf } = await runLogged(world, step, { argv, target, isFirst });
     const text = existsSync(resultFile) ? readFileSync(resultFile, 'utf8') : undefined;
     if (text) return targetsIn(text, target).map((one) => ({ ...one, lastWords: wordsOf(one.target) }));
-    // It is empty from the moment on at which something may run.
+    // azlin empties the file before anything can run, so an empty file means that something may have run.
     if (signal !== null || text === '')
       return [unfinished(target, 'lost', `azlin stopped unexpectedly (${signal ?? `exit code ${code}`})`)];
     return [unfinished(target, 'not-started', mistakeIn(said) ?? 'azlin could not start; see the log')];
@@ -71,7 +71,7 @@ async function runLogged(
     file.once('error', reject);
   });
   const child = startAzlin(world, argv);
-  // Once: a second one would end azlin before it has ended the jobs.
+  // Only once: a second SIGTERM would end azlin before it has ended the jobs.
   const onCancel = () => child.kill('SIGTERM');
   cancelled.addEventListener('abort', onCancel, { once: true });
   if (cancelled.aborted) onCancel();
@@ -93,7 +93,7 @@ async function runLogged(
     return { ...(await Promise.race([ended, failed])), wordsOf };
   } finally {
     cancelled.removeEventListener('abort', onCancel);
-    // Where the output cannot be kept nobody would wait for it any more.
+    // azlin still runs if its output could not be written, and nobody would wait for it.
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
     end();
     await new Promise((resolve) => file.end(resolve));
@@ -118,7 +118,7 @@ async function runLogged(
       section.end();
       log.endGroup();
     };
-    // Half of a line may be half of a secret, which nothing masks.
+    // Part of a line may be part of a secret, which the runner would not mask.
     const isWhole = () => !isCut || said.trimEnd().includes('\n');
     return { end, wordsOf: () => (isWhole() ? lastLineOf(said) : '') };
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the workflow wishes; texts are empty where it says nothing. */
+/** What the workflow asks for. A text that it does not give is empty. */
 export interface Inputs {
   readonly target: string;
   readonly run: string;
@@ -58,7 +58,7 @@ export function readInputs(environment: Environment): Inputs {
   };
 }
 
-/** `NAME=VALUE`, `NAME` for the value that the step has, or `NAME<<END`, lines, `END`. What is wrong with them is said without any of it. */
+/** Reads `NAME=VALUE`, `NAME` for the value that the step has, or `NAME<<END`, lines, `END`. Errors never quote the text: it may hold secrets. */
 function variablesOf(text: string, environment: Environment): readonly InputVariable[] {
   const lines = text.split(/\r?\n/);
   const variables: InputVariable[] = [];
@@ -79,8 +79,8 @@ function variablesOf(text: string, environment: Environment): readonly InputVari
 }
 
 /**
- * The id of the job: the same when a run is run again, another for every other step that does something else. `occurrence`: how often this workflow
- * job has done the same before. No secret goes into it.
+ * The id of the job. It is the same when a workflow run is run again, and different for a step that does something else. `occurrence`: how often this
+ * workflow job has done the same before. The id depends on no secret.
  */
 export function jobIdOf(inputs: Inputs, environment: Environment, occurrence: number): string {
   if (inputs.job !== '') return inputs.job;
@@ -88,10 +88,10 @@ export function jobIdOf(inputs: Inputs, environment: Environment, occurrence: nu
   return `gh-${environment['GITHUB_RUN_ID'] ?? 'local'}-${stepHash(inputs, environment)}${again}`;
 }
 
-/** Tells steps of a run apart. */
+/** A hash that tells the steps of a run apart. */
 export function stepHash(inputs: Inputs, environment: Environment): string {
   const { target, run, shell, user, subscription, resourceGroup } = inputs;
-  // Their values may be secrets, and few tries would tell a short one.
+  // Without their values: these may be secrets, and a short one could be guessed from the hash.
   const names = inputs.variables.map(({ name }) => name);
   const where = [environment['GITHUB_REPOSITORY'], environment['GITHUB_WORKFLOW_REF'], environment['GITHUB_JOB']];
   const place = [user, subscription, resourceGroup];

@@ -9,9 +9,9 @@ interface Record extends ReportedResult {
 }
 
 export interface RecordLog {
-  /** Text of `--format ndjson`. */
+  /** Takes output of `--format ndjson`, in pieces of any length. */
   add(text: string): void;
-  /** What azlin says besides: groups must not be torn apart by it. */
+  /** Takes azlin's stderr, which is logged at the end: it must not appear in the middle of a group. */
   note(chunk: Buffer): void;
   /** The last line of a target's stderr. */
   lastWords(target: string): string;
@@ -51,7 +51,7 @@ export function recordLog(
     try {
       show(JSON.parse(line) as Record);
     } catch {
-      // Nothing that azlin writes; it is not to be lost.
+      // Not a record of azlin. It goes to the log, so that it is not lost.
       log.text(line);
     }
   };

@@ -19,7 +19,7 @@ interface ManyResults {
   readonly error?: { readonly message: string };
 }
 
-/** The targets of a result file, of one command or of many; where nothing could begin, `target` and why. Throws where it is none. */
+/** The results in a result file, of one command or many; if nothing could start, one for `target` that says why. Throws if it is not JSON. */
 export function targetsIn(text: string, target: string): readonly ReportedResult[] {
   const result = JSON.parse(text) as ReportedResult | ManyResults;
   if (!('results' in result)) return [result];
@@ -27,17 +27,17 @@ export function targetsIn(text: string, target: string): readonly ReportedResult
   return results.length > 0 ? results : [unfinished(target, 'not-started', error?.message ?? 'no targets')];
 }
 
-/** A target of which azlin has said nothing. */
+/** The result for a target that azlin has not reported. */
 export function unfinished(target: string, outcome: 'not-started' | 'lost', reason: string): ReportedResult {
   return { target, outcome, exitCode: 255, signal: null, durationMs: 0, jobId: null, found: false, reason };
 }
 
-/** The VM of a target, as far as its text tells. */
+/** The VM of a target: its hostname if that is known, else taken from the text of the target. */
 export function hostOf({ target, hostname }: Pick<ReportedResult, 'target' | 'hostname'>): string {
   return hostname ?? target.replace(/^[^@[\]]*@/, '').replace(/:[^:\]]*$/, '');
 }
 
-/** How all of them together went: what happened to the worst. */
+/** The outcome of all targets together: that of the worst one. */
 export function outcomeOf(results: readonly ReportedResult[]): string {
   const bad = results.filter((one) => !hasSucceeded(one));
   const [first] = bad.length > 0 ? bad.sort((a, b) => (b.exitCode ?? 0) - (a.exitCode ?? 0)) : results;
@@ -48,18 +48,18 @@ export function hasSucceeded({ outcome, exitCode }: ReportedResult): boolean {
   return outcome === 'exited' && exitCode === 0;
 }
 
-/** The last line that says something. */
+/** The last line that is not blank. */
 export function lastLineOf(text: string): string {
   return text.trimEnd().split('\n').at(-1)?.trim() ?? '';
 }
 
-/** What azlin says of a mistake on its command line, in the words of the workflow. */
+/** azlin's message about a mistake on its command line, with the names of inputs instead of options. */
 export function mistakeIn(said: string): string | undefined {
   const [, message] = /^error: (.*)$/m.exec(said) ?? [];
   return message?.replace(/--(timeout|shell|user|subscription|resource-group|job)\b/g, 'the input "$1"');
 }
 
-/** Why it is not well, on one line. */
+/** Why the target failed, on one line. */
 export function reportedReason({ outcome, exitCode, signal, reason, error, lastWords }: ReportedResult): string {
   if (outcome === 'exited') return lastWords ? `exit ${exitCode}: ${lastWords}` : `exit ${exitCode}`;
   if (reason) return reason;
@@ -67,7 +67,7 @@ export function reportedReason({ outcome, exitCode, signal, reason, error, lastW
   return signal === null ? outcome : `ended by SIG${signal.replace(/^SIG/, '')}`;
 }
 
-/** A table for the summary of the step. Names and reasons come from VMs: nothing in them may be more than text. */
+/** A table for the summary of the step. Names and reasons come from VMs, so nothing in them may act as Markdown. */
 export function summaryTable(results: readonly ReportedResult[]): string {
   const rows = results.map((one) => [
     `${hasSucceeded(one) ? ':white_check_mark:' : ':x:'} ${cell(one.target)}`,
@@ -75,7 +75,7 @@ export function summaryTable(results: readonly ReportedResult[]): string {
     one.exitCode === null ? '' : `${one.exitCode}`,
     `${(one.durationMs / 1_000).toFixed(1)} s`,
     cell(one.jobId ?? ''),
-    // A secret in it would not be known again behind the backslashes of Markdown.
+    // Without the last line of stderr: the runner would not recognize a secret in it behind Markdown's backslashes.
     hasSucceeded(one) ? '' : cell(reportedReason({ ...one, lastWords: '' })),
   ]);
   const lines = [
@@ -88,7 +88,7 @@ export function summaryTable(results: readonly ReportedResult[]): string {
 
 function cell(text: string): string {
   const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').slice(0, 300);
-  // A mark of Markdown after a backslash is a character; what is left of HTML, links and emoji becomes one by its number.
+  // Backslashes make Markdown literal; character references do the same for what is left of HTML, links and emoji.
   return plain
     .replace(/[\\`*_{}[\]()#+!|~-]/g, '\\$&')
     .replace(/[&<>:@]|www\./gi, (one) => `&#${one.charCodeAt(0)};${one.slice(1)}`);

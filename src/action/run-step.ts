@@ -19,7 +19,7 @@ import { environmentFileEntry } from './workflow-commands.ts';
 
 type Environment = StepWorld['environment'];
 
-/** Runs the command of the workflow; gives the exit code of the step. */
+/** Runs the command of the workflow. Returns the exit code of the step. */
 export async function runStep(world: StepWorld): Promise<number> {
   const { environment, log } = world;
   const inputs = readInputs(environment);
@@ -32,20 +32,20 @@ export async function runStep(world: StepWorld): Promise<number> {
   const step = { inputs, directory, stdoutFile: join(directory, 'stdout'), isMany };
   writeFileSync(step.stdoutFile, '');
   const { results, jobId } = await inTurns(world, step, id);
-  // What was lost may still run.
+  // A lost command may still be running, and the cancel step must be able to end it.
   if (!results.some(({ outcome }) => outcome === 'lost')) saveState(environment, undefined);
   return report(world, results, { jobId: inputs.durable ? jobId : '', stdoutFile: step.stdoutFile });
 }
 
 interface Turns {
   readonly results: readonly ReportedResult[];
-  /** Of the last turn. */
+  /** The id of the job in the last turn. */
   readonly jobId: string;
 }
 
 /**
- * Attempt after attempt: a re-run comes back to the job of an earlier attempt. Where that had been cancelled it has not done its work, and the job of the
- * next attempt is asked for; only the one of this attempt is new.
+ * Asks for the job of one attempt after the other. A re-run returns to the job of an earlier attempt. If that was cancelled, it has not done its work,
+ * and the job of the next attempt is asked for. Only the job of the current attempt is new.
  */
 async function inTurns(world: StepWorld, step: StepRun, id: string): Promise<Turns> {
   const { environment, log, cancelled } = world;
@@ -61,7 +61,7 @@ async function inTurns(world: StepWorld, step: StepRun, id: string): Promise<Tur
       hosts: hostOptions(inputs.target),
     });
   let { target } = inputs;
-  // What is cancelled from now on is not to be begun anew.
+  // A job that is cancelled from now on must not be started again.
   const earlier =
     attempt < 2
       ? []
@@ -85,22 +85,22 @@ async function inTurns(world: StepWorld, step: StepRun, id: string): Promise<Tur
   return { results, jobId: id };
 }
 
-/** The VM of `vm:session`; undefined where only azlin knows what is meant. */
+/** The VM of `vm:session`; undefined if only azlin can tell what is meant. */
 function hostIn(target: string): string | undefined {
   return target.includes(':') ? hostOf({ target }) : undefined;
 }
 
-/** The VMs that a target names, as options of `azlin jobs`; none where only azlin knows what is meant. */
+/** The VMs that a target names, as options of `azlin jobs`; none if only azlin can tell what is meant. */
 function hostOptions(target: string): readonly string[] {
   const parts = target.split(/,(?![^[]*\])/).map((part) => part.trim());
   if (/[{}\\/]/.test(target) || !parts.every((part) => part.includes(':'))) return [];
   const hosts = [...new Set(parts.map((part) => hostOf({ target: part })))];
-  // An address is no name of a VM.
+  // An address is not the name of a VM.
   if (hosts.some((host) => /^[\d.]+$|:/.test(host))) return [];
   return ['--host', hosts.length === 1 ? `${hosts[0]}` : `{${hosts.join(',')}}`];
 }
 
-/** A pattern, a list, or an alias, which may mean any: azlin then tells of each target by itself. */
+/** Whether the target is a pattern, a list, or an alias, which may mean many. azlin then reports each target separately. */
 async function meansMany(world: StepWorld, { target }: Inputs): Promise<boolean> {
   if (/[*?{},]|\[(?![0-9a-fA-F.]*:)/.test(target.replace(/\\./g, ''))) return true;
   if (/[:@/]/.test(target)) return false;
@@ -110,7 +110,7 @@ async function meansMany(world: StepWorld, { target }: Inputs): Promise<boolean>
   return aliases.some(({ alias }) => alias === target);
 }
 
-/** On a machine that is new each time, every key is met for the first time. */
+/** Says so if no host keys are known: a runner that is new for each job sees every key for the first time. */
 function warnOfHostKeys({ environment, log }: StepWorld, { knownHosts }: Inputs): void {
   const home = environment['AZLIN_HOME'] ?? join(environment['HOME'] ?? '', '.azlin');
   if (knownHosts === '' && !existsSync(join(home, 'known_hosts')))

@@ -6,7 +6,7 @@ import type { Inputs } from './inputs.ts';
 
 type Environment = StepWorld['environment'];
 
-/** What this step is about. */
+/** One run of this step: its inputs, and where its output goes. */
 export interface StepRun {
   readonly inputs: Inputs;
   readonly directory: string;
@@ -14,15 +14,15 @@ export interface StepRun {
   readonly isMany: boolean;
 }
 
-/** What a later step needs to end what this one has left. */
+/** What the cancel step needs to end the jobs that this step has left behind. */
 export interface StepState {
   /** Names of jobs that this step may have started. */
   readonly jobs: readonly string[];
   /** The VM, where there is only one. */
   readonly host: string | undefined;
-  /** Which VMs are meant, and how they are known. */
+  /** The options that say which VMs are meant, who logs in, and which host keys to expect. */
   readonly options: readonly string[];
-  /** More of them, for `azlin jobs`. */
+  /** More options, for `azlin jobs`: the VMs that the target names. */
   readonly hosts: readonly string[];
 }
 
@@ -36,14 +36,14 @@ export function savedState(environment: Environment): StepState | undefined {
   return text === '' ? undefined : (JSON.parse(text) as StepState);
 }
 
-/** Whether a job is one of the step's. With several sessions of a VM azlin adds the session to the name, and where that makes no name its hash. */
+/** Whether the step may have started a job. For several sessions of a VM, azlin adds the session to the id, or its hash if the session does not fit. */
 export function isOwn({ jobs, host }: StepState, { id, hostname, session }: ListedJob): boolean {
   if (host !== undefined && hostname.toLowerCase() !== host.toLowerCase()) return false;
   const hash = createHash('sha256').update(session).digest('hex').slice(0, 10);
   return jobs.some((job) => [job, `${job}-${session}`, `${job}-${hash}`].includes(id));
 }
 
-/** The runner's folder for what lasts as long as the workflow job. */
+/** The runner's folder for files that are needed as long as the workflow job runs. */
 export function temporaryOf(environment: Environment): string {
   const path = environment['RUNNER_TEMP'] || '/tmp';
   mkdirSync(path, { recursive: true });

@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
 
-/** Text that the runner takes as text, whatever stands in it. */
+/** Output that the runner takes as text, whatever it contains. */
 export interface Verbatim {
   write(data: string | Uint8Array): void;
   end(): void;
 }
 
-/** Writes lines that the runner acts on. Whatever else is written goes through `verbatim`: a VM could write such lines, too. */
+/** Writes commands for the runner. All other output goes through `verbatim`: a VM could print such commands too. */
 export interface WorkflowLog {
   mask(value: string): void;
   notice(message: string): void;
   error(title: string, message: string): void;
   group(title: string): void;
   endGroup(): void;
-  /** Until its end the runner takes every line as text. */
+  /** Until its `end` is called, the runner takes every line as text. */
   verbatim(): Verbatim;
-  /** One text. */
+  /** Writes one text as it is. */
   text(data: string | Uint8Array): void;
 }
 
@@ -26,17 +26,17 @@ export function workflowLog(output: (data: string | Uint8Array) => void): Workfl
     output(data);
     isAtStart = typeof data === 'string' ? data.endsWith('\n') : data.at(-1) === 10;
   };
-  // A command counts at the start of a line only.
+  // The runner sees a command only at the start of a line.
   const command = (text: string) => write(`${isAtStart ? '' : '\n'}${text}\n`);
   const verbatim = (): Verbatim => {
-    // Nobody on a VM can know the word that ends it.
+    // Nobody on a VM can know the token that ends it.
     const token = randomBytes(16).toString('hex');
     command(`::stop-commands::${token}`);
     return { write, end: () => command(`::${token}::`) };
   };
   return {
     mask(value) {
-      // Without these a log would be nothing but stars, and they give nothing away.
+      // Masking these would fill the log with stars, and they give nothing away.
       const isHarmless = (line: string) => line.length < 3 || /^(true|false|yes|no|none|null|\d{1,5})$/i.test(line);
       for (const line of value.split(/\r?\n/).map((one) => one.trim()))
         if (!isHarmless(line)) command(`::add-mask::${data(line)}`);
@@ -62,7 +62,7 @@ function property(text: string): string {
   return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 }
 
-/** Lines of an environment file of the runner that set `name`, whatever the value holds. */
+/** The lines that set `name` in one of the runner's environment files, whatever the value contains. */
 export function environmentFileEntry(name: string, value: string): string {
   const end = `end_${randomBytes(16).toString('hex')}`;
   return `${name}<<${end}\n${value}\n${end}\n`;

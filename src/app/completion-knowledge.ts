@@ -13,7 +13,7 @@ import { readKept } from '../store/kept-file.ts';
 import { surveyMemory } from '../targets/survey-memory.ts';
 import { inventoryOf, type Place } from './inventory.ts';
 
-/** Milliseconds after which a mark says nothing any more. */
+/** Milliseconds after which a mark, which says that sessions are being renewed, no longer counts. */
 const MARK_TTL = 120_000;
 
 async function dropOldMarks(directory: string, { now }: Clock): Promise<void> {
@@ -24,9 +24,9 @@ async function dropOldMarks(directory: string, { now }: Clock): Promise<void> {
   }
 }
 
-/** What the caches know; what is old is renewed behind. Nothing goes over the network. */
+/** What the caches know. Old entries are renewed in the background; nothing here waits for the network. */
 export async function knownOf(config: Config, place: Place): Promise<CachedKnowledge> {
-  // Nobody who types wants to read what is wrong with it.
+  // Nobody wants to read warnings about caches while typing.
   const caller = silentCaller(new AbortController().signal);
   const { environment, cli, wallClock } = place;
   const directory = join(config.home, 'cache');
@@ -38,7 +38,7 @@ export async function knownOf(config: Config, place: Place): Promise<CachedKnowl
   ]);
   const told = rememberedSessions(vms, memory);
   const isYoung = (vm: Vm) => wallClock.now() - (told.get(vm)?.askedAt ?? 0) < config.sessionsTtl;
-  // A mark for each VM and scope: what was asked for another one answers nothing here.
+  // One mark for each VM or scope: renewing the sessions of another one does not help here.
   const markOf = (what: string) =>
     join(directory, `sessions-${createHash('sha256').update(what).digest('hex').slice(0, 16)}.renewing`);
   return {

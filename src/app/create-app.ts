@@ -16,7 +16,7 @@ type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'exe
   title: string;
 };
 
-/** A run of the demo, as far as it is for the command line to say. */
+/** What the command line decides about a run of the demo. */
 type DemoRequest = Omit<
   Parameters<typeof import('../demo/run-demo.ts')['runDemo']>[0],
   'clock' | 'environment' | 'interactive' | 'cli'
@@ -24,7 +24,7 @@ type DemoRequest = Omit<
 
 /** The real world around the program. Nothing is loaded before it is needed: `--help` touches neither settings, Azure nor SSH. */
 export function createApp(process: Process) {
-  // Its streams are not touched before they are needed: making each costs a millisecond, and standard input may be somebody else's.
+  // The streams are not touched before they are needed: creating each takes a millisecond, and another program may want standard input.
   const { env: environment, execPath, argv } = process;
   const home = homeOf(environment);
   const clock = pausableClock(systemClock);
@@ -86,20 +86,20 @@ export function createApp(process: Process) {
 
 type Prompts = typeof import('../terminal/prompts.ts');
 
-/** Whoever may sit at the terminal of the process. */
+/** The person who may be at the terminal of the process. */
 function personAt(process: Process, clock: ReturnType<typeof pausableClock>) {
   const { env: environment } = process;
   const inTurn = oneByOne();
   const hasTerminal = () => process.stdin.isTTY === true && process.stdout.isTTY === true;
   // Questions go to stderr: stdout is for data.
   const canAsk = () => process.stdin.isTTY === true && process.stderr.isTTY === true;
-  /** Waits until nobody is being asked anything else: there is one terminal, and what is typed must not answer another question. */
+  /** Asks one question at a time: there is one terminal, and what is typed must not answer another question. */
   const asking = <T>(ask: (prompts: Prompts) => Promise<T>): Promise<T> =>
     inTurn(async () => {
       const prompts = await import('../terminal/prompts.ts');
       return untilCtrlD(process.stdin, () => ask(prompts));
     });
-  /** As `asking`, and nobody's time runs out meanwhile. */
+  /** Like `asking`, but the clock stands still meanwhile, so that no deadline passes. */
   const askingInPause = <T>(ask: (prompts: Prompts) => Promise<T>) => clock.duringPause(() => asking(ask));
   return {
     hasTerminal,
@@ -129,7 +129,7 @@ function personAt(process: Process, clock: ReturnType<typeof pausableClock>) {
   };
 }
 
-/** A prompt that Ctrl-D closes never says so. */
+/** Rejects on Ctrl-D, which closes a prompt without settling it. */
 async function untilCtrlD<T>(input: NodeJS.ReadStream, ask: () => Promise<T>): Promise<T> {
   let onKey = (_text: string | undefined, _key: { readonly ctrl?: boolean; readonly name?: string } | undefined) => {};
   const closed = new Promise<never>((_resolve, reject) => {

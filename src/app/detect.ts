@@ -7,7 +7,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const KEY_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 
-/** What files of this machine tell; nobody else is asked. */
+/** Finds subscriptions, keys and an agent in files and variables of this machine, without the network. */
 export async function detect(environment: Environment, home: string): Promise<Detected> {
   const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
   const subscriptions = [...profile]

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { AppError } from '../domain/errors.ts';
 
-/** Runs `$VISUAL`, `$EDITOR` or vi on the file and waits for its end. As elsewhere the variable may hold options, so a shell reads it. */
+/** Runs `$VISUAL`, `$EDITOR` or vi on the file and waits for it to end. The variable may hold options, as elsewhere, so a shell reads it. */
 export async function openEditor(path: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const editor = environment['VISUAL'] || environment['EDITOR'] || 'vi';
   const code = await new Promise<number | string | null>((resolve, reject) => {

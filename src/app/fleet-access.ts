@@ -13,7 +13,7 @@ import type { Transport } from '../transport/transport.ts';
 import { azureSettingsOf, inventoryOf, type Place } from './inventory.ts';
 import { localUser, sshOf } from './ssh.ts';
 
-/** What the way to the fleet needs of this machine. */
+/** What access to the fleet needs from this machine. */
 export interface World extends Place {
   readonly uid: number | undefined;
 }
@@ -23,7 +23,7 @@ export interface Access {
   readonly transport: Transport;
 }
 
-/** The way to the fleet that the settings describe. Nothing is connected to yet. */
+/** Access to the fleet that the settings describe. This does not connect to anything yet. */
 export async function accessOf(request: AccessRequest, world: World): Promise<Access> {
   const { config } = request;
   const { environment, clock, wallClock } = world;
@@ -53,12 +53,12 @@ function settingsOf(config: Config, environment: NodeJS.ProcessEnv): AccessParts
   };
 }
 
-/** Who somebody is for those with whom they share a VM. */
+/** How others on a shared VM see the user, unless the settings give a label. */
 function defaultLabel(environment: NodeJS.ProcessEnv): string {
   return `${localUser(environment)}@${hostname()}`;
 }
 
-/** After a change nothing that was remembered holds. */
+/** Starts and stops VMs. Each change drops the cached inventories, which are out of date after it. */
 function powerOf(request: AccessRequest, world: World): VmPower {
   const { config } = request;
   let made: Promise<VmPower> | undefined;

@@ -1,12 +1,12 @@
 import { userInfo } from 'node:os';
 
-/** The home directory of the user; an empty HOME is as good as none. */
+/** The home directory of the user. An empty HOME counts as unset. */
 export function homeOf(environment: Readonly<Record<string, string | undefined>>): string {
   if (environment['HOME']) return environment['HOME'];
   try {
     return userInfo().homedir;
   } catch {
-    // A number that no name belongs to, as in some containers.
+    // The user id has no name, as in some containers.
     return '/';
   }
 }

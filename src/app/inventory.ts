@@ -8,20 +8,20 @@ import { renewBehind } from '../inventory/renew.ts';
 import { sharedInventory } from '../inventory/shared-inventory.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 
-/** What an inventory needs of this machine. */
+/** What an inventory needs from this machine. */
 export interface Place {
   readonly environment: NodeJS.ProcessEnv;
   readonly home: string;
   /** Program and arguments that run azlin. */
   readonly cli: readonly string[];
   readonly clock: PausableClock;
-  /** One that goes on while `clock` stands still. */
+  /** A clock that keeps running while `clock` stands still. */
   readonly wallClock: Clock;
 }
 
 type Request = Pick<AccessRequest, 'config'>;
 
-/** An adapter and what it needs are loaded when a VM is first asked for: an address needs neither Azure nor a sign-in. */
+/** The adapter is loaded when VMs are first listed: an identifier that is an address needs neither Azure nor a sign-in. */
 export function inventoryOf(request: Request, world: Place): Inventory {
   const { config } = request;
   const isAzure = config.inventory === 'azure' || config.inventory === 'resource-graph';
@@ -45,7 +45,7 @@ async function fileInventoryOf({ config }: Request, { wallClock: clock }: Place)
 async function azureInventoryOf(request: Request, world: Place): Promise<Inventory> {
   const { config } = request;
   const settings = await azureSettingsOf(request, world);
-  // The SDK is loaded when the cache has no answer.
+  // The SDK is only loaded when the cache has no answer.
   const azure: Inventory = {
     async listVms(query, caller) {
       try {
@@ -62,7 +62,7 @@ async function azureInventoryOf(request: Request, world: Place): Promise<Invento
   };
   const { subscriptions, endpoint, resourceGroup = '' } = settings;
   const { only = '', homeTenant = '', clientId = '' } = settings.credential;
-  // All that one may see depends on who that is.
+  // What "all" includes depends on who signs in.
   const all = ['all', only, homeTenant, clientId];
   const ids = subscriptions === 'all' ? all : subscriptions.map(({ id }) => id.toLowerCase()).sort();
   const scope = [config.inventory, endpoint, resourceGroup.toLowerCase(), ...ids];
@@ -76,7 +76,7 @@ export async function azureSettingsOf(request: Request, world: Place): Promise<A
   const { config } = request;
   const { settleAzure } = await import('../inventory/azure/azure-settings.ts');
   const settled = await settleAzure(config, world.environment, world.home);
-  // Loaded with the SDK, when a request leaves.
+  // Loaded with the SDK, when the first request is sent.
   let made: Promise<WebAgents> | undefined;
   const agents: WebAgents = {
     async agentFor(target) {

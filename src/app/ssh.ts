@@ -18,7 +18,7 @@ export interface SshSurroundings {
   readonly home: string;
   readonly uid: number | undefined;
   readonly clock: PausableClock;
-  /** One that goes on while `clock` stands still. */
+  /** A clock that keeps running while `clock` stands still. */
   readonly wallClock: Clock;
   readonly inventory: Inventory;
 }
@@ -29,7 +29,7 @@ export interface SshParts {
   readonly transport: Transport;
 }
 
-/** The SSH side of the program. What needs ssh2 is loaded when the first VM is connected to: not every command does. */
+/** The SSH side of the program. ssh2 is loaded for the first connection: not every command makes one. */
 export async function sshOf(request: AccessRequest, around: SshSurroundings): Promise<SshParts> {
   const { config } = request;
   const { environment, clock, wallClock, inventory } = around;
@@ -60,7 +60,7 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   return { choice, hostKeys, transport };
 }
 
-/** What the user wishes for every VM: flags, settings, and what ssh is told in its own files. */
+/** What the user wants for every VM, from flags, settings and the files of ssh. */
 async function choiceOf(
   { config, user, port, forwardAgent }: AccessRequest,
   { environment, home, uid }: SshSurroundings,
@@ -90,12 +90,12 @@ function jumpsOf({ proxyJump, jumps: rules, sources }: Config) {
   return { flag: from('flag'), environment: from('environment'), rules, general: from('context', 'file') };
 }
 
-/** Who runs this, by name. */
+/** The name of the user who runs azlin. */
 export function localUser(environment: Environment): string {
   try {
     return userInfo().username;
   } catch {
-    // A number that no name belongs to, as in some containers.
+    // The user id has no name, as in some containers.
     return environment['USER'] || 'root';
   }
 }

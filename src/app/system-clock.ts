@@ -4,7 +4,7 @@ import type { Clock } from '../domain/clock.ts';
 export const systemClock: Clock = {
   now: () => Date.now(),
   schedule(ms, run) {
-    // Node takes a longer time for none.
+    // Node fires a timer with a longer delay at once.
     const timer = setTimeout(run, Math.min(ms, 2 ** 31 - 1));
     return () => clearTimeout(timer);
   },

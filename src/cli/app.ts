@@ -12,7 +12,7 @@ import type { TerminalStreams } from '../terminal/terminal.ts';
 
 /** The streams of this process, or a test's. */
 export interface IoStreams {
-  /** Not touched before it is needed: whoever called us may want it. */
+  /** Not touched before it is needed: the program that called azlin may want to read it. */
   readonly stdin: () => Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable & { readonly isTTY?: boolean };
@@ -22,13 +22,13 @@ export interface IoStreams {
 export interface Interrupts {
   /** Aborts with an AppError `interrupted`. */
   readonly signal: AbortSignal;
-  /** What the signal that aborted makes of the exit code; undefined where none did. */
+  /** The exit code for the signal that aborted; undefined if none did. */
   exitCode(): number | undefined;
   /** Until the returned function is called, Ctrl-C calls `handler` and aborts nothing. */
   takeOver(handler: () => void): () => void;
   /** Until the returned function is called, `restore` runs when this process ends, however that happens. */
   onExit(restore: () => void): () => void;
-  /** Until the returned function is called, `back` runs when this process was stopped and goes on. */
+  /** Until the returned function is called, `back` runs whenever this process continues after it was stopped. */
   onContinue(back: () => void): () => void;
 }
 
@@ -38,9 +38,9 @@ export interface LocalMachine {
   /** The home directory of the user. */
   readonly home: string;
   readonly clock: Clock;
-  /** The arguments as they were given, whatever they mean; undefined where the system does not tell. */
+  /** The bytes of the arguments as they were given; undefined if the system does not tell. */
   givenArguments(): readonly Buffer[] | undefined;
-  /** Takes the arguments out of the list of processes. */
+  /** Hides the arguments in the list of processes. */
   hideArguments(): void;
   /** What this machine has that settings may name. */
   detect(): Promise<Detected>;
@@ -48,24 +48,24 @@ export interface LocalMachine {
   openEditor(path: string): Promise<void>;
 }
 
-/** Whoever may sit at a terminal. */
+/** The person who may be at the terminal. */
 export interface Person {
   /** The terminal of this process; undefined when input or output is something else. */
   terminal(): TerminalStreams | undefined;
-  /** Whether somebody sits at a terminal. */
+  /** Whether somebody is at a terminal. */
   canAsk(): boolean;
   /** Undefined where nobody can be asked. */
   confirm(question: string, signal: AbortSignal): Promise<boolean | undefined>;
   pick(picking: Picking, signal: AbortSignal): Promise<Picked>;
   askText(question: TextQuestion, signal: AbortSignal): Promise<string>;
-  /** What operations may ask; undefined where nobody can be asked. `before`: what clears the line for a question. */
+  /** What operations may ask; undefined if nobody can be asked. `before` clears the line for each question. */
   questions(before: () => void): Questions | undefined;
 }
 
-/** What a run of the program lives in; `app/create-app.ts` makes the real one. */
+/** Everything around one run of the program; `app/create-app.ts` makes the real one. */
 export interface App extends LocalMachine, Person {
   version(): string;
-  /** `isMending`: what has a mistake is as by default. */
+  /** `isMending`: a setting with a mistake gets its default. */
   config(overrides: Overrides, isMending?: boolean): Promise<Config>;
   /** What the caches know, for completion. */
   known(config: Config): Promise<CachedKnowledge>;

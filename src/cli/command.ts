@@ -13,15 +13,15 @@ export interface Option {
   readonly describe: string;
   readonly short?: string;
   readonly choices?: readonly string[];
-  /** What stands for its value in help: FILE, TIME; completion knows some of them. */
+  /** The placeholder for its value in help: FILE, TIME. Completion knows some of them. */
   readonly takes?: string;
   /** The setting that the option overrides. */
   readonly setting?: SettingName;
   /** What a flag sets that setting to. */
   readonly value?: string;
-  /** The heading under which help shows it, where that is not the usual one. */
+  /** The heading under which help shows it, if that is not the usual one. */
   readonly heading?: string;
-  /** It says which VMs are meant; no identifier follows then. */
+  /** It says which VMs are meant, so that no identifier follows. */
   readonly choosesVms?: boolean;
 }
 export type Options = Readonly<Record<string, Option>>;
@@ -39,35 +39,35 @@ export interface Example {
   readonly does: string;
 }
 
-/** Where a call says things. */
+/** How a call writes output. */
 export interface CallOutput {
   readonly io: IoStreams;
   readonly note: (line: string) => void;
   readonly warn: (line: string) => void;
-  /** One failure of several, also with --quiet. */
+  /** Reports one failure of several, also with --quiet. */
   readonly failed: (line: string) => void;
   readonly hint: (line: string) => void;
-  /** Writes what is data, beside the progress line. A promise asks to wait before more is written. */
+  /** Writes data without garbling the progress line. If it returns a promise, wait for that before writing more. */
   readonly print: Print;
   /** How stdout and stderr may be coloured. */
   readonly styles: { readonly stdout: Style; readonly stderr: Style };
-  /** Until the returned function is called the screen is somebody else's: notes, warnings and progress wait. */
+  /** Until the returned function is called, something else uses the screen: notes, warnings and progress wait. */
   readonly holdOutput: () => () => void;
-  /** Gives records out as they come, where the format allows it; what went out so is not returned again. */
+  /** Prints records as they come; undefined if the format does not allow it. What was printed this way is not returned again. */
   readonly emit: ((records: readonly object[]) => Promise<void> | undefined) | undefined;
 }
 
-/** What every call lives in, whatever its options are. */
+/** What every call has, whatever its options are. */
 export interface CallContext extends CallOutput {
   readonly app: App;
   readonly contents: Contents;
   readonly config: Config;
   readonly interrupts: Interrupts;
-  /** Whom operations tell and ask; it gives up when somebody interrupts. */
+  /** Whom operations tell and ask. It gives up on an interrupt. */
   readonly caller: Caller;
-  /** The way to the fleet, built on first use. */
+  /** Access to the fleet, built on first use. */
   access(): Promise<FleetAccess>;
-  /** The way to the fleet that other settings describe. */
+  /** Access to the fleet that other settings describe. */
   accessWith(config: Config): Promise<FleetAccess>;
 }
 
@@ -83,7 +83,7 @@ export interface Call<O extends Options = Options> extends CallContext {
 
 export interface ViewContext {
   readonly style: Style;
-  /** Columns of the terminal; undefined where nothing may be cut. */
+  /** Columns of the terminal; undefined if nothing may be cut. */
   readonly width: number | undefined;
 }
 
@@ -91,7 +91,7 @@ export interface ViewContext {
 export interface View<Data> {
   /** For people; ends with a line break unless it is empty. */
   text(data: Data, context: ViewContext): string | Promise<string>;
-  /** For programs: an array becomes a JSON array and rows of CSV, a record one of each. */
+  /** For programs: an array becomes a JSON array or rows of CSV, a single record becomes one object or row. */
   records(data: Data): readonly object[] | object;
   /** The columns of CSV, for results that may have no record to take them from. */
   readonly fields?: readonly string[];
@@ -102,19 +102,19 @@ export interface Result<Data> {
   readonly data?: Data;
   /** Lines for stderr, after the data. */
   readonly notes?: readonly string[];
-  /** What went wrong for some of several, last; also with --quiet. */
+  /** Lines about what failed for some of several, after the notes; also with --quiet. */
   readonly failures?: readonly string[];
   /** What to do about them. */
   readonly hints?: readonly string[];
-  /** What went wrong besides; the data is printed before it. */
+  /** The error of the whole command. The data is printed before it. */
   readonly failure?: AppError | undefined;
   readonly exitCode?: number;
 }
 
-/** What a word that is no option means; with `choices` it is one of them. */
+/** What a word that is not an option means. With `choices`, it must be one of them. */
 export type Positional = string | { readonly describe: string; readonly choices: readonly string[] };
 
-/** What a command takes and does; its name and summary stand in the table of contents. */
+/** What a command takes and does; its name and summary are in the table of contents. */
 export interface Definition<O extends Options = Options, Data = unknown> {
   /** Positionals in the notation of usage lines: `<identifier> [name]`, `<host..>`. */
   readonly usage: string;
@@ -125,35 +125,35 @@ export interface Definition<O extends Options = Options, Data = unknown> {
   readonly options: O;
   /** Where a remote command begins: after the identifier, or only after `--`. */
   readonly remote?: 'after-identifier' | 'after-dashes';
-  /** As with ssh, every failure of ours is 255; for some only with a remote command. */
+  /** As with ssh, azlin's own failures exit with 255; for some commands only with a remote command. */
   readonly failsWith255?: boolean | 'with-command';
-  /** Lists and patterns may stand where an identifier stands. */
+  /** It takes lists and patterns in place of an identifier. */
   readonly takesMany?: boolean;
   /** On a terminal, asks whether to start a stopped VM. */
   readonly offersStart?: boolean;
-  /** It works on the settings themselves, which may be wrong. */
+  /** It works on the settings themselves, so it must run even if they have mistakes. */
   readonly mendsSettings?: boolean;
   run(call: Call<O>): Promise<Result<Data>>;
   readonly view?: View<Data>;
 }
 
-/** Keeps the types of options and data together; the list of commands does not need them any more. */
+/** Checks that the types of options and data fit together. The list of commands does not need these types. */
 export function defineCommand<const O extends Options, Data>(definition: Definition<O, Data>): Definition {
   return definition;
 }
 
-/** A line of the table of contents. What the command needs is loaded when it is typed. */
+/** An entry of the table of contents. The code of a command is loaded when the command is used. */
 export interface ContentsEntry {
   readonly name: string;
   readonly summary: string;
-  /** Under which it stands in help; undefined for what programs call. */
+  /** The heading that lists it in help; undefined for commands that only programs call. */
   readonly heading: string | undefined;
   readonly load: () => Promise<Definition>;
 }
 
 export interface LoadedCommand extends ContentsEntry, Definition {}
 
-/** What is said of a command, without what it does. */
+/** The description of a command, without its code. */
 export type Described = Pick<LoadedCommand, 'name' | 'usage' | 'positionals' | 'options' | 'remote' | 'takesMany'>;
 
 /** Words that stand for other words: `close` for `disconnect --kill`. */

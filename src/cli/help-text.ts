@@ -39,7 +39,7 @@ export function mainSections({ entries }: Contents): readonly Section[] {
   }));
 }
 
-/** What `azlin COMMAND --help` prints: what is the command's own; 40 lines at most. */
+/** What `azlin COMMAND --help` prints: only the command's own options, and 40 lines at most. */
 export function commandHelp(command: LoadedCommand, page: HelpPage): string {
   const { style, width } = page;
   const examples = command.examples.map(({ line, does }) => ({ left: line, right: does }));
@@ -52,7 +52,7 @@ export function commandHelp(command: LoadedCommand, page: HelpPage): string {
   return `${wrap(command.summary, width, 0)}\n\n${usage}\n\n${body}\n${last.map((line) => wrap(line, width, 2)).join('\n')}\n`;
 }
 
-/** What the options under a heading that several commands have are about. */
+/** What the options under the shared headings are about. */
 const SHARED: Readonly<Record<string, string>> = {
   Many: 'many targets',
   Scope: 'the VMs in scope',
@@ -63,7 +63,7 @@ function listed(words: readonly string[]): string {
   return [words.slice(0, -1).join(', '), words.at(-1)].filter((part) => part !== '').join(' and ');
 }
 
-/** Arguments and options, all of them, under the headings that they have in the manual. */
+/** All arguments and options, under the headings that they have in the manual. */
 export function commandSections({ positionals, options }: LoadedCommand): readonly Section[] {
   const named = Object.entries(positionals).map(([left, one]) => ({ left, right: describePositional(one) }));
   const all: Options = { ...options, ...GLOBAL_OPTIONS, ...BUILT_IN };
@@ -87,7 +87,7 @@ export async function topicText({ name, summary, load }: Topic, page: HelpPage):
   return `${page.style.bold(name)}: ${summary}\n\n${parts.join('\n')}`;
 }
 
-/** As they are typed. */
+/** Related commands and topics, as they are typed. */
 export function seeAlso(command: LoadedCommand): readonly string[] {
   return command.seeAlso.map((name) =>
     TOPICS.some((topic) => topic.name === name) ? `azlin help ${name}` : `azlin ${name}`,
@@ -105,7 +105,7 @@ function headingOf(name: string, { heading }: Option): string {
   return name in SSH_OPTIONS || name in FORWARD_OPTION ? 'SSH' : OPTIONS;
 }
 
-/** Characters of the left column at most: of options, and of lines that somebody may want to copy. */
+/** The most characters in the left column: for options, and for lines that somebody may want to copy. */
 const WIDEST_LEFT = 34;
 const WIDEST_LINE = 50;
 const NARROWEST_RIGHT = 26;
@@ -120,12 +120,12 @@ function rowsText({ title, rows }: Section, width: number): string {
   const widest = title === EXAMPLES ? Math.min(WIDEST_LINE, width / 2) : WIDEST_LEFT;
   const lefts = rows.map(({ left }) => left.length).filter((length) => length <= widest);
   const beside = Math.max(0, ...lefts) + 4;
-  // Where there is no room for two columns, one goes below the other.
+  // If there is no room for two columns, the right one goes below the left one.
   const at = width - beside < NARROWEST_RIGHT ? 6 : beside;
   return rows
     .map(({ left, right }) => {
       const text = wrap(right, width - at, 0).replaceAll('\n', `\n${' '.repeat(at)}`);
-      // What is too long for its column has a line of its own.
+      // A text that is too long for its column gets its own line.
       const gap = left.length + 4 > at ? `\n${' '.repeat(at)}` : ' '.repeat(at - left.length - 2);
       return `  ${left}${gap}${text}\n`;
     })

@@ -23,7 +23,7 @@ export interface Run {
   readonly interrupts: Interrupts;
 }
 
-/** What is settled by the time something goes wrong. */
+/** What is known about a call when something goes wrong. */
 export interface SettledSoFar {
   format?: Format;
   /** The options that say which VMs are meant, as they were given. */
@@ -46,13 +46,13 @@ export interface MadeCall {
   readonly format: Format;
 }
 
-/** A call of the command with these words: where it says things, whom operations tell and ask, and the way to the fleet. Rejects with `usage`, `config`. */
+/** Makes a call of the command: its output, whom operations tell and ask, and access to the fleet. Rejects with `usage` or `config`. */
 export async function makeCall({ app, io, interrupts }: Run, command: LoadedCommand, line: Line): Promise<MadeCall> {
   const { args, positionals, several, remote, known } = line;
   known.scope = scopeWords(args);
   const overrides = overridesOf(command, args);
   const config = await app.config(overrides).catch((error: unknown) => {
-    // Who mends the settings must not be stopped by them.
+    // Mistakes in the settings must not stop a command that can fix them.
     if (!command.mendsSettings || toAppError(error).code !== 'config') throw error;
     return app.config(overrides, true);
   });
@@ -139,7 +139,7 @@ function overridesOf(
   return Object.fromEntries(set.map(({ setting, given }) => [setting, given]));
 }
 
-/** The words that name VMs and sessions, with what their aliases mean. Throws `usage`. */
+/** The positionals, with aliases of VMs and sessions replaced by what they mean. Throws `usage`. */
 function meantWords(
   { name, takesMany = false }: LoadedCommand,
   { positionals, several }: Pick<Call, 'positionals' | 'several'>,
@@ -159,7 +159,7 @@ function meantWords(
   return { positionals: Object.fromEntries(named), several: several.map(meant) };
 }
 
-/** Whoever types a hint means the same VMs. */
+/** The scope options as words, for hints: a command from a hint must mean the same VMs. */
 function scopeWords(args: Readonly<Record<string, unknown>>): readonly string[] {
   return Object.keys(SCOPE_OPTIONS).flatMap((name) => {
     const value = args[name];

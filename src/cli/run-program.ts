@@ -14,7 +14,7 @@ import { errorJson, errorText, hintInScope } from './output/report-error.ts';
 import type { ColorChoice } from './output/style.ts';
 import { render } from './views/print.ts';
 
-/** One line in, the exit code out. Never rejects. */
+/** Runs one command line and returns the exit code. Never rejects. */
 export async function runProgram(run: Run): Promise<number> {
   const { argv, app, io } = run;
   let split: SplitArgv = { own: argv, remote: [], verb: undefined, command: undefined, misplaced: undefined };
@@ -39,7 +39,7 @@ export async function runProgram(run: Run): Promise<number> {
   }
 }
 
-/** Node puts another character in the place of what is not UTF-8: something else would run than what was typed. */
+/** Refuses arguments that are not UTF-8. Node replaces such bytes, so something else would run than what was typed. */
 function checkEncoding(argv: readonly string[], app: App): void {
   if (!argv.some((word) => word.includes('\ufffd'))) return;
   const bad = app.givenArguments()?.find((bytes) => !isUtf8(bytes));
@@ -70,7 +70,7 @@ async function callCommand(
   return { exitCode, failure };
 }
 
-/** The error may come before the options are parsed, or from parsing them: what it needs of them is read from the words. */
+/** Reports an error. It may come from parsing the options or even before that, so the options that matter here are read from the words. */
 async function reportError(
   { app, io }: Run,
   error: AppError,
@@ -86,7 +86,7 @@ async function reportError(
   return asSsh && error.code !== 'interrupted' ? 255 : exitCodeOf(error.code);
 }
 
-/** The commands that take the options which say what VMs are meant. */
+/** The commands that take scope options; none if there is no scope to add. */
 async function scoped(scope: readonly string[]): Promise<readonly string[]> {
   if (scope.length === 0) return [];
   const definitions = await Promise.all(CONTENTS.entries.map(async ({ name, load }) => ({ name, ...(await load()) })));
@@ -96,7 +96,7 @@ async function scoped(scope: readonly string[]): Promise<readonly string[]> {
 function write({ stdout }: IoStreams, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     stdout.write(text, (error) => {
-      // The reader has gone, as with `| head`: that is no failure of ours.
+      // The reader is gone, as with `| head`: that is not an error.
       if (!error || (error as NodeJS.ErrnoException).code === 'EPIPE') return resolve();
       reject(new AppError('usage', `Cannot write to standard output: ${error.message}`, { cause: error }));
     });

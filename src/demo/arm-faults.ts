@@ -1,24 +1,24 @@
 /** A reply of the local servers. */
 export interface Reply {
   readonly status: number;
-  /** As JSON; a Buffer as it is. */
+  /** Sent as JSON; a Buffer is sent as it is. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Something that goes wrong at the local Resource Manager: the first fault that fits a request and is not used up answers it. */
 export interface Fault {
-  /** Tried on `GET /subscriptions/…`, the query included. */
+  /** Matched against `GET /subscriptions/…`, including the query. */
   readonly match: RegExp;
-  /** Tried on the body. */
+  /** Matched against the body. */
   readonly body?: RegExp;
-  /** How many requests it spoils; all of them where nothing is said. */
+  /** How many requests it affects; by default all of them. */
   readonly times?: number;
   /** The answer instead of the right one. */
   readonly reply?: Reply;
   /** Milliseconds before anything is answered. */
   readonly delay?: number;
-  /** Ends in the middle: `connection` breaks it, `json` ends the reply in order but too soon. */
+  /** Cuts the reply in the middle: `connection` breaks the connection, `json` ends the reply properly but too soon. */
   readonly cut?: 'connection' | 'json';
   /** Changes the right answer. */
   readonly edit?: (body: never) => unknown;
@@ -29,7 +29,7 @@ export function refusal(status: number, code: string, message: string): Reply {
   return { status, body: { error: { code, message } } };
 }
 
-/** `retryAfter`: what the header of that name says; there is none without it. */
+/** `retryAfter`: the value of the retry-after header; without it there is no such header. */
 export function throttled(subscription: string, retryAfter?: string): Reply {
   return {
     ...refusal(
@@ -52,7 +52,7 @@ export function forbidden(subscription: string, action: string): Reply {
 export interface Faults {
   add(fault: Fault): void;
   clear(): void;
-  /** The fault for a request, which is one of its times. */
+  /** The fault for a request, which counts as one of its `times`. */
   take(request: string, body: string): Fault | undefined;
 }
 

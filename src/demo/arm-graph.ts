@@ -19,7 +19,7 @@ interface QueryRequest {
 
 export function graphReply({ subscriptions: all, body }: GraphQuestion): Reply {
   const { subscriptions: wanted, query = '', options = {} } = (body ?? {}) as QueryRequest;
-  // What the sign-in may not read is passed over, without a word.
+  // Subscriptions that the sign-in may not read are left out silently.
   const open = all.filter(({ closed }) => !closed);
   const seen = wanted ? open.filter(({ id }) => wanted.some((one) => one.toLowerCase() === id.toLowerCase())) : open;
   const rows = rowsOf(query, seen);
@@ -45,7 +45,7 @@ function rowsOf(query: string, subscriptions: readonly DemoSubscription[]): read
     .exec(query)?.[1]
     ?.replace(/\\(.)/g, '$1')
     .toLowerCase();
-  // A text that ends before its line does would be a query of somebody else's.
+  // If the quoted name ends before its line does, something was injected into the query.
   if (group === undefined && query.includes('resourceGroup')) return undefined;
   return subscriptions.flatMap(({ id, vms }) =>
     vms

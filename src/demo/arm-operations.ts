@@ -15,13 +15,13 @@ interface Operation {
 }
 
 export interface Operations {
-  /** Takes the order; the reply says where to ask how it goes. */
+  /** Starts an operation. The reply says where to ask for its progress. */
   begin(verb: PowerVerb, subscription: DemoSubscription, vm: DemoVm): Reply;
-  /** How an operation goes, by its id; undefined when there is none. */
+  /** The progress of the operation with that id; undefined if there is none. */
   progress(id: string): Reply | undefined;
 }
 
-/** Long-running operations: 202, then an address to ask until it says Succeeded or Failed. */
+/** Long-running operations: the reply is a 202 with a URL to ask until it says Succeeded or Failed. */
 export function longRunningOperations(clock: Clock, changePower: ChangePower, base: () => string): Operations {
   const operations = new Map<string, Operation>();
   const replace = (subscription: DemoSubscription, vm: DemoVm) => {

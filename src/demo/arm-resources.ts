@@ -11,7 +11,7 @@ export interface DemoVm {
   /** Null: it has none; `unassigned`: it has one that holds no address while the VM is deallocated. */
   readonly publicIp: string | 'unassigned' | null;
   readonly privateIp: string;
-  /** The group of its interface and its public address; its own where nothing is said. */
+  /** The resource group of its interface and its public address; by default that of the VM. */
   readonly networkGroup?: string;
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -21,11 +21,11 @@ export interface DemoSubscription {
   readonly name: string;
   /** May be changed while the server runs. */
   readonly vms: DemoVm[];
-  /** The sign-in may know that it exists, and no more. */
+  /** The sign-in may know that it exists, but may not read it. */
   readonly closed?: boolean;
 }
 
-/** A thing of a subscription, as a list of Resource Manager gives it. */
+/** A resource of a subscription, as Resource Manager lists it. */
 export type Resource = Readonly<Record<string, unknown>>;
 
 const providers = (subscription: string, group: string) =>
@@ -38,7 +38,7 @@ const nicIdOf = (subscription: string, { name, resourceGroup, networkGroup = res
 const ipIdOf = (subscription: string, { name, resourceGroup, networkGroup = resourceGroup }: DemoVm) =>
   `${providers(subscription, networkGroup)}/Microsoft.Network/publicIPAddresses/${name}-ip`;
 
-/** The things of one type, or undefined for a type that this server does not know. */
+/** The resources of one type, or undefined for a type that this server does not know. */
 export function resourcesOf(
   type: string,
   subscription: string,

@@ -109,7 +109,7 @@ interface ListQuestion {
   readonly isWithStates: boolean;
 }
 
-/** A page of a list. Pages count VMs: those without a public address leave a gap, as pages of Azure may be of any length. */
+/** A page of a list. Its size counts VMs, so a page of addresses is shorter if some VMs have none; Azure's pages may have any length too. */
 function listReply({ question, subscription, type, vms, isWithStates }: ListQuestion): Reply {
   const { request, base, pathname, searchParams } = question;
   const from = Number(searchParams.get('$skiptoken') ?? 0);

@@ -2,11 +2,11 @@ import { generate } from 'selfsigned';
 
 export interface Certificate {
   readonly key: string;
-  /** Its own authority: what NODE_EXTRA_CA_CERTS takes. */
+  /** It is its own authority, for NODE_EXTRA_CA_CERTS. */
   readonly certificate: string;
 }
 
-/** A certificate for 127.0.0.1, made anew for each fleet and good for a day. */
+/** A certificate for 127.0.0.1. Each fleet gets a new one, which is valid for a day. */
 export async function loopbackCertificate(now: number): Promise<Certificate> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'azlin demo' }], {
     keyType: 'ec',

@@ -29,7 +29,7 @@ export interface DemoFleetRequest {
   readonly principals?: readonly ServicePrincipal[];
   /** VMs that only the Resource Manager knows, by the id of their subscription. */
   readonly phantoms?: Readonly<Record<string, readonly DemoVm[]>>;
-  /** Things a page of a list; 2, so that there are pages to follow. */
+  /** Resources per page of a list; by default 2, so that there are pages to follow. */
   readonly pageSize?: number;
 }
 
@@ -38,12 +38,12 @@ export interface DemoMachine
   extends Partial<Pick<MachineRequest, 'sshdConfig' | 'environment' | 'bashrc' | 'hostKeyType'>> {
   readonly name: string;
   readonly sessions: readonly string[];
-  /** Its folder, where its name is not unique. */
+  /** Its folder, if its name is not unique. */
   readonly directory?: string;
-  /** The id of its subscription; the one that `az` has set where nothing is said. */
+  /** The id of its subscription; by default the one that `az` has set. */
   readonly subscription?: string;
   readonly resourceGroup?: string;
-  /** The group of its interface and its public address. */
+  /** The resource group of its interface and its public address. */
   readonly networkGroup?: string;
   readonly stopped?: boolean;
   readonly privateOnly?: boolean;
@@ -54,7 +54,7 @@ export interface DemoFleet {
   readonly directory: string;
   readonly machines: ReadonlyMap<string, Machine>;
   readonly resourceManager: LocalResourceManager;
-  /** The environment in which `azlin` means this fleet. It differs from the usual one by settings only. */
+  /** The environment in which `azlin` uses this fleet. Only settings differ from the usual one. */
   readonly environment: Readonly<Record<string, string>>;
   /** The private key that may log in. */
   readonly identity: string;
@@ -63,10 +63,10 @@ export interface DemoFleet {
 }
 
 export const DEMO_SUBSCRIPTION = '11111111-2222-3333-4444-555555555555';
-/** One that this sign-in may not look into. */
+/** A subscription that this sign-in may not read. */
 export const CLOSED_SUBSCRIPTION = '99999999-2222-3333-4444-555555555555';
 
-/** The fleet that the documentation speaks of. */
+/** The fleet that the documentation uses. */
 export const DEMO_MACHINES: readonly DemoMachine[] = [
   { name: 'myvm', sessions: ['main', 'dev', 'staging'], tags: { env: 'dev' } },
   { name: 'prodvm', sessions: ['main', 'api'], resourceGroup: 'rg-prod', tags: { env: 'prod' } },
@@ -86,7 +86,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     isClosed = true;
     for (const machine of started.values()) machine.stop();
     resourceManager?.close();
-    // What runs on a machine may be writing its last words.
+    // A program that is just ending may still write files there.
     rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   try {
@@ -98,7 +98,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
       const place = { directory: join(directory, folder), address: loopbackAddress(index) };
       const running = await startMachine({ ...machine, ...place, sessions, authorizedKeys, tools });
       started.set(folder, running);
-      // It may have come too late for `close`.
+      // `close` may have run while it was starting, and missed it.
       if (isClosed) running.stop();
     };
     const starts = await Promise.allSettled(
@@ -106,14 +106,14 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
         if (!machine.stopped) await start(machine, index);
       }),
     );
-    // Only now: one that is still starting could not be ended.
+    // Not before all have settled: a machine that is still starting could not be stopped.
     for (const one of starts) if (one.status === 'rejected') throw one.reason;
     const describe = (machine: DemoMachine, index: number) => vmOf(machine, index, started.get(folderOf(machine)));
     const changePower: ChangePower = async (verb, { vmId }) => {
       const index = machines.findIndex((_, at) => vmIdOf(at) === vmId);
       const machine = machines[index] as DemoMachine;
       const running = started.get(folderOf(machine));
-      // As on any machine, what ran before is gone; to start one that runs changes nothing.
+      // As on any machine, what ran before the stop is gone. Starting one that runs changes nothing.
       if (verb === 'start' && !running) await start(machine, index, []);
       if (verb === 'deallocate' && running) {
         running.stop();
@@ -145,12 +145,12 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
   }
 }
 
-/** The folder for temporary files, unless its path is long, as on macOS: that of a socket in it has room for about 100 bytes. */
+/** The folder for temporary files, unless its path is long, as on macOS: the path of a socket in it has a limit of about 100 bytes. */
 function shortFolder({ TMPDIR }: Environment): string {
   return TMPDIR && TMPDIR.length <= 24 ? TMPDIR : '/tmp';
 }
 
-/** On Linux every VM has an address of its own; macOS has only the one. */
+/** On Linux every VM has its own loopback address; macOS has only one. */
 function loopbackAddress(index: number): string {
   return process.platform === 'linux' ? `127.20.0.${index + 4}` : '127.0.0.1';
 }
@@ -187,7 +187,7 @@ function vmOf(
     powerState: machine ? 'running' : 'deallocated',
     adminUser: machine?.user ?? 'azureuser',
     publicIp: privateOnly ? null : (machine?.address ?? 'unassigned'),
-    // Nobody's address: a VM of the demo must never be looked for on somebody's network.
+    // Always loopback: a VM of the demo must never be looked for on a real network.
     privateIp: machine?.address ?? loopbackAddress(index),
     tags: { ...(machine ? { 'azlin-ssh-port': String(machine.port) } : {}), ...tags },
   };

@@ -16,18 +16,18 @@ export interface ResourceManagerRequest {
   readonly token: string;
   readonly key: string;
   readonly certificate: string;
-  /** Things a page of a list. */
+  /** Resources per page of a list. */
   readonly pageSize: number;
   readonly changePower: ChangePower;
-  /** Who may sign in with a secret or a certificate; nobody where nothing is said. */
+  /** Who may sign in with a secret or a certificate; by default nobody. */
   readonly principals?: readonly ServicePrincipal[];
 }
 
 export interface LocalResourceManager {
   readonly url: string;
-  /** `GET /subscriptions/…` of every request so far. */
+  /** The method and URL of every request so far: `GET /subscriptions/…`. */
   readonly requests: readonly string[];
-  /** What is to go wrong from now on. */
+  /** What goes wrong from now on. */
   readonly faults: Pick<Faults, 'add' | 'clear'>;
   close(): void;
 }
@@ -82,7 +82,7 @@ async function answer(running: Running, incoming: IncomingMessage, { response, f
   const reply = fault?.edit && right.body ? { ...right, body: fault.edit(right.body as never) } : right;
   const { body: said } = reply;
   const plain = Buffer.isBuffer(said) ? said : Buffer.from(said === undefined ? '' : JSON.stringify(said));
-  // As Azure does it.
+  // Azure compresses its replies too.
   const isPacked =
     !Buffer.isBuffer(said) && plain.length > 0 && `${incoming.headers['accept-encoding']}`.includes('gzip');
   const whole = isPacked ? gzipSync(plain) : plain;

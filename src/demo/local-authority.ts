@@ -5,9 +5,9 @@ import { type Reply, refusal } from './arm-faults.ts';
 export interface ServicePrincipal {
   readonly clientId: string;
   readonly secret?: string;
-  /** PEM, whose key signs what the application says of itself. */
+  /** In PEM. Its key signs the assertion with which the application signs in. */
   readonly certificate?: string;
-  /** A token of somebody else's that is as good as a sign-in: workload identity. */
+  /** A token from another issuer that is accepted instead of a secret: workload identity. */
   readonly federatedToken?: string;
 }
 
@@ -20,9 +20,9 @@ export interface TokenQuestion {
   readonly principals: readonly ServicePrincipal[];
 }
 
-/** Where applications sign in, as an AD FS does it: it needs nobody on the internet to vouch for it. */
+/** Where applications sign in, in the manner of AD FS: clients trust it without asking a server on the internet about it. */
 export function tokenReply({ pathname, body, authority, token, principals }: TokenQuestion): Reply {
-  // `az` names the tenant once more.
+  // `az` adds the tenant to the path once more.
   if (/^\/adfs(\/adfs)?\/\.well-known\/openid-configuration$/.test(pathname))
     return {
       status: 200,

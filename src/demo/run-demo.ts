@@ -37,7 +37,7 @@ const WELCOME = `A fleet of four VMs is running on this machine, and azlin in th
 To end the demo and remove everything it made, type exit.
 `;
 
-/** Runs the demo and cleans up after it. The exit code. */
+/** Runs the demo and cleans up after it. Returns the exit code. */
 export async function runDemo(request: DemoRun, signal: AbortSignal): Promise<number> {
   const { clock, environment, cli, stdout, note } = request;
   const tools = await ensureTools(environment, note);

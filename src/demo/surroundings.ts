@@ -19,7 +19,7 @@ export interface DemoSurroundings {
   readonly url: string;
 }
 
-/** What a user of Azure has on the machine: `az` signed in, an active subscription, a key, and azlin on PATH. */
+/** Writes what a user of Azure has on their machine: `az` signed in, an active subscription, a key, and azlin on PATH. */
 export async function writeSurroundings({
   directory,
   certificate,
@@ -58,7 +58,7 @@ export async function writeSurroundings({
     AZLIN_HOME: at('azlin'),
     AZLIN_ARM_ENDPOINT: url,
     AZLIN_IDENTITY: identity,
-    // The user's own SSH settings must not reach into it, either.
+    // The user's own SSH settings must not affect the demo either.
     AZLIN_SSH_CONFIG: 'none',
     AZURE_CONFIG_DIR: at('azure'),
     NODE_EXTRA_CA_CERTS: at('ca.pem'),
@@ -72,7 +72,7 @@ async function writeProgram(path: string, body: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-/** The user's own settings, sign-ins and agent must not reach into the demo. */
+/** The user's own settings, sign-ins and agent must not affect the demo. */
 function withoutSettings(environment: Environment): Record<string, string> {
   const kept = Object.entries(environment).filter(
     ([name, value]) => value !== undefined && !/^(AZURE_|AZLIN_|ARM_|SSH_AUTH_SOCK$|TMUX)/.test(name),

@@ -15,7 +15,7 @@ export interface Tools {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-// The service of a freshly installed sshd must not start: the demo only wants the program.
+// The service of a freshly installed sshd must not start: the demo only needs the program.
 const APT_SCRIPT = `
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -31,7 +31,7 @@ apt-get install -y -qq --no-install-recommends openssh-server openssh-client tmu
 const BY_HAND = 'sudo apt-get install openssh-server tmux, or the same with your package manager';
 const INSTALL_LIMIT = 300_000;
 
-/** Finds sshd and tmux, and installs them where that needs no question. Rejects with `usage` when they have to be installed by hand. */
+/** Finds sshd and tmux, and installs them if that needs no password. Rejects with `usage` if they have to be installed by hand. */
 export async function ensureTools(environment: Environment, report: (line: string) => void): Promise<Tools> {
   const found = await findTools(environment);
   if (found) return found;
@@ -60,7 +60,7 @@ async function findTools(environment: Environment): Promise<Tools | undefined> {
 }
 
 async function findProgram(name: string, environment: Environment): Promise<string | undefined> {
-  // sshd stands where users seldom look.
+  // sshd is often in a directory that is not on the user's PATH.
   const extra = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/sbin', '/opt/homebrew/bin', '/usr/local/bin'];
   for (const directory of [...(environment['PATH'] ?? '').split(delimiter), ...extra]) {
     const path = join(directory, name);

@@ -1,4 +1,4 @@
-/** A line that the tour runs, and what comes of it. */
+/** A line that the tour runs, and its expected result. */
 export interface TourStep {
   readonly says: string;
   /** A line for a POSIX shell. */
@@ -8,7 +8,7 @@ export interface TourStep {
   readonly expects: RegExp;
 }
 
-/** In this order: what one makes the next ones use. */
+/** The order matters: later steps use what earlier ones made. */
 export const STEPS: readonly TourStep[] = [
   {
     says: 'The sessions of every running VM, found through the Azure SDK and asked over SSH',

@@ -17,7 +17,7 @@ export interface Tour {
   readonly print: (text: string) => void;
 }
 
-/** Prints each command and its output, and says whether every one did what it should. */
+/** Prints each command and its output, and returns whether every one did what it should. */
 export async function takeTour(tour: Tour, signal: AbortSignal): Promise<boolean> {
   const { fleet, print } = tour;
   const failed: string[] = [];
@@ -51,7 +51,7 @@ async function shell(
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<{ code: number; output: string }> {
-  // The shell gets no standard input of ours, as in a pipeline.
+  // The shell does not get azlin's standard input, as in a pipeline.
   const child = run('/bin/sh', ['-c', `exec 2>&1 </dev/null\n${line}`], { env, signal, timeout: STEP_LIMIT });
   try {
     return { code: 0, output: (await child).stdout };
@@ -62,7 +62,7 @@ async function shell(
   }
 }
 
-/** tmux is the terminal: what a person would type is sent, what a person would see is read. */
+/** Uses tmux as the terminal: sends what a person would type, and reads what a person would see. */
 async function attachOnTerminal({ fleet, tools, clock }: Tour, signal: AbortSignal): Promise<string> {
   const env = { ...fleet.environment, TMUX_TMPDIR: fleet.directory, TERM: 'xterm-256color' };
   const tmux = async (...args: string[]) =>

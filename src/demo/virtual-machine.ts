@@ -12,7 +12,7 @@ const run = promisify(execFile);
 
 export interface MachineRequest {
   readonly name: string;
-  /** An own folder; short, for the path of tmux's socket. */
+  /** Its own folder. The path must be short, because tmux's socket is in it. */
   readonly directory: string;
   /** A loopback address. */
   readonly address: string;
@@ -22,19 +22,19 @@ export interface MachineRequest {
   readonly tools: Tools;
   /** More lines for sshd_config; the first mention of a keyword counts, and these come first. */
   readonly sshdConfig?: readonly string[];
-  /** Environment of every login, over the usual one. */
+  /** Variables of every login, which override the usual ones. */
   readonly environment?: Readonly<Record<string, string>>;
   /** More lines for ~/.bashrc, read at every login. */
   readonly bashrc?: string;
   readonly hostKeyType?: 'ed25519' | 'rsa' | 'ecdsa';
 }
 
-/** A stand-in for a VM: an sshd of its own, whose logins see a home and a tmux server of their own. */
+/** A stand-in for a VM: its own sshd, whose logins have their own home and tmux server. */
 export interface Machine {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** The user to log in as: whoever started it. */
+  /** The user to log in as: the one who started it. */
   readonly user: string;
   readonly home: string;
   /** The process of its sshd. */
@@ -65,7 +65,7 @@ export async function startMachine(request: MachineRequest): Promise<Machine> {
   const port = await freePort(address);
   const sshd = await startSshd({ ...request, home, port, environment });
   const stop = () => {
-    // Jobs of azlin outlive connections, and the tmux server too.
+    // Jobs of azlin outlive connections and the tmux server.
     const { stdout = '' } = spawnSync('pgrep', ['-f', `${home}/.azlin/jobs/`], { encoding: 'utf8' });
     const supervisors = stdout.split('\n').map(Number);
     spawnSync(tools.tmux, ['kill-server'], { env: environment, stdio: 'ignore' });
@@ -96,12 +96,12 @@ interface Sshd extends MachineRequest {
 async function startSshd(request: Sshd): Promise<ChildProcess> {
   const { directory, authorizedKeys, tools, hostKeyType = 'ed25519' } = request;
   const hostKey = join(directory, 'host_key');
-  // A VM that was stopped and starts again has the host key that it had.
+  // A VM that is started again keeps its host key.
   if (!existsSync(hostKey))
     await run(tools.sshKeygen, ['-q', '-t', hostKeyType, '-N', '', '-C', request.name, '-f', hostKey]);
   await writeFile(join(directory, 'authorized_keys'), authorizedKeys);
   await writeFile(join(directory, 'sshd_config'), await sshdConfig(request, hostKey));
-  // As root sshd insists on this folder, which packages make when their service starts.
+  // As root, sshd needs this folder. Packages only make it when their service starts.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
   const child = spawn(tools.sshd, ['-D', '-e', '-f', join(directory, 'sshd_config')], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -143,8 +143,8 @@ async function sshdConfig(
 }
 
 /**
- * Why an sshd of this user can give no terminal, or undefined when it can. It gives each terminal to the group `tty`; where the
- * kernel does not do that already (`gid=` of /dev/pts), only root may.
+ * Why an sshd of this user cannot allocate a terminal; undefined if it can. sshd gives each terminal to the group `tty`. Unless the
+ * kernel has done that already (`gid=` of /dev/pts), only root may.
  */
 export async function noTerminalReason(): Promise<string | undefined> {
   if (process.getuid?.() === 0 || process.platform !== 'linux') return undefined;
@@ -166,7 +166,7 @@ function listening(child: ChildProcess, { name, address, port }: Sshd): Promise<
   return new Promise((resolve, reject) => {
     let said = '';
     child.stderr?.on('data', (chunk: Buffer) => {
-      // Goes on being read: a full pipe would stall sshd.
+      // Keep reading: a full pipe would stall sshd.
       if (said.length < 4_000) said += chunk.toString();
       if (said.includes('Server listening')) resolve();
     });
@@ -177,7 +177,7 @@ function listening(child: ChildProcess, { name, address, port }: Sshd): Promise<
   });
 }
 
-/** Commands have sessions of their own, so they outlive the sshd that started them: they are looked up before it ends. */
+/** Kills processes and all their children. Commands have their own sessions and would outlive their sshd, so they are looked up before it ends. */
 function killTree(roots: readonly number[]): void {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
   const rows = (stdout ?? '').split('\n').map((row) => row.trim().split(/\s+/).map(Number));
@@ -187,12 +187,12 @@ function killTree(roots: readonly number[]): void {
     try {
       if (pid) process.kill(pid, 'SIGKILL');
     } catch {
-      // It had ended.
+      // It has ended already.
     }
   }
 }
 
-/** sshd cannot choose a port by itself. */
+/** A free port: sshd cannot choose one itself. */
 function freePort(address: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

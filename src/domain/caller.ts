@@ -8,9 +8,9 @@ export interface Questions {
 export interface StartPolicy {
   /** `--start` was given. */
   readonly always: boolean;
-  /** The command knows `--start`. */
+  /** The command has the option `--start`. */
   readonly isOption: boolean;
-  /** Whether a person wants it; false where nobody can be asked. */
+  /** Whether a person wants it; false if nobody can be asked. */
   readonly ask: (question: string) => Promise<boolean>;
 }
 
@@ -20,11 +20,11 @@ export interface Caller {
   readonly signal: AbortSignal;
   /** What is being waited for, shown while it takes long; undefined when the wait is over. */
   readonly progress: (text: string | undefined) => void;
-  /** What holds it up; undefined when that is over. */
+  /** What delays it; undefined when that is over. */
   readonly aside: (text: string | undefined) => void;
   readonly warn: (line: string) => void;
   readonly trace: (line: string) => void;
-  /** Undefined where nobody can be asked. */
+  /** Undefined if nobody can be asked. */
   readonly questions: Questions | undefined;
   readonly start: StartPolicy;
 }
@@ -34,7 +34,7 @@ export function withSignal(caller: Caller, signal: AbortSignal): Caller {
   return { ...caller, signal };
 }
 
-/** A caller to whom nobody listens, and who cannot be asked. */
+/** A caller who is not told anything and cannot be asked. */
 export function silentCaller(signal: AbortSignal): Caller {
   const nothing = () => {};
   const start = { always: false, isOption: false, ask: async () => false };

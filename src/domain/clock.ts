@@ -1,8 +1,8 @@
-/** Time, so that tests can own it. */
+/** The time, which tests can replace. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `run` after `ms` milliseconds; what it returns cancels that. */
+  /** Calls `run` after `ms` milliseconds; the returned function cancels that. */
   schedule(ms: number, run: () => void): () => void;
 }
 
@@ -27,7 +27,7 @@ export interface PausableClock extends Clock {
   duringPause<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** A clock that leaves pauses out: of its time, and of every timer. */
+/** A clock that does not count pauses, neither in its time nor in its timers. */
 export function pausableClock(base: Clock): PausableClock {
   interface Timer {
     readonly at: number;

@@ -1,10 +1,10 @@
-/** A cloud of Azure: a world of its own, with its own endpoints and sign-ins. */
+/** One of Azure's clouds. Each is separate, with its own endpoints and sign-ins. */
 export interface Cloud {
   /** URL of Resource Manager. */
   readonly resourceManager: string;
-  /** What a token for Resource Manager is asked for. */
+  /** The scope of a token for Resource Manager. */
   readonly scope: string;
-  /** URL of where people and services sign in. */
+  /** URL where people and services sign in. */
   readonly authority: string;
 }
 
@@ -29,7 +29,7 @@ export const CLOUDS = {
 
 export type CloudName = keyof typeof CLOUDS;
 
-/** A cloud by its name, without case. */
+/** A cloud by its name, ignoring case. */
 export function cloudNamed(name: string): CloudName | undefined {
   return (Object.keys(CLOUDS) as CloudName[]).find((one) => one.toLowerCase() === name.toLowerCase());
 }

@@ -2,14 +2,14 @@ import type { Clock } from './clock.ts';
 
 /** One of a limited number of places for work. */
 export interface Slot {
-  /** Gives the place away for as long as the work does nothing but wait. */
+  /** Gives the place away while the work only waits. */
   lend(): void;
-  /** Waits for a place again, where this one was given away; those who come back come first. Asked again, it is the same place. */
+  /** Waits for a place again if this one was lent; those that come back go first. A second call waits for the same place. */
   takeBack(): Promise<void>;
   leave(): void;
 }
 
-/** So many places; who enters waits for one. */
+/** A limited number of places. `enter` waits for one. */
 export function slots(limit: number): { enter(): Promise<Slot> } {
   let free = limit;
   const waiting: (() => void)[] = [];
@@ -36,7 +36,7 @@ export function slots(limit: number): { enter(): Promise<Slot> } {
       const takeBack = async () => {
         await acquire(returning);
         comingBack = undefined;
-        // Whoever left meanwhile has no use for it.
+        // If the work has left meanwhile, it does not need the place.
         if (state === 'left') release();
         else state = 'held';
       };
@@ -53,7 +53,7 @@ export function slots(limit: number): { enter(): Promise<Slot> } {
   };
 }
 
-/** Milliseconds after which what has not ended is waiting rather than working. */
+/** Milliseconds after which work that has not ended is probably only waiting. */
 const PATIENCE = 1_000;
 
 export interface Places {
@@ -61,7 +61,7 @@ export interface Places {
   readonly clock: Clock;
 }
 
-/** Does `work` for every item, so many at a time. One that takes long gives up its place to the next: a VM that hangs holds up no other. */
+/** Does `work` for every item, `limit` at a time. An item that takes long lends its place to the next, so a VM that hangs does not delay others. */
 export async function inPlaces<T, R>(
   { limit, clock }: Places,
   items: readonly T[],
@@ -82,7 +82,7 @@ export async function inPlaces<T, R>(
   );
 }
 
-/** Runs one thing after the other, also when one fails. */
+/** Runs one thing after the other, even if one fails. */
 export function oneByOne(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

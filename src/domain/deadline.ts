@@ -40,7 +40,7 @@ export function withDeadline<T>(deadline: Deadline, work: (signal: AbortSignal) 
   });
 }
 
-/** `work`, or the reason of `signal` as soon as that aborts: for work that cannot be broken off, and whose end nobody waits for then. */
+/** The result of `work`, or the reason of `signal` as soon as that aborts. For work that cannot be cancelled: nobody waits for its end then. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
@@ -52,7 +52,7 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
 
 /** Work that several wait for. */
 export interface SharedWork<T> {
-  /** The result, or the reason of `signal`: each waits as long as they like. */
+  /** The result, or the reason of `signal`: each caller waits as long as it likes. */
   join(signal: AbortSignal): Promise<T>;
   /** Resolves when it is done, has failed, or was given up. */
   readonly over: Promise<unknown>;
@@ -60,7 +60,7 @@ export interface SharedWork<T> {
   isGivenUp(): boolean;
 }
 
-/** Starts work of which nobody who waits can deprive the others: its signal aborts when nobody waits any more. */
+/** Starts work that one who waits cannot cancel for the others: its signal aborts only when nobody waits any more. */
 export function sharedWork<T>(start: (signal: AbortSignal) => Promise<T>): SharedWork<T> {
   const stop = new AbortController();
   const result = start(stop.signal);

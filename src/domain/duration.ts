@@ -1,6 +1,6 @@
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds of `90`, `90s`, `1.5m`, `2h`, `500ms`, `7d`; a bare number counts seconds. `undefined` when it is no duration. */
+/** Milliseconds of `90`, `90s`, `1.5m`, `2h`, `500ms`, `7d`; a bare number is in seconds. `undefined` if it is not a duration. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
   if (!match) return undefined;
@@ -23,7 +23,7 @@ export function formatAge(ms: number): string {
   return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** Seconds since 1970 as ISO 8601 without a fraction; null for what is no time. */
+/** Seconds since 1970 as ISO 8601 without a fraction; null if it is not a valid time. */
 export function isoTime(seconds: number): string | null {
   if (!(seconds > 0 && seconds < 8e12)) return null;
   return new Date(Math.floor(seconds) * 1_000).toISOString().replace('.000Z', 'Z');

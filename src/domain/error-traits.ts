@@ -2,14 +2,14 @@ import type { ErrorCode } from './errors.ts';
 
 /**
  * How an error is treated besides being reported.
- * - `old-address`: it looks like another machine at the VM's old address, nothing there, or an address that makes no sense.
- * - `news`: a fresh look has found out something; it does not mean that nobody could look.
- * - `booting`: what a VM looks like that is still booting: nobody listens, or the server hangs up.
- * - `silent`: nobody has answered, so it is worth listening until somebody does.
- * - `begin-again`: a moment later the same may work; nothing has happened yet. A refused key is not retried: some servers block clients that
- *   retry.
- * - `ask-again`: a moment later the same VM may say whether it has begun a job.
- * - `follow-again`: another connection may go on where this one has stopped following a job.
+ * - `old-address`: the VM's address may be out of date: another machine is there, or nothing, or the address makes no sense.
+ * - `news`: a fresh lookup has found something out; it does not mean that the lookup failed.
+ * - `booting`: a VM that is still booting looks like this: nothing listens, or the server hangs up.
+ * - `silent`: nothing has answered, so it is worth waiting until something does.
+ * - `begin-again`: nothing has happened yet, and the same may work a moment later. A refused key is not retried: some servers block clients
+ *   that retry.
+ * - `ask-again`: a moment later, the same VM may say whether it has started a job.
+ * - `follow-again`: another connection may continue where this one has stopped following a job.
  * - `attach-again`: another connection may attach to the same session.
  */
 type Trait =

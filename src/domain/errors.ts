@@ -4,16 +4,16 @@ import { withoutSecrets } from './secrets.ts';
 export type ErrorCode =
   // report it
   | 'bug'
-  // mend what was typed or configured
+  // fix what was typed or configured
   | 'usage'
   | 'invalid-identifier'
   | 'config'
-  // look what there is
+  // look at what there is
   | 'vm-not-found'
   | 'session-not-found'
   | 'job-not-found'
   | 'client-not-found'
-  // name one
+  // choose one
   | 'ambiguous'
   // sign in, or ask for access
   | 'not-signed-in'
@@ -23,7 +23,7 @@ export type ErrorCode =
   | 'host-key-changed'
   | 'host-key-unknown'
   | 'host-key-revoked'
-  // start the VM, mend the network, install tmux, try again
+  // start the VM, fix the network, install tmux, try again
   | 'vm-not-running'
   | 'unreachable'
   | 'timed-out'
@@ -52,7 +52,7 @@ export interface ErrorDetails {
   readonly hint?: string | undefined;
   readonly cause?: unknown;
   readonly candidates?: Candidates | undefined;
-  /** What was asked of a VM may have been done all the same: it is not asked again. */
+  /** The VM may have done what was asked despite the error, so it is not asked again. */
   readonly mayHaveRun?: boolean;
 }
 
@@ -73,20 +73,20 @@ export class AppError extends Error {
   }
 }
 
-/** The same error, for something that may have been done before it; `more` goes behind its message. */
+/** The same error, for something that may have been done before it; `more` is added to its message. */
 export function inDoubt(thrown: unknown, more = ''): AppError {
   const { code, message, hint, candidates } = toAppError(thrown);
   return new AppError(code, `${message}${more}`, { hint, candidates, cause: thrown, mayHaveRun: true });
 }
 
-/** Anything thrown, as an AppError; what is none already is a bug of ours. */
+/** Anything thrown, as an AppError. What is not one already is a bug in azlin, unless this machine is out of resources. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   if (isWithoutRoom(thrown)) return noRoom(thrown);
   return new AppError('bug', messageOf(thrown), { cause: thrown });
 }
 
-/** Whether this machine has no room for something: too many files are open, too little memory, too many processes. */
+/** Whether this machine is out of resources: too many open files or processes, or too little memory. */
 export function isWithoutRoom(thrown: unknown): boolean {
   const { code = '', syscall = '' } = (thrown ?? {}) as { code?: string; syscall?: string };
   if (code === 'EAGAIN') return /^(?:spawn|fork)/.test(syscall);
@@ -100,7 +100,7 @@ export function noRoom(thrown: unknown): AppError {
   });
 }
 
-/** The message of anything thrown, for the text around it. */
+/** The message of anything thrown, to put into other text. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(messageOf).join('; ');
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,4 +1,4 @@
-/** A name around one of its numbers. */
+/** A name, split at one of its numbers. */
 interface Split {
   readonly before: string;
   readonly digits: string;
@@ -6,11 +6,11 @@ interface Split {
 }
 
 /**
- * Names in few words: `web-1:main`, `web-2:main`, `web-3:main` as `web-[1-3]:main`. What comes out of it can be used as a pattern. The order
- * of the first ones stays.
+ * Shortens a list of names: `web-1:main`, `web-2:main`, `web-3:main` become `web-[1-3]:main`. Each result can be used as a pattern, and has the
+ * place of the first name in it.
  */
 export function foldNames(names: readonly string[]): readonly string[] {
-  // The number of the VM first; where that tells nothing, the one of the session.
+  // The number of the VM first; where that folds nothing, the number of the session.
   return foldAt(foldAt(names.map(escapedIdentifier), /^([^:]*?)(\d+)([^\d:]*(?::.*)?)$/s), /^([^:[]*:.*?)(\d+)(\D*)$/s);
 }
 
@@ -25,7 +25,7 @@ function foldAt(names: readonly string[], place: RegExp): readonly string[] {
   return [...groups.values()].flatMap(foldGroup);
 }
 
-/** The names of a group differ in their number only. */
+/** The names of a group differ only in their number. */
 function foldGroup(group: readonly Split[]): readonly string[] {
   const [first] = group;
   if (!first || first.digits === '') return group.map(({ before }) => before);
@@ -59,7 +59,7 @@ export function listNames(names: readonly string[], most = 8): string {
   return `${folded.slice(0, most).join(', ')} and ${folded.length - most} more`;
 }
 
-/** The text that means this one identifier and nothing more where patterns may stand. */
+/** The identifier, escaped so that it means only itself where patterns are allowed. */
 export function escapedIdentifier(identifier: string): string {
   const [, address = '', rest = ''] = /^((?:[^@[\]]*@)?\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\])?(.*)$/s.exec(identifier) ?? [];
   return `${address}${rest.replace(/[\\,*?[\]{}]/g, '\\$&')}`;

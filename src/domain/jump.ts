@@ -12,10 +12,10 @@ export type Route =
   | { readonly kind: 'direct' }
   /** Over SSH connections to these hosts, the first one first. `inFleet`: a plain name may be that of a VM. */
   | { readonly kind: 'jump'; readonly hops: readonly Hop[]; readonly inFleet: boolean }
-  /** Over the streams of a local command, given to a shell as it stands. */
+  /** Over the streams of a local command, given to a shell as it is. */
   | { readonly kind: 'command'; readonly command: string };
 
-/** A jump for VMs without a public address, of a resource group, with a tag, or both. */
+/** Jump hosts for VMs without a public address that are in a resource group, have a tag, or both. */
 export interface JumpRule {
   readonly resourceGroup: string | undefined;
   /** `KEY` or `KEY=VALUE`. */
@@ -30,7 +30,7 @@ const HOPS = 'expected [user@]host[:port], several separated by commas, or none'
 
 /**
  * The hosts of `--jump`, `ProxyJump` and the like: `bastion`, `alice@10.0.0.4:2222,inner`, `ssh://…`; `none` is no host at all.
- * Throws `config`, naming `where` it stands.
+ * Throws `config`, naming `where` the text is.
  */
 export function parseHops(text: string, where: string): readonly Hop[] {
   const hops = hopsIn(text);
@@ -50,7 +50,7 @@ function hopsIn(text: string): readonly Hop[] | undefined {
   return hops.every((hop) => hop !== undefined) ? hops : undefined;
 }
 
-// A host is a name, an address, or a VM with its resource group; neither may pass for an option.
+// A host is a name, an address, or a VM with its resource group; none may look like an option.
 const HOP =
   /^(?:ssh:\/\/)?(?:([^\s/-][^\s/]*)@)?(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([\p{L}\p{N}_(.][\p{L}\p{N}_().-]*(?:\/[\p{L}\p{N}_.-]+)?))(?::(\d+))?\/?$/u;
 
@@ -62,7 +62,7 @@ function hopIn(text: string): Hop | undefined {
   return host !== undefined && isPort ? { user, host, port: number } : undefined;
 }
 
-/** As `parseHops` reads it. */
+/** The text of a hop, as `parseHops` reads it. */
 export function describeHop({ user, host, port }: Hop): string {
   const name = host.includes(':') ? `[${host}]` : host;
   return `${user === undefined ? '' : `${user}@`}${name}${port === undefined ? '' : `:${port}`}`;

@@ -1,9 +1,9 @@
 import { distance } from 'fastest-levenshtein';
 
-/** Up to `most` of the known names, the nearest first, none that has little in common with `text`. */
+/** Up to `most` of the known names, the nearest first. Names that have little in common with `text` are left out. */
 export function nearestNames(text: string, names: readonly string[], most = 5): readonly string[] {
   const wanted = text.toLowerCase();
-  // Two letters that changed places are two edits.
+  // At least 2, because two swapped letters are two edits.
   const limit = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3));
   return [...new Set(names)]
     .map((name) => ({ name, away: awayness(wanted, name.toLowerCase()) }))
@@ -13,7 +13,7 @@ export function nearestNames(text: string, names: readonly string[], most = 5): 
     .map(({ name }) => name);
 }
 
-/** A name that has the wanted one in it is near, however long the rest: `prodvm` for `prod`; so is one with the same letters in another order. */
+/** A name that contains the wanted one is near, however long it is: `prodvm` for `prod`. So is one with the same letters in another order. */
 function awayness(wanted: string, name: string): number {
   if (wanted.length >= 3 && sorted(wanted) === sorted(name)) return 0.5;
   return wanted.length >= 3 && name.includes(wanted) ? 1 : distance(wanted, name);
@@ -23,7 +23,7 @@ function sorted(text: string): string {
   return [...text].sort().join('');
 }
 
-/** A hint; undefined where none is near. `before`: what stands before the word where it is typed. */
+/** A hint; undefined if no name is near. `before`: what is typed before the word. */
 export function didYouMean(typed: string, known: readonly string[], before = ''): string | undefined {
   const [near] = nearestNames(typed, known, 1);
   return near && `did you mean ${before}${near}?`;

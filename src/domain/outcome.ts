@@ -1,11 +1,11 @@
 import { formatDuration } from './duration.ts';
 import { type AppError, inDoubt, toAppError } from './errors.ts';
 
-/** What became of a command. `not-started` is safe to run again; after `lost` nobody knows. */
+/** What became of a command. `not-started` is safe to run again; after `lost`, it is unknown what the command did. */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signaled'; readonly signal: string }
-  /** `after`: milliseconds that it had; undefined for a job that somebody else started. */
+  /** `after`: its limit in milliseconds; undefined for a job that somebody else started. */
   | { readonly kind: 'timed-out'; readonly after?: number | undefined }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'lost'; readonly cause: AppError }
@@ -23,7 +23,7 @@ export function timedOutText({ after }: Outcome & { readonly kind: 'timed-out' }
   return after === undefined ? 'timed out' : `timed out after ${formatDuration(after)}`;
 }
 
-// Linux numbers; the VMs this is for run Linux.
+// The numbers of Linux, which the VMs run.
 const SIGNALS =
   'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH POLL PWR SYS'.split(
     ' ',
@@ -41,7 +41,7 @@ function signalNumber(text: string): number | undefined {
   return at < 0 ? OTHER_NAMES[name] : at + 1;
 }
 
-/** The exit status of `exec`: the command's own, 128 + n for signal n, 124 for a timeout, 143 for a job that was cancelled, 255 for any failure of ours. */
+/** The exit status of `exec`: the command's own, 128 + n for signal n, 124 for a timeout, 143 for a cancelled job, 255 for a failure of azlin. */
 export function exitStatusOf(outcome: Outcome): number {
   switch (outcome.kind) {
     case 'exited':

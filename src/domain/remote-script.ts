@@ -1,4 +1,4 @@
-/** What runs on a VM: POSIX sh, in UTF-8 but for what the user's own bytes bring. It answers in a frame of its own (transport/frame.ts). */
+/** A script for a VM: POSIX sh, in UTF-8 except for bytes that the user gives. Its answer comes in a frame (transport/frame.ts). */
 export interface RemoteScript {
   readonly text: Buffer;
 }

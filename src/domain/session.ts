@@ -1,6 +1,6 @@
 /** A named tmux session on a VM. */
 export interface Session {
-  /** tmux's own: `$3`. Ids begin anew with each server. */
+  /** tmux's own id: `$3`. Ids start again with each server. */
   readonly id: string;
   readonly name: string;
   /** The friendly name that the team gave it, kept on the tmux session itself. */
@@ -11,11 +11,11 @@ export interface Session {
   /** Seconds since 1970, by the VM's clock. */
   readonly createdAt: number;
   readonly activityAt: number;
-  /** What sessions that share their windows have in common: the name of one of them. */
+  /** The name of one of the sessions that share its windows; the same for all of them. */
   readonly group: string;
-  /** What its clients are called, one each: their labels where azlin started them. */
+  /** One name for each of its clients: the label if azlin started it, else its terminal. */
   readonly clients: readonly string[];
-  /** Seconds since 1970, by the VM's clock: when it is no longer needed; null for one that is to stay. */
+  /** When it is no longer needed, in seconds since 1970 by the VM's clock; null if it has no limit. */
   readonly expiresAt: number | null;
 }
 
@@ -23,11 +23,11 @@ export interface Session {
 export interface Client {
   /** What tmux calls it, usually its terminal on the VM. */
   readonly name: string;
-  /** What its user is called, where azlin started it. */
+  /** The label of its user; null if azlin did not start it. */
   readonly label: string | null;
-  /** Tells the clients of one run of azlin from all others; null where azlin did not start it. */
+  /** Tells the clients of one run of azlin from all others; null if azlin did not start it. */
   readonly token: string | null;
-  /** The name of its session, and what that has in common with others that share its windows. */
+  /** The name of its session, and the group of sessions that share its windows. */
   readonly session: string;
   readonly group: string;
   /** Seconds since 1970, by the VM's clock. */
@@ -60,12 +60,12 @@ export function isSessionId(text: string): boolean {
   return /^\$\d{1,9}$/.test(text);
 }
 
-/** What an identifier calls the session: its name, or tmux's id where somebody else gave it a name that no identifier can have. */
+/** How an identifier names the session: its name, or tmux's id if it was given a name that cannot be in an identifier. */
 export function sessionRef({ id, name }: Pick<Session, 'id' | 'name'>): string {
   return sessionNameProblem(name) === undefined ? name : id;
 }
 
-/** The session that `name` means on one VM: the session name itself, or tmux's id, wins, else every friendly name that equals it. */
+/** The sessions that `name` means on one VM: the one with that name or tmux id, else all with that friendly name. */
 export function sessionsNamed(sessions: readonly Session[], name: string): readonly Session[] {
   if (isSessionId(name)) return sessions.filter(({ id }) => id === name);
   const exact = sessions.filter((session) => session.name === name);
@@ -94,11 +94,11 @@ export interface SessionRow {
   /** ISO 8601. */
   readonly createdAt: string | null;
   readonly activityAt: string | null;
-  /** What those who are attached are called. */
+  /** The names of the attached clients. */
   readonly clients: readonly string[];
   /** ISO 8601: when `azlin session --ttl` says it is no longer needed. */
   readonly expiresAt: string | null;
-  /** tmux's own: `$3`. `vm:$3` is an identifier, too. */
+  /** tmux's own id: `$3`. `vm:$3` is an identifier too. */
   readonly id: string | null;
   readonly probe: Probe;
 }

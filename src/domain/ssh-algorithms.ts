@@ -1,6 +1,6 @@
 /*
- * What azlin agrees to, strongest and fastest first; docs/security.md says why. Of each list everything down to the weakest accepted one is offered, which
- * is a setting. What is not here is refused whatever is set: ssh-rsa signatures (SHA-1), DSA, RC4, 3DES, MD5, short groups. ChaCha20-Poly1305 is
+ * What azlin accepts, strongest and fastest first; docs/security.md says why. Each list is offered down to its weakest accepted algorithm, which is a
+ * setting. What is not listed is refused whatever is set: ssh-rsa signatures (SHA-1), DSA, RC4, 3DES, MD5, short groups. ChaCha20-Poly1305 is
  * left out because of the Terrapin attack on servers without strict key exchange; AES-GCM is faster where it matters.
  */
 
@@ -35,12 +35,12 @@ export const MACS = [
   'hmac-sha1',
 ] as const;
 
-/** The last ones that are accepted. */
+/** The last algorithm of each list that is accepted. */
 export interface Weakest {
   readonly kex: (typeof KEX)[number];
   readonly cipher: (typeof CIPHERS)[number];
   readonly mac: (typeof MACS)[number];
-  /** Bits of an RSA host key. */
+  /** The fewest bits of an RSA host key. */
   readonly rsa: number;
 }
 

@@ -15,7 +15,7 @@ export function shorten(text: string, length: number): string {
   return characters.length <= length ? text : `${characters.slice(0, Math.max(0, length - 1)).join('')}…`;
 }
 
-/** Whether each character is one of ASCII that takes one cell of a terminal. */
+/** Whether the text is printable ASCII, so that each character takes one cell of a terminal. */
 export const isPlain = (text: string): boolean => /^[ -~]*$/.test(text);
 
 /** `1 VM`, `2 VMs`. */
@@ -24,7 +24,7 @@ export function count(n: number, noun: string): string {
 }
 
 /**
- * A word as a shell gives it back. Right in POSIX shells and in fish, where a backslash inside single quotes is not literal:
+ * A word quoted for a shell. It works in POSIX shells and in fish, where a backslash inside single quotes is not literal:
  * backslashes and single quotes are therefore escaped outside of the quotes.
  */
 export function shellWord(word: string): string {
@@ -35,7 +35,7 @@ export function shellWord(word: string): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences
 const COLOURS = /(\u001b\[[0-9;:]*m)/;
 
-/** As `printable`, but colours stay, tabs too, and of a line that was written over itself the last state. */
+/** Like `printable`, but keeps colours and tabs. Of a line that was overwritten with carriage returns, only the last state is kept. */
 export function colouredLine(line: string): string {
   const last = line.replace(/\r+$/, '').split('\r').at(-1) ?? '';
   const parts = last.split(COLOURS);
@@ -47,10 +47,10 @@ function tabbed(text: string): string {
   return text.split('\t').map(printable).join('\t');
 }
 
-/** Text without the byte order mark that editors and az put before it. */
+/** Text without the byte order mark that some editors and az put before it. */
 export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '');
 
-/** One shell line that gives back `argv` as it is, in any login shell. */
+/** One shell line that any login shell reads as exactly the words of `argv`. */
 export function quoteArgv(argv: readonly string[]): string {
   return argv.map(shellWord).join(' ');
 }

@@ -19,12 +19,12 @@ export interface Vm {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Whether Azure can be asked about it: it is no entry of an inventory file. */
+/** Whether Azure can be asked about it: it is not an entry of an inventory file. */
 export function isAzureVm({ id }: Vm): boolean {
   return id.startsWith('/subscriptions/');
 }
 
-/** Tag names compare without case, as in Azure. */
+/** The value of a tag. Its name is compared without case, as in Azure. */
 export function tagOf(vm: Vm, name: string): string | undefined {
   const wanted = name.toLowerCase();
   const found = Object.entries(vm.tags).find(([key]) => key.toLowerCase() === wanted);
@@ -36,24 +36,24 @@ export function addressOf(vm: Vm): string | null {
   return tagOf(vm, 'azlin-ssh-host') ?? vm.publicIp ?? vm.privateIp;
 }
 
-/** Whether SSH is worth trying. An unknown state is: only Azure's word that a VM is down counts. */
+/** Whether SSH is worth trying. It is if the state is unknown, but not if Azure says that the VM is down. */
 export function mayAnswer(vm: Vm): boolean {
   return vm.os !== 'windows' && (vm.powerState === 'Running' || vm.powerState === 'Unknown');
 }
 
-/** The order lists have, whatever order the source gave. */
+/** The order of VMs in lists, whatever order the source gave. */
 export function compareVms(a: Vm, b: Vm): number {
   return compareText(a.name, b.name) || compareText(a.resourceGroup, b.resourceGroup) || compareText(a.id, b.id);
 }
 
-/** Without case first, so that lists read naturally; then exactly, so that the order is total. */
+/** Ignores case first, so that lists read naturally; then compares exactly, so that the order is total. */
 function compareText(a: string, b: string): number {
   const [x, y] = [a.toLowerCase(), b.toLowerCase()];
   if (x !== y) return x < y ? -1 : 1;
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-/** The names by which users tell VMs apart: with the resource group where a name stands twice. */
+/** The names by which users tell VMs apart: with the resource group if two VMs have the same name. */
 export function qualifiedNames(vms: readonly Vm[]): ReadonlyMap<Vm, string> {
   const seen = new Map<string, number>();
   for (const { name } of vms) seen.set(name.toLowerCase(), (seen.get(name.toLowerCase()) ?? 0) + 1);

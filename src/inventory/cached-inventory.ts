@@ -11,19 +11,19 @@ import { readKept, writeKept } from '../store/kept-file.ts';
 import type { Fleet, Inventory, VmQuery } from './inventory.ts';
 
 export interface CacheSettings {
-  /** The time of the day: other processes compare with it. */
+  /** Wall-clock time, because other processes compare with it. */
   readonly clock: Clock;
   /** Where the file goes. */
   readonly directory: string;
-  /** What makes the answer differ: source, endpoint, subscriptions, resource group. */
+  /** What the answer depends on: source, endpoint, subscriptions, resource group. */
   readonly scope: readonly string[];
-  /** Milliseconds an answer may be used. */
+  /** How long an answer may be used, in milliseconds. */
   readonly ttl: number;
-  /** Renews the cache without being waited for. */
+  /** Renews the cache in the background. */
   readonly renew: () => Promise<void>;
 }
 
-/** Answers from `$AZLIN_HOME/cache` while they are young enough, else from `source`. */
+/** Answers from `$AZLIN_HOME/cache` if the answer there is recent enough, otherwise from `source`. */
 export function cachedInventory(source: Inventory, settings: CacheSettings): Inventory {
   const { clock, directory, ttl, renew } = settings;
   const scope = createHash('sha256').update(JSON.stringify(settings.scope)).digest('hex').slice(0, 16);
@@ -33,7 +33,7 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
       const { warn, trace } = caller;
       const now = clock.now();
       const kept = query.fresh ? undefined : await readCache(path, isFleet, warn);
-      // After the clock was set back an answer seems to come from the future: that does not make it fresh.
+      // If the clock was set back, a kept answer seems to come from the future. That does not make it fresh.
       const age = kept === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - kept.fetchedAt);
       if (kept && (await isGood(kept, age, query))) {
         trace(`inventory: ${count(kept.vms.length, 'VM')}, ${formatAge(age)} old, from the cache`);
@@ -43,10 +43,10 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
         if (await claim(`${path}.renewing`, clock)) await renew();
         return { ...(kept ?? NOTHING), isKept: true };
       }
-      // When it was asked, by a clock that other processes share.
+      // When the source was asked, by the clock that other processes share.
       const fleet = { ...(await source.listVms(query, caller)), fetchedAt: now };
       trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked again in ${clock.now() - now} ms`);
-      // An answer with something missing does not take the place of a whole one that is still good.
+      // A provisional answer must not replace a complete one that is still good.
       const isLess = fleet.provisional && (await hasWhole(warn));
       if (!isLess) await writeCache(path, fleet, warn);
       await rm(`${path}.renewing`, { force: true }).catch(() => {});
@@ -60,9 +60,9 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
   }
 
   async function isGood({ provisional, fetchedAt }: Fleet, age: number, { whole, stale }: VmQuery): Promise<boolean> {
-    // What is missing may be back any minute; but not every command should wait for it anew.
+    // What is missing may be available again at any time, but not every command should ask and wait for it.
     const isYoung = provisional ? !whole && !stale && age < Math.min(ttl, PROVISIONAL) : age < ttl;
-    // What was asked before VMs were started or stopped is no answer any more, even if it came afterwards.
+    // A question asked before VMs were started or stopped gives an answer that is out of date, even if it came afterwards.
     return isYoung && fetchedAt > (await changedAt(directory, clock.now()));
   }
 }
@@ -70,12 +70,12 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
 const NOTHING: Omit<Fleet, 'isKept'> = { vms: [], warnings: [], provisional: true, fetchedAt: 0 };
 const PREFIX = 'inventory-';
 const CHANGED = 'power-changed';
-/** Milliseconds that an answer with something missing may be used. */
+/** How long a provisional answer may be used, in milliseconds. */
 const PROVISIONAL = 60_000;
-/** Milliseconds that a renewal is given; a shell completes at every key. */
+/** How long a renewal may take before another one may start, in milliseconds. A shell asks for completions at every key. */
 const RENEWAL = 30_000;
 
-/** Whether nobody else has done the same lately. `marker`: the file that tells. */
+/** Claims some work. Returns false if another process claimed it recently. `marker` is the file that records the claim. */
 export async function claim(marker: string, clock: Clock): Promise<boolean> {
   try {
     await mkdir(dirname(marker), { recursive: true, mode: 0o700 });
@@ -83,9 +83,9 @@ export async function claim(marker: string, clock: Clock): Promise<boolean> {
     if (age >= 0 && age < RENEWAL) return false;
     await rm(marker, { force: true });
   } catch {
-    // There is no marker, or none that can be read.
+    // There is no marker, or it cannot be read.
   }
-  // Of several that come this far at once, one makes it.
+  // If several processes get here at once, only one of them creates the file.
   return writeFile(marker, String(clock.now()), { mode: 0o600, flag: 'wx' }).then(
     () => true,
     () => false,
@@ -95,11 +95,11 @@ export async function claim(marker: string, clock: Clock): Promise<boolean> {
 /** When VMs were last started or stopped from here, in milliseconds since 1970. */
 async function changedAt(directory: string, now: number): Promise<number> {
   const text = await readKept(join(directory, CHANGED)).catch(() => '');
-  // A time that is to come is none.
+  // Ignore a time in the future.
   return text === '' || Number(text) > now ? Number.NEGATIVE_INFINITY : Number(text);
 }
 
-/** VMs have just been started or stopped: what is kept of any scope no longer holds. */
+/** Call this after VMs were started or stopped. Kept answers of every scope are out of date then. */
 export async function forgetInventories(directory: string, clock: Clock): Promise<void> {
   await writeKept(join(directory, CHANGED), String(clock.now())).catch(() => {});
 }

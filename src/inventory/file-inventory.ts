@@ -28,11 +28,11 @@ export interface FileSettings {
   readonly clock: Clock;
   /** Only VMs of this group. */
   readonly resourceGroup: string | undefined;
-  /** Only VMs of these, and those that name none; empty or `all` for all. */
+  /** Only VMs of these subscriptions, and VMs that name none. Empty or `all` means every VM. */
   readonly subscriptions: readonly string[];
 }
 
-/** VMs from a TOML or JSON file: a list `vms` of records. Every mistake in it is an error that names the entry. */
+/** VMs from a TOML or JSON file with a list `vms` of records. Every mistake in it is an error that names the entry. */
 export function fileInventory(path: string, { clock, resourceGroup, subscriptions }: FileSettings): Inventory {
   const inScope = (vm: Vm) =>
     (resourceGroup === undefined || vm.resourceGroup.toLowerCase() === resourceGroup.toLowerCase()) &&
@@ -109,7 +109,7 @@ function vmOf(entry: Readonly<Record<string, unknown>>, where: string): Vm {
   };
 }
 
-/** Two VMs that no identifier can tell apart. */
+/** Throws if no identifier can tell two of the VMs apart. */
 function refuseTwins(vms: readonly Vm[], path: string): void {
   const seen = new Set<string>();
   for (const { name, resourceGroup } of vms) {

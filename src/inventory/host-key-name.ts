@@ -1,6 +1,6 @@
 /**
- * The id of a VM as a word of a known_hosts file, where some characters mean something and only ASCII reads back as it was written. Different ids stay
- * different, but for upper and lower case, which OpenSSH does not tell apart.
+ * Encodes the id of a VM as a name for a known_hosts file, in which some characters have a meaning and only ASCII reads back as it was written. Different
+ * ids stay different, except those that differ only in upper and lower case, which OpenSSH ignores.
  */
 export function hostKeyName(id: string): string {
   return id.replace(/[^\w.:/()[\]-]/gu, (character) =>

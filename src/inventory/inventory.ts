@@ -6,20 +6,20 @@ export interface Fleet {
   readonly vms: readonly Vm[];
   /** What the source could not see. */
   readonly warnings: readonly string[];
-  /** Whether what is missing may be there when asked again soon: such an answer is kept for a short time only. */
+  /** Whether what is missing may be found when asked again soon. Such an answer is kept only for a short time. */
   readonly provisional: boolean;
-  /** When it was asked, in milliseconds since 1970. */
+  /** When the source was asked, in milliseconds since 1970. */
   readonly fetchedAt: number;
-  /** Whether it was asked for an earlier question, so that asking afresh may give another. */
+  /** Whether this answer was kept from an earlier question, so that asking again may give a different one. */
   readonly isKept?: boolean;
 }
 
 export interface VmQuery {
   /** Skip any cache. */
   readonly fresh: boolean;
-  /** An answer that was kept must have nothing missing that could be there by now. */
+  /** Do not accept a kept answer that is provisional. */
   readonly whole?: boolean;
-  /** An old answer will do, however old; it is renewed behind. For completion, which must not wait. */
+  /** Accept a kept answer of any age, which is then renewed in the background. For completion, which must not wait. */
   readonly stale?: boolean;
 }
 

@@ -14,9 +14,9 @@ interface Scope {
   readonly sources: { readonly context: string };
 }
 
-/** Asks Azure or VMs in a process of its own, which this one does not wait for; it leaves its answer in the cache. */
+/** Asks Azure or VMs in a separate process, which leaves its answer in the cache. Does not wait for it. */
 export async function renewBehind({ cli, environment, config, what }: Renewal): Promise<void> {
-  // It takes longer to load than the rest of what completion needs.
+  // Imported only here, because it takes longer to load than everything else that completion needs.
   const { spawn } = await import('node:child_process');
   const [program = '', ...args] = cli;
   const { subscriptions, resourceGroup, inventory, context, sources } = config;
@@ -33,7 +33,7 @@ export async function renewBehind({ cli, environment, config, what }: Renewal): 
     stdio: 'ignore',
     env: environment,
   });
-  // Nobody waits for it, and nobody is there to be told.
+  // Nobody waits for the process, so there is nobody to report an error to.
   child.on('error', () => {});
   child.unref();
 }

@@ -3,12 +3,12 @@ import type { Clock } from '../domain/clock.ts';
 import { orAborted, type SharedWork, sharedWork } from '../domain/deadline.ts';
 import type { Fleet, Inventory, VmQuery } from './inventory.ts';
 
-/** Milliseconds that an answer is as good as a new one, to whoever would take a kept one. */
+/** How long an answer counts as new for callers who would accept a kept one, in milliseconds. */
 const SAME_MOMENT = 5_000;
 
 /**
- * One answer for all who ask at the same time: with a fleet of targets, as many look their VM up afresh at the same moment. Whoever asks for a fresh
- * answer gets one that was asked for after that.
+ * Gives one answer to all who ask at the same time, for example when many targets look up their VMs afresh. A caller who wants a fresh answer gets one that
+ * was asked for after that call.
  */
 export function sharedInventory(source: Inventory, clock: Clock): Inventory {
   let recent: { readonly fleet: Fleet; readonly at: number } | undefined;
@@ -17,11 +17,11 @@ export function sharedInventory(source: Inventory, clock: Clock): Inventory {
   const ask = async (query: VmQuery, caller: Caller): Promise<Fleet> => {
     const at = clock.now();
     const fleet = await source.listVms(query, caller);
-    // An answer to an earlier question is no news.
+    // A late answer to an earlier question must not replace a newer one.
     if (!recent || recent.at <= at) recent = { fleet, at };
     return fleet;
   };
-  /** Who asks first hears how it goes. */
+  /** The caller who asks first hears about the progress. */
   const begin = (query: VmQuery, caller: Caller): SharedWork<Fleet> => {
     const look = sharedWork((signal) => ask(query, withSignal(caller, signal)));
     running = look;

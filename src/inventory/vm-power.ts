@@ -10,10 +10,10 @@ export interface NamedVm {
 
 /** Starts and stops VMs. Every method rejects with an AppError. */
 export interface VmPower {
-  /** Settles when the VM runs; it may get another address by that. */
+  /** Settles when the VM is running. It may have another address then. */
   start(named: NamedVm, caller: Caller): Promise<void>;
-  /** Settles when the VM is stopped and no longer billed for (Azure: deallocated). */
+  /** Settles when the VM is stopped and no longer billed (deallocated, in Azure). */
   stop(named: NamedVm, caller: Caller): Promise<void>;
-  /** The VM as it is now, from the one who knows best. */
+  /** The VM as it is now, from the most reliable source. */
   look(named: NamedVm, caller: Caller): Promise<Vm>;
 }

@@ -1,7 +1,7 @@
 import { AppError } from '../domain/errors.ts';
 import type { AzlinOptions } from './types.ts';
 
-/** Who does not use TypeScript hears of a mistake all the same. All of these throw `usage`. */
+/** These checks report mistakes to programs that do not use TypeScript. All of them throw `usage`. */
 export function checkText(what: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
   throw wrong(what, value, 'a string');
@@ -35,7 +35,7 @@ export function checkPort({ port }: AzlinOptions): void {
     throw wrong('port', port, 'a number from 1 to 65535');
 }
 
-/** A text is for the shell; words are quoted so that they arrive as they are, also a single one. */
+/** A string is a line for the shell. Words in a list are quoted so that they arrive as they are, even a single one. */
 export function checkCommand(command: unknown): string | readonly string[] {
   if (typeof command === 'string' && command !== '') return command;
   const isWords = Array.isArray(command) && command.length > 0 && command.every((word) => typeof word === 'string');

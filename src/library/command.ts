@@ -4,7 +4,7 @@ import { exitStatusOf } from '../domain/outcome.ts';
 import type { RunningCommand } from '../operations/exec/exec.ts';
 import type { Command, Output } from './types.ts';
 
-/** A command as a program wants it: streams that may be left, and an output that can be asked for. */
+/** A command for programs: they may stop reading a stream at any time, or ask for the whole output. */
 export function commandOf({ target, outcome, kill, ...streams }: RunningCommand): Command {
   const [stdout, stderr] = [leavable(streams.stdout), leavable(streams.stderr)];
   let read: Promise<Output> | undefined;
@@ -21,7 +21,7 @@ export function commandOf({ target, outcome, kill, ...streams }: RunningCommand)
   };
 }
 
-/** What nobody reads any more (`break` in `for await`) is thrown away, so that the command comes to its end. */
+/** If the program stops reading (`break` in `for await`), the rest is thrown away, so that the command can end. */
 function leavable(source: Readable): Readable {
   const stream = new PassThrough();
   stream.once('close', () => {
@@ -37,12 +37,12 @@ async function textOf(stream: Readable): Promise<string> {
   try {
     for await (const chunk of stream) chunks.push(chunk as Buffer);
   } catch {
-    // Somebody has destroyed it; what came before that is what there is.
+    // The stream was destroyed. The text is what came before that.
   }
   return Buffer.concat(chunks).toString();
 }
 
-/** What a command is to read. Fails, as the stream that was given does, at what are no bytes. */
+/** What a command reads. It fails if the given stream does, or yields something other than strings and bytes. */
 export function inputOf(stdin: unknown): Readable | undefined {
   if (stdin === undefined) return undefined;
   if (!(stdin instanceof Readable)) throw new AppError('usage', 'Invalid stdin: expected a stream to read from');

@@ -7,7 +7,7 @@ export interface Scope {
   readonly release: () => void;
 }
 
-/** A signal that either of both aborts, and which many VMs may listen to. */
+/** A signal that aborts when either of the two does, and that many VMs may listen to. */
 export function callScope(given: AbortSignal | undefined, life: AbortSignal): Scope {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);

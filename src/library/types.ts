@@ -3,7 +3,7 @@ import type { AppError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { SessionRow } from '../domain/session.ts';
 
-/** What holds for every call; what is not said here comes from the environment and the settings file, as for the command line. */
+/** Options for every call. What is left out comes from the environment and the settings file, as for the command line. */
 export interface AzlinOptions {
   /** A context of the settings file. */
   readonly context?: string;
@@ -23,14 +23,14 @@ export interface AzlinOptions {
   readonly sshConfig?: string;
   /** Instead of the environment of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Hears of what could not be checked and the like, a line at a time. */
+  /** Gets warnings, one line at a time: what could not be checked, for example. */
   readonly onWarning?: (line: string) => void;
-  /** Hears of each step. */
+  /** Gets a line for each step. */
   readonly onTrace?: (line: string) => void;
 }
 
 export interface CallOptions {
-  /** Ends the call with an error `interrupted`; a command that runs already is sent SIGTERM. */
+  /** Ends the call with an error `interrupted`; a command that is already running is sent SIGTERM. */
   readonly signal?: AbortSignal;
 }
 
@@ -67,13 +67,13 @@ export interface ExecOptions extends CallOptions {
   readonly start?: boolean;
   /** Milliseconds, enforced on the VM. */
   readonly timeout?: number;
-  /** What the command reads; nothing where it is left out. */
+  /** What the command reads; nothing if it is left out. */
   readonly stdin?: Readable;
   /** Where to run instead of the session's directory. */
   readonly cwd?: string;
-  /** Set over what the session has. */
+  /** Variables that are set in addition to the session's, and override them. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Run it as a job of that id: once, however often it is asked for, and beyond the connection. */
+  /** Run it as a job with this id. It runs once, however often it is asked for, and outlives the connection. */
   readonly job?: string;
 }
 
@@ -99,7 +99,7 @@ export interface Output {
   readonly stdout: string;
   readonly stderr: string;
   readonly outcome: Outcome;
-  /** As `azlin exec` gives it: 124 for a timeout, 128 + n for signal n, 255 where azlin failed. */
+  /** The same as for `azlin exec`: 124 for a timeout, 128 + n for signal n, 255 if azlin failed. */
   readonly exitCode: number;
 }
 
@@ -107,23 +107,23 @@ export interface ConnectOptions extends CallOptions {
   /** The size of the terminal that shows it. */
   readonly columns: number;
   readonly rows: number;
-  /** The kind of that terminal; `xterm-256color` where it is left out. */
+  /** The kind of that terminal; `xterm-256color` if it is left out. */
   readonly term?: string;
   readonly create?: boolean;
   readonly start?: boolean;
   readonly readOnly?: boolean;
-  /** With a current window of one's own. */
+  /** With its own current window. */
   readonly independent?: boolean;
   /** Detach everybody else. */
   readonly takeOver?: boolean;
 }
 
-/** A tmux client on a terminal of yours: bridge both streams. */
+/** A tmux client for a terminal of yours: connect both streams to it. */
 export interface AttachedClient {
   readonly target: string;
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** The labels of those who have the session open, too. */
+  /** The labels of the others who have the session open. */
   readonly others: readonly (string | null)[];
   /** Never rejects. Settles when stdout has been read to its end. */
   readonly end: Promise<SessionEnd>;
@@ -133,23 +133,23 @@ export interface AttachedClient {
 }
 
 export type SessionEnd =
-  /** `by`: who did it, where that is known. */
+  /** `by`: who did it, if that is known. */
   | { readonly kind: 'detached' | 'ended'; readonly by?: string }
   | { readonly kind: 'failed' | 'lost'; readonly cause: AppError };
 
 export interface SessionList {
   readonly rows: readonly SessionRow[];
-  /** What is hidden, for people. */
+  /** Lines for people about what the list leaves out. */
   readonly notes: readonly string[];
 }
 
-/** The operations of azlin. Connections stay open between calls. Everything rejects with an `AzlinError` only. */
+/** The operations of azlin. Connections stay open between calls. Whatever rejects does so with an `AzlinError`. */
 export interface Azlin {
   /** The one VM and session that an identifier means. */
   resolve(identifier: string, options?: CallOptions): Promise<ResolvedTarget>;
   /** The sessions of the fleet; VMs that cannot be asked are rows whose `probe` says why. */
   listSessions(options?: ListOptions): Promise<SessionList>;
-  /** Starts a command in a session's context. A text is read by the login shell; words arrive as they are. */
+  /** Starts a command in a session's context. A string is read by the login shell; words in a list arrive as they are. */
   exec(identifier: string, command: string | readonly string[], options?: ExecOptions): Promise<Command>;
   /** Runs a command in the session's own shell, where `cd` and `export` stay. */
   run(identifier: string, command: string | readonly string[], options?: RunOptions): Promise<Command>;

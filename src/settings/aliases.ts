@@ -3,7 +3,7 @@ import { splitOutside } from '../domain/split-outside.ts';
 /** What each alias means, in the notation of identifiers. */
 export type Aliases = Readonly<Record<string, readonly string[]>>;
 
-/** What `[aliases]` may hold. Throws an Error that says what was expected. */
+/** Reads `[aliases]`. Throws an Error that says what was expected. */
 export function readAliases(value: unknown): Aliases {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Error('expected a table: [aliases]');
@@ -12,7 +12,7 @@ export function readAliases(value: unknown): Aliases {
   return aliases;
 }
 
-/** The text with every alias in it replaced by what it means; undefined where there is none. A list stays a list. */
+/** The text with every alias in it replaced by what it means; undefined if there is no alias. A list stays a list. */
 export function withoutAliases(text: string, aliases: Aliases): string | undefined {
   const parts = splitOutside(text, ',').map((part) => part.trim());
   if (!parts.some((part) => Object.hasOwn(aliases, part))) return undefined;
@@ -21,7 +21,7 @@ export function withoutAliases(text: string, aliases: Aliases): string | undefin
 
 function expand(aliases: Aliases, name: string, within: readonly string[]): readonly string[] {
   const means = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
-  // An alias of the name of a VM means that VM, and may be called like it.
+  // An alias may have the name of a VM. In its own meaning, that name stands for the VM.
   if (means === undefined || within.at(-1) === name) return [name];
   if (within.includes(name)) throw new Error(`"${name}" refers to itself: ${[...within, name].join(' -> ')}`);
   return means

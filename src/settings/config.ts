@@ -11,7 +11,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Where the value of a setting comes from. */
 export type Source = 'flag' | 'environment' | 'context' | 'file' | 'default';
 
-/** One setting as it stands. */
+/** The current value of one setting, and where it comes from. */
 export interface Settled {
   readonly name: SettingName;
   readonly key: string;
@@ -46,7 +46,7 @@ export interface SettingsSurroundings {
   readonly environment: Environment;
   /** The home directory of the user. */
   readonly home: string;
-  /** For whoever mends the settings: what has a mistake is as by default. */
+  /** For commands that fix the settings: a setting with a mistake gets its default. */
   readonly isMending?: boolean;
 }
 
@@ -64,8 +64,8 @@ export function settingsPlace(environment: Environment, userHome: string): Setti
 }
 
 /**
- * Flag over environment over config.toml over default. Of config.toml the context counts more than the rest, and one that a flag names more
- * than the environment. Throws `config`, naming the place of the mistake.
+ * A flag overrides the environment, which overrides config.toml, which overrides the default. In config.toml, the context overrides the rest; a context
+ * that a flag names also overrides the environment. Throws `config`, naming the place of the mistake.
  */
 export async function loadConfig(
   { environment, home: userHome, isMending = false }: SettingsSurroundings,
@@ -102,7 +102,7 @@ export async function loadConfig(
   });
 }
 
-/** Whoever can write there says which host keys are right, and which VM has which name. */
+/** Refuses a directory that others can write to: they could change host keys, and which VM a name means. */
 async function checkHome(path: string): Promise<void> {
   const stats = await stat(path).catch(() => undefined);
   const stranger = stats && (await strangerTo(stats));
@@ -111,7 +111,7 @@ async function checkHome(path: string): Promise<void> {
   throw new AppError('config', `Cannot use ${path} as azlin's directory: ${stranger}`, { hint });
 }
 
-/** Reads a text that is to become the settings file, as `loadConfig` would. Rejects with `config`. */
+/** Checks a text that is to become the settings file, reading it as `loadConfig` would. Rejects with `config`. */
 export async function checkSettings(content: string, path: string): Promise<void> {
   const file = await parseSettings(content, path, KEYS);
   const sources: Sources = { environment: {}, overrides: {}, file, path, context: undefined };
@@ -131,7 +131,7 @@ interface Sources {
 interface Context {
   readonly name: string;
   readonly values: KeptValues;
-  /** A flag names it: then it counts more than the environment. */
+  /** A flag names it, so it overrides the environment. */
   readonly isFlag: boolean;
 }
 
@@ -149,7 +149,7 @@ function contextNamed({ value, source, where }: Settled, { file, path }: Sources
   });
 }
 
-/** The setting from the strongest place that gives it. Throws `usage` or `config`. */
+/** The setting from the place with the highest priority that gives it. Throws `usage` or `config`. */
 function settle(name: SettingName, { environment, overrides, file, path, context }: Sources): Settled {
   const one: Setting<unknown> = SETTINGS[name];
   const { key, variable } = one;
@@ -165,7 +165,7 @@ function settle(name: SettingName, { environment, overrides, file, path, context
   const ofContext = () => kept(context?.values, 'context', `contexts.${context?.name}.`);
   const flag = overrides[name];
   if (flag !== undefined) return from('flag', 'the command line', flag);
-  // As everywhere in the shell, an empty variable is as good as none.
+  // As usual, an empty variable counts as unset.
   const set = variable && environment[variable];
   return (
     (context?.isFlag ? ofContext() : undefined) ??
@@ -176,7 +176,7 @@ function settle(name: SettingName, { environment, overrides, file, path, context
   );
 }
 
-/** How a message begins that complains of a value. */
+/** How the message about a wrong value names its place. */
 function placeOf(source: Source, where: string, key: string): string {
   if (source === 'flag') return `the flag for ${key}`;
   return source === 'environment' ? where : `${where}: ${key}`;

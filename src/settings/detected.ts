@@ -1,6 +1,6 @@
-/** What this machine has that settings may name. */
+/** What was found on this machine that settings may name. */
 export interface Detected {
-  /** Those that az knows, the one that is set first. */
+  /** The subscriptions that az knows, the active one first. */
   readonly subscriptions: readonly KnownSubscription[];
   /** Private key files at the usual places, shortened to `~`. */
   readonly keys: readonly string[];

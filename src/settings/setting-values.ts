@@ -21,7 +21,7 @@ export const duration: Read<number> = (value) => {
   if (ms !== undefined) return ms;
   throw new Error('expected a duration: 30, "30s", "5m", "1h"');
 };
-/** A time to wait: none at all would be no chance. */
+/** A time limit: zero would leave no time at all. */
 export const limit: Read<number> = (value) => {
   const ms = duration(value);
   if (ms > 0) return ms;
@@ -48,13 +48,13 @@ export const cloud: Read<CloudName | undefined> = (value) => {
 };
 export const optionalDuration: Read<number | undefined> = duration;
 export const optionalLimit: Read<number | undefined> = limit;
-/** Bits; with less than 1024 anybody could make the key. */
+/** The size of a key in bits. Below 1024, anybody could work out the private key. */
 export const rsaSize: Read<number> = (value) => {
   const bits = Number(value);
   if (Number.isInteger(bits) && bits >= 1024 && bits <= 16_384) return bits;
   throw new Error('expected a number of bits from 1024 to 16384');
 };
-/** What others see of somebody; it stands among other words on one line. */
+/** How others see the user; it is shown on one line with other text. */
 export const label: Read<string | undefined> = (value) => {
   const said = text(value).trim();
   if (said !== '' && said.length <= 64 && printable(said) === said) return said;
@@ -102,7 +102,7 @@ export const jumpRules: Read<readonly JumpRule[]> = (value) => {
   });
 };
 
-/** What a context may be called: it stands in the settings file and on command lines. */
+/** Why a context cannot have that name; undefined if it can. The name must fit into the settings file and on command lines. */
 export function contextNameProblem(name: string): string | undefined {
   if (name in Object.prototype) return `"${name}" is a reserved word`;
   return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u.test(name)

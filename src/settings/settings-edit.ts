@@ -10,12 +10,12 @@ import { KEYS } from './settings.ts';
 import { parseSettings, parseToml } from './settings-file.ts';
 import { keepsComments, withKey, withoutKey } from './settings-lines.ts';
 
-/** A settings file as TOML has it. */
+/** The settings file as a TOML table. */
 export interface SettingsTable {
   [name: string]: unknown;
 }
 
-/** The text of the settings file; empty where there is none. Rejects with `config`. */
+/** The text of the settings file; empty if there is no file. Rejects with `config`. */
 export async function readSettingsText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
@@ -25,7 +25,7 @@ export async function readSettingsText(path: string): Promise<string> {
   }
 }
 
-/** The contexts of the settings file, even where the one in use is not among them. Rejects with `config`. */
+/** The contexts of the settings file, even if the one in use is not among them. Rejects with `config`. */
 export async function contextsIn(path: string): Promise<readonly string[]> {
   return [...(await parseSettings(await readSettingsText(path), path, KEYS)).contexts.keys()];
 }
@@ -35,17 +35,17 @@ export async function usesContext(path: string, name: string): Promise<boolean> 
   return (await parseSettings(await readSettingsText(path), path, KEYS)).values.get('context') === name;
 }
 
-/** What is to be otherwise in the settings file. */
+/** One change to the settings file. */
 export interface SettingsChange {
   /** `['ssh', 'user']`. */
   readonly at: readonly string[];
-  /** Undefined takes it away. */
+  /** Undefined removes it. */
   readonly value: unknown;
 }
 
 /**
- * Makes changes to the settings in the file, one after the other, and leaves comments and order as they are. `look`: sees the settings as they
- * were, and may reject. Rejects with `config`; the file is as before then.
+ * Makes changes to the settings file, one after the other, and keeps comments and order. `look` gets the settings before the changes, and may
+ * throw. Rejects with `config`; the file is unchanged then.
  */
 export async function changeSettings(
   { path, clock }: Locking,
@@ -81,7 +81,7 @@ function changed(text: string, { at, value }: SettingsChange, { path, toml, patc
   const isRight = (one: string) =>
     isDeepStrictEqual(plain(pruned(toml.parse(one))), wanted) && keepsComments(text, one);
   const isDos = text.includes('\r\n');
-  // What takes the text apart knows one kind of line break.
+  // The patch library knows only one kind of line break.
   const patched = (table: SettingsTable) => {
     const made = patch(text.replaceAll('\r\n', '\n'), table);
     return isDos ? made.replaceAll('\n', '\r\n') : made;
@@ -100,12 +100,12 @@ function changed(text: string, { at, value }: SettingsChange, { path, toml, patc
   });
 }
 
-/** Writes the settings file, atomically and for you alone. Rejects with `config` where the text has a mistake or cannot be written. */
+/** Writes the settings file, atomically and only for the user. Rejects with `config` if the text has a mistake or cannot be written. */
 export async function writeSettings(path: string, text: string): Promise<void> {
   await checkSettings(text, path);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // Where the file is a link into a directory of dotfiles, it stays one.
+    // If the file is a link, for example into a directory of dotfiles, it stays one.
     const place = await realpath(path).catch(async () =>
       resolve(dirname(path), await readlink(path).catch(() => path)),
     );
@@ -122,7 +122,7 @@ export function isAt(table: SettingsTable, [name = '', ...rest]: readonly string
   return rest.length === 0 || (isTable(inner) && isAt(inner, rest));
 }
 
-/** Puts a value at `['ssh', 'user']`; undefined takes it away. */
+/** Puts a value at `['ssh', 'user']`; undefined removes it. */
 function putAt(table: SettingsTable, [name = '', ...rest]: readonly string[], value: unknown): void {
   if (rest.length === 0) {
     if (value === undefined) delete table[name];
@@ -138,7 +138,7 @@ function putAt(table: SettingsTable, [name = '', ...rest]: readonly string[], va
   }
 }
 
-/** Without tables in which nothing is left. */
+/** Without empty tables. */
 function pruned(table: SettingsTable): SettingsTable {
   return Object.fromEntries(
     Object.entries(table).flatMap(([name, value]) => {
@@ -152,7 +152,7 @@ function isTable(value: unknown): value is SettingsTable {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** Without the prototypes by which libraries differ. */
+/** A copy without prototypes, in which the TOML libraries differ. */
 function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value ?? null));
 }

@@ -13,16 +13,16 @@ export interface SettingsFile {
   readonly values: KeptValues;
   /** By name. */
   readonly contexts: ReadonlyMap<string, KeptValues>;
-  /** `:12`, or nothing when the line cannot be told. `key`: with `contexts.NAME.` before it for one of a context. */
+  /** `:12`, or nothing if the line is not found. `key`: it starts with `contexts.NAME.` for a setting of a context. */
   readonly lineOf: (key: string) => string;
 }
 
 export const NO_FILE: SettingsFile = { exists: false, values: new Map(), contexts: new Map(), lineOf: () => '' };
 
 export interface ReadWish {
-  /** The user has named it. */
+  /** The user has named the file, so it must be there. */
   readonly isRequired: boolean;
-  /** The settings there are. */
+  /** The keys of all settings. */
   readonly keys: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export interface ReadWish {
 export async function readSettingsFile(path: string, { isRequired, keys }: ReadWish): Promise<SettingsFile> {
   let content: string;
   try {
-    // One that the user names is read as it is.
+    // If the user has named the file, it does not matter who can write to it.
     content = await (isRequired ? readFile(path, 'utf8') : readOwnFile(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !isRequired) return NO_FILE;
@@ -96,7 +96,7 @@ function isTable(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** `ssh.user` and its value; a table that is a setting by itself stays one. */
+/** Pairs of a key, `ssh.user`, and its value. A table that is itself a setting stays a table. */
 function flatten(table: object, known: ReadonlySet<string>, prefix = ''): [string, unknown][] {
   return Object.entries(table).flatMap(([name, value]) => {
     const key = `${prefix}${name}`;
@@ -104,7 +104,7 @@ function flatten(table: object, known: ReadonlySet<string>, prefix = ''): [strin
   });
 }
 
-/** `:12` for the line of `[section]` that sets the key; nothing where it cannot be told. */
+/** `:12` for the line of `[section]` that sets the key; nothing if it is not found. */
 function lineIn(content: string, key: string): string {
   let section = '';
   for (const [index, line] of content.split('\n').entries()) {

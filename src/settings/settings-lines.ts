@@ -11,8 +11,8 @@ interface Line {
 }
 
 /**
- * The text without what stands at the key, and with every comment that has a line of its own; undefined where that cannot be done by taking
- * lines away. `key`: `ssh.user`, or a table with all that is in it.
+ * Removes a key from the text, and keeps every comment that has its own line. Undefined if that cannot be done by removing lines. `key`: `ssh.user`,
+ * or a table with everything in it.
  */
 export function withoutKey(text: string, key: string, isRight: IsRight): string | undefined {
   const lines = read(text);
@@ -20,11 +20,11 @@ export function withoutKey(text: string, key: string, isRight: IsRight): string 
   const taken = new Set<number>();
   for (const [index, { kind, key: own, section }] of lines.entries()) {
     if ((kind === 'header' || kind === 'key') && isOf(own)) taken.add(index);
-    // What a value of several lines goes on with.
+    // More lines of a value that spans several.
     if (kind === 'rest' && taken.has(index - 1)) taken.add(index);
     if (kind === 'key' && isOf(section)) taken.add(index);
   }
-  // A header goes with the last line below it, no other one.
+  // A header is only removed together with the last line below it.
   const touched = [...taken].map((index) => `${lines[index]?.section}.`);
   const isTouched = (table: string | undefined) => touched.some((one) => one.startsWith(`${table}.`));
   const left = without(lines, taken);
@@ -33,8 +33,8 @@ export function withoutKey(text: string, key: string, isRight: IsRight): string 
 }
 
 /**
- * The text with a value at the key, in its line where it has one, else after the last one of its table, else in a table of its own at the end: nothing
- * but that line is otherwise. `literal`: the value as TOML writes it. Undefined where no line can be told, which is so for some that are right.
+ * Sets a key in the text: in its line if it has one, else after the last line of its table, else in a new table at the end. Nothing else changes.
+ * `literal`: the value in TOML. Undefined if the line cannot be understood, which happens for some lines that are valid.
  */
 export function withKey(text: string, at: readonly string[], literal: string): string | undefined {
   const lines = read(text);
@@ -50,7 +50,7 @@ export function withKey(text: string, at: readonly string[], literal: string): s
   const line = `${at.slice(-1).map(named)} = ${literal}${end}`;
   const last = lines.findLastIndex((one) => one.section === section && ['header', 'key', 'rest'].includes(one.kind));
   const texts = lines.map((one) => one.text);
-  // The last line of a file may lack its end.
+  // The last line of a file may have no line break.
   const complete = (index: number) => texts.with(index, texts[index]?.replace(/\r?$/, end) ?? '');
   if (last >= 0) return [...complete(last).slice(0, last + 1), line, ...texts.slice(last + 1)].join('\n');
   if (section === '') return text === '' ? `${line}\n` : [line, end, ...texts].join('\n');
@@ -61,14 +61,14 @@ export function withKey(text: string, at: readonly string[], literal: string): s
   return [...(isEnded ? texts.slice(0, -1) : complete(texts.length - 1)), ...gap, ...table].join('\n');
 }
 
-/** What stands before a value of one line, and behind it. */
+/** Captures what is before and after a value that is on one line. */
 const VALUE =
   /^([^=]*=\s*)(?:"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]#"']*\]|\[\s*(?:(?:"(?:[^"\\]|\\.)*"|'[^']*')\s*(?:,\s*)?)*\]|[\w.:+-]+)(\s*(?:#.*)?)$/;
 
 /** A part of a key as TOML writes it. */
 const named = (part: string) => (/^[\w-]+$/.test(part) ? part : JSON.stringify(part));
 
-/** Without some lines; where there were empty ones on both sides of what is gone, one of them goes, too. */
+/** Removes some lines. If there were empty lines on both sides of them, one of those is removed too. */
 function without(lines: readonly Line[], taken: ReadonlySet<number>): readonly Line[] {
   const isGap = (index: number) => (lines[index]?.kind ?? 'blank') === 'blank';
   return lines.filter((_, index) => {
@@ -80,7 +80,7 @@ function without(lines: readonly Line[], taken: ReadonlySet<number>): readonly L
   });
 }
 
-/** Whether every comment that has a line of its own is still there. */
+/** Whether every comment that has its own line is still there. */
 export function keepsComments(before: string, after: string): boolean {
   const of = (text: string) =>
     text

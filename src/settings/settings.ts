@@ -34,7 +34,7 @@ export interface Setting<T> {
   readonly fallback: T;
 }
 
-/** `name`: the key in config.toml, and after a blank the environment variable. */
+/** `name`: the key in config.toml, and after a space the environment variable. */
 const setting = <T>(name: string, read: Read<T>, fallback: T): Setting<T> => {
   const [key = '', variable] = name.split(' ');
   return variable === undefined ? { key, read, fallback } : { key, variable, read, fallback };
@@ -103,5 +103,5 @@ export const ENTRIES = Object.entries<Setting<unknown>>(SETTINGS) as readonly (r
   Setting<unknown>,
 ])[];
 
-/** How they are called in the file. */
+/** What the settings are called in the file. */
 export const KEYS: readonly string[] = ENTRIES.map(([, { key }]) => key);

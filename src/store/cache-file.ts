@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { messageOf } from '../domain/errors.ts';
 import { readKept, writeKept } from './kept-file.ts';
 
-/** Changes with the shape of what is kept; a file of another version is as good as none. */
+/** Changes with the format of what is kept. A file of another version is dropped. */
 const VERSION = 3;
 
 /** The value kept at `path`; undefined when there is none. A broken file is dropped with a warning. */
@@ -33,7 +33,7 @@ export async function readCache<T>(
   }
 }
 
-/** Keeps `value` at `path`, atomically. A cache that cannot be written costs speed, not the command: it is a warning. */
+/** Writes `value` to `path`, atomically. A cache that cannot be written only makes azlin slower, so this only warns. */
 export async function writeCache(path: string, value: unknown, warn: (line: string) => void): Promise<void> {
   try {
     await writeKept(path, JSON.stringify({ version: VERSION, value }));

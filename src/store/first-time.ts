@@ -3,10 +3,10 @@ import { readCache, writeCache } from './cache-file.ts';
 
 const KEPT = 100;
 
-/** Whether this user has not been told so before. `home`: `$AZLIN_HOME`. */
+/** Whether this user has not been told `what` before; from now on they have. `home`: `$AZLIN_HOME`. */
 export async function isFirstTime(home: string, what: string): Promise<boolean> {
   const path = join(home, 'cache', 'told.json');
-  // Nothing is worth a warning here: then it is said again.
+  // A file that cannot be read or written is not worth a warning: the user is just told again.
   const silent = () => {};
   const told = (await readCache(path, isTexts, silent)) ?? [];
   if (told.includes(what)) return false;

@@ -3,7 +3,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { replaceFile } from './replace-file.ts';
 
-/** The text of a file that azlin keeps: no link is followed, and nothing is read that may never end. Rejects with what the system says. */
+/** The text of a file that azlin keeps. Links are not followed, and only a regular file is read: others may never end. Rejects with the system's error. */
 export async function readKept(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(
     (error: NodeJS.ErrnoException) => {
@@ -18,7 +18,7 @@ export async function readKept(path: string): Promise<string> {
   }
 }
 
-/** Puts a text there for the user alone, in the place of whatever is there. Rejects with what the system says. */
+/** Writes a text to `path` that only the user can read, in place of whatever is there. Rejects with the system's error. */
 export async function writeKept(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await replaceFile(path, text);

@@ -8,7 +8,7 @@ import { shellWord } from '../domain/text.ts';
 /** Milliseconds that another azlin may take to write its settings; one that takes longer has died. */
 const LOCK_TTL = 5_000;
 const LOCK_STEP = 20;
-/** Milliseconds after which somebody has to look. */
+/** Milliseconds to wait for the lock; after that, a person has to look. */
 const PATIENCE = 20_000;
 
 export interface Locking {
@@ -16,10 +16,10 @@ export interface Locking {
   readonly clock: Clock;
 }
 
-/** Whether the lock is still ours: whoever was stopped for long may have lost it. */
+/** Whether this process still holds the lock. If it was stopped for long, it may have lost it. */
 export type IsHeld = () => Promise<boolean>;
 
-/** Two azlin that change a file do so one after the other. The lock is a file beside it; it holds a word of whoever made it. */
+/** Makes azlin processes change a file one after the other. The lock is a file beside it, which holds a random word of the process that made it. */
 export async function withLock<T>({ path, clock }: Locking, work: (isHeld: IsHeld) => Promise<T>): Promise<T> {
   const { signal } = new AbortController();
   const lock = `${path}.lock`;
@@ -47,7 +47,7 @@ export async function withLock<T>({ path, clock }: Locking, work: (isHeld: IsHel
     await pause(clock, LOCK_STEP, signal);
     isMade = await make(lock, word);
   }
-  // Where it cannot be made for another reason the file cannot be written either, which says more.
+  // If the lock cannot be made for another reason, the file cannot be written either, and that error says more.
   const isHeld = async () => isMade === 'failed' || (await wordIn(lock)) === word;
   try {
     return await work(isHeld);
@@ -63,20 +63,20 @@ async function make(file: string, word: string): Promise<'made' | 'exists' | 'fa
   );
 }
 
-/** Of many who find the lock of a dead azlin one takes it away: a lock that somebody has made since is not that one. */
+/** Removes the lock of an azlin that has died. Only one of many that find it does so, or another might remove a lock that was made since. */
 async function takeAway(lock: string, dead: string): Promise<void> {
   const guard = `${lock}.${Buffer.from(dead, 'latin1').toString('hex').slice(0, 32)}`;
   if ((await make(guard, '')) !== 'made') return;
   try {
     if ((await wordIn(lock)) === dead) await rm(lock, { force: true });
   } catch {
-    // Somebody else's: it stays, and that is said in the end.
+    // It may belong to another user. It stays, and `withLock` says so in the end.
   } finally {
     await rm(guard, { force: true }).catch(() => {});
   }
 }
 
-/** What the lock says; undefined where there is none, nothing where it cannot be read. */
+/** The word in the lock; undefined if there is no lock, empty if it cannot be read. */
 function wordIn(lock: string): Promise<string | undefined> {
   return readFile(lock, 'latin1').catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? undefined : ''));
 }

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 
 export interface Replacing {
-  /** For the user alone where nothing is said. */
+  /** By default only for the user. */
   readonly mode?: number;
   readonly encoding?: 'utf8' | 'latin1';
 }
 
 /**
- * Puts a text in the place of whatever is at `path`, which has either all of it or all of what it had before, even if azlin is killed midway. A link is
- * replaced, not followed. Rejects with what the system says.
+ * Replaces whatever is at `path` with a text. The file has either all of it or all of what it had before, even if azlin is killed midway. A link is
+ * replaced, not followed. Rejects with the system's error.
  */
 export async function replaceFile(
   path: string,
@@ -21,7 +21,7 @@ export async function replaceFile(
     const file = await open(draft, 'wx', mode);
     try {
       await file.writeFile(text, encoding);
-      // Whatever the umask.
+      // The mode must not depend on the umask.
       await file.chmod(mode);
     } finally {
       await file.close();

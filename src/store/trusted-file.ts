@@ -3,16 +3,16 @@ import { open, readFile } from 'node:fs/promises';
 import { AppError } from '../domain/errors.ts';
 import { shellWord } from '../domain/text.ts';
 
-/** A file or folder in which somebody else may have a say: `config`. */
+/** The error `config` for a file or folder that somebody else can change. */
 export function notTrusted(path: string, why: string): AppError {
   return new AppError('config', why, {
     hint: `ls -ld ${shellWord(path)} shows its owner; chmod go-w ${shellWord(path)} keeps others out`,
   });
 }
 
-/** The text of a file in which nobody but the user and root has a say. Rejects with `config`, or with what the system says. */
+/** The text of a file that only the user and root can change. Rejects with `config`, or with the system's error. */
 export async function readOwnFile(path: string): Promise<string> {
-  // A pipe that nobody writes to would never open.
+  // Without O_NONBLOCK, a pipe that nobody writes to would never open.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = await file.stat();
@@ -26,8 +26,8 @@ export async function readOwnFile(path: string): Promise<string> {
 }
 
 /**
- * Why somebody else may have a say in what a file or folder holds; undefined where only the user and root have one. As to Debian's ssh, a group that the
- * user is alone in is the user.
+ * Why somebody else can change a file or folder; undefined if only the user and root can. As in Debian's ssh, a group whose only member is the user counts
+ * as the user.
  */
 export async function strangerTo({
   mode,
@@ -42,7 +42,7 @@ export async function strangerTo({
   return undefined;
 }
 
-/** Whether the user is the one member of the group that there is. */
+/** Whether the user is the only member of the group. */
 async function isAloneIn(gid: number, user: number): Promise<boolean> {
   const [groups, users] = await Promise.all(['/etc/group', '/etc/passwd'].map(linesOf));
   const group = groups?.find(([, , id]) => id === `${gid}`);

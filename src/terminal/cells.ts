@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 
-/** The cells of a terminal that a line takes: none for a combining character, two for most of East Asia's and for emoji, whole families too. */
+/** The terminal cells that a line takes: none for a combining character, two for most East Asian characters and for emoji, even combined ones. */
 export const widthOf = (text: string): number => stringWidth(text);
 
 const graphemes = new Intl.Segmenter();

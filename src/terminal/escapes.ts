@@ -1,4 +1,4 @@
-/** What somebody typed: keys for the far side, or a word to azlin. */
+/** What somebody typed: keys for the far side, or a command for azlin. */
 export type TypedKeys =
   | { readonly kind: 'keys'; readonly bytes: Uint8Array }
   | { readonly kind: 'disconnect' }
@@ -12,7 +12,7 @@ const TILDE = 0x7e;
 const DOT = 0x2e;
 const QUESTION_MARK = 0x3f;
 
-/** More than this in one piece was not typed. */
+/** More bytes than this in one piece were pasted, not typed. */
 const PASTE = 8;
 const PASTE_BEGINS = '\u001b[200~';
 const PASTE_ENDS = '\u001b[201~';
@@ -20,20 +20,20 @@ const PASTE_ENDS = '\u001b[201~';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences start with a control character
 const REPORTS = /^(?:\u001b\[(?:[IO]|<\d+;\d+;\d+[Mm]|M[\s\S]{3}))+$/;
 
-/** Whether the terminal says this by itself: where the mouse is, that its window got or lost the focus. */
+/** Whether the terminal sent this by itself: where the mouse is, or that its window got or lost the focus. */
 export function isReport(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1b && REPORTS.test(Buffer.from(bytes).toString('latin1'));
 }
 
 /**
- * Takes escapes out of what is typed, as ssh does: `~` at the beginning of a line and then `.`, `?` or another `~`. Unlike there, nothing that is pasted is taken
- * for one: pieces longer than anybody types, and what stands between the marks of a bracketed paste.
+ * Takes escapes out of what is typed, as ssh does: `~` at the beginning of a line and then `.`, `?` or another `~`. Unlike in ssh, pasted text is never
+ * taken for one: pieces longer than anybody types, and what is between the marks of a bracketed paste.
  */
 export function escapeReader(): (chunk: Uint8Array) => readonly TypedKeys[] {
   let isLineStart = true;
   let isHeld = false;
   let isPaste = false;
-  /** The last bytes, to see marks that come in pieces. */
+  /** The last bytes, to recognize marks that come in pieces. */
   let tail = '';
 
   const follow = (text: string) => {

@@ -13,21 +13,21 @@ import { cutTo, padTo, widthOf } from './cells.ts';
 
 /** A row to choose. */
 export interface PickRow {
-  /** Tells it from others. */
+  /** Tells the row from the others. */
   readonly key: string;
   /** Lined up with those of the other rows; the first one is its name. */
   readonly columns: readonly string[];
 }
 
-/** Rows that grow while somebody looks at them. */
+/** Rows to choose from; more may come while somebody looks at them. */
 export interface Picking {
   readonly message: string;
   readonly rows: () => readonly PickRow[];
   /** What is still to come; undefined when all is there. */
   readonly pending: () => string | undefined;
-  /** Calls back when any of them has changed; what it returns ends that. */
+  /** Calls `changed` when any of these has changed, until the returned function is called. */
   readonly onChange: (changed: () => void) => () => void;
-  /** Of the terminal. */
+  /** The size of the terminal. */
   readonly size: () => { readonly columns: number; readonly rows: number };
   /** What Ctrl-N makes. */
   readonly makes: string;
@@ -40,7 +40,7 @@ export interface Picked {
 
 const PAGE = 12;
 
-/** Type to narrow the rows, move, and choose one. */
+/** A prompt to narrow the rows by typing, move between them, and choose one. */
 export const pickerPrompt = createPrompt<Picked, Picking>(({ message, rows, pending, onChange, size, makes }, done) => {
   const [isDone, setDone] = useState(false);
   const [typed, setTyped] = useState('');
@@ -53,7 +53,7 @@ export const pickerPrompt = createPrompt<Picked, Picking>(({ message, rows, pend
   }, []);
   const all = rows();
   const shown = narrowed(all, typed);
-  // The row stays the one it was, wherever others come in.
+  // The same row stays chosen, wherever others are added.
   const active = Math.max(
     0,
     shown.findIndex(({ key }) => key === chosen),
@@ -97,7 +97,7 @@ export const pickerPrompt = createPrompt<Picked, Picking>(({ message, rows, pend
   return [`${prefix} ${message} ${typed}`, below.filter((part) => part !== undefined).join('\n')];
 });
 
-/** Every word somewhere in the row; what starts with the typed text comes before what only contains it. */
+/** The rows that contain every typed word; those that start with the typed text come first. */
 function narrowed(rows: readonly PickRow[], typed: string): readonly PickRow[] {
   const text = typed.trim().toLowerCase();
   const words = text.split(/\s+/);

@@ -12,7 +12,7 @@ export function askPassphrase(question: string, output: Output): Promise<string>
   return interruptible(password({ message: question }, { output }));
 }
 
-/** Yes or no; no is what Enter means. */
+/** Yes or no; Enter means no. */
 export function confirm(question: string, output: Output, signal?: AbortSignal): Promise<boolean> {
   return interruptible(confirmation({ message: question, default: false }, { output, ...(signal ? { signal } : {}) }));
 }
@@ -23,13 +23,13 @@ export interface TextQuestion {
   readonly problem: (text: string) => string | undefined;
 }
 
-/** A text that fits. */
+/** A text without a problem; asks again until it has none. */
 export function askText({ message, problem }: TextQuestion, output: Output, signal: AbortSignal): Promise<string> {
   const validate = (text: string) => problem(text) ?? true;
   return interruptible(input({ message, validate }, { output, signal }));
 }
 
-/** One of rows that may still be coming. */
+/** One of several rows, of which more may still come. */
 export function pickOne(picking: Picking, output: Output, signal: AbortSignal): Promise<Picked> {
   return interruptible(pickerPrompt(picking, { output, signal }));
 }

@@ -2,15 +2,15 @@ import type { Writable } from 'node:stream';
 
 type Output = Writable & { readonly columns?: number; readonly rows?: number };
 
-/** Lines that are drawn over themselves. */
+/** Lines that are redrawn in the same place. */
 export interface Drawing {
-  /** Lines must fit the width; what does not fit the height is left out by whoever draws. */
+  /** Lines must fit the width. The caller leaves out lines that do not fit the height. */
   draw(lines: readonly string[]): void;
   /** Takes them off the screen. */
   clear(): void;
 }
 
-/** Lines below what is on the screen, until something else takes their place. */
+/** Draws lines below what is on the screen, until something else takes their place. */
 export function drawingBelow(output: Output): Drawing {
   let height = 0;
   const back = () => (height === 0 ? '\r' : `\r\u001b[${height}A`);
@@ -26,7 +26,7 @@ export function drawingBelow(output: Output): Drawing {
   };
 }
 
-/** The whole screen; what was there before comes back when it is cleared. */
+/** Draws on the whole screen. What was there before comes back on `clear`. */
 export function drawingOver(output: Output): Drawing {
   let isOpen = false;
   return {

@@ -8,16 +8,16 @@ const RESTORE_CURSOR = '\u001b8';
 
 export const BELL = '\u0007';
 
-// Breaks off a sequence that the far side could not finish.
+// Cancels an escape sequence that the far side could not finish.
 const CANCEL = '\u0018';
 
 /**
- * What a tmux client turns on and can no longer turn off when it is cut: scroll region, alternate screen, hidden cursor and its shape, mouse,
- * focus events, bracketed paste, application keys, line drawing, extended keys, colours.
+ * Turns off what a tmux client has turned on and cannot turn off when its connection is lost: scroll region, alternate screen, hidden cursor and
+ * its shape, mouse, focus events, bracketed paste, application keys, line drawing, extended keys, colours.
  */
 export const RESET = [
   CANCEL,
-  // Both move the cursor, even where they change nothing else.
+  // The next two move the cursor, even if they change nothing else.
   `${SAVE_CURSOR}${CSI}r${RESTORE_CURSOR}`,
   `${SAVE_CURSOR}${CSI}?1049l`,
   ...[1000, 1002, 1003, 1004, 1005, 1006, 2004, 1].map((mode) => `${CSI}?${mode}l`),
@@ -37,10 +37,10 @@ export interface Screen {
 /** A line at the bottom of the screen, over whatever is there. The cursor stays where it is. */
 export function bottomLine(text: string, { columns, rows }: Screen): string {
   const line = fitted(` ${printable(text)} `, columns - 1);
-  return `${CANCEL}${SAVE_CURSOR}\u000f\u001b(B${CSI}${rows};1H${CSI}0;7m${line}${CSI}0m${RESTORE_CURSOR}`;
+  return `${CANCEL}${SAVE_CURSOR}\u000f\u001b(B${CSI}${rows};1H${CSI}0;7m${line}${CSI}0m${CSI}K${RESTORE_CURSOR}`;
 }
 
-/** Filled up or cut to so many columns. A character that may be two wide counts as two. */
+/** Pads or cuts a text to that many columns. A character that may be two columns wide counts as two. */
 function fitted(text: string, columns: number): string {
   const cut = shorten(text, columns);
   const width = [...cut].reduce((sum, character) => sum + (character >= '\u1100' ? 2 : 1), 0);
@@ -50,7 +50,7 @@ function fitted(text: string, columns: number): string {
 /** Kinds of terminals that show a title as garbage, or not at all. */
 const WITHOUT_TITLE = /^(?:linux|dumb|vt\d|cons|ansi|unknown|eterm|$)/;
 
-/** Sets the title of the terminal's window, and keeps the present one; nothing where there is none. */
+/** Sets the title of the terminal's window, and saves the old one; empty for a terminal without titles. */
 export function pushTitle(title: string, term: string): string {
   if (WITHOUT_TITLE.test(term)) return '';
   return `${CSI}22;2t${OSC}2;${shorten(printable(title), 200)}${ST}`;

@@ -20,23 +20,23 @@ export interface Bridged<End> {
   readonly remote: Pick<RemoteProcess, 'stdin' | 'stdout' | 'resize' | 'check' | 'close'>;
   /** Settles when stdout has been read to its end. */
   readonly end: Promise<End>;
-  /** Draws the screen anew. */
+  /** Redraws the screen. */
   readonly redraw: () => void;
-  /** Leaves in order, as far as the link allows; without it what is there is cut off. */
+  /** Leaves cleanly, if the connection still works. Without it, the connection is just closed. */
   readonly leave?: () => void;
 }
 
-/** The terminal while azlin has it for itself: raw, with a title of its own. */
+/** The terminal while azlin controls it: in raw mode, with a title from azlin. */
 export interface HeldTerminal {
-  /** Gives it to a remote process until that ends: every key, every byte, every change of size. `undefined`: the user or `signal` broke it off. */
+  /** Gives it to a remote process until that ends: every key, every byte, every change of size. `undefined` if the user or `signal` ended it early. */
   bridge<End>(bridged: Bridged<End>, signal: AbortSignal): Promise<End | undefined>;
-  /** A status line over the screen, kept there when its size changes; what is below it comes back when that is drawn anew. */
+  /** Shows a status line over the screen, and keeps it there when the size changes. What is under it comes back with the next redraw. */
   show(line: string | undefined): void;
-  /** Keys go nowhere but here, until the returned function is called. */
+  /** Until the returned function is called, all input goes to `keys`. */
   offline(keys: OfflineKeys): () => void;
-  /** After this process was stopped: a shell has had the terminal meanwhile. */
+  /** Takes it back after this process was stopped: a shell has used the terminal meanwhile. */
   again(): void;
-  /** Puts it back as it was, and the screen too when the far side could not. Can be called at any moment, more than once. */
+  /** Restores it, and with `reset` also the screen, if the far side could not. Can be called at any moment, more than once. */
   restore(screen: 'keep' | 'reset'): void;
 }
 
@@ -71,7 +71,7 @@ export function holdTerminal({ terminal, clock, title }: Holding): HeldTerminal 
   input.setRawMode(true);
   input.on('data', onData);
   input.resume();
-  // Nobody is there any more, even where nothing else tells.
+  // The user is gone, even if nothing else says so.
   const onGone = () => sink({ kind: 'disconnect' });
   input.once('end', onGone).once('close', onGone).once('error', onGone);
   output.on('resize', draw);
@@ -115,7 +115,7 @@ export function holdTerminal({ terminal, clock, title }: Holding): HeldTerminal 
         const { bytes } = typed;
         if (isCtrlC(bytes)) stop();
         else if (bytes.every((byte) => byte === ENTER)) hurry();
-        // The mouse may rest on the window; whoever types is told that it goes nowhere.
+        // The bell says that typed keys go nowhere. It must not ring for reports, as when the mouse moves.
         else if (!isReport(bytes)) output.write(BELL);
       };
       return () => {
@@ -125,7 +125,7 @@ export function holdTerminal({ terminal, clock, title }: Holding): HeldTerminal 
     },
     again() {
       if (!isHeld) return;
-      // Node believes that it is raw still.
+      // Node still believes that the terminal is in raw mode.
       input.setRawMode(false);
       input.setRawMode(true);
       redrawNow();
@@ -145,16 +145,16 @@ export function holdTerminal({ terminal, clock, title }: Holding): HeldTerminal 
 
 const CTRL_C = 0x03;
 const ENTER = 0x0d;
-/** No key is longer; what is was pasted. */
+/** The most bytes that a key sends; more was pasted. */
 const KEY = 8;
 
-/** Also as terminals send it that were asked to tell every key apart, and together with another key. */
+/** Also in the forms that terminals send with extended keys, and together with another key. */
 function isCtrlC(bytes: Uint8Array): boolean {
   const text = Buffer.from(bytes).toString('latin1');
   return text === '\u001b[27;5;99~' || text === '\u001b[99;5u' || (bytes.length <= KEY && bytes.includes(CTRL_C));
 }
 
-/** Bytes that wait for a slow link before keys wait, too. Somebody whose link hangs must still be heard. */
+/** How many bytes may wait for a slow link before azlin stops reading keys. It is large, so that the escape still works when the link hangs. */
 const UNSENT = 4 * 1024 * 1024;
 
 interface Keyboard {
@@ -183,7 +183,7 @@ function keysFor({ remote, redraw }: Bridged<unknown>, held: HeldTerminal, { inp
   };
 }
 
-/** Milliseconds that a remote process has to end in order when it is closed; behind a frozen link it never would. */
+/** Milliseconds that a remote process has to end cleanly when it is closed; on a frozen link it never would. */
 const GRACE = 500;
 
 function stopper({ remote, end, leave }: Bridged<unknown>, clock: Clock, signal: AbortSignal) {
@@ -214,12 +214,12 @@ function stopper({ remote, end, leave }: Bridged<unknown>, clock: Clock, signal:
   return { done, now, release, isStopped: () => isStopped };
 }
 
-/** Milliseconds: how often it is looked whether the machine was asleep, from when on it was, and how long the far side then has to say something. */
+/** Milliseconds: between two looks, how late a look must be to mean that the machine was asleep, and what the far side then has to say something. */
 const LOOK = 2_000;
 const ASLEEP = 5_000;
 const WAKING = 3_000;
 
-/** A connection rarely outlives sleep, and nothing would tell before the next keepalives are missed. */
+/** Calls `onWake` after sleep: a connection rarely survives that, and otherwise only missed keepalives would show it. */
 function watchSleep(clock: Clock, onWake: () => void): () => void {
   let last = clock.now();
   let cancel = () => {};

@@ -9,7 +9,7 @@ interface Connecting {
   readonly clock: Clock;
   readonly endpoint: Endpoint;
   readonly caller: Caller;
-  /** `limit`: the time it had, for people. */
+  /** `limit`: the time that was allowed, for people. */
   readonly expired: (limit: string) => AppError;
 }
 

@@ -20,10 +20,10 @@ export interface Endpoint {
   readonly user: string;
   /** The name that host keys are kept under: the VM's `vmId`, or the address. */
   readonly hostKeyAlias: string;
-  /** The name that the user's own known_hosts has for it. */
+  /** The name it has in the user's own known_hosts. */
   readonly knownAs: string;
   readonly route: Route;
-  /** `look`: what is known of it may be old; a host that is met for the first time is talked to, but its key is not kept. */
+  /** `look`: its address may be out of date. If the host is new, azlin still connects, but does not keep its key. */
   readonly firstSight?: 'pin' | 'look';
   readonly ssh: SshOptions;
   /** What the user may want to know about how it was settled. */
@@ -42,13 +42,13 @@ export interface LoginChoice extends LoginSettings {
   readonly surroundings?: LoginSurroundings | undefined;
 }
 
-/** Where this runs. */
+/** The environment that azlin runs in. */
 export interface LoginSurroundings {
   readonly home: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly user: string;
   readonly hostname: string;
-  /** The user's number, where there is one. */
+  /** The user's numeric id, where there is one. */
   readonly uid: number | undefined;
 }
 
@@ -80,11 +80,11 @@ export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
   return endpointOf(host, choice, (options) => routeOf({ vm, settings: choice.jump, options }));
 }
 
-/** The address that `endpointOfVm` settles on, for lists of thousands; what Azure says, where none can be settled. */
+/** The address that `endpointOfVm` would give, fast enough for lists of thousands. If there is none, the address in the inventory. */
 export function addressOfVm(vm: Vm, choice: LoginChoice): string | null {
   const known = addressOf(vm);
   const { sshConfig } = choice;
-  // Without a HostName anywhere there is nothing to settle.
+  // Without a HostName in the SSH settings, nothing can change the address.
   if (!sshConfig || !mentions(sshConfig, 'hostname')) return known;
   try {
     return endpointOfVm(vm, choice).address;
@@ -93,7 +93,7 @@ export function addressOfVm(vm: Vm, choice: LoginChoice): string | null {
   }
 }
 
-/** The endpoint of a bare address: nothing is known but the user's wishes. */
+/** The endpoint of a bare address: only the user's wishes are known. */
 export function endpointOfAddress(address: string, choice: LoginChoice): Endpoint {
   const host: Host = {
     label: address,
@@ -109,7 +109,7 @@ export function endpointOfAddress(address: string, choice: LoginChoice): Endpoin
   return endpointOf(host, choice, (options) => routeOf({ vm: undefined, settings: choice.jump, options }));
 }
 
-/** The endpoint of a jump host that is no VM of the fleet: as with ssh, its user is one's own unless something else is said. */
+/** The endpoint of a jump host that is not a VM of the fleet. As with ssh, its user is the local user unless another one is given. */
 export function endpointOfHop({ user, host, port }: Hop, choice: LoginChoice): Endpoint {
   const login: Host = {
     label: host,
@@ -122,7 +122,7 @@ export function endpointOfHop({ user, host, port }: Hop, choice: LoginChoice): E
     port,
     hostKeyAlias: undefined,
   };
-  // What azlin was told to jump through is meant for VMs.
+  // Jump hosts and agent forwarding that were set in azlin are meant for VMs.
   const own = { ...choice, forwardAgent: false };
   return endpointOf(login, own, (options) => routeOf({ vm: undefined, settings: undefined, options }));
 }
@@ -132,10 +132,10 @@ interface Host {
   readonly names: readonly string[];
   readonly case: PatternCase;
   readonly address: string | undefined;
-  /** Whether the address counts more than the SSH settings. */
+  /** Whether the address outranks the SSH settings. */
   readonly isFinal: boolean;
   readonly user: string | undefined;
-  /** The user where nobody says anything. */
+  /** The user if no other is given. */
   readonly otherwise: string;
   readonly port: number | undefined;
   readonly hostKeyAlias: string | undefined;
@@ -192,7 +192,7 @@ function portOf(port: number, options: HostOptions): number {
 function settledAddress({ label, address, isFinal }: Host, options: HostOptions, expansion: Expansion): string {
   const said = options.text('hostname');
   const named = said === undefined || isFinal ? undefined : hostNameOf(said, expansion);
-  // "HostName %h" for every host means: as it is.
+  // "HostName %h" for every host means that the address stays as it is.
   const settled = named === undefined || named === label ? address : named;
   if (settled === undefined)
     throw new AppError('unreachable', `Cannot connect to "${label}": it has no IP address`, {
@@ -212,23 +212,23 @@ function notesOf(options: HostOptions): readonly string[] {
   ];
 }
 
-/** The endpoint, of which no key is kept when it is known by old data only. */
+/** The endpoint; if `isOld`, its address may be out of date and a new host key is not kept. */
 export function firstLook(endpoint: Endpoint, isOld: boolean): Endpoint {
   return isOld ? { ...endpoint, firstSight: 'look' } : endpoint;
 }
 
-/** What tells two endpoints apart, so that connections to them are not shared: who one is there, where that is, the way there, and all options. */
+/** Equal only for endpoints that may share connections: it contains the user, the place, the route, and all options. */
 export function endpointKey({ firstSight = 'pin', label: _label, notes: _notes, ...endpoint }: Endpoint): string {
   return JSON.stringify({ ...endpoint, firstSight });
 }
 
-/** Where it is and how one gets there: `10.0.0.4 port 22 through bastion`. */
+/** Where the endpoint is and how it is reached: `10.0.0.4 port 22 through bastion`. */
 export function describePlace({ address, port, route }: Endpoint): string {
   const via = route.kind === 'jump' ? ` through ${route.hops.map(describeHop).join(', ')}` : '';
   return `${address} port ${port}${via}`;
 }
 
-/** The endpoint as it is reached over `hops` instead; over none, directly. */
+/** The endpoint, reached over `hops` instead; directly if there are none. */
 export function throughHops(endpoint: Endpoint, hops: readonly Hop[], inFleet: boolean): Endpoint {
   return { ...endpoint, route: hops.length === 0 ? DIRECT : { kind: 'jump', hops, inFleet } };
 }

@@ -2,21 +2,21 @@ import { Transform } from 'node:stream';
 import type { RemoteScript } from '../domain/remote-script.ts';
 
 /*
- * How a script reaches a VM. The login shell gets one line that all shells read in the same way; the script comes over standard input behind it, so
- * that no list of processes and no limit of the command line has a part in it. Login shells print: a .bashrc with an echo, a notice of the
- * administrator. A frame is a line with a word that only the script knows, on each stream just before ours begins; what stands before it is noise and
- * is dropped.
+ * How a script reaches a VM. The login shell gets one line that all shells read in the same way. The script follows over standard input, so lists of
+ * processes do not show it, and the length of a command line does not limit it. Login shells may print something first: a .bashrc with an echo, a notice of
+ * the administrator. A frame is a line with a word that only the script knows. It comes on each stream just before the script's own output. What comes
+ * before the frame is noise and is dropped.
  */
 
 /**
- * What the login shell runs. The line `azlin:WORD BYTES` announces the script; lines before that are what a start-up file may read away. Lists of processes
- * show the word: all that it is for is that nothing in a script looks like another one's announcement.
+ * The line that the login shell runs. It skips lines until `azlin:WORD BYTES`, which announces the script; a start-up file may read some of the skipped
+ * lines. Lists of processes show the word, which does no harm: it only makes sure that nothing in a script looks like the announcement of another one.
  */
 export const loginLine = ({ start }: Frames) =>
   `exec sh -c 'while read -r _qa _qb; do if [ "$_qa" = azlin:${start} ]; then ` +
   `eval "$(head -c $_qb 2>/dev/null || PATH=$PATH:/usr/bin:/bin head -c $_qb || echo exit 250)"; exit; fi; done; exit 251'`;
 
-/** A start-up file with a `read` takes one of these, and not the script. */
+/** Lines that may be lost: a start-up file with a `read` takes one of these and not a part of the script. */
 const SPARE_LINES = '\n'.repeat(10);
 
 /** Random words of one script. */
@@ -26,7 +26,7 @@ export interface Frames {
   readonly errors: string;
 }
 
-/** What goes over standard input to `loginLine`. `patience`: milliseconds after which nobody waits any more for the script to begin. */
+/** What is sent over standard input to `loginLine`. `patience`: milliseconds after which nobody waits for the script, and it does not begin. */
 export function payloadOf(
   { text }: RemoteScript,
   { start, output, errors }: Frames,
@@ -34,7 +34,7 @@ export function payloadOf(
 ): Buffer {
   const seconds = patience === undefined ? '' : `${Math.ceil(patience / 1_000)}`;
   const first = Buffer.from(`set +a\nazlin_frame=${output} azlin_errors_frame=${errors} azlin_patience=${seconds}\n`);
-  // One compound command: a script that is cut off half-way is a syntax error, and runs nothing.
+  // One compound command, so that a script that is cut off is a syntax error and runs nothing.
   const whole = Buffer.concat([Buffer.from('{\n'), first, text, Buffer.from('\n}')]);
   return Buffer.concat([Buffer.from(`${SPARE_LINES}azlin:${start} ${whole.length}\n`), whole]);
 }
@@ -46,11 +46,11 @@ export interface Unframed {
   readonly stream: Transform;
   /** Whether the frame has been seen. */
   readonly begun: () => boolean;
-  /** The end of what came before the frame. */
+  /** The last part of what came before the frame. */
   readonly noise: () => string;
 }
 
-/** Drops what comes before the line that is the frame, and nothing else. `answer`: called when the script asks, by `WORD?`, whether it is heard. */
+/** Drops everything up to and including the line that is the frame. `answer` is called when the script asks, with `WORD?`, whether it is heard. */
 export function unframe(word: string, answer: () => void = () => {}): Unframed {
   const longest = word.length + 2;
   let begun = false;
@@ -78,7 +78,7 @@ export function unframe(word: string, answer: () => void = () => {}): Unframed {
         held = Buffer.alloc(0);
         return done(null, rest.length > 0 ? rest : undefined);
       }
-      // The start of a line that is longer than the frame cannot be one.
+      // A line that is longer than the frame cannot be the frame, so its start is noise.
       if (held.length > longest + 1) {
         keep(held.subarray(0, -longest - 1));
         held = held.subarray(-longest - 1);

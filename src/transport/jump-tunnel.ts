@@ -12,7 +12,7 @@ import type { Tunnel, TunnelSettings } from './tunnel.ts';
 
 type Jump = Extract<Route, { kind: 'jump' }>;
 
-/** A stream that the SSH server of another host forwards. Connections to jump hosts are opened with `dial` once and shared; `other` opens what needs no jump after all. */
+/** Streams forwarded by another SSH server. Connections to jump hosts are opened once with `dial` and shared; `other` opens what needs no jump after all. */
 export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['open']): Tunnel {
   const { clock } = settings;
   const found = new Map<string, Promise<Endpoint>>();
@@ -20,7 +20,7 @@ export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['
   const closing = new AbortController();
   setMaxListeners(0, closing.signal);
 
-  /** Shared by all who wait: none of them can break it off for the others. The first of them hears how it goes. */
+  /** Shares one piece of work among all who wait for it. None of them can cancel it for the others. The first one hears about its progress. */
   const shared = <T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>) => {
     const value = known.get(key) ?? make();
     known.set(key, value);
@@ -37,7 +37,7 @@ export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['
     const current = shared(links, key, make);
     const link = await orAborted(current, caller.signal);
     if (link.alive) return link;
-    // Others may have opened another one by now.
+    // Another caller may have opened a new one by now.
     if (links.get(key) === current) links.delete(key);
     return orAborted(shared(links, key, make), caller.signal);
   };
@@ -58,9 +58,9 @@ export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['
     const before = route.slice(0, -1);
     try {
       const place = await endpointOfHop(last, inFleet, caller);
-      // "Every host through this one" does not mean this one.
+      // A setting "reach every host through this one" does not apply to this one.
       if (isSameHost(place, endpoint)) return 'itself';
-      // As with ssh, the first host is reached as its own settings say, the others over the one before.
+      // As with ssh, the first jump host is reached according to its own settings, and each other one through the one before it.
       const hop = before.length > 0 ? throughHops(place, before, inFleet) : place;
       await refuseCircle([endpoint, hop], caller);
       const link = await linkTo(hop, caller);
@@ -70,13 +70,13 @@ export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['
       return await connectInTime(connecting, (within) => link.forward({ host, port }, within));
     } catch (error) {
       caller.signal.throwIfAborted();
-      // It may have moved: the next one looks it up again.
+      // The jump host may have moved, so the next call looks it up again.
       found.delete(`${inFleet} ${name}`);
       throw cannotJump(endpoint, name, inFleet ? error : withoutFleet(error));
     }
   };
 
-  /** Before anything is dialled: hosts that wait for each other's connections would wait for ever. Throws `config`. */
+  /** Throws `config` if jump hosts form a loop, before anything is dialled: they would wait for each other's connections for ever. */
   const refuseCircle = async (chain: readonly Endpoint[], caller: Caller): Promise<void> => {
     const last = chain.at(-1);
     const hop = last?.route.kind === 'jump' ? last.route.hops.at(-1) : undefined;
@@ -109,14 +109,14 @@ export function jumpTunnel(settings: TunnelSettings, dial: Dial, other: Tunnel['
   };
 }
 
-/** An address needs no Azure, so a plain name is not looked up among the VMs. */
+/** Adds a hint to "unknown host name". For an address azlin does not ask Azure, so a plain name is not looked up among the VMs. */
 function withoutFleet(error: unknown): unknown {
   if (!(error instanceof AppError) || !/unknown host name/.test(error.message)) return error;
   const hint = 'azlin does not ask Azure for an address: give the jump host by address too, or name the VM';
   return new AppError(error.code, error.message, { cause: error.cause, hint });
 }
 
-/** An address may be that of many machines, each in a network of its own, and many may share the name of their host keys. */
+/** Compares all of these, because machines in different networks may have the same address, and several may share the name of their host keys. */
 function isSameHost(a: Endpoint, b: Endpoint): boolean {
   return a.hostKeyAlias === b.hostKeyAlias && a.address === b.address && a.port === b.port;
 }

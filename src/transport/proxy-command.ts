@@ -4,28 +4,28 @@ import type { Clock } from '../domain/clock.ts';
 import { printable, shorten } from '../domain/text.ts';
 
 export interface ProxyCommand {
-  /** For a shell; what is put into it is safe already. */
+  /** A line for a shell. Values that were put into it are safe already. */
   readonly command: string;
   readonly shell: string;
   readonly clock: Clock;
-  /** Gets each line that the command says on stderr while it is in use. */
+  /** Called with each line that the command writes to stderr while it is in use. */
   readonly onLine: (line: string) => void;
 }
 
 const NOISE_KEPT = 2_000;
-/** Milliseconds for the last words of a command that has ended; what it has started may hold its stderr for ever. */
+/** Milliseconds to wait for the last output of a command that has ended. Processes that it started may keep its stderr open for ever. */
 const LAST_WORDS = 200;
 
 /**
- * The streams of a local command as one stream, which ends with the command's output. When that ends before it has given anything, the stream
- * fails with what the command said. Destroying the stream ends the command and what it has started.
+ * Runs a local command and combines its streams into one, which ends when the command's output ends. If there was no output, the stream fails with what the
+ * command wrote to stderr. Destroying the stream ends the command and the processes that it started.
  */
 export function openProxyCommand({ command, shell, clock, onLine }: ProxyCommand): Duplex {
-  // A process group of its own: Ctrl-C is for the remote command, and all of it can be ended at once.
+  // The command has its own process group: Ctrl-C is meant for the remote command, and the whole group can be ended at once.
   let stream: Duplex | undefined;
   const child = spawn(shell, ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   child.on('error', (error) => stream?.destroy(error));
-  // Without a process there are no streams, whatever the types say: the system has no room for one.
+  // If there is no process there are no streams, whatever the types say. This happens when the system has no room for one.
   if (child.pid === undefined) throw new Error('Cannot start ProxyCommand: this machine is out of resources');
   let said = '';
   let isHeard = false;
@@ -36,7 +36,7 @@ export function openProxyCommand({ command, shell, clock, onLine }: ProxyCommand
   };
   child.stderr.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString('utf8')).slice(-NOISE_KEPT);
-    // Before it has given anything, what it says may become the reason why not.
+    // Before there is any output, what it says may become the reason for a failure.
     if (isHeard) tell(false);
   });
   child.stderr.on('end', () => isHeard && tell(true));

@@ -10,9 +10,9 @@ export interface JumpSettings {
   readonly flag: string | undefined;
   /** `AZLIN_PROXYJUMP`. */
   readonly environment: string | undefined;
-  /** Of config.toml: the first one that fits counts. */
+  /** From config.toml. The first one that matches counts. */
   readonly rules: readonly JumpRule[];
-  /** `ssh.proxyjump`, where no rule fits. */
+  /** `ssh.proxyjump`, if no rule matches. */
   readonly general: string | undefined;
 }
 
@@ -55,7 +55,7 @@ function jumpOver(text: string, where: string, inFleet: boolean): Route {
   return hops.length === 0 ? DIRECT : { kind: 'jump', hops, inFleet };
 }
 
-/** What can be reached without a jump is: the jump host itself often is a VM of the same group. */
+/** Whether the rule applies to the VM. It does not if the VM can be reached without a jump: often the jump host itself is a VM of the same group. */
 function fits({ resourceGroup, tag }: JumpRule, vm: Vm): boolean {
   if (vm.publicIp !== null) return false;
   if (resourceGroup !== undefined && resourceGroup.toLowerCase() !== vm.resourceGroup.toLowerCase()) return false;
@@ -65,7 +65,7 @@ function fits({ resourceGroup, tag }: JumpRule, vm: Vm): boolean {
   return value !== undefined && (at < 0 || value === tag.slice(at + 1));
 }
 
-/** A shell reads the command: what Azure or a VM's tags say must not become a part of its syntax. */
+/** Expands the tokens of a command. A shell reads it, so what Azure or a VM's tags say must not become part of its syntax. */
 export function expandedRoute(route: Route, expansion: Expansion): Route {
   if (route.kind !== 'command') return route;
   const { command } = route;

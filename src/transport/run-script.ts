@@ -7,18 +7,18 @@ import type { Endpoint } from './endpoint.ts';
 import { describeEndpoint } from './ssh-errors.ts';
 import type { Connection, RemoteProcess, SpawnOptions } from './transport.ts';
 
-/** No list of sessions is this long; what is longer is not ours and is not kept in memory. */
+/** The most output that is kept in memory. No list of sessions is this long; anything longer does not come from azlin's scripts. */
 const OUTPUT_LIMIT = 4 * 1024 * 1024;
 
 export interface RunOverSsh {
   readonly connection: Connection;
   readonly endpoint: Endpoint;
   readonly clock: Clock;
-  /** Milliseconds for one command, opening of its channel included. */
+  /** Milliseconds for one command, including the opening of its channel. */
   readonly deadline: number;
 }
 
-/** Short scripts on a VM, each with a deadline. Errors say whether it may have run all the same. */
+/** Runs short scripts on a VM, each with a deadline. Errors say whether the script may have run nevertheless. */
 export function runOverSsh({ connection, endpoint, clock, deadline }: RunOverSsh): RunScript {
   const expired = () =>
     new AppError('timed-out', `${describeEndpoint(endpoint)} did not answer in ${formatDuration(deadline)}`, {
@@ -35,7 +35,7 @@ export function runOverSsh({ connection, endpoint, clock, deadline }: RunOverSsh
         return collect(await connection.spawn(script, options), limited);
       });
     } catch (error) {
-      // A login shell that has ended without a word of ours has run nothing of ours.
+      // If the login shell ended before the frame, it has not run the script.
       throw isSent && !(error instanceof AppError && error.code === 'ssh-denied') ? inDoubt(error) : error;
     }
   };

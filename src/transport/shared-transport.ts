@@ -7,8 +7,8 @@ import { describeEndpoint } from './ssh-errors.ts';
 import type { Connection, Dial, Dialer, Link, RemoteProcess, SpawnOptions, Step, Transport } from './transport.ts';
 
 /**
- * A default sshd allows 10 channels a connection. Staying below leaves room, and a server that allows fewer says so
- * (`no-channel`); either way the next command gets a connection of its own instead of waiting for one that may never end.
+ * A default sshd allows 10 channels per connection. Staying below that leaves room, and a server that allows fewer says so (`no-channel`). Either way the
+ * next command gets a new connection instead of waiting for a channel that may never become free.
  */
 const CHANNELS_PER_LINK = 8;
 
@@ -17,11 +17,11 @@ interface Slot {
   /** Channels in use. */
   active: number;
   limit: number;
-  /** A command has run here. A server may refuse the next one just because it has not cleared up after the last one yet. */
+  /** Whether a command has run here. A server may refuse the next one only because it has not yet cleaned up after the last one. */
   used: boolean;
 }
 
-/** One connection an endpoint, opened when first used, shared by everything in this process. */
+/** One connection per endpoint, opened when first used and shared by everything in this process. */
 export function sharedTransport({ dial, identitiesFor, knock, close }: Dialer): Transport {
   const connections = new Map<string, Shared>();
   return {
@@ -44,9 +44,9 @@ export function sharedTransport({ dial, identitiesFor, knock, close }: Dialer): 
 }
 
 interface Shared {
-  /** A link is open. */
+  /** Resolves when a link is open. */
   ready(caller: Caller, onStep?: (step: Step) => void): Promise<void>;
-  /** The connection as somebody uses it, who hears of what is opened for it. */
+  /** The connection for one caller, who hears about links that are opened for it. */
   of(caller: Caller): Connection;
   close(): void;
 }
@@ -67,7 +67,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
     });
     return work;
   };
-  /** Those who ask while a link is being opened share it, and the first hears how it goes; the next ones find it full and open another. */
+  /** Callers who ask while a link is being opened share it, and the first one hears about the progress. Once it is full, the others open another. */
   const open = (caller: Caller, onStep?: (step: Step) => void) => {
     if (!opening || opening.isGivenUp()) opening = begin(caller, onStep);
     return opening.join(caller.signal);
@@ -111,7 +111,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
           if (untouched) throw refusesCommands(endpoint);
         }
       },
-      // Servers count the commands of a connection, not what they pass on.
+      // Servers limit the commands of a connection, not the streams that they forward.
       async forward(to, signal) {
         const { link } = alive() ?? (await open(withSignal(caller, signal)));
         return link.forward(to, signal);

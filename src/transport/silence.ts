@@ -4,15 +4,15 @@ import type { Clock } from '../domain/clock.ts';
 export interface SilenceWatch {
   readonly stream: Readable;
   readonly clock: Clock;
-  /** Milliseconds in which something should be heard; 0 watches nothing. */
+  /** Milliseconds within which something should be received; 0 turns the watch off. */
   readonly ms: number;
-  /** So many of them in a row are too many. */
+  /** After this many such periods in a row without data, the silence is too long. */
   readonly times: number;
 }
 
 /**
- * Calls `onSilence` once nothing has been heard for `ms` × `times`. Whatever comes counts, not only answers to keepalives: those wait behind the data of a
- * slow link. A laptop that was asleep gets the full time after it wakes. What it returns ends the watch.
+ * Calls `onSilence` once nothing has been received for `ms` × `times`. All data counts, not only answers to keepalives, which wait behind other data on a
+ * slow link. A laptop that was asleep gets the full time after it wakes. The returned function ends the watch.
  */
 export function watchSilence({ stream, clock, ms, times }: SilenceWatch, onSilence: () => void): () => void {
   if (ms === 0) return () => {};

@@ -5,7 +5,7 @@ import { disagreement } from './ssh2/algorithms.ts';
 import type { ServerHello } from './ssh2/server-hello.ts';
 import type { HostAndPort } from './transport.ts';
 
-/** How far a connection attempt has come: the address, the first word of the server, the encryption, the key of the user. */
+/** How far a connection attempt has got: reaching the address, the first words of the server, agreeing on encryption, signing in. */
 export type Stage = 'connect' | 'hello' | 'key-exchange' | 'authenticate';
 
 type Place = Pick<Endpoint, 'label' | 'user' | 'address' | 'port'>;
@@ -41,7 +41,7 @@ export function cannotConnect(endpoint: Endpoint, error: unknown): AppError {
   });
 }
 
-/** What a jump host may do to a connection; anything else about it is that it does not lead there. */
+/** Error codes of a jump host that are passed on. Any other error of it means that the VM is unreachable. */
 const AS_THE_HOP: readonly ErrorCode[] = [
   'ssh-denied',
   'host-key-changed',
@@ -50,7 +50,7 @@ const AS_THE_HOP: readonly ErrorCode[] = [
   'timed-out',
 ];
 
-/** The jump host before it fails, or cannot reach it. */
+/** A jump host fails, or cannot reach the endpoint. */
 export function cannotJump(endpoint: Endpoint, hop: string, error: unknown): AppError {
   const { code, hint } = error instanceof AppError ? error : { code: 'unreachable' as const, hint: JUMP_HINT };
   const message = `Cannot connect to ${describeEndpoint(endpoint)} through "${hop}": ${messageOf(error)}`;
@@ -59,7 +59,7 @@ export function cannotJump(endpoint: Endpoint, hop: string, error: unknown): App
 
 const JUMP_HINT = "check that it allows forwarding (AllowTcpForwarding) and can reach the VM's address and port";
 
-/** The connection ended, or what came over it makes no sense, at `stage`. */
+/** The connection ended at `stage`, or what came over it makes no sense. */
 export function hungUp(endpoint: Endpoint, stage: Stage, { hello, error }: Ending): AppError {
   if (isWithoutRoom(error)) return noRoom(error);
   const { heard, greeting, version } = hello;
@@ -78,10 +78,10 @@ export function hungUp(endpoint: Endpoint, stage: Stage, { hello, error }: Endin
   });
 }
 
-/** What OpenSSH says to those whom it turns away for now. */
+/** What OpenSSH says when it turns a connection away for now. */
 const SHEDDING = /MaxStartups|Not allowed at this time/i;
 
-/** Whether a server that has hung up may let one in a moment later: it has said so, or nothing. */
+/** Whether a server that has hung up may accept a connection a moment later: it has said so, or it has said nothing. */
 export function mayShed({ heard, greeting, version }: ServerHello): boolean {
   return version === undefined && (!heard || SHEDDING.test(greeting));
 }
@@ -91,7 +91,7 @@ export interface Ending {
   readonly error: unknown;
 }
 
-/** The two have no algorithm in common. */
+/** azlin and the server have no algorithm in common. */
 export function noAgreement(endpoint: Endpoint, { hello, error }: Ending): AppError {
   const odd = hello.offers && disagreement(endpoint.ssh.weakest, hello.offers);
   const only = odd
@@ -129,17 +129,17 @@ export function channelTimeout(endpoint: Endpoint, limit: string, isSent: boolea
 export interface Tried {
   /** What was offered and refused. */
   readonly refused: readonly string[];
-  /** What the server wanted a signature of; it did not let us in all the same. */
+  /** What the server accepted and wanted a signature of, but then did not let us in. */
   readonly signed: readonly string[];
   /** What could not be tried, and why. */
   readonly notes: readonly string[];
-  /** The ways in which the server lets people in; undefined when it did not say. */
+  /** The authentication methods that the server allows; undefined when it did not say. */
   readonly methods: readonly string[] | undefined;
   /** How many keys were not offered, because the server hangs up after a few. */
   readonly left: number;
 }
 
-/** The first of them; an agent may hold dozens. */
+/** The first of the names, since an agent may hold dozens of keys. */
 function few(names: readonly string[]): string {
   const shown = names.slice(0, 4);
   return names.length > shown.length + 1
@@ -174,7 +174,7 @@ export function lostEarly(endpoint: Endpoint, cause: unknown): AppError {
   return new AppError('connection-lost', message, { cause, hint: 'try again; the log of sshd on the VM may say why' });
 }
 
-/** The server does not connect to where it was asked to. */
+/** The server did not connect to the requested address. */
 export function refusedForward({ host, port }: HostAndPort, error: unknown): Error {
   const why = messageOf(error).replace(/^\(SSH\) Channel open failure: /, '');
   return new Error(`it cannot reach ${host} port ${port}: ${printable(why)}`, { cause: error });
@@ -198,7 +198,7 @@ export function lost(endpoint: Endpoint, cause: unknown): AppError {
   });
 }
 
-/** Exit codes of the start of our scripts (remote/parts/prelude.sh), and what they mean. */
+/** Exit codes for a script that has not begun (frame.ts, remote/parts/prelude.sh), and what they mean. */
 const NOT_BEGUN: Readonly<Record<number, readonly [reason: string, hint: string]>> = {
   250: ['it has no `head` command that takes a number of bytes', 'install coreutils or busybox there'],
   251: ['its start-up files read all of standard input', 'make them read from /dev/null, or only if [ -t 0 ]'],
@@ -206,7 +206,7 @@ const NOT_BEGUN: Readonly<Record<number, readonly [reason: string, hint: string]
   253: ['its start-up files redirect standard output', 'make them do that only if [ -t 1 ]'],
 };
 
-/** The script has run, as standard error shows, and its answer has gone elsewhere. */
+/** Standard error shows that the script has run, but its answer went somewhere else. */
 export function unanswered(endpoint: Endpoint): AppError {
   const [reason, hint] = NOT_BEGUN[253] ?? [];
   return new AppError('vm-failed', `No output came back from ${describeEndpoint(endpoint)}: ${reason}`, {

@@ -7,7 +7,7 @@ import { messageOf } from '../domain/errors.ts';
 export interface TcpAddress {
   readonly host: string;
   readonly port: number;
-  /** 0 takes IPv4 and IPv6. */
+  /** 0 allows both IPv4 and IPv6. */
   readonly family: 0 | 4 | 6;
 }
 
@@ -45,7 +45,7 @@ export async function connectTcp(
   return race(interleaved(found), { clock, port, signal });
 }
 
-/** Both families in turn: where one of them leads nowhere, it costs one head start. */
+/** Alternates between the two families. If one of them leads nowhere, that costs only one head start. */
 function interleaved(found: readonly Resolved[]): readonly string[] {
   const first = found.filter(({ family }) => family === found[0]?.family);
   const second = found.filter(({ family }) => family !== found[0]?.family);

@@ -13,18 +13,18 @@ export interface Terminal {
 export interface SpawnOptions {
   /** Ask for a pseudo-terminal of this kind and size; stderr then comes on stdout. */
   readonly terminal?: Terminal | undefined;
-  /** It is the user's own: where the SSH agent is to be forwarded, this command gets it. */
+  /** Whether it is the user's own command. If the SSH agent is to be forwarded, this command gets it. */
   readonly isUsers?: boolean;
-  /** Hears what the server does not allow it. */
+  /** Called with what the server does not allow the command. */
   readonly warn?: Caller['warn'];
-  /** Called when the script leaves for the VM: before that it has certainly not run, from then on it may have. */
+  /** Called when the script is sent to the VM. Before that it has certainly not run; after that it may have. */
   readonly onSent?: () => void;
-  /** Milliseconds after which nobody waits for it to begin, and it does not. */
+  /** Milliseconds after which nobody waits for the script to begin, and it does not begin any more. */
   readonly patience?: number | undefined;
   readonly signal: AbortSignal;
 }
 
-/** `lost`: nobody can say how the process ended. */
+/** `lost`: it is not known how the process ended. */
 export type ExitStatus =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signaled'; readonly signal: string }
@@ -40,27 +40,27 @@ export interface RemoteProcess {
   /** What the login shell printed before the script answered. */
   noise(): string;
   resize(columns: number, rows: number): void;
-  /** Gives the link up when nothing at all is heard from the server within `ms`. */
+  /** Gives up the link if nothing at all is received from the server within `ms`. */
   check(ms: number): void;
   /** Ends the channel without waiting for the process, which may go on. */
   close(): void;
 }
 
 export interface Connection {
-  /** Runs a script on the VM. Rejects with an AppError when nothing is known of it. */
+  /** Runs a script on the VM. Rejects with an AppError unless the server confirms the command. */
   spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess>;
-  /** A stream to an address that the VM reaches. Rejects with an AppError that says why it does not. */
+  /** Opens a stream to an address through the VM. Rejects with an error that says why the VM cannot reach it. */
   forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
 }
 
 export interface Transport {
-  /** A connection to the endpoint, shared within this process; `onStep` hears of one that is opened for it. Rejects with an AppError. */
+  /** A connection to the endpoint, shared within this process. `onStep` hears how a new one is opened. Rejects with an AppError. */
   connect(endpoint: Endpoint, caller: Caller, onStep?: (step: Step) => void): Promise<Connection>;
-  /** A connection of one's own, which the caller closes. Rejects with an AppError. */
+  /** Opens a connection that is not shared, which the caller closes. Rejects with an AppError. */
   readonly dial: Dial;
-  /** What would be offered to the endpoint's server, in order. Rejects with an AppError. */
+  /** The identities that would be offered to the endpoint's server, in order. Rejects with an AppError. */
   identitiesFor(endpoint: Endpoint, caller: Caller): Promise<IdentityList>;
-  /** Resolves when the server of an endpoint that is reached directly says something to a new connection, which is closed then. Rejects with an AppError. */
+  /** For an endpoint that is reached directly: opens a connection, and closes it and resolves once the server says something. Rejects with an AppError. */
   knock(endpoint: Endpoint, caller: Caller): Promise<void>;
   close(): void;
 }
@@ -70,7 +70,7 @@ export interface Link {
   readonly alive: boolean;
   /** `'no-channel'`: the server refuses another channel on this connection. */
   spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | 'no-channel'>;
-  /** A stream to an address that the server reaches. Rejects with an AppError that says why it does not. */
+  /** Opens a stream to an address through the server. Rejects with an error that says why the server cannot reach it. */
   forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
   close(): void;
 }
@@ -80,7 +80,7 @@ export interface HostAndPort {
   readonly port: number;
 }
 
-/** How far dialling has come; `detail` is for people. */
+/** A step of dialling that is done; `detail` is for people. */
 export interface Step {
   readonly kind: 'reached' | 'answered' | 'verified' | 'signed-in';
   readonly detail: string;
@@ -95,7 +95,7 @@ export interface IdentityList {
   readonly notes: readonly string[];
 }
 
-/** What an adapter does. */
+/** What an SSH adapter provides. */
 export interface Dialer {
   readonly dial: Dial;
   identitiesFor(endpoint: Endpoint, caller: Caller): Promise<IdentityList>;

@@ -11,7 +11,7 @@ import { connectTcp, systemLookup } from './tcp.ts';
 import type { Dial } from './transport.ts';
 import type { Tunnel, TunnelSettings } from './tunnel.ts';
 
-/** The way that the route of an endpoint names; `dial` connects to jump hosts. */
+/** Opens the kind of tunnel that the route of an endpoint names; `dial` connects to jump hosts. */
 export function tunnels(settings: TunnelSettings, dial: Dial): Tunnel {
   const ways: Readonly<Record<Route['kind'], Tunnel>> = {
     direct: directTunnel(settings),
@@ -22,7 +22,7 @@ export function tunnels(settings: TunnelSettings, dial: Dial): Tunnel {
   return {
     async open(endpoint, caller) {
       const stream = await open(endpoint, caller);
-      // It may fail before anybody listens, and whoever listens then asks what has become of it.
+      // The stream may fail before anybody listens to it. Whoever listens later checks whether it has failed.
       stream.on('error', () => {});
       return stream;
     },

@@ -102,7 +102,7 @@ describe('a step', () => {
     const left = execFileSync('grep', ['-rl', 'top secret', job.temporary], { encoding: 'utf8' }).trim().split('\n');
     expect(left).toEqual([outputs['stdout-file']]);
     const torn = await job.use({ target: 'web-1:main', run, env: 'TOKEN=x\nMIIEvQsecret' });
-    expect(torn.log).toMatch(/line 2 of the input "env" is not NAME=VALUE/);
+    expect(torn.log).toMatch(/line 2 of the input "env" must be NAME=VALUE/);
     expect(torn.log).not.toMatch(/MIIEvQ/);
     expect(outputs['job-id']).not.toMatch(/secret/);
   });
@@ -176,7 +176,7 @@ describe('a run that is run again', () => {
         '1\n',
         '2\n',
       ]);
-      expect(first.log.includes('of an earlier attempt was there')).toBe(attempt === 2);
+      expect(first.log.includes('already exists from an earlier attempt')).toBe(attempt === 2);
     }
     expect(await linesOf('web-1')).toBe('2');
   });
@@ -200,7 +200,7 @@ describe('a run that is run again', () => {
     for (const attempt of [2, 3]) {
       const job = runner.job({ runId, attempt });
       const again = await job.use({ target: 'web-2:main', run });
-      expect(again.log).toMatch(/an earlier attempt was cancelled; run anew/);
+      expect(again.log).toMatch(/an earlier attempt was cancelled; running it again/);
       // The one that is not concerned, and does not answer, is not asked.
       expect(again.log).not.toMatch(/web-1|rebooted/);
       expect(readFileSync(again.outputs['stdout-file'] ?? '', 'utf8')).toMatch(/begun\nended\n$/);
@@ -336,7 +336,7 @@ describe('keys', () => {
       exitCode: 0,
     });
     const none = await use({ 'ssh-key': 'nonsense' });
-    expect(none.log).toMatch(/::error title=azlin::the input "ssh-key" is no private key/);
+    expect(none.log).toMatch(/::error title=azlin::the input "ssh-key" must hold a private key/);
   });
 });
 

@@ -293,7 +293,7 @@ describe('cache', () => {
     await list(home);
     expect((await list(home, '--verbose')).stderr).toMatch(/^inventory: 3 VMs, \d+ s old, from the cache$/m);
     expect((await list(home)).stderr).not.toContain('cache');
-    expect((await list(home, '--verbose', '--refresh')).stderr).toMatch(/^inventory: 3 VMs, asked afresh/m);
+    expect((await list(home, '--verbose', '--refresh')).stderr).toMatch(/^inventory: 3 VMs, asked again/m);
   });
 
   test('what stays closed is remembered, with its warning; what may be over soon is good enough for a name, not for a list', async () => {

@@ -244,7 +244,7 @@ describe('in real shells, installed by azlin completion --install', () => {
 
   test('a shell that azlin does not know, and one that is not there', async () => {
     const none = await azlin(fleet, ['completion'], { environment: { SHELL: '/bin/tcsh' } });
-    expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('There is no completion for "tcsh"') });
+    expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('No completion for the shell "tcsh"') });
     expect((await azlin(fleet, ['completion', 'powershell'])).stderr).toContain('expected one of bash, zsh, fish');
   });
 

@@ -39,7 +39,7 @@ const STAGES: Readonly<Record<string, Staging>> = {
   'azlin ssh myvm --no-tmux': { typing: [[/[#$]\s*$/, 'C-d']] },
   'azlin start myvm && azlin connect myvm': { typing: [[attached('azlin'), ...DETACH]] },
   'azlin demo': { typing: [[/demo.*[$#] ?$/m, 'C-d']] },
-  'azlin config edit': { typing: [[/is as before/]] },
+  'azlin config edit': { typing: [[/is unchanged/]] },
   'azlin init': {
     before: 'export AZURE_SUBSCRIPTION_ID=',
     typing: [
@@ -49,15 +49,15 @@ const STAGES: Readonly<Record<string, Staging>> = {
       [/Private key/, 'Enter'],
     ],
   },
-  'azlin init -y --subscription lab -g rg-web': { exitCode: 2, says: /"lab" is no subscription id/ },
-  'azlin list --watch': { typing: [[/Ctrl-C ends/, 'C-c']] },
+  'azlin init -y --subscription lab -g rg-web': { exitCode: 2, says: /"lab" is not a subscription id/ },
+  'azlin list --watch': { typing: [[/Ctrl-C to stop/, 'C-c']] },
   'azlin config set --context lab ssh.user bob': { before: 'azlin context create lab -l x' },
   'azlin context create lab --subscription lab -l bob': { before: 'azlin context delete lab; true' },
   'azlin context show lab': { before: 'azlin config unset context' },
   'azlin context; azlin list --context lab': {
     before: 'azlin context create lab --subscription lab',
     exitCode: 2,
-    says: /"lab" is no subscription id/,
+    says: /"lab" is not a subscription id/,
   },
   'azlin aliases; azlin exec prod uptime': {
     before: `azlin start web-1 web-2; ${make('web-1:main', 'web-2:main')}; azlin config set aliases.prod web-1:main web-2:main`,
@@ -67,7 +67,7 @@ const STAGES: Readonly<Record<string, Staging>> = {
   'azlin wait deploy-42': { before: JOBS },
   'azlin logs deploy-42': { before: JOBS },
   'azlin logs --stderr myvm:dev': { before: 'azlin exec --job e1 myvm:dev true' },
-  'azlin disconnect myvm:dev --client bob@laptop': { exitCode: 3, says: /Nobody called "bob@laptop"/ },
+  'azlin disconnect myvm:dev --client bob@laptop': { exitCode: 3, says: /No client with the label "bob@laptop"/ },
   "azlin disconnect '*:ci-*' --kill": { typing: [[/End 1 session\?/, 'n', 'Enter']], exitCode: 130 },
   'azlin disconnect myvm:dev': { before: make('myvm:dev') },
   'azlin exec myvm:dev ls -la': { before: make('myvm:dev'), says: /total/ },

@@ -381,7 +381,7 @@ describe('control', () => {
     for (const attempt of [1, 2]) {
       const { stdout, stderr, exitCode } = await run(...args);
       expect([lines(stdout).length, exitCode]).toEqual([3, 0]);
-      expect(/; 3 jobs had been there before$/m.test(stderr)).toBe(attempt === 2);
+      expect(/; 3 jobs already existed$/m.test(stderr)).toBe(attempt === 2);
     }
     expect(begun('jobs').sort()).toEqual(['web-1', 'web-2', 'web-3']);
     const detached = await run('exec', '--detach', '--job', 'many-2', 'web-[1-2]:main', 'true');
@@ -428,14 +428,17 @@ describe('sessions and VMs', () => {
       ['db', 'web-1', 'web-2', 'web-3'].map((name) => `${name}:main: nobody was attached\n`).join(''),
     );
     const nobody = await run('disconnect', '*:main', '--client', 'bob@laptop');
-    expect([nobody.exitCode, nobody.stderr]).toEqual([3, expect.stringMatching(/Nobody called "bob@laptop"/)]);
+    expect([nobody.exitCode, nobody.stderr]).toEqual([
+      3,
+      expect.stringMatching(/No client with the label "bob@laptop"/),
+    ]);
   });
 
   test('what ends sessions is asked about; where nobody can be asked it needs --yes', async () => {
     const refused = await run('disconnect', '--kill', '*:ci-*');
     expect([refused.exitCode, refused.stderr]).toEqual([
       2,
-      expect.stringMatching(/Nobody can be asked here whether to end 2 sessions\nhint: --yes/),
+      expect.stringMatching(/Confirmation needed to end 2 sessions, but this is not a terminal\nhint: use --yes/),
     ]);
     const terminal = await openTerminal(fleet.environment, 100);
     try {
@@ -522,7 +525,7 @@ describe('on a terminal', () => {
     await enter(`azlin exec 'web-[12]:main' 'trap "" INT; echo begun; while :; do sleep 500.25; done'; echo "code $?"`);
     await terminal.shows(/begun[\s\S]*begun/);
     await terminal.press('C-c');
-    await terminal.shows(/once more leaves them/);
+    await terminal.shows(/press Ctrl-C again to leave them running/);
     await terminal.press('C-c');
     await terminal.shows(/code 130/);
     await until('the commands to end', () => processes('sleep 500.25').length === 0);
@@ -532,7 +535,7 @@ describe('on a terminal', () => {
     await enter(`azlin exec --job left 'web-[12]:main' 'trap "" INT; echo begun; sleep 3; echo over'; echo "code $?"`);
     await terminal.shows(/begun[\s\S]*begun/);
     await terminal.press('C-c');
-    await terminal.shows(/once more leaves them/);
+    await terminal.shows(/press Ctrl-C again to leave them running/);
     await terminal.press('C-c');
     const screen = await terminal.shows(/code 130/);
     expect(screen).toMatch(/job left goes on/);

@@ -137,7 +137,7 @@ describe('where it runs', () => {
   test('inside tmux: said once', async () => {
     await connect();
     await terminal.press('C-b', 'd');
-    expect(await terminal.shows(/^code 0$/m)).toMatch(/^warning: this terminal is in tmux already/m);
+    expect(await terminal.shows(/^code 0$/m)).toMatch(/^warning: this terminal is already inside tmux/m);
     await terminal.type('clear\n');
     await connect();
     await terminal.press('C-b', 'd');
@@ -177,7 +177,7 @@ describe('where it runs', () => {
     ['connect vm --no-tmux --read-only', /Give --no-tmux or --read-only, not both/],
     ['connect vm:dev --independent --take-over', /Give --independent or --take-over, not both/],
     ['connect vm:dev --yes', /--yes only works with --take-over/],
-    ['connect vm:dev --reconnect often', /expected how often to try/],
+    ['connect vm:dev --reconnect often', /expected a number of attempts/],
     ['connect vm:dev --read-only -- true', /leave out --read-only/],
     ['ssh vm --detach --independent', /leave out --independent/],
   ])('azlin %s is refused', async (line, reason) => {

@@ -144,7 +144,7 @@ describe('keys', () => {
     expect({ exitCode, stderr }).toEqual({
       exitCode: 5,
       stderr: expect.stringMatching(
-        /: it took \S+ and wants more: keyboard-interactive; azlin only signs in with keys\n/,
+        /: it accepted \S+ and also wants: keyboard-interactive; azlin only signs in with keys\n/,
       ),
     });
   });
@@ -152,7 +152,7 @@ describe('keys', () => {
   test('a server that wants a second key says that it took the first', async () => {
     await lab.start('two-keys', { sshdConfig: ['AuthenticationMethods publickey,publickey'] });
     const { stderr } = await azlin({ environment: lab.environment() }, ['connect', 'two-keys:dev']);
-    expect(stderr).toMatch(/: it took \S+ and wants more: another key; azlin only signs in with keys\n/);
+    expect(stderr).toMatch(/: it accepted \S+ and also wants: another key; azlin only signs in with keys\n/);
   });
 
   test('a server that hears two keys and hangs up: the key that was named gets its turn; the rest is counted', async () => {
@@ -183,7 +183,7 @@ describe('keys', () => {
     const { stderr } = await azlin({ environment: withoutKey() }, ['connect', 'patient:dev']);
     for (const name of ['id_ed25519', 'id_ed25519-cert.pub', 'id_rsa']) rmSync(join(folder, name));
     expect(stderr).toMatch(/it refused \S+id_ed25519\n/);
-    expect(stderr).toMatch(/not tried: \S+id_rsa: it is in PuTTY's format; puttygen/);
+    expect(stderr).toMatch(/not tried: \S+id_rsa: it is in PuTTY's format; convert it with puttygen/);
     expect(stderr).toMatch(/not tried: \S+id_ed25519-cert\.pub: it is a certificate/);
   });
 
@@ -208,7 +208,7 @@ describe('keys', () => {
       kind: 'ssh-ed25519',
       exitCode: 5,
       stderr: expect.stringMatching(
-        /there was no key to offer\n +not tried: the SSH agent's "mute": it refuses to sign/,
+        /there was no key to offer\n +not tried: the SSH agent's "mute": it refused to sign/,
       ),
     });
   });
@@ -247,7 +247,7 @@ describe('an agent that hangs', () => {
     const environment = { ...lab.environment('[list]\ndeadline = "3s"\n'), SSH_AUTH_SOCK: agent.path };
     const began = Date.now();
     const { stderr } = await azlin({ environment }, ['list', '--host', 'vm']);
-    expect(stderr).toMatch(/waiting for .*"me".* to sign: the agent may be asking you[\s\S]*vm: timed out after 3 s/);
+    expect(stderr).toMatch(/waiting for .*"me".* to sign; the agent may be asking you[\s\S]*vm: timed out after 3 s/);
     expect(Date.now() - began).toBeLessThan(10_000);
     const line = `timeout -s INT 3 ${azlinLine('exec', 'vm:dev', 'true')}; echo "code $?"`;
     const interrupted = await bash({ environment }, line);
@@ -289,7 +289,7 @@ describe('questions that take longer than the server waits', () => {
     try {
       await terminal.type(`${azlinLine('exec', '-v', 'impatient:dev', "'echo he''llo'")}\n`);
       await terminal.shows(/Passphrase for/);
-      await terminal.shows(/the server hung up while signing in/);
+      await terminal.shows(/the server closed the connection during sign-in/);
       // Longer than a second connection would be waited for.
       const hungUp = Date.now();
       await until('some time to pass', () => Date.now() - hungUp > 2_500);
@@ -350,7 +350,7 @@ describe('what goes along', () => {
       exitCode: 0,
       stdout: '',
       stderr: expect.stringMatching(
-        /warning: no-forwarding does not take the SSH agent[\s\S]*Could not open a connection/,
+        /warning: no-forwarding refused agent forwarding[\s\S]*Could not open a connection/,
       ),
     });
     const none = await azlin({ environment: lab.environment() }, ['exec', '-A', 'vm:dev', 'true']);

@@ -381,7 +381,7 @@ describe('each step has a deadline and a message of its own', () => {
     });
     expect(await failure(port)).toMatchObject({
       code: 'unreachable',
-      message: expect.stringMatching(/its SSH server hung up: "Exceeded MaxStartups"$/),
+      message: expect.stringMatching(/its SSH server closed the connection: "Exceeded MaxStartups"$/),
     });
     expect(knocks).toBeGreaterThan(1);
   });

@@ -244,7 +244,7 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
     const { exitCode, stderr } = await run('--create', `${shell}:brief`, 'exit 3');
     expect({ exitCode, stderr }).toEqual({
       exitCode: 255,
-      stderr: expect.stringContaining('its exit code is not known'),
+      stderr: expect.stringContaining('its exit code is unknown'),
     });
     expect((await run(`${shell}:brief`, 'true')).stderr).toContain('No session named "brief"');
   });
@@ -294,7 +294,7 @@ describe('send and logs --screen', () => {
       exitCode: 2,
       stderr: expect.stringMatching(/Unknown key "Entr"\nhint: for example Enter/),
     });
-    expect((await azlin('send', 'bash:dev')).stderr).toContain('There is nothing to type');
+    expect((await azlin('send', 'bash:dev')).stderr).toContain('Nothing to type');
   });
 
   test('--lines gives history above the screen', async () => {

@@ -210,7 +210,7 @@ describe('an answer that is none', () => {
       'odd:dev',
       RUN,
     ]);
-    expect(stderr).toMatch(/The answer of "odd" cannot be understood: .*the command may have run/);
+    expect(stderr).toMatch(/The answer from "odd" is not valid: .*the command may have run/);
     const many = await azlinOn({ environment }, [
       'exec',
       '--direct',
@@ -338,7 +338,7 @@ describe('a VM that does not play by the rules', () => {
     writeFileSync(join(again.home, 'end'), '');
     expect({ stdout, stderr }).toEqual({
       stdout: 'once\n',
-      stderr: expect.stringMatching(/does not go on where it was asked to/),
+      stderr: expect.stringMatching(/did not continue the output at the right place/),
     });
   }, 60_000);
 });

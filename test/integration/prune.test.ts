@@ -172,7 +172,7 @@ describe('prune', () => {
     await idle('old', 1);
     expect(await run('prune', '--idle', '1s', '--host', 'two')).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('hint: --yes closes them, --dry-run shows them'),
+      stderr: expect.stringContaining('hint: use --yes to close them, --dry-run to list them'),
     });
     const terminal = await openTerminal(fleet.environment);
     try {
@@ -197,7 +197,7 @@ describe('rename', () => {
     await tmux('one', 'new-session', '-d', '-s', 'before');
     await run('session', 'one:before', 'friendly');
     expect((await run('rename', 'friendly', 'a#{pane_id} $(x)')).stdout).toBe(
-      'one:before is one:a#{pane_id} $(x) now\n',
+      'one:before is now one:a#{pane_id} $(x)\n',
     );
     expect(await sessions('one')).toEqual(['a#{pane_id} $(x)', 'keep']);
     expect(await run('rename', 'one:friendly', 'keep')).toMatchObject({

@@ -62,7 +62,8 @@ describe('a session that three clients of two people have open', () => {
     expect(status).toMatch(/^dev +1 +Bob's #\{box\} \$\(id\) é +\d{4}-\S+Z +\d+ s +90x20$/m);
     await bob.press('C-b', 'd');
     const screen = await bob.shows(/^code 0$/m);
-    const who = /^shared:dev is open: (.*)\nshared:dev: detached; the session goes on$/ms.exec(screen)?.[1] ?? '';
+    const who =
+      /^shared:dev is in use: (.*)\nshared:dev: detached; the session is still running$/ms.exec(screen)?.[1] ?? '';
     expect(who.replaceAll('\n', '')).toMatch(
       /^alice@(laptop|desk) \(for \d+ s, idle \d+ s\), alice@(laptop|desk) \(for \d+ s, idle \d+ s\)$/,
     );
@@ -91,7 +92,7 @@ describe('a session that three clients of two people have open', () => {
     await bob.press('y', 'Enter');
     await bob.shows(/\[dev\]/);
     await attached("Bob's #{box} $(id) é");
-    const gone = /^shared:dev: detached by Bob's #\{box\} \$\(id\) é; the session goes on\ncode 0$/m;
+    const gone = /^shared:dev: detached by Bob's #\{box\} \$\(id\) é; the session is still running\ncode 0$/m;
     await laptop.shows(gone);
     await desk.shows(gone);
   });
@@ -109,14 +110,14 @@ describe('a session that three clients of two people have open', () => {
     expect((await tmux('display-message', '-p', '-t', '=dev:', '#{window_index}')).stdout).toBe('0\n');
     expect((await tmux('display-message', '-p', '-t', '=dev-Bob-s-box-id-é:', '#{window_index}')).stdout).toBe('1\n');
     await bob.press('C-b', 'd');
-    await bob.shows(/^shared:dev: detached; the session goes on\ncode 0$/m);
+    await bob.shows(/^shared:dev: detached; the session is still running\ncode 0$/m);
     expect((await tmux('list-sessions', '-F', '#{session_name}')).stdout).toBe('dev\n');
   });
 
   test('disconnect --client detaches one, who reads by whom', async () => {
     const { exitCode, stdout } = await run('disconnect', 'shared:dev', '--client', 'alice@desk');
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'shared:dev: 1 client detached\n' });
-    await desk.shows(/^shared:dev: detached by carol@desk; the session goes on\ncode 0$/m);
+    await desk.shows(/^shared:dev: detached by carol@desk; the session is still running\ncode 0$/m);
     await attached('alice@laptop');
     const nobody = await run('disconnect', 'shared:dev', '--client', 'dave');
     expect(nobody).toMatchObject({

@@ -88,7 +88,7 @@ describe('not signed in', () => {
     const { exitCode, stderr } = await list({ environment: identityOf('wrong') });
     expect(exitCode).toBe(5);
     expect(stderr).toMatch(
-      /^error: Not signed in to Azure\. What was tried:\n {2}environment: .+\n {2}workload-identity: .+\n {2}cli: .*az login.*\n {2}managed-identity: .+\nhint: az login\n$/,
+      /^error: Not signed in to Azure\. Tried:\n {2}environment: .+\n {2}workload-identity: .+\n {2}cli: .*az login.*\n {2}managed-identity: .+\nhint: az login\n$/,
     );
   });
 

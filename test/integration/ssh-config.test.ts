@@ -497,7 +497,7 @@ describe('for VMs', () => {
       const settings = await choice('ProxyCommand nc %r@%h %p\n');
       const tagged = { ...vm, tags: { 'azlin-ssh-user': user } };
       expect(() => endpointOfVm(tagged, settings)).toThrow(
-        /Cannot give .* to the shell of ProxyCommand|The user name for "web" is none/,
+        /Cannot pass .* to the shell of ProxyCommand|Invalid user name for "web"/,
       );
     },
   );

@@ -234,7 +234,7 @@ describe('trouble with identities', () => {
     const environment = { AZLIN_IDENTITY: '', HOME: '/nonexistent', SSH_AUTH_SOCK: '/nonexistent/agent' };
     expect(await azlin(fleet, ['connect', 'vm:dev'], { environment })).toMatchObject({
       exitCode: 5,
-      stderr: expect.stringMatching(/not tried: the SSH agent: no agent listens at \/nonexistent\/agent/),
+      stderr: expect.stringMatching(/not tried: the SSH agent: no agent is listening at \/nonexistent\/agent/),
     });
   });
 });

@@ -202,7 +202,7 @@ const withUsers = canHaveUsers();
         exitCode: 3,
         stdout: 'out\n',
         stderr: expect.stringMatching(
-          /^warning: vm:dev: start-up files send standard error elsewhere, .*azlin logs --stderr logged/,
+          /^warning: vm:dev: start-up files redirect standard error, .*azlin logs --stderr logged/,
         ),
       });
       expect((await azlin({ environment }, ['logs', '--stderr', 'logged'])).stdout).toBe('err\n');

@@ -43,7 +43,7 @@ describe('connect in a real terminal', () => {
       return stdout === '100x30\n';
     });
     await terminal.press('C-b', 'd');
-    await terminal.shows(/:dev: detached; the session goes on\ncode 0/);
+    await terminal.shows(/:dev: detached; the session is still running\ncode 0/);
     await isAsItWas();
     expect((await machine('tmux', 'has-session', '-t', '=dev')).code).toBe(0);
   });

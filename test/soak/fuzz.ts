@@ -1,5 +1,5 @@
 /*
- * Parsers of what people write, ten times as many cases, then hostile SSH servers. Usage: npm run fuzz [-- CASES [SEED]]
+ * Fuzzes parsers of what people write, with ten times as many cases, then azlin against hostile SSH servers. Usage: npm run fuzz [-- CASES [SEED]]
  */
 import { fuzz } from '../support/fuzz.ts';
 import { fuzzParsers } from '../support/fuzz-parsers.ts';

@@ -1,5 +1,5 @@
 /*
- * A durable command behind a link that breaks. Usage: npm run soak [-- BREAKS [LINES [SEED]]]
+ * Runs a durable command over a link that breaks. Usage: npm run soak [-- BREAKS [LINES [SEED]]]
  */
 import { throughFlakyLink } from '../support/flaky-link.ts';
 

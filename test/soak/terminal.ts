@@ -1,6 +1,6 @@
 import { type Break, throughBreaks } from '../support/broken-terminal.ts';
 
-/** `npm run soak:terminal [-- BREAKS STALL_SECONDS SEED]`: a real terminal through that many breaks of its link. */
+/** `npm run soak:terminal [-- BREAKS STALL_SECONDS SEED]`: runs a real terminal while its link breaks that many times. */
 const [breaks = 100, stall = 60, seed = 1] = process.argv.slice(2).map(Number);
 const KINDS: readonly Break[] = ['cut', 'sshd', 'move', 'stall'];
 const result = await throughBreaks({

@@ -1,6 +1,7 @@
 /*
- * `npm run soak:tmux [-- RELEASE… SUITE…]`: other releases of tmux, as Debian's archive has them, and the tests of sessions with each. Needs root and a Debian that
- * may download packages; what cannot be had is said and left out. The release that is tested stands before the machine's own while its tests run.
+ * `npm run soak:tmux [-- RELEASE… SUITE…]`: runs the tests of sessions with other releases of tmux from Debian's archive. Needs root and a Debian that can
+ * download packages; a release that cannot be downloaded is reported and left out. While a release is tested, it comes before the machine's own tmux in
+ * PATH.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -64,7 +65,7 @@ try {
 }
 process.exit(isBad ? 1 : 0);
 
-/** The path of a release's tmux; undefined where it cannot be had. */
+/** The path of a release's tmux; undefined if it cannot be downloaded. */
 function fetchTmux(release: string): string | undefined {
   const place = join(directory, release);
   for (const folder of ['lists/partial', 'cache/archives/partial', 'root', 'bin'])
@@ -83,14 +84,14 @@ function fetchTmux(release: string): string | undefined {
     console.log(`${release}: its tmux cannot be had here`);
     return undefined;
   }
-  // Those that a release calls otherwise are this machine's own.
+  // If a library has another name in a release, the one of this machine is used.
   for (const library of LIBRARIES) apt('download', library);
   for (const name of readdirSync(place).filter((one) => one.endsWith('.deb')))
     execFileSync('dpkg', ['-x', join(place, name), join(place, 'root')]);
   return wrapper(place);
 }
 
-/** A program that runs the release's tmux with its own libraries, where this machine's are too old for it. */
+/** Writes a program that runs the release's tmux, with the libraries of the release if those of this machine are too old. */
 function wrapper(place: string): string {
   const root = join(place, 'root');
   const program = join(root, 'usr/bin/tmux');

@@ -1,6 +1,6 @@
 import { throughTwoTypists } from '../support/two-typists.ts';
 
-/** `npm run soak:typing [-- EVENTS SEED]`: two clients on one session type and paste so many times. */
+/** `npm run soak:typing [-- EVENTS SEED]`: two clients on one session type and paste that many times. */
 const [events = 10_000, seed = 1] = process.argv.slice(2).map(Number);
 const result = await throughTwoTypists({ events, seed });
 console.log(

@@ -11,22 +11,22 @@ export type Break = 'cut' | 'stall' | 'sshd' | 'move';
 export interface BreakRequest {
   readonly breaks: readonly Break[];
   readonly seed: number;
-  /** Milliseconds that a stall lasts, at least; a link that is cut and a server that is restarted are away for up to 3 s. */
+  /** The least milliseconds that a stall lasts. A link that is cut or a server that is restarted is away for up to 3 s. */
   readonly stall: number;
   readonly keepalive: string;
   readonly onBreak?: (done: number, kind: Break, ms: number) => void;
 }
 
 export interface BreakResult {
-  /** Milliseconds from when the network was back until the screen went on, for each break. */
+  /** Milliseconds from when the network was back until the screen was updated again, for each break. */
   readonly back: readonly { readonly kind: Break; readonly ms: number }[];
-  /** What azlin says in the end. */
+  /** What azlin says at the end. */
   readonly farewell: string;
   /** What a program left switched on in the terminal. */
   readonly leftOn: string;
-  /** Modes of the terminal, as `stty` says. */
+  /** The modes of the terminal, as `stty` shows them. */
   readonly modes: string;
-  /** Processes of azlin that are left on either side, and connections. */
+  /** Processes of azlin and connections that are left over on either side. */
   readonly left: readonly string[];
 }
 
@@ -77,11 +77,11 @@ interface Breaking {
   readonly kind: Break;
   readonly stall: number;
   readonly downtime: number;
-  /** The SSH servers that have run, the present one last. */
+  /** The process ids of all SSH servers so far, the current one last. */
   readonly servers: number[];
 }
 
-/** Breaks the link, and gives the time when it is back. */
+/** Breaks the link, and returns the time when it was back. */
 async function breakLink(
   { link, machine, lab, tell }: ShakyTerminal,
   { kind, stall, downtime, servers }: Breaking,

@@ -12,7 +12,7 @@ export const realClock: Clock = {
 export interface ManualClock extends Clock {
   /** Moves time on and runs what is due, in order. */
   advance(ms: number): void;
-  /** What is scheduled and not cancelled. */
+  /** How many calls are scheduled and not cancelled. */
   pending(): number;
 }
 

@@ -2,7 +2,7 @@ import type { LoadedCommand } from '../../src/cli/command.ts';
 import { CONTENTS } from '../../src/cli/commands/index.ts';
 
 const loaded: LoadedCommand[] = [];
-// One after the other: the module loader of jest does not bear more.
+// One after the other, because the module loader of jest cannot handle more.
 for (const entry of CONTENTS.entries) loaded.push({ ...entry, ...(await entry.load()) });
 
 /** Every command, loaded. */

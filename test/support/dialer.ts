@@ -6,14 +6,14 @@ import type { Dialer } from '../../src/transport/transport.ts';
 import { realClock } from './clock.ts';
 
 export interface TestDialer extends Dialer {
-  /** Where `user` logs in with the one key. Times are milliseconds. */
+  /** The endpoint where `user` logs in with the dialer's identity. Times are in milliseconds. */
   to(
     place: { readonly address: string; readonly port: number; readonly user: string },
     more?: Partial<Endpoint['ssh']>,
   ): Endpoint;
 }
 
-/** The real adapter in this process, with a known_hosts of its own in `directory`. */
+/** The real adapter in this process, with its own known_hosts in `directory`. */
 export function aDialer(directory: string, identity: string, settings: Partial<Ssh2Settings> = {}): TestDialer {
   const dialer = ssh2Dialer({
     clock: realClock,

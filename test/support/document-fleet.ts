@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DemoFleet, DemoMachine } from '../../src/demo/demo-fleet.ts';
 import { startFleet } from './fleet.ts';
 
-/** The VMs that examples and documents speak of. */
+/** The VMs that appear in examples and documents. */
 const MACHINES: readonly DemoMachine[] = [
   { name: 'myvm', sessions: ['dev', 'main', 'azlin'], tags: { env: 'dev' } },
   { name: 'web-1', sessions: ['main', 'ci-1'], resourceGroup: 'rg-web', tags: { env: 'prod' } },
@@ -13,7 +13,7 @@ const MACHINES: readonly DemoMachine[] = [
 ];
 
 export interface DocumentFleet extends DemoFleet {
-  /** A directory of somebody who uses azlin, with files that examples name. */
+  /** The working directory of a user of azlin, with the files that examples name. */
   readonly work: string;
 }
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
-/** Whether dropbear can run here: it looks for keys in the user's home only, so it needs a home of its own, which needs root. */
+/** Whether dropbear can run here. It looks for keys only in the user's home, so another home is mounted there, which needs root. */
 export function canRunDropbear(): boolean {
   try {
     execFileSync('unshare', ['-m', 'sh', '-c', 'command -v dropbear && mount --bind /tmp /mnt'], { stdio: 'ignore' });

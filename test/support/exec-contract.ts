@@ -11,7 +11,7 @@ import { until } from './until.ts';
 /** What `exec` promises, whether its command ends with the connection (`never`) or is a job (`always`). */
 export function execContract(mode: 'never' | 'always'): void {
   let fleet: DemoFleet;
-  /** Seconds nobody else on this machine sleeps for: whether it still runs can be seen. */
+  /** Seconds that nobody else on this machine sleeps for, so that the tests can see whether this sleep still runs. */
   const LONG = `${100_000 + process.pid}`;
   beforeAll(async () => {
     fleet = await startFleet([{ name: 'vm', sessions: ['dev', 'develop', 'de', 'späß', 'a b'] }]);
@@ -93,7 +93,7 @@ export function execContract(mode: 'never' | 'always'): void {
       const markers = async () => (await machine('sh', '-c', `ls -d /tmp/azlin-${'?'.repeat(32)}`)).stdout.split('\n');
       const before = await markers();
       await execSoon('--timeout', '300ms', 'vm:dev', `trap "" TERM; sleep ${LONG} & wait; sleep ${LONG}`);
-      // Other tests have theirs for a moment.
+      // Other tests may have markers of their own for a moment.
       await until('nothing to be left', async () => (await markers()).every((marker) => before.includes(marker)));
     });
 
@@ -198,7 +198,7 @@ export function execContract(mode: 'never' | 'always'): void {
     });
 
     test('a signal ends azlin although its reader does not read', async () => {
-      // A little more than a pipe takes: all has arrived, and the rest waits for the reader.
+      // A little more than fits into a pipe: all of it has arrived, and the rest waits for the reader.
       const line = `mkfifo ~/stuck; sleep 60 <~/stuck & reader=$!; azlin exec vm:dev 'head -c 66000 /dev/zero' >~/stuck & pid=$!
         sleep 2; kill -TERM $pid; wait $pid; echo "code $?"; kill $reader && echo 'it still did not read'`;
       const { stdout } = await bash(fleet, line, { environment: { HOME: machineHome() } });

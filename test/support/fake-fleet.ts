@@ -20,7 +20,7 @@ export interface FakeProcess {
   readonly stdin: PassThrough;
   readonly stdout: PassThrough;
   say(text: string): void;
-  /** Exits with 0 where nothing else is said. */
+  /** Ends the process, with exit code 0 by default. */
   end(status?: ExitStatus): void;
   /** Whether azlin has closed its channel. */
   isClosed(): boolean;
@@ -29,13 +29,13 @@ export interface FakeProcess {
 export type Script = (process: FakeProcess) => void;
 export type Scripts = Readonly<Partial<Record<ScriptName, Script>>>;
 
-/** Says a line and goes on. */
+/** Writes a line and keeps running. */
 export const says =
   (text: string): Script =>
   (process) =>
     process.say(`${text}\n`);
 
-/** Says a line and ends. */
+/** Writes a line and ends. */
 export const answers =
   (text: string): Script =>
   (process) => {
@@ -43,19 +43,19 @@ export const answers =
     process.end();
   };
 
-/** Its link breaks. */
+/** Ends because its link breaks. */
 export const breaks =
   (cause: AppError): Script =>
   (process) =>
     process.end({ kind: 'lost', cause });
 
-/** One behaviour after the other, the last one for ever. */
+/** Each call uses the next behaviour; the last one stays for ever. */
 export function inTurn(...turns: readonly Script[]): Script {
   let next = 0;
   return (process) => turns[Math.min(next++, turns.length - 1)]?.(process);
 }
 
-/** A VM on which scripts do what the test says; `processes`: all that have arrived there, in order. */
+/** A VM on which scripts do what the test says. `processes`: all that have arrived there, in order. */
 export function fakeVm(scripts: Scripts) {
   const processes: FakeProcess[] = [];
   const connection: Connection = {
@@ -127,7 +127,7 @@ export function aFleet(vms: readonly Vm[], fields: Partial<Fleet> = {}): Fleet {
   return { vms, warnings: [], provisional: false, fetchedAt: 0, ...fields };
 }
 
-/** An inventory that has kept an answer, and has another one when it is asked afresh. `asked`: how it was asked. */
+/** An inventory with a kept answer, and another one when it is asked afresh. `asked`: how it was asked each time. */
 export function keptInventory(kept: readonly Vm[], now: readonly Vm[], fetchedAt = 0) {
   const asked: ('kept' | 'fresh')[] = [];
   const inventory: Inventory = {
@@ -139,7 +139,7 @@ export function keptInventory(kept: readonly Vm[], now: readonly Vm[], fetchedAt
   return { inventory, asked };
 }
 
-/** VMs that answer so, by their names; no sessions where nothing is said. `asked`: the VMs of each question. */
+/** A survey with these answers by VM name; other VMs have no sessions. `asked`: the VMs of each question. */
 export function fakeSurvey(answersOf: Readonly<Record<string, Answer>> = {}) {
   const asked: (readonly string[])[] = [];
   const forgotten: string[] = [];
@@ -156,7 +156,7 @@ export function fakeSurvey(answersOf: Readonly<Record<string, Answer>> = {}) {
 
 type Parts = Partial<Omit<FleetAccess, 'settings'>> & { readonly settings?: Partial<FleetSettings> };
 
-/** The way to a fleet of one VM, `vm`, that cannot be connected to; name what matters to the test. */
+/** Access to a fleet of one VM, `vm`, that cannot be connected to. Pass what matters to the test. */
 export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
   const clock = parts.clock ?? manualClock();
   const inventory = parts.inventory ?? { listVms: async () => aFleet([aVm('vm')]) };
@@ -190,7 +190,7 @@ export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
   };
 }
 
-/** Everything that follows from what has happened, without any time passing. */
+/** Lets everything happen that follows from what has happened so far, without time passing. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

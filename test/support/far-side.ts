@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 import type { MachineResult } from './machine.ts';
 
-/** Users of a VM that are no users of this machine: they exist for its sshd only. */
+/** The ids of users that exist only for the sshd of a VM, not on this machine. */
 const ALICE = 54_321;
 const MALLORY = 54_322;
 
@@ -16,25 +16,25 @@ export interface FarSideRequest {
   /** Her files, by their paths in her home. */
   readonly files?: Readonly<Record<string, string>>;
   readonly sessions?: readonly string[];
-  /** What her home is, when she shares it with another VM. */
+  /** Her home, if she shares it with another VM. */
   readonly home?: string;
   /** More lines of sshd_config. */
   readonly sshdConfig?: readonly string[];
-  /** Files in the place of the machine's own: `/etc/machine-id`. */
+  /** Files that replace the machine's own ones: `/etc/machine-id`. */
   readonly mounts?: Readonly<Record<string, string>>;
   readonly path?: string;
 }
 
-/** A VM with users of its own: alice, whom azlin signs in as, and mallory. Its sshd has a file system of its own, so it needs root. */
+/** A VM with its own users: alice, as whom azlin signs in, and mallory. Its sshd has its own mounts, which needs root. */
 export interface FarSide {
   readonly home: string;
   readonly address: string;
   readonly port: number;
   /** Runs something there as alice, or as mallory, without azlin. */
   run(argv: readonly string[], user?: 'alice' | 'mallory'): Promise<MachineResult>;
-  /** Starts something there that goes on until `stop`. */
+  /** Starts something there that runs until `stop`. */
   spawn(argv: readonly string[], user?: 'alice' | 'mallory'): ChildProcess;
-  /** A file of alice's. */
+  /** Writes a file in the home of alice. */
   write(path: string, text: string): void;
   read(path: string): string;
   stop(): void;
@@ -52,7 +52,7 @@ export function canHaveUsers(): boolean {
 
 let made = 0;
 
-/** Starts it and names it in the lab's inventory. */
+/** Starts such a VM and adds it to the lab's inventory. */
 export async function startFarSide(lab: Lab, request: FarSideRequest): Promise<FarSide> {
   const { name, shell = '/bin/bash', files = {}, sessions = ['dev'], sshdConfig = [], mounts = {} } = request;
   const directory = mkdtempSync('/tmp/azlin-far-');
@@ -114,7 +114,7 @@ export async function startFarSide(lab: Lab, request: FarSideRequest): Promise<F
     stop() {
       for (const child of children) child.kill('SIGKILL');
       endProcessesOf(directory);
-      // What shells of hers leave.
+      // What her shells leave behind.
       for (const left of [directory, `/tmp/elvish-${ALICE}`, '/tmp/fish.alice'])
         rmSync(left, { recursive: true, force: true });
     },
@@ -175,7 +175,7 @@ function listening(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Whatever has the folder in its environment: tmux, its sessions, jobs. */
+/** Kills every process that has the folder in its environment: tmux, its sessions, jobs. */
 function endProcessesOf(directory: string): void {
   const script = `for p in /proc/[0-9]*; do grep -qaF "TMUX_TMPDIR=$1/" "$p/environ" 2>/dev/null && kill -9 "\${p#/proc/}"; done; :`;
   execFileSync('sh', ['-c', script, 'sh', directory], { stdio: 'ignore' });

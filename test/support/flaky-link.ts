@@ -6,7 +6,7 @@ import { CLI } from './fleet.ts';
 import { startLab } from './lab.ts';
 import { random as randomFrom } from './random.ts';
 
-/** Bytes from the server by which it has let somebody in. */
+/** After this many bytes from the server, azlin is signed in. */
 const SIGNED_IN = 4_000;
 
 export interface FlakyRequest {
@@ -27,8 +27,8 @@ export interface FlakyResult {
 }
 
 /**
- * A durable command writes numbered lines to both streams while the link to its VM breaks at random bytes: reset, silent, or its sshd
- * killed. Says whether both streams arrived as they were written.
+ * Runs a durable command that writes numbered lines to both streams while the link to its VM breaks at random bytes: it is reset, it goes silent, or its
+ * sshd is killed. Tells whether both streams arrived as they were written.
  */
 export async function throughFlakyLink({ lines, breaks, seed }: FlakyRequest): Promise<FlakyResult> {
   const lab = await startLab();
@@ -43,7 +43,7 @@ export async function throughFlakyLink({ lines, breaks, seed }: FlakyRequest): P
     const proxy = createServer((client) => {
       const server = createConnection({ host: machine.address, port: machine.port, noDelay: true });
       const kind = left > 0 ? (['cut', 'stall', 'killed'] as const)[Math.floor(random() * 3)] : undefined;
-      // Before it is signed in the first time nothing has been started, and azlin says so.
+      // Not before the first sign-in: nothing has been started then, and azlin reports an error.
       const least = isFirst ? SIGNED_IN : 0;
       isFirst = false;
       let bytes = kind === undefined ? Number.POSITIVE_INFINITY : least + Math.floor(random() * span);

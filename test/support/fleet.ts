@@ -21,7 +21,7 @@ export interface Finished {
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** stdout as it came. */
+  /** stdout as raw bytes. */
   readonly bytes: Buffer;
 }
 
@@ -63,7 +63,7 @@ function finish(
       const bytes = Buffer.concat(out);
       resolve({ exitCode, stdout: bytes.toString(), stderr: Buffer.concat(err).toString(), bytes });
     });
-    // A program that leaves its input alone may have ended before it is written.
+    // A program that does not read its input may end before all of it is written.
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
   });

@@ -17,5 +17,5 @@ export function withAz({ directory, environment }: DemoFleet, script: string): {
   return { PATH: `${bin}:${environment['PATH']}` };
 }
 
-/** A line for such a script: the token that the local Resource Manager knows. */
+/** A line for such a script, which prints the token that the local Resource Manager knows. */
 export const GIVES_TOKEN = `echo '{"accessToken":"demo-token","expiresOn":"2099-01-01 00:00:00.000000","expires_on":4070908800}'`;

@@ -8,13 +8,13 @@ import { readSshConfig } from '../../src/transport/ssh-config/ssh-config.ts';
 import { random } from './random.ts';
 
 /*
- * Parsers of what people write by hand, with nonsense from a seeded generator: each case gives a value or an error of ours, soon, and what is a value
- * stays one when it is read again.
+ * Feeds parsers of what people write by hand with nonsense from a seeded generator. Each case must quickly give a value or an AppError, and what is a value
+ * must stay one when it is read again.
  */
 
 export interface ParserReport {
   readonly cases: number;
-  /** What must never be seen, with the number of its case. */
+  /** What must never happen, with the number of its case. */
   readonly bad: readonly string[];
   /** Milliseconds of the case that took longest. */
   readonly longest: number;

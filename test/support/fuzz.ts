@@ -15,23 +15,23 @@ import { onScript } from './on-script.ts';
 import { random } from './random.ts';
 
 /*
- * Hostile SSH servers: each case is one connection of the real adapter to a server on loopback that answers with nonsense of some kind, from a
- * seeded generator. A case must end, with a result or with an error of ours.
+ * Hostile SSH servers: in each case the real adapter connects to a server on loopback that answers with some kind of nonsense from a seeded generator. A
+ * case must end with a result or with an AppError.
  */
 
 export const KINDS = ['noise', 'transcript', 'packets'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface FuzzReport {
-  /** How many cases ended how: `ok`, the code of an error, or what must never be seen. */
+  /** How many cases ended in each way: `exited`, the code of an error, or what must never happen. */
   readonly endings: ReadonlyMap<string, number>;
-  /** What must never be seen, with the number of its case. */
+  /** What must never happen, with the number of its case. */
   readonly bad: readonly string[];
   /** Milliseconds of the case that took longest. */
   readonly longest: number;
 }
 
-/** A case has 24 times as long: all steps, the wait for a channel, a command that does not end. */
+/** Milliseconds for one step. A case has 24 times as long: all steps, the wait for a channel, a command that does not end. */
 const STEP_DEADLINE = 250;
 
 export async function fuzz(
@@ -97,7 +97,7 @@ async function oneCase(dialer: TestDialer, port: number, stepDeadline = STEP_DEA
         if (remote === 'no-channel') return 'no-channel';
         remote.stdout.resume();
         remote.stderr.resume();
-        // A server may keep a command for ever; that is its right.
+        // A server may let a command run for ever, which is no fault.
         const closing = realClock.schedule(stepDeadline * 2, () => link.close());
         const exit = await remote.exit;
         closing();
@@ -141,7 +141,7 @@ async function hostileServer(kind: Kind, hostility: Hostility): Promise<{ readon
 
 const below = (next: () => number, limit: number) => Math.floor(next() * limit);
 
-/** Noise, or what an honest server once said with a few changes. Both may begin as SSH does. */
+/** Sends noise, or what an honest server once sent with a few changes. Both may begin as SSH does. */
 function byteServer(kind: 'noise' | 'transcript', { next, transcript }: Hostility, socket: Socket): void {
   const noise = (length: number) => Buffer.from(Array.from({ length }, () => below(next, 256)));
   const banner = Buffer.from('SSH-2.0-OpenSSH_9.2p1\r\n');
@@ -184,7 +184,7 @@ interface Cipher {
   encrypt(packet: Buffer): void;
 }
 
-/** An honest server whose packets are changed before they are encrypted, so that nonsense arrives at every stage with a good seal. */
+/** An honest server whose packets are changed before they are encrypted, so that nonsense arrives at every stage with a valid MAC. */
 function packetServer({ next, hostKey }: Hostility): Server {
   const rate = next() < 0.5 ? 0.15 : 0.4;
   const after = below(next, 14);

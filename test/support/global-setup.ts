@@ -5,7 +5,7 @@ import { shellTexts } from '../../scripts/shell-texts.ts';
 import { ensureTools } from '../../src/demo/tools.ts';
 import { WARM_SERVER } from './warm-azlin.ts';
 
-/** Tests of behaviour run real sshd and real tmux: a bare machine gets them first. Runs once, before any test. */
+/** Tests of behaviour run real sshd and real tmux, so a machine without them gets them first. Runs once, before any test. */
 async function globalSetup(): Promise<void> {
   const report = (line: string) => void process.stderr.write(`${line}\n`);
   await ensureTools(process.env, report);
@@ -13,7 +13,7 @@ async function globalSetup(): Promise<void> {
   await buildWarmServer();
 }
 
-/** What `warm-azlin.ts` starts, bundled as azlin is. */
+/** Builds the server that `warm-azlin.ts` starts, bundled in the same way as azlin. */
 async function buildWarmServer(): Promise<void> {
   const build = await rolldown({
     input: fileURLToPath(new URL('./warm-server.ts', import.meta.url)),
@@ -46,7 +46,7 @@ apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
   { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/dev/null 2>&1
 `;
 
-/** A server that is not OpenSSH, a shell that is not bash, tools that are not GNU's. What cannot be had is not tested. */
+/** Installs a server other than OpenSSH, shells other than bash, and tools other than GNU's. What cannot be installed is not tested. */
 function installOthers(report: (line: string) => void): void {
   try {
     const said = execFileSync('sh', ['-c', INSTALL], { encoding: 'utf8', timeout: 240_000 }).trim();

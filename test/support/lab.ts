@@ -16,20 +16,20 @@ export interface Lab {
   readonly directory: string;
   /** The private key that may log in everywhere. */
   readonly identity: string;
-  /** `$HOME`: nothing but an empty `.ssh` is in it. */
+  /** `$HOME`, which contains only an empty `.ssh`. */
   readonly home: string;
-  /** Starts a server; one that is started again under its name is the same machine on another port. */
+  /** Starts a server. One that is started again under the same name is the same VM on another port. */
   start(name: string, server?: Server, entry?: Entry): Promise<Machine>;
   stop(name: string): void;
-  /** Names a server that is not started here. */
+  /** Adds a server to the inventory that is not started here. */
   name(name: string, entry: Entry): void;
-  /** A host key of a server to come, as a line of sshd_config and as the public key of known_hosts. */
+  /** A host key for a server that is started later, as a line of sshd_config and as a public key for known_hosts. */
   hostKey(type: string): { readonly config: string; readonly publicKey: string };
   /** A new private key. */
   key(type: string, passphrase?: string): string;
-  /** The servers that run. */
+  /** The running servers. */
   machines(): readonly Machine[];
-  /** The environment in which azlin knows these servers, or some of them, with an empty `$AZLIN_HOME` that has these settings. */
+  /** The environment in which azlin knows these servers, or some of them. Its `$AZLIN_HOME` contains only these settings. */
   environment(
     config?: string,
     of?: (name: string) => boolean,

@@ -6,17 +6,17 @@ import { loginLine, payloadOf, unframe } from '../../src/transport/frame.ts';
 export interface Local {
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** The login shell, with its arguments; `sh` where nothing is said. */
+  /** The login shell with its arguments; `sh` by default. */
   readonly shell?: readonly string[];
 }
 
 const FRAMES = { start: 's'.repeat(32), output: 'f'.repeat(32), errors: 'e'.repeat(32) };
 
-/** Runs a script on this machine the way it would run on a VM: a login shell gets the line, standard input the script, or so many bytes of it and its end. */
+/** Runs a script on this machine as on a VM. A login shell gets the line, and its standard input the script, or only the first `bytes` bytes of it. */
 export async function runLocally(script: RemoteScript, { environment, cwd, shell = ['sh'] }: Local, bytes?: number) {
   const [program = 'sh', ...args] = shell;
   const child = spawn(program, [...args, '-c', loginLine(FRAMES)], { env: environment, cwd, stdio: 'pipe' });
-  // A script that ends early leaves some of it.
+  // A script that ends early does not read all of its input.
   child.stdin.on('error', () => {});
   child.stdin.write(payloadOf(script, FRAMES, undefined).subarray(0, bytes));
   if (bytes !== undefined) child.stdin.end();

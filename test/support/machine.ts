@@ -7,7 +7,7 @@ export interface MachineResult {
   readonly stderr: string;
 }
 
-/** Runs something on a machine of the fleet directly, without azlin: to prepare and to check. */
+/** Runs something on a VM of the fleet directly, without azlin, to prepare or to check a test. */
 export function machineRun(fleet: DemoFleet, name: string, argv: readonly string[]): Promise<MachineResult> {
   const machine = fleet.machines.get(name);
   if (!machine) throw new Error(`the fleet has no machine "${name}"`);

@@ -1,17 +1,17 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP way to a server that can be cut, held up, and moved to another address of loopback. */
+/** A TCP link to a server that can be cut, stalled, and moved to another address of loopback. */
 export interface MovableLink {
   readonly place: () => { readonly address: string; readonly port: number };
   /** Resets every connection and refuses new ones. */
   cut(): void;
-  /** Nothing passes any more. As in a network, what is sent meanwhile arrives later, unless its sender has reset the connection by then. */
+  /** Lets nothing pass. As in a network, what is sent meanwhile arrives later, unless its sender has reset the connection by then. */
   stall(): void;
-  /** Back after `cut` or `stall`. */
+  /** Brings the link back after `cut` or `stall`. */
   restore(): Promise<void>;
-  /** Back after `stall`, for new connections: what there was hangs for ever, and nobody is told, as behind a router that was restarted. */
+  /** Brings the link back for new connections after `stall`. Existing ones hang for ever without notice, as behind a router that was restarted. */
   forget(): void;
-  /** Cut here; back at another address. */
+  /** Cuts the link and brings it back at another address. */
   move(): Promise<void>;
   /** Connections that are open on azlin's side. */
   readonly open: () => number;
@@ -26,12 +26,13 @@ interface Way {
   isStalled: boolean;
 }
 
-export async function startMovableLink(to: () => { address: string; port: number }): Promise<MovableLink> {
+/** `wanted`: the port to listen on; any free port by default. */
+export async function startMovableLink(to: () => { address: string; port: number }, wanted = 0): Promise<MovableLink> {
   const ways = new Set<Way>();
   let isStalled = false;
   let last = 1;
   let address = `127.0.40.${last}`;
-  let port = 0;
+  let port = wanted;
   let listener: Server | undefined;
 
   const release = (way: Way) => {
@@ -79,7 +80,7 @@ export async function startMovableLink(to: () => { address: string; port: number
       for (const way of ways) way.isStalled = true;
     },
     async restore() {
-      // Who has reset their connection by now has done so before: the event may wait behind others.
+      // Pending events come first: one of them may say that a sender had already reset its connection.
       for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
       isStalled = false;
       for (const way of ways) {

@@ -1,6 +1,6 @@
 import type ssh2 from 'ssh2';
 
-/** Calls back with the words of the frames, which a script brings. */
+/** Calls `use` with the words of the frames, which are part of the script. */
 export function onScript(channel: ssh2.ServerChannel, use: (output: string, errors: string) => void): void {
   let text = '';
   const read = (chunk: Buffer) => {

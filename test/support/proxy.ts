@@ -1,6 +1,6 @@
 import { createConnection, createServer, type Socket } from 'node:net';
 
-/** What a proxy does with a connection from some moment on. */
+/** What a proxy does with a connection from some point on. */
 export type Fault =
   /** Both sides are reset. */
   | 'cut'
@@ -17,7 +17,7 @@ export type Fault =
 
 export interface FaultyProxy {
   readonly port: number;
-  /** From the next `bytes` of the server on, every connection has this fault; undefined mends it for what comes later. */
+  /** Gives every connection this fault after the next `bytes` from the server; undefined ends it for what comes later. */
   inject(fault: Fault | undefined, bytes?: number): void;
   /** Connections that the client has not closed. */
   readonly open: () => number;
@@ -47,7 +47,7 @@ export async function startProxy(address: string, port: number, noise: () => num
         servers.delete(server);
         if (current() !== 'half-open' && current() !== 'stall') client.destroy();
       });
-    // As for what comes from the server, from the byte on where the fault begins.
+    // The fault that is in effect: none before the byte from the server at which it begins.
     const current = () => (left <= 0 ? fault : undefined);
     client.on('data', (chunk) => {
       if (current() !== 'stall' && current() !== 'half-open') server.write(chunk);
@@ -79,7 +79,7 @@ export async function startProxy(address: string, port: number, noise: () => num
       fault = next;
       left = bytes;
       if (bytes > 0) return;
-      // Whoever waits for the server's next byte would wait for ever.
+      // Apply it at once: a client that waits for the server's next byte would wait for ever.
       if (next === 'cut' || next === 'close' || next === 'half-open') {
         const pairs = [...clients].map((client, index) => [client, [...servers][index]] as const);
         for (const [client, server] of pairs) if (server) apply(client, server);

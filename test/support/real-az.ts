@@ -23,7 +23,7 @@ export function installedAz(): string | undefined {
 }
 
 export interface SignedInAz {
-  /** That of the fleet, but with this `az` instead of the one that only gives tokens. */
+  /** The environment of the fleet, but with this `az` instead of the one that only gives tokens. */
   readonly environment: Readonly<Record<string, string>>;
   /** Runs it to its end and gives its JSON as text. */
   az(...args: readonly string[]): Promise<string>;

@@ -12,14 +12,14 @@ import { manualClock } from './clock.ts';
 
 export interface FakeFleet {
   readonly vms: readonly Vm[];
-  /** By VM name; no sessions where nothing is said. */
+  /** By VM name; other VMs have no sessions. */
   readonly answers?: Readonly<Record<string, Answer>>;
   readonly environment?: Readonly<Record<string, string>>;
-  /** The width of the terminal that stdout and stderr are; none by default. */
+  /** The width of the terminal of stdout and stderr; by default they are not terminals. */
   readonly columns?: number;
 }
 
-/** The whole program in this process, on a fleet of literals: a line in, what a user sees out. No VM can be connected to. */
+/** Runs the whole program in this process, on a fleet of literals: a line in, what a user sees out. No VM can be connected to. */
 export async function run(line: string, fleet: FakeFleet) {
   const stdout = collector(fleet.columns);
   const stderr = collector(fleet.columns);

@@ -34,9 +34,9 @@ export interface ActionRun {
 }
 
 export interface RunnerSettings {
-  /** The environment of the runner: of a fleet. */
+  /** The environment of the runner, which is that of a fleet. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Where tools stay from job to job. */
+  /** Where tools are kept between workflow jobs. */
   readonly tools: string;
 }
 
@@ -44,7 +44,7 @@ export interface WorkflowJob {
   readonly runId: string;
   readonly attempt?: number;
   readonly variables?: Readonly<Record<string, string>>;
-  /** Which leg of a matrix. */
+  /** The number of the matrix leg. */
   readonly leg?: number;
 }
 
@@ -52,7 +52,7 @@ export interface WorkflowJob {
 export function startRunner({ environment, tools }: RunnerSettings) {
   const { inputs: declared, outputs: wanted, runs } = actionFile();
   return {
-    /** A workflow job: its folder for temporary files is new. */
+    /** Starts a workflow job, with a new folder for temporary files. */
     job({ runId, attempt = 1, variables = {}, leg = 0 }: WorkflowJob) {
       const temporary = mkdtempSync(join(tools, 'temp-'));
       let current: ChildProcess | undefined;

@@ -14,11 +14,11 @@ export interface ShakyTerminal {
   readonly link: MovableLink;
   readonly terminal: RealTerminal;
   readonly environment: Readonly<Record<string, string>>;
-  /** tmux on the VM. */
+  /** Runs tmux on the VM. */
   tmux(...args: readonly string[]): string;
   /** Sends a signal to the azlin of this terminal. */
   signal(name: string): Promise<void>;
-  /** Tells the inventory where the link is now. */
+  /** Writes the current address of the link to the inventory. */
   tell(): void;
   /** Processes of azlin on either side, sign-ins and connections that do not end. */
   leftovers(servers?: readonly number[]): Promise<readonly string[]>;

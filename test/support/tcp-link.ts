@@ -5,14 +5,14 @@ interface Place {
   readonly port: number;
 }
 
-/** A TCP way to a server. */
+/** A TCP link to a server. */
 export interface TcpLink extends Place {
   /** Connections so far. */
   readonly connections: () => number;
   close(): void;
 }
 
-/** Listens at `address`; `join` carries what the two sides of each connection say. */
+/** Listens at `address`. `join` passes data between the two sides of each connection. */
 export async function startTcpLink(
   server: Place,
   address: string,
@@ -42,10 +42,10 @@ export async function startTcpLink(
   };
 }
 
-/** How often a second something passes a slow link. */
+/** How many times a second a slow link passes data. */
 const STEPS = 20;
 
-/** Passes so many bytes a second each way, however much it is given. */
+/** Passes only `bytesPerSecond` in each direction, however much it is given. */
 export function startSlowLink(
   server: Place,
   { address, bytesPerSecond }: { readonly address: string; readonly bytesPerSecond: number },
@@ -74,7 +74,7 @@ export interface OneWayLink extends TcpLink {
   readonly isLost: () => boolean;
 }
 
-/** The way back is lost once the client has sent `after` bytes: what it sends still arrives, and it hears nothing more. The first `times` connections lose it. */
+/** A link whose way back is lost once the client has sent `after` bytes: what it sends arrives, but it hears nothing. For the first `times` connections. */
 export async function startOneWayLink(
   server: Place,
   { after, address, times = 1e9 }: { readonly after: number; readonly address: string; readonly times?: number },

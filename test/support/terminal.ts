@@ -9,7 +9,7 @@ const run = promisify(execFile);
 export interface RealTerminal {
   /** What the screen shows, without colours. */
   screen(): Promise<string>;
-  /** Waits until the screen matches, and gives it. */
+  /** Waits until the screen matches, and returns it. */
   shows(expected: RegExp): Promise<string>;
   /** Types text as it is. */
   type(text: string): Promise<void>;
@@ -18,9 +18,9 @@ export interface RealTerminal {
   resize(columns: number, rows: number): Promise<void>;
   /** What a program left switched on: alternate screen, hidden cursor, mouse, application keys. All off: `0 1 0 0`. */
   leftOn(): Promise<string>;
-  /** How often it has rung since this was asked. */
+  /** How often the bell has rung since the last call. */
   bells(): Promise<number>;
-  /** Its own tmux, for what nobody can type. */
+  /** Runs a command in the terminal's own tmux, for what nobody can type. */
   tmux(...args: readonly string[]): Promise<string>;
   /** The title of its window. */
   title(): Promise<string>;
@@ -66,7 +66,7 @@ export async function openTerminal(
         throw new Error(`${(error as Error).message}; it shows:\n${last}`);
       }
     },
-    type: async (text) => void (await tmux('send-keys', '-t', '=term:', '-l', text)),
+    type: async (text) => void (await tmux('send-keys', '-t', '=term:', '-l', '--', text)),
     press: async (...keys) => void (await tmux('send-keys', '-t', '=term:', ...keys)),
     resize: async (width, height) =>
       void (await tmux('resize-window', '-t', '=term:', '-x', String(width), '-y', String(height))),

@@ -14,11 +14,11 @@ export interface TypingRequest {
 export interface TypingResult {
   readonly events: number;
   readonly bytes: number;
-  /** Where what arrived differs first from what was typed; undefined where it does not. */
+  /** Where what arrived first differs from what was typed; undefined if it does not. */
   readonly differs: string | undefined;
 }
 
-/** Keys as terminals send them, but for the prefix of tmux and for what it translates. */
+/** Keys as terminals send them, except the prefix of tmux and keys that tmux translates. */
 const KEYS = [
   '\r',
   '\t',
@@ -56,7 +56,7 @@ export async function throughTwoTypists({ events, seed }: TypingRequest): Promis
     const env = { ...lab.environment(), TERM: 'xterm-256color' };
     const path = join(machine.home, 'typed');
     const typists = [0, 1].map(() => {
-      // util-linux's script is the terminal: what is written to it has been typed.
+      // util-linux's script is the terminal: what is written to it counts as typed.
       const child = spawn(
         'script',
         ['-qefc', `stty cols 80 rows 24; exec ${process.execPath} ${CLI} connect vm:dev`, '/dev/null'],
@@ -75,20 +75,20 @@ export async function throughTwoTypists({ events, seed }: TypingRequest): Promis
     await until('the pane to listen', () => typists.every((one) => one.screen().includes('ready')));
     const truth: Buffer[] = [];
     let length = 0;
-    // Each has a line of its own to begin.
+    // Whether each client is at the start of a line.
     const isLineStart = [false, false];
     for (let done = 0; done < events; ) {
       const who = random() < 0.5 ? 0 : 1;
       for (const burst = done + 1 + Math.floor(random() * 20); done < Math.min(burst, events); done++) {
         const { typed, arrives } = random() < 0.05 ? paste(random) : key(random, isLineStart[who] ?? false);
         isLineStart[who] = arrives.at(-1) === 0x0d;
-        // An escape is what somebody types, not a part of what comes all at once.
+        // azlin does not take an escape from a longer piece of input, so what came before must have arrived.
         const isEscape = !typed.equals(arrives);
         if (isEscape) await arrived(path, length);
         typists[who]?.type(typed);
         truth.push(arrives);
         length += arrives.length;
-        // An escape and what follows at once would be one key to tmux.
+        // tmux would take an Escape and what follows at once for one key.
         if (isEscape || arrives.includes(0x1b)) await arrived(path, length);
       }
       await arrived(path, length);
@@ -107,11 +107,11 @@ interface Event {
 
 function key(random: () => number, isLineStart: boolean): Event {
   const arrives = Buffer.from(KEYS[Math.floor(random() * KEYS.length)] ?? 'x');
-  // A tilde at the beginning of a line is typed twice.
+  // A tilde at the beginning of a line must be typed twice.
   return { arrives, typed: isLineStart && arrives.toString() === '~' ? Buffer.from('~~') : arrives };
 }
 
-/** Between the marks of a bracketed paste, which tmux hands on. */
+/** A bracketed paste: text between marks, which tmux passes on. */
 function paste(random: () => number): Event {
   const part = () => ['\r', '~.', '~?', 'text é ', 'x'.repeat(random() * 40)][Math.floor(random() * 5)];
   const text = Array.from({ length: 1 + Math.floor(random() * 60) }, part).join('');

@@ -14,7 +14,7 @@ export async function until<T>(
     if (seen !== undefined && seen !== false) return seen as Exclude<T, undefined | false>;
     const waited = realClock.now() - start;
     if (waited > ms) throw new Error(`timed out waiting for ${what}`);
-    // Looking takes time from what is waited for.
+    // Looking slows down what is waited for, so it is done less and less often.
     await pause(realClock, Math.min(25 + waited / 8, 250), signal);
   }
 }

@@ -1,7 +1,7 @@
 import type { Session } from '../../src/domain/session.ts';
 import type { Vm } from '../../src/domain/vm.ts';
 
-/** A running Linux VM; name what matters to the test. */
+/** A running Linux VM. Pass the fields that matter to the test. */
 export function aVm(name: string, fields: Partial<Vm> = {}): Vm {
   return {
     id: `/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/${name}`,

@@ -25,12 +25,13 @@ interface Server {
   isBusy: boolean;
 }
 
-/** By what Node itself reads when it starts. */
+/** By the variables that Node itself reads when it starts. */
 const servers = new Map<string, Server>();
 
 /**
- * As `azlin`, in a process that has been started and has loaded all before: a third of the time. The whole program runs there, on the real fleet, but for
- * `main.ts`. Not for tests of what a process has of its own: signals, terminals, its exit, large outputs. Two lines at the same time are two processes.
+ * Like `azlin`, but in a process that has already started and loaded everything, which takes a third of the time. The whole program except `main.ts` runs
+ * there, on the real fleet. Not for tests of what belongs to a process: signals, terminals, its exit, large outputs. Two lines at the same time run in two
+ * processes.
  */
 export async function warmAzlin(
   fleet: Pick<DemoFleet, 'environment'>,
@@ -58,7 +59,7 @@ function serverFor(environment: Readonly<Record<string, string>>): Server {
   const known = servers.get(key);
   if (known?.child.connected) return known;
   const child = fork(WARM_SERVER, { env: environment, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  // The test that made it must not wait for its end.
+  // The test that starts it must not wait for it to end.
   child.unref();
   child.channel?.unref();
   const server: Server = { child, isBusy: false };

@@ -6,14 +6,14 @@ import { runProgram } from '../../src/cli/run-program.ts';
 import type { WarmAnswer, WarmCall } from './warm-azlin.ts';
 
 /*
- * The program of `warm-azlin.ts`: the command line without its own process, one line after the other. What a process has of its own (signals, its exit, its
- * streams, its arguments) is not here.
+ * The program that `warm-azlin.ts` starts: it runs one command line after the other, without a process for each. What belongs to a process (signals, its
+ * exit, its streams, its arguments) is not here.
  */
 
-/** Milliseconds after which nobody calls any more. */
+/** Milliseconds without a call after which it ends. */
 const IDLE = 20_000;
 
-/** Nobody interrupts. As many VMs as there are listen for it. */
+/** Interrupts that never come. Every VM adds a listener to the signal, so their number has no limit. */
 function interruptsOfNobody(): Interrupts {
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
@@ -36,7 +36,7 @@ process.on('message', async (call: WarmCall) => {
 });
 
 async function answer({ cli, args, environment, input }: WarmCall): Promise<WarmAnswer> {
-  // Azure's SDK reads it, and what is started here inherits it.
+  // Azure's SDK reads process.env, and child processes inherit it.
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, environment);
   const [out, err] = [collector(), collector()];

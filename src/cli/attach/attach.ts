@@ -48,12 +48,12 @@ export async function attach(call: AttachCall, attaching: AttachRequest): Promis
   return said(call, first, left);
 }
 
-/** The far side has put the screen back. */
+/** Whether the far side has restored the screen. */
 function isInOrder({ kind }: Left): boolean {
   return kind === 'detached' || kind === 'ended';
 }
 
-/** One plain line, and the exit code. */
+/** Says in one line how the session was left, and returns the exit code. Throws what made it fail. */
 function said({ note }: AttachCall, { target }: AttachedSession, left: Left): { readonly exitCode: number } {
   const where = printable(`${target.hostname}:${target.session}`);
   const by = 'by' in left && left.by !== undefined ? ` by ${left.by}` : '';
@@ -78,7 +78,7 @@ function said({ note }: AttachCall, { target }: AttachedSession, left: Left): { 
   }
 }
 
-/** Says who else is there, and asks where they are to be sent away. Rejects when they are not. */
+/** Says who else is attached, and asks before --take-over detaches them. Rejects if the answer is no. */
 async function mayTakeOver({ args, app, note, interrupts }: AttachCall, attached: AttachedSession): Promise<boolean> {
   const { others, target, session, remote } = attached;
   const where = printable(`${target.hostname}:${target.session}`);
@@ -105,7 +105,7 @@ function describeOther(one: AttachedSession['others'][number], sessionId: string
   return `${printable(clientName(one))} (${facts.join(', ')})`;
 }
 
-/** The terminal to attach; an error that names what works without one. */
+/** The terminal to attach. Throws an error that says what works without one. */
 export function requireTerminal({ app }: Pick<CallContext, 'app'>, identifier: string): TerminalStreams {
   const terminal = app.terminal();
   if (terminal) return terminal;
@@ -114,7 +114,7 @@ export function requireTerminal({ app }: Pick<CallContext, 'app'>, identifier: s
   });
 }
 
-/** A login shell on the VM of the identifier, without tmux. Its exit code is ours. */
+/** A login shell on the VM of the identifier, without tmux. azlin exits with its exit code. */
 export async function plainShell(call: CallContext, identifier: string): Promise<{ readonly exitCode: number }> {
   const { caller } = call;
   const terminal = requireTerminal(call, identifier);
@@ -125,7 +125,7 @@ export async function plainShell(call: CallContext, identifier: string): Promise
     held.bridge({ remote, end: ended, redraw: () => {} }, caller.signal),
   );
   if (end && end.kind !== 'lost') return { exitCode: exitStatusOf(end) };
-  // The shell has left the cursor somewhere on a line.
+  // The shell may have left the cursor in the middle of a line.
   terminal.output.write('\n');
   if (end) throw end.cause;
   call.note(`${printable(target.hostname)}: disconnected; the shell there ends too`);

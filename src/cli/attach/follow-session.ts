@@ -20,10 +20,10 @@ export interface Following {
   readonly takeOver: boolean;
 }
 
-/** Milliseconds: what ends sooner than this ends again at once. */
+/** Milliseconds. A connection that ends sooner than this would end at once again. */
 const BRIEF = 1_000;
 
-/** Gives the terminal to a session, and takes it up again whenever its connection is lost. */
+/** Gives the terminal to a session, and reattaches whenever the connection is lost. */
 export async function followSession(following: Following, first: AttachedSession, caller: Caller): Promise<Left> {
   const { held, clock, attempts = Number.POSITIVE_INFINITY } = following;
   let { takeOver } = following;
@@ -41,9 +41,9 @@ export async function followSession(following: Following, first: AttachedSession
       caller.signal,
     );
     if (left?.kind !== 'lost') return left ?? { kind: 'disconnected' };
-    // What was asked for has been done when something is shown.
+    // When anything is shown, the others have been detached already.
     takeOver &&= !isShown;
-    // A network that is gone is waited for; what ends at once for another reason would end again and again.
+    // A lost network is worth waiting for. What ends at once for another reason would do so again and again.
     const isOver = left.cause.code === 'vm-failed' && clock.now() - since < BRIEF;
     brief = isOver || !isShown ? brief + 1 : 0;
     if (brief > attempts) return left;
@@ -56,11 +56,11 @@ export async function followSession(following: Following, first: AttachedSession
 interface Lost {
   readonly lost: AttachedSession;
   readonly cause: Extract<AttachmentEnd, { kind: 'lost' }>['cause'];
-  /** How many times in a row it was lost at once. */
+  /** How many times in a row it was lost right after attaching. */
   readonly brief: number;
 }
 
-/** Undefined when the user does not want to wait. */
+/** Waits for the network and reattaches; undefined when the user does not want to wait. */
 async function waitOffline(
   { access, request, held, attempts }: Following,
   { lost, cause, brief }: Lost,

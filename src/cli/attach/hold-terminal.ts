@@ -4,11 +4,11 @@ import type { CallContext } from '../command.ts';
 export interface TerminalUse<T> {
   readonly terminal: TerminalStreams;
   readonly title: string;
-  /** Whether the far side has put the screen back by itself. */
+  /** Whether the far side has restored the screen itself. */
   readonly isInOrder: (result: T) => boolean;
 }
 
-/** Has the terminal for itself while `use` runs. However this process ends, the terminal is as it was. */
+/** Controls the terminal while `use` runs. However this process ends, the terminal is restored. */
 export async function withTerminal<T>(
   { app, interrupts, holdOutput }: Pick<CallContext, 'app' | 'interrupts' | 'holdOutput'>,
   { terminal, title, isInOrder }: TerminalUse<T>,
@@ -16,7 +16,7 @@ export async function withTerminal<T>(
 ): Promise<T> {
   const releaseOutput = holdOutput();
   let held: HeldTerminal | undefined;
-  // For a crash: what happens in order is put back here.
+  // For a crash; otherwise the code below restores the terminal.
   const forget = interrupts.onExit(() => held?.restore('reset'));
   const forgetToo = interrupts.onContinue(() => held?.again());
   try {

@@ -1,6 +1,6 @@
 import type { CallContext } from '../command.ts';
 
-/** Two tmux in each other take the same keys. Said once for each tmux that azlin runs in. */
+/** Warns that the outer tmux takes the keys of the inner one. Only once for each tmux that azlin runs in. */
 export async function warnOfNesting({
   app,
   config,

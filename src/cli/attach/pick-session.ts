@@ -8,7 +8,7 @@ import { listSessions } from '../../operations/sessions/list.ts';
 import type { PickRow } from '../../terminal/picker.ts';
 import type { CallContext } from '../command.ts';
 
-/** What somebody picked: an identifier, and whether its session is to be made. */
+/** What the user picked: an identifier, and whether its session must be created. */
 export interface PickedSession {
   readonly identifier: string;
   readonly create: boolean;
@@ -19,7 +19,7 @@ interface Choice extends PickedSession, PickRow {
   readonly host: string;
 }
 
-/** Lets somebody choose among the sessions of the fleet, while they are still being asked for, or name a new one. */
+/** Lets the user choose a session of the fleet, while VMs are still being asked, or name a new one. */
 export async function pickSession(call: CallContext): Promise<PickedSession> {
   const { app, config, interrupts, caller } = call;
   const terminal = app.terminal();
@@ -51,12 +51,12 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
     isAsking = false;
     tell();
   });
-  // What goes wrong while somebody looks ends the looking.
+  // An error ends the picker, and so does a list that ends without a choice.
   const failed = listed.then(
     ({ failure }) => (choices().length > 0 ? new Promise<never>(() => {}) : Promise.reject(failure ?? nothing(rows))),
     (error) => Promise.reject(error),
   );
-  // Signing in may need a passphrase: it is asked for before there is anything to choose.
+  // Wait for the first choice before drawing: signing in may have to ask for a passphrase.
   const isSomethingThere = new Promise<void>((resolve) => {
     listeners.add(() => choices().length > 0 && resolve());
   });
@@ -107,13 +107,13 @@ function nothing(rows: readonly SessionRow[]): AppError {
   return new AppError('vm-not-found', 'No running VM is in scope', { hint: 'azlin list --all shows the stopped ones' });
 }
 
-/** Where nobody could be asked there may be sessions: those VMs are named in warnings, not offered. */
+/** The rows to choose from. VMs that could not be asked may have sessions too: warnings name them, and they are not offered. */
 function choicesOf(
   rows: readonly SessionRow[],
   defaultSession: string,
   now: number,
 ): readonly (Choice & { readonly vmId: string })[] {
-  // Where a name stands in several resource groups, the group tells.
+  // If VMs in several resource groups have the same name, the group tells them apart.
   const groups = new Map<string, Set<string>>();
   for (const { hostname, resourceGroup } of rows)
     groups.set(hostname, (groups.get(hostname) ?? new Set()).add(resourceGroup));

@@ -4,7 +4,7 @@ import { bashLine, bashWord } from '../completion/bash-line.ts';
 import { type Suggestions, suggest } from '../completion/suggest.ts';
 import { typedLine } from '../completion/typed-line.ts';
 
-/** What the scripts in completions/ call: a line that says what follows, then a word a line. */
+/** What the scripts in completions/ call. It prints a line that says what follows, then one word per line. */
 export const complete = defineCommand({
   usage: '',
   positionals: {},
@@ -24,7 +24,7 @@ export const complete = defineCommand({
     const [shell, ...rest] = remote;
     if (shell === 'bash') {
       const [line = '', point = '', breaks = ''] = rest;
-      // The point counts bytes in some versions of bash and characters in others; of names only what is ASCII can differ.
+      // COMP_POINT counts bytes in some versions of bash and characters in others. They only differ if the line is not ASCII.
       const typed = bashLine(line.slice(0, Number(point) || undefined), breaks);
       if (typed.isRedirection) return { data: text(FILES, []) };
       const found = await suggest(await typedLine(afterName(typed.words), typed.current, vocabulary), {
@@ -58,12 +58,12 @@ function text({ kind }: Suggestions, lines: readonly string[]): string {
   return `${[kind, ...lines].join('\n')}\n`;
 }
 
-/** Without the name of the program, and variables that are set for it. */
+/** The words after the name of the program, and after variables that are set for it. */
 function afterName(words: readonly string[]): readonly string[] {
   return words.slice(words.findIndex((word) => !/^\w+=/.test(word)) + 1);
 }
 
-/** From the table that the build makes of the commands: loading one costs more than all the rest of completion. */
+/** Describes commands from files that the build makes: loading a command would take longer than the rest of completion. */
 function describer({ app, contents }: Pick<CallContext, 'app' | 'contents'>) {
   return async (name: string): Promise<Described | undefined> => {
     if (!contents.entries.some((one) => one.name === name)) return undefined;

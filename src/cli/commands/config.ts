@@ -113,7 +113,7 @@ function rowOf({ name, key, variable, given, source, where }: Settled): SettingR
 
 interface Change {
   readonly key: string;
-  /** Undefined takes it away. */
+  /** Undefined removes it. */
   readonly values: readonly string[] | undefined;
   readonly context: string | undefined;
 }
@@ -132,7 +132,7 @@ async function change(call: CallContext, { key, values, context }: Change): Prom
         ? 'azlin context delete NAME deletes a context'
         : `azlin config unset ${key}.NAME removes one entry`,
     });
-  // What is no setting may have to be taken away.
+  // A key that is not a setting can still be removed.
   const place = known || values ? placeOfKey(key) : key.split('.');
   const where = [...(context === undefined ? [] : ['contexts', context]), ...place];
   const value = values && valueFrom(key, values);
@@ -144,7 +144,7 @@ async function change(call: CallContext, { key, values, context }: Change): Prom
   const of = context === undefined ? '' : ` of context "${context}"`;
   if (!values && !was) note(`${key}${of} was not set in ${path}`);
   else note(`${values ? 'set' : 'unset'} ${key}${of} in ${path}`);
-  // What was typed has perhaps no effect, and that is a surprise later.
+  // Say so if the change has no effect, which would be a surprise later.
   if (context !== undefined) {
     const isUsed = (await usesContext(path, context)) || app.environment['AZLIN_CONTEXT'] === context;
     return { notes: isUsed ? [] : [`context "${context}" is not in use; azlin context use ${context} switches to it`] };

@@ -59,13 +59,13 @@ export const connect = defineCommand({
       requireTerminal(call, identifier);
       return plainShell(call, vmAlone(identifier, config.defaultSession));
     }
-    // What is wrong with the identifier is worth more than that there is no terminal.
+    // A mistake in the identifier is more useful to report than a missing terminal.
     if (!app.terminal()) await requireSession(await access(), identifier, caller);
     return attach({ ...call, args }, { identifier, create, terminal: requireTerminal(call, identifier) });
   },
 });
 
-/** An identifier that is resolved by its VM alone; the session in it is not used. */
+/** Adds a session, which is not used, so that the identifier is resolved by its VM alone. */
 function vmAlone(identifier: string, session: string): string {
   if (!identifier.replace(/\[.*\]/, '').includes(':')) return `${identifier}:${session}`;
   throw new AppError('usage', '--no-tmux uses no session: name the VM alone', {

@@ -10,7 +10,7 @@ import { type ContextRow, contextsView } from '../views/contexts.ts';
 
 const ACTIONS = ['list', 'use', 'create', 'delete', 'show'] as const;
 
-/** The same option, but for a value that is kept and not used now. */
+/** The same option, but its value is stored in a context and not used now. */
 function toKeep<const O extends Option>({ setting: _setting, ...option }: O): Omit<O, 'setting'> {
   return { ...option, heading: 'Options' };
 }

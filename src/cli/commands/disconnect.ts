@@ -60,7 +60,7 @@ export const disconnect = defineCommand({
       try {
         return await disconnectSession(own, { target, kill, client }, one);
       } catch (error) {
-        // Somebody is not attached to everything.
+        // The client need not be attached to every session.
         if (error instanceof AppError && error.code === 'client-not-found') return undefined;
         throw error;
       }

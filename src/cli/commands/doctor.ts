@@ -19,7 +19,7 @@ export const doctor = defineCommand({
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
   async run({ positionals, access, config, caller }) {
     const fleet = await access().catch((error: unknown) => toAppError(error));
-    // What azlin cannot even begin with.
+    // azlin cannot even start with these settings.
     if (fleet instanceof AppError) return { data: [failedCheck('settings', fleet)], exitCode: exitCodeOf(fleet.code) };
     const files = {
       config: { ...config.file, context: config.context },

@@ -93,7 +93,7 @@ export const exec = defineCommand({
   view: execView,
 });
 
-/** Shells that know -e; the login shell gives way to bash where it does not. */
+/** Shells that know -e. If the login shell does not, bash runs the script. */
 const POSIX_SHELL = /(^|\/)(ba|z|k|mk|da|a)?sh$/;
 
 async function whatToRun(

@@ -98,7 +98,7 @@ const ENTRIES: readonly ContentsEntry[] = [
   ),
 ];
 
-/** What the product can do, and words for hands that know other tools. */
+/** All commands, and shorthands for people who know other tools. */
 export const CONTENTS: Contents = {
   entries: ENTRIES,
   shorthands: {

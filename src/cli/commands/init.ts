@@ -10,7 +10,7 @@ import { type Args, type CallContext, defineCommand, type Options, type Result }
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { placeOfKey, valueFrom } from '../line/setting-words.ts';
 
-/** Here they are the command's own. */
+/** The heading in help: here these options are the command's own. */
 const heading = 'Options';
 
 const OPTIONS = {
@@ -24,7 +24,7 @@ const OPTIONS = {
 
 type InitCall = CallContext & { readonly args: Args<typeof OPTIONS> };
 
-/** What is asked, in this order. */
+/** The answers, in the order of the questions. */
 interface Answers {
   readonly subscription: string | undefined;
   readonly resourceGroup: string | undefined;
@@ -54,7 +54,7 @@ export const init = defineCommand({
   mendsSettings: true,
   async run(call) {
     const { args, app, config, note } = call;
-    // A file with a mistake is mended first, not written over.
+    // Rejects if the file has a mistake: that must be fixed, not overwritten.
     const before = await app.config({});
     const detected = await app.detect();
     if (!args.yes && !app.canAsk())
@@ -83,7 +83,7 @@ export const init = defineCommand({
   },
 });
 
-/** What options say, and where they say nothing what is detected. Throws `not-signed-in`. */
+/** What the options say, else what is detected. Throws `not-signed-in`. */
 function unasked({ args, config }: InitCall, { subscriptions }: Detected): Answers {
   const isAzure = ['azure', 'resource-graph'].includes(config.inventory);
   if (isAzure && args.subscription === undefined && subscriptions.length === 0) throw noSubscription();
@@ -102,7 +102,7 @@ function noSubscription(): AppError {
   });
 }
 
-/** Enter leaves what the file says, and where it says nothing what holds without it. */
+/** Asks the questions. Enter keeps what the file says, or else the default. */
 async function ask(
   { args, app, config, note, interrupts }: InitCall,
   { subscriptions, keys, hasAgent, before }: Detected & { readonly before: Config },
@@ -156,7 +156,7 @@ async function ask(
   };
 }
 
-/** Whether one VM lets the user in. That it does not is no reason to keep nothing: it may be about that VM alone. */
+/** Tries to sign in to one VM. A failure only warns, because it may be about that VM alone. */
 async function knock({ config, caller, note, warn }: InitCall, access: FleetAccess, vm: Vm | undefined): Promise<void> {
   if (!vm) return;
   const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
@@ -167,7 +167,7 @@ async function knock({ config, caller, note, warn }: InitCall, access: FleetAcce
   else if (answer) warn(`${name}: ${answer.reason}; azlin doctor ${shellWord(name)} shows more`);
 }
 
-/** Looks up the VMs with the new settings. Rejects where that fails and nobody wants the file all the same. */
+/** Looks up the VMs with the new settings. Rejects if that fails, unless the user wants the file anyway. */
 async function test(call: InitCall, overrides: Readonly<Record<string, string>>): Promise<void> {
   const { app, args, config, interrupts, caller, note, warn } = call;
   note('Looking up the VMs with these settings…');

@@ -62,7 +62,7 @@ export const list = defineCommand({
     };
     if (args.interval !== undefined && !args.watch) throw new AppError('usage', '--interval only works with --watch');
     if (args.watch) return watch({ ...call, args }, request);
-    // What is to be sorted must be whole.
+    // Sorting needs the whole list.
     const onRows = sort === undefined ? emit : undefined;
     const isLive = io.stdout.isTTY === true && config.format === 'table' && call.app.environment['TERM'] !== 'dumb';
     const live = isLive ? startLive({ ...call, args }) : undefined;
@@ -79,7 +79,7 @@ export const list = defineCommand({
 
 type ListCall = CallContext & { readonly args: Args<typeof OPTIONS> };
 
-/** Rows as they come, until the whole list takes their place. */
+/** Shows rows as they come, until the whole list replaces them. */
 function startLive(call: ListCall) {
   const { args, io } = call;
   let goOn = () => {};
@@ -143,7 +143,7 @@ async function watch(call: ListCall, request: ListRequest): Promise<Result<Sessi
         [askedAt, problem] = [access.now(), ''];
         live.replace(rows, notes);
       } catch (error) {
-        // Who has a list looks at an old one while Azure is away.
+        // If there is a list, keep showing it while updates fail.
         if (stop.signal.aborted || last.rows.length === 0) throw error;
         problem = `; the last update failed: ${toAppError(error).message}`;
         live.redraw();

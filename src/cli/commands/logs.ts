@@ -52,7 +52,7 @@ export const logs = defineCommand({
   },
 });
 
-/** A job of that id; where there is none, the newest of the session of that name. */
+/** The job with that id; if there is none, the newest job of the session with that name. */
 async function jobOf(
   { config, caller }: CallContext,
   fleet: FleetAccess,
@@ -67,7 +67,7 @@ async function jobOf(
     try {
       return await newestJob(fleet, name, caller);
     } catch (other) {
-      // What was typed is no identifier, either: then it was meant as a job.
+      // It is not an identifier either, so the user probably meant a job.
       if (other instanceof AppError && /^(vm|session)-not-found$/.test(other.code)) throw error;
       throw other;
     }

@@ -55,7 +55,7 @@ function nothingToDo(idle: number | undefined): string {
   return 'nothing to close: no session is past its --ttl; --idle 1h closes those without activity';
 }
 
-/** Rejects unless somebody wants it. */
+/** Asks for confirmation. Rejects without a yes. */
 async function ask({ app, note, interrupts }: CallContext, sessions: readonly PrunedSession[]): Promise<void> {
   if (!app.canAsk())
     throw new AppError('usage', 'Confirmation needed to close sessions, but this is not a terminal', {

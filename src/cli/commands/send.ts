@@ -50,7 +50,7 @@ export const send = defineCommand({
   },
 });
 
-/** Where options say which VMs are meant, the first word is the text. Throws `usage`. */
+/** If options say which VMs are meant, the first word is the text. Throws `usage`. */
 function wordsOf(
   args: Args<typeof VMS_OPTIONS>,
   { identifier, text }: Call['positionals'],

@@ -8,7 +8,7 @@ import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { type Act, chooseEach, forEach } from '../many/act-on-each.ts';
 
 const namedView: View<NamedSession | readonly NamedSession[]> = {
-  // What was done to many is said on stderr; there is no one name to print.
+  // For many sessions there is no single name to print; stderr says what was done.
   text: (data) => (!('sessionName' in data) || data.sessionName === null ? '' : `${printable(data.sessionName)}\n`),
   records: (data) => data,
   fields: ['hostname', 'session', 'sessionName', 'expiresAt'],

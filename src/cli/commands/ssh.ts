@@ -45,7 +45,7 @@ export const ssh = defineCommand({
     const session = args['tmux-session'];
     refuseContradictions(args);
     if (args.detach) refuseAttaching(args, '--detach does not attach');
-    // A colon of the host itself stands in the brackets of an IPv6 address.
+    // The colons of an IPv6 address are in brackets and do not count.
     const isCompound = host.replace(/\[.*\]/, '').includes(':');
     if (args['no-tmux'] && (session !== undefined || isCompound))
       throw new AppError('usage', '--no-tmux uses no session: name the VM alone');

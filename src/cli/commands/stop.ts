@@ -27,7 +27,7 @@ export const stop = defineCommand({
   },
   async run({ args, several, access, app, config, note, caller }) {
     const work = { access: await access(), caller };
-    // What somebody is asked about must be so.
+    // The user is asked about these VMs, so their states must be fresh.
     const from = vmsFrom(args, several, 'stop');
     const { vms, notes } = await meantVms(work, from, { verb: 'stop', isFresh: !args.yes });
     for (const line of notes) note(line);

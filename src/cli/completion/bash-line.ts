@@ -3,11 +3,11 @@ export interface BashLine {
   /** Those before the word that is being typed. */
   readonly words: readonly string[];
   readonly current: string;
-  /** The quote that the current word stands in. */
+  /** The open quote that the current word is in. */
   readonly quote: '' | '"' | "'";
-  /** It is a file that input comes from or output goes to. */
+  /** Whether the current word is the file of a redirection. */
   readonly isRedirection: boolean;
-  /** What of the current word readline does not replace: it takes a colon and other characters for the end of a word. */
+  /** The start of the current word, which readline does not replace: to readline, a word ends at a colon and at some other characters. */
   readonly kept: string;
 }
 
@@ -17,7 +17,7 @@ export function bashLine(line: string, breaks: string): BashLine {
   let word: string | undefined;
   let kept = '';
   let quote: BashLine['quote'] = '';
-  // The word of a redirection is none of the command's.
+  // The word after a redirection is not an argument of the command.
   let isRedirection = false;
   const endWord = () => {
     if (word !== undefined && !isRedirection) words.push(word);
@@ -35,7 +35,7 @@ export function bashLine(line: string, breaks: string): BashLine {
       // Another command begins.
       [words, word, kept, isRedirection] = [[], undefined, '', false];
     } else if (quote === '' && (character === '<' || character === '>')) {
-      // The number of a stream before it is a part of it.
+      // A number before it is the stream that it redirects.
       if (word !== undefined && /^\d+$/.test(word)) word = undefined;
       endWord();
       isRedirection = true;
@@ -56,11 +56,11 @@ export function bashLine(line: string, breaks: string): BashLine {
   return { words, current: word ?? '', quote, kept, isRedirection };
 }
 
-/** The rest of a value as it is put on the line; undefined where it cannot stand there. Nothing in it is run. */
+/** The rest of a value, quoted so that bash runs nothing in it; undefined if it cannot be quoted there. */
 export function bashWord(value: string, { quote, kept }: Pick<BashLine, 'quote' | 'kept'>): string | undefined {
   const rest = value.startsWith(kept) ? value.slice(kept.length) : value;
   if (quote === "'") return rest.includes("'") ? undefined : rest;
-  // In double quotes nothing takes the meaning of an exclamation mark without staying.
+  // In double quotes, a backslash before an exclamation mark would stay in the word.
   if (quote === '"') return rest.includes('!') ? undefined : rest.replace(/["$`\\]/g, (character) => `\\${character}`);
   return rest
     .replace(/[^\w@%+=:,./~-]/gu, (character) => (character > '\u007f' ? character : `\\${character}`))

@@ -3,7 +3,7 @@ import { count, printable } from '../../domain/text.ts';
 import { compareVms, type Vm } from '../../domain/vm.ts';
 import type { CachedKnowledge } from '../../operations/access/completion-knowledge.ts';
 
-/** Something that could stand on the line. */
+/** Something that could be typed next. */
 export interface CompletionCandidate {
   readonly value: string;
   readonly description: string;
@@ -58,7 +58,7 @@ function describeSession({ friendlyName, attached }: Session): string {
   ].join(', ');
 }
 
-/** What an identifier could be: aliases, VMs, sessions that one VM alone has, friendly names; of a single VM that fits also its sessions. */
+/** What an identifier could be: aliases, VMs, and unique names of sessions, friendly ones too. If only one VM fits, also its sessions. */
 export function identifierCandidates(names: Names, typed: string): readonly CompletionCandidate[] {
   if (typed.replace(/^\[.*\]/, '').includes(':')) return sessionsOfVm(names, typed);
   const vms = vmCandidates(names, typed);
@@ -76,7 +76,7 @@ export function identifierCandidates(names: Names, typed: string): readonly Comp
   ];
 }
 
-/** Names, also friendly ones, that stand for one session of the fleet alone. */
+/** Session names and friendly names that only one session of the fleet has. */
 function uniqueSessions({ known, vmsByName }: Names): readonly CompletionCandidate[] {
   const nameOf = new Map([...vmsByName].map(([name, vm]) => [vm, name]));
   const places = new Map<string, string[]>();
@@ -89,7 +89,7 @@ function uniqueSessions({ known, vmsByName }: Names): readonly CompletionCandida
   );
 }
 
-/** VM names compare without case. */
+/** Ignores case, as VM names do. */
 export function fits(value: string, typed: string): boolean {
   return value.toLowerCase().startsWith(typed.toLowerCase());
 }
@@ -116,20 +116,20 @@ export function tagCandidates({ vms }: CachedKnowledge): readonly CompletionCand
   return [...tags].map(([value, size]) => ({ value, description: count(size, 'VM') }));
 }
 
-/** Names of sessions, whatever their VM. */
+/** Names of sessions on any VM. */
 export function sessionNames({ sessions }: CachedKnowledge): readonly CompletionCandidate[] {
   const names = new Map<string, number>();
   for (const list of sessions.values()) for (const { name } of list) names.set(name, (names.get(name) ?? 0) + 1);
   return [...names].map(([value, size]) => ({ value, description: `on ${count(size, 'VM')}` }));
 }
 
-/** What others see of those who are attached somewhere. */
+/** The labels of everybody who is attached to a session. */
 export function labelCandidates({ sessions }: CachedKnowledge): readonly CompletionCandidate[] {
   const labels = new Set([...sessions.values()].flat().flatMap(({ clients }) => clients));
   return [...labels].map((value) => ({ value, description: 'attached' }));
 }
 
-/** Those that go on from what is typed, fit for a terminal, each once. */
+/** The candidates that continue what is typed and can be shown on a terminal, each once. */
 export function fitting(candidates: readonly CompletionCandidate[], typed: string): readonly CompletionCandidate[] {
   const seen = new Set<string>();
   return candidates.flatMap(({ value, description }) => {

@@ -13,18 +13,18 @@ export interface Installing {
 
 export interface Installed {
   readonly path: string;
-  /** The start-up file of the shell, where a line had to be added to it. */
+  /** The start-up file of the shell, if a line had to be added to it. */
   readonly changed: string | undefined;
 }
 
-/** Where bash-completion lives, which loads what it finds in the user's directory by itself. */
+/** Where bash-completion may be. If it is there, it loads scripts in the user's directory by itself. */
 const BASH_COMPLETION = [
   '/usr/share/bash-completion/bash_completion',
   '/usr/local/share/bash-completion/bash_completion',
   '/opt/homebrew/share/bash-completion/bash_completion',
 ];
 
-/** Puts the script where the shell finds it; doing so twice is as doing it once. Rejects with `config`. */
+/** Puts the script where the shell finds it. It is safe to do so again. Rejects with `config`. */
 export async function installCompletion(installing: Installing): Promise<Installed> {
   const { script } = installing;
   const path = placeFor(installing);
@@ -54,13 +54,13 @@ function placeFor({ shell, environment, home }: Installing): string {
   return join(environment['BASH_COMPLETION_USER_DIR'] || join(data, 'bash-completion'), 'completions', 'azlin');
 }
 
-/** The file that has to load the script; undefined where the shell does that by itself. */
+/** The start-up file that has to load the script; undefined if the shell loads it by itself. */
 async function startUpFile({ shell, environment, home }: Installing): Promise<string | undefined> {
   if (shell === 'fish') return undefined;
   if (shell === 'zsh') return join(environment['ZDOTDIR'] || home, '.zshrc');
-  // Terminals of macOS start login shells.
+  // On macOS, terminals start login shells.
   const startUp = join(home, process.platform === 'darwin' ? '.bash_profile' : '.bashrc');
-  // Debian has it installed, and its .bashrc loads it; root's does not.
+  // Debian installs bash-completion, and a user's .bashrc loads it, but root's does not.
   const isLoaded = /^[^#\n]*bash_completion/m.test(await readFile(startUp, 'utf8').catch(() => ''));
   const isThere = await Promise.all(
     BASH_COMPLETION.map((path) =>

@@ -5,7 +5,7 @@ export function isShell(name: string): name is Shell {
   return (SHELLS as readonly string[]).includes(name);
 }
 
-/** Where this package has the script. */
+/** The path of the script in this package. */
 export function scriptPath(shell: Shell): string {
   return `completions/azlin.${shell}`;
 }

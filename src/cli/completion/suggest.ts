@@ -21,7 +21,7 @@ import {
 } from './candidates.ts';
 import type { TypedLine } from './typed-line.ts';
 
-/** What a shell is to offer: these words, or files of its own. */
+/** What the shell should offer: these words, or files that it finds itself. */
 export interface Suggestions {
   readonly kind: 'words' | 'files' | 'directories';
   readonly candidates: readonly CompletionCandidate[];
@@ -112,7 +112,7 @@ async function positional(name: string, { line, before, around }: Positional): P
   }
 }
 
-/** Also the last one of a list, and after a user name. */
+/** Completes an identifier, also the last one of a list, and after a user name. */
 async function identifiers(
   line: TypedLine,
   { app }: CompletionSurroundings,
@@ -124,10 +124,10 @@ async function identifiers(
   const names = await namesFor(line, app);
   const isCompound = typed.includes(':');
   const vm = isCompound ? vmNamed(names, typed.slice(0, typed.lastIndexOf(':'))) : undefined;
-  // An address, or a VM that is not known, is no reason to ask all.
+  // An address or an unknown VM is no reason to ask all VMs.
   if (!isCompound || vm) await names.known.renewSessions(vm);
   const found = identifierCandidates(names, typed);
-  // In a list some characters of a name mean something.
+  // Where lists are allowed, some characters have a special meaning.
   const typable = takesMany ? found.map((one) => ({ ...one, value: escapedIdentifier(one.value) })) : found;
   return prefixed(fitting(typable, typed), head + user);
 }
@@ -136,7 +136,7 @@ function prefixed(candidates: readonly CompletionCandidate[], prefix: string): r
   return prefix === '' ? candidates : candidates.map((one) => ({ ...one, value: `${prefix}${one.value}` }));
 }
 
-/** What the options that are typed say about the scope holds for what is offered. */
+/** The names to offer, in the scope that the options on the line give. */
 async function namesFor({ overrides }: TypedLine, app: App): Promise<Names> {
   const config = await configFor(app, overrides);
   const known = await app.known(config);
@@ -145,7 +145,7 @@ async function namesFor({ overrides }: TypedLine, app: App): Promise<Names> {
   return { known, vmsByName, aliases: config.aliases };
 }
 
-/** A setting or an option that has a mistake must not silence the rest. */
+/** A mistake in a setting or an option must not stop completion of the rest. */
 function configFor(app: App, overrides: Readonly<Record<string, string>>): Promise<Config> {
   return app.config(overrides, true);
 }
@@ -205,7 +205,7 @@ async function valuesOf(
     case 'JOB':
       return known((names) => jobCandidates(names.known));
     case 'GROUP':
-      // Of the whole scope, not of the group that is being typed.
+      // From the whole scope, not only from the group that is being typed.
       return known((names) => groupCandidates(names.known));
     case 'TAG':
       return known((names) => tagCandidates(names.known));

@@ -2,7 +2,7 @@ import type { Described, Option, Options, Shorthands } from '../command.ts';
 import { BUILT_IN, GLOBAL_OPTIONS } from '../line/options.ts';
 import { isOption, optionsIn } from '../line/tokens.ts';
 
-/** What is being typed: the name of a command, of an option, the value of one, a positional, or what is not azlin's. */
+/** What is being typed: a command, an option, the value of an option, a positional, or something that is not for azlin. */
 export type TypedWord =
   | { readonly kind: 'command'; readonly options: Options }
   | { readonly kind: 'option'; readonly options: Options; readonly given: ReadonlySet<string> }
@@ -15,7 +15,7 @@ export interface TypedLine {
   readonly command: Described | undefined;
   /** The part of the current word that is to be completed. */
   readonly text: string;
-  /** Values that settings have by options typed before. */
+  /** Settings that options typed before have set. */
   readonly overrides: Readonly<Record<string, string>>;
 }
 
@@ -31,7 +31,7 @@ interface Reading {
   isRemote: boolean;
 }
 
-/** What there is to type. */
+/** The commands and shorthands that can be typed. */
 export interface Vocabulary {
   readonly shorthands: Shorthands;
   describe(name: string): Promise<Described | undefined>;
@@ -108,6 +108,6 @@ function typedNow(reading: Reading, current: string): Pick<TypedLine, 'typed' | 
   const [, name, many] = wanted[Math.min(positionals.length, wanted.length - 1)] ?? [];
   const isOpen = name !== undefined && (positionals.length < wanted.length || many !== undefined);
   if (!isOpen) return { typed: { kind: 'remote' }, text: current };
-  // With options that choose VMs no identifier follows; but neither does anything else that is known.
+  // With options that choose VMs, no identifier follows; but there is nothing else to suggest either.
   return { typed: { kind: 'positional', name, before: positionals }, text: current };
 }

@@ -4,17 +4,17 @@ import { exitStatusOf, type Outcome } from '../../domain/outcome.ts';
 
 export interface Finished {
   readonly outcome: Outcome;
-  /** What the signal that ended azlin makes of the exit code. */
+  /** The exit code for the signal that ended azlin; undefined if none did. */
   readonly interruptedBy: number | undefined;
   readonly target: string;
   readonly durationMs: number;
-  /** Null for a command that was no job. */
+  /** Null for a command that was not a job. */
   readonly jobId: string | null;
-  /** The job was there before; nothing was started. */
+  /** The job existed already; nothing was started. */
   readonly found: boolean;
 }
 
-/** Writes what `--result` promises. */
+/** Writes the file of `--result`. */
 export async function writeResult(
   path: string,
   { outcome, interruptedBy, target, durationMs, jobId, found }: Finished,
@@ -26,12 +26,12 @@ export async function writeResult(
   await write(path, { outcome: outcome.kind, exitCode, signal, target, durationMs, jobId, found, ...cause });
 }
 
-/** What `--result` promises for many targets. */
+/** The content of the file of `--result` for many targets. */
 export interface Results {
   readonly exitCode: number;
   readonly durationMs: number;
   readonly results: readonly object[];
-  /** Why there are none. */
+  /** Why there are no results. */
   readonly error?: object;
 }
 
@@ -45,7 +45,7 @@ async function write(path: string, result: object): Promise<void> {
   }
 }
 
-/** Errors may hold what not everybody is to read; a pipe or a terminal is as its owner wants it. */
+/** Only the user may read the file: errors may hold private details. The mode of a pipe or a terminal is left alone. */
 async function writePrivately(path: string, text: string): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {

@@ -2,10 +2,10 @@ import { toAppError } from '../../domain/errors.ts';
 import type { CallContext } from '../command.ts';
 import { prepareResult, type Results, writeResults } from './exec-result.ts';
 
-/** Writes the results; nothing where nobody wants them. */
+/** Writes the results; does nothing without `--result`. */
 export type SaveResults = (results: Results) => Promise<void>;
 
-/** Runs `work` with a way to write `--result`. Where it fails before that, the failure is written: an old result must not pass for this one's. */
+/** Runs `work` with a way to write `--result`. If it fails before that, the failure is written: an old result must not pass for a new one. */
 export async function withResultFile<T>(
   { app, interrupts }: Pick<CallContext, 'app' | 'interrupts'>,
   path: string | undefined,

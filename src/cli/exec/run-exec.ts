@@ -13,7 +13,7 @@ import type { CallContext } from '../command.ts';
 import type { JobWishes } from '../line/exec-options.ts';
 import { prepareResult, writeResult } from './exec-result.ts';
 
-/** Starts a command in a session, or finds it. */
+/** Starts a command in a session, or finds the job that it is already. */
 export type StartCommand = (access: FleetAccess, target: TargetRef, caller: Caller) => Promise<RunningCommand>;
 
 export interface ExecLine {
@@ -23,7 +23,7 @@ export interface ExecLine {
   readonly result?: string | undefined;
 }
 
-/** A command as `exec` runs it. `durable`: as a job, and how. */
+/** Starts a command as `exec` does. `durable`: how to run it as a job. */
 export function starter(request: Omit<ExecRequest, 'target'>, durable: JobWishes | undefined): StartCommand {
   return async (access, target, caller) => {
     if (!durable) return execCommand(access, { ...request, target }, caller);
@@ -32,10 +32,10 @@ export function starter(request: Omit<ExecRequest, 'target'>, durable: JobWishes
   };
 }
 
-/** Runs a command with the streams of this process: bytes through, exit code out. */
+/** Runs a command with the streams of this process: bytes pass through unchanged, and its exit code is returned. */
 export async function runExec(call: CallContext, line: ExecLine): Promise<{ exitCode: number }> {
   const { app, interrupts } = call;
-  // Found out before anything runs: afterwards the outcome would be lost, and an old one must not pass for the new one.
+  // The file is tried and emptied before anything runs: later the outcome would be lost, and an old one must not pass for the new one.
   if (line.result !== undefined) await prepareResult(line.result);
   const startedAt = app.clock.now();
   let command: RunningCommand | undefined;
@@ -108,10 +108,10 @@ async function follow(call: CallContext, command: RunningCommand): Promise<Outco
   }
 }
 
-/** Settles when everything has been handed on, or when it cannot be and the rest has been thrown away. */
+/** Copies a stream. Settles when everything has been passed on, or thrown away because it cannot be written. */
 export function copy(from: Readable, to: Writable, cannotWrite: (error: Error) => void): Promise<void> {
   return new Promise((resolve) => {
-    // A command that says nothing may have ended before anybody listened.
+    // A command without output may have ended before anybody listened.
     if (from.readableEnded || from.destroyed) return resolve();
     from.once('end', resolve).once('close', resolve);
     to.once('error', (error) => {

@@ -2,12 +2,12 @@ import { AppError } from '../../domain/errors.ts';
 import type { Args } from '../command.ts';
 import type { ATTACH_OPTIONS } from './options.ts';
 
-/** `create`: of the commands that have it. */
+/** `create`: only some commands have it. */
 export type AttachArgs = Args<typeof ATTACH_OPTIONS> & { readonly create?: boolean };
 
 const NEED_TMUX = ['read-only', 'take-over', 'independent', 'reconnect', 'create'] as const;
 
-/** Options that cannot be meant together. Throws `usage`. */
+/** Refuses options that contradict each other. Throws `usage`. */
 export function refuseContradictions(args: AttachArgs): void {
   const both = (one: string, other: string, why: string) =>
     new AppError('usage', `Give --${one} or --${other}, not both: ${why}`);
@@ -18,7 +18,7 @@ export function refuseContradictions(args: AttachArgs): void {
   if (args.yes && !args['take-over']) throw new AppError('usage', '--yes only works with --take-over');
 }
 
-/** Where nothing is attached to, options that say how have no effect. Throws `usage`. */
+/** Refuses options about attaching where nothing is attached. Throws `usage`. */
 export function refuseAttaching(args: AttachArgs, why: string): void {
   const useless = ([...NEED_TMUX, 'no-tmux'] as const).find((name) => name !== 'create' && args[name]);
   if (useless !== undefined) throw new AppError('usage', `${why}: leave out --${useless}`);

@@ -13,7 +13,7 @@ interface Surroundings {
   readonly io: IoStreams;
 }
 
-/** The text of --help and --version, which need no command to run. Throws `usage` for what is none. */
+/** The text of --help or --version, for which no command runs. Throws `usage` for unknown commands and options. */
 export async function builtIn(
   { app, io }: Surroundings,
   { own, verb, command, misplaced }: SplitArgv,
@@ -21,7 +21,7 @@ export async function builtIn(
   const options: Options = { ...GLOBAL_OPTIONS, ...command?.options, ...BUILT_IN };
   if (command?.remote === 'after-identifier') refuseTerminal(command, own, misplaced);
   const unknown = unknownOption(own, options);
-  // What follows an option that is not known may be its value.
+  // The word after an unknown option may be its value.
   const isAfterUnknown = unknown !== undefined && unknown.index < own.indexOf(verb ?? '');
   if (verb !== undefined && !command && !isAfterUnknown) throw await unknownCommand(verb);
   if (unknown !== undefined) throw await unknownOptionError(unknown.written, command, options);
@@ -38,7 +38,7 @@ export async function builtIn(
   return command ? commandHelp(command, page) : mainHelp(CONTENTS, page);
 }
 
-/** `-it VM`, as docker and kubectl have it: not an identity file called "t". */
+/** Refuses `-it VM`, as docker and kubectl take it: it does not mean an identity file called "t". */
 function refuseTerminal({ name }: LoadedCommand, own: readonly string[], misplaced: Misplaced | undefined): void {
   const isAsked = (word: string | undefined) => /^-(it|ti)$/.test(word ?? '');
   const at = own.findIndex(isAsked);
@@ -49,7 +49,7 @@ function refuseTerminal({ name }: LoadedCommand, own: readonly string[], misplac
   });
 }
 
-/** No command begins with a dash. Values are not repeated: they may be secret. */
+/** An option where the command should begin, since no command begins with a dash. Values are not repeated: they may be secret. */
 function misplacedOption({ name }: LoadedCommand, { identifier, words }: Misplaced, options: Options): AppError {
   const tokens = [...tokensOf(words, options)];
   const end = tokens.findIndex(({ kind }) => kind !== 'option');
@@ -63,7 +63,7 @@ function misplacedOption({ name }: LoadedCommand, { identifier, words }: Misplac
   });
 }
 
-/** What would end or close something is never suggested: somebody may just run it. */
+/** Commands that end or close something are never suggested: somebody may just run them. */
 const NEVER_SUGGESTED = ['stop', 'close', 'cancel', 'prune'];
 
 async function unknownCommand(verb: string): Promise<AppError> {
@@ -88,7 +88,7 @@ async function unknownOptionError(
   return new AppError('usage', `Unknown option ${word}`, { hint: meant || `${known} lists the options` });
 }
 
-/** The value of an option among words that may make no sense yet. */
+/** The value of an option among words that may not be valid yet. */
 export function wordAfter(own: readonly string[], name: string): string | undefined {
   for (const token of tokensOf(own, GLOBAL_OPTIONS))
     if (token.kind === 'option' && token.name === name) return token.value;

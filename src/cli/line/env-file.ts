@@ -4,13 +4,13 @@ import { printable } from '../../domain/text.ts';
 import type { Variable } from '../../operations/exec/exec-request.ts';
 
 /**
- * Variables from a file: `NAME=VALUE` a line, and `NAME<<END` with lines up to `END` for a value of several; `#` starts a comment. Rejects with `usage`,
- * which never holds a value.
+ * Reads variables from a file: a line `NAME=VALUE`, or `NAME<<END` and lines up to `END` for a value of several lines; `#` starts a comment. Rejects with
+ * `usage`; the message never holds a value.
  */
 export async function variablesIn(path: string): Promise<readonly Variable[]> {
   let text: string;
   try {
-    // Values keep their bytes, whatever they mean.
+    // latin1 keeps the bytes of values, whatever their encoding is.
     text = (await readFile(path, 'latin1')).replace(/^\xef\xbb\xbf/, '');
   } catch (error) {
     throw new AppError('usage', `Cannot read --env-file ${path}: ${messageOf(error)}`, { cause: error });

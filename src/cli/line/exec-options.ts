@@ -36,14 +36,14 @@ export const JOB_OPTIONS = {
   },
 } as const satisfies Options;
 
-/** A duration of the command line in milliseconds. Throws `usage`. */
+/** A duration from the command line, in milliseconds. Throws `usage`. */
 export function durationOf(option: string, text: string | undefined): number | undefined {
   const ms = text === undefined ? undefined : parseDuration(text);
   if (text === undefined || ms) return ms;
   throw new AppError('usage', `Invalid duration "${text}" for --${option}`, { hint: 'for example 90s, 5m, 1.5h' });
 }
 
-/** `NAME=VALUE`, or `NAME` for the value that it has here. Throws `usage`, which never holds a value. */
+/** Reads `NAME=VALUE`, or `NAME` for the value in azlin's own environment. Throws `usage`; the message never holds a value. */
 export function variablesOf(
   texts: readonly string[],
   environment: CallContext['app']['environment'],
@@ -58,7 +58,7 @@ export function variablesOf(
   });
 }
 
-/** Throws `usage` for a name that a command must not have. */
+/** Throws `usage` for a name that cannot be set for a command. */
 export function checkedNames(variables: readonly Variable[]): readonly Variable[] {
   for (const { name } of variables) checkVariable(name);
   return variables;
@@ -69,7 +69,7 @@ type JobArgs = Partial<Args<typeof JOB_OPTIONS>> & { readonly stdin?: boolean };
 /** How a command is run as a job. */
 export type JobWishes = Pick<DurableRequest, 'job' | 'grace' | 'detach' | 'endsWithUs'>;
 
-/** How to run it as a job; undefined for the connection's own command. Throws `usage`. */
+/** How to run a command as a job; undefined to run it directly. Throws `usage`. */
 export function durableOf(
   args: JobArgs,
   config: Pick<Config, 'durable' | 'disconnectGrace' | 'sources'>,
@@ -85,7 +85,7 @@ export function durableOf(
     throw new AppError('usage', '--detach leaves the job running, but --on-disconnect cancel would end it');
   if (detach && onInterrupt !== undefined)
     throw new AppError('usage', '--on-interrupt does nothing with --detach: there is nothing left to interrupt');
-  // A job starts when all of its input has come; that is for somebody to ask for.
+  // With --stdin, a job starts only when all input has come. The user must ask for that; CI alone is not enough.
   const isCi = !['', 'false', '0'].includes(environment['CI'] ?? '') && !stdin;
   if (!wish && (config.durable === 'never' || (config.durable === 'auto' && !isCi))) return undefined;
   const grace = onDisconnect === 'cancel' ? config.disconnectGrace : undefined;

@@ -7,13 +7,13 @@ import { describeChoice, type VmChoice } from '../../operations/vms/choose-vms.t
 import type { Args, CallContext, Options } from '../command.ts';
 import { durationOf } from './exec-options.ts';
 
-/** Under one heading in help. */
+/** Puts options under one heading in help. */
 function underMany<const O extends Options>(options: O): O {
   const headed = Object.entries(options).map(([name, option]) => [name, { ...option, heading: 'Many' }]);
   return Object.fromEntries(headed) as O;
 }
 
-/** VMs by what they are, instead of by name. */
+/** Options that choose VMs by what they are instead of by name. */
 export const VMS_OPTIONS = underMany({
   tag: {
     kind: 'texts',
@@ -25,7 +25,7 @@ export const VMS_OPTIONS = underMany({
   all: { kind: 'flag', describe: 'Every VM in scope', choosesVms: true },
 });
 
-/** Sessions of many VMs. */
+/** Options that choose sessions of many VMs. */
 export const CHOOSE_OPTIONS = underMany({
   ...VMS_OPTIONS,
   session: {
@@ -49,7 +49,7 @@ export const EACH_OPTIONS = underMany({
   },
 });
 
-/** Also for commands, which may be begun again while nothing of them has happened. */
+/** The same for commands, which can be retried as long as they have not started. */
 export const CONTROL_OPTIONS = underMany({
   ...EACH_OPTIONS,
   retry: { kind: 'text', takes: 'N', describe: 'Retry up to N times if the command could not be started' },
@@ -71,7 +71,7 @@ type ChooseArgs = Args<typeof CHOOSE_OPTIONS>;
 type ControlArgs = Args<typeof EACH_OPTIONS> & Partial<Args<typeof CONTROL_OPTIONS>>;
 type FleetArgs = ChooseArgs & ControlArgs & Partial<Args<typeof OUTPUT_OPTIONS>>;
 
-/** Undefined where no option chooses VMs. Throws `usage`. */
+/** The VMs that options choose; undefined if none does. Throws `usage`. */
 export function vmChoice(args: Args<typeof VMS_OPTIONS> & { readonly session?: string | undefined }) {
   const { tag: tags, host, all, session } = args;
   const isChosen = tags.length > 0 || host !== undefined || all;
@@ -100,7 +100,7 @@ export function vmsFrom(
   return choice ?? names;
 }
 
-/** One identifier that is to be treated as ever, or what means many. */
+/** One identifier that is handled as usual, or something that means many. */
 export type Meant =
   | { readonly kind: 'one'; readonly identifier: string }
   | { readonly kind: 'many'; readonly from: string | VmChoice; readonly isPlain: boolean };
@@ -125,7 +125,7 @@ export function meantBy(args: FleetArgs, identifier: string | undefined, name: s
 
 const CONTROL = Object.keys(CONTROL_OPTIONS) as readonly (keyof typeof CONTROL_OPTIONS)[];
 
-/** The remote command may start with what was meant to be an identifier. Throws `usage`. */
+/** Refuses a remote command that starts with what looks like an identifier. Throws `usage`. */
 export function refuseIdentifier([first = '']: readonly string[], choice: string | VmChoice): void {
   if (typeof choice === 'string' || !/^[^\s:=/"'`$]+:[^\s:=/"'`$]+$/.test(first)) return;
   throw new AppError(
@@ -139,7 +139,7 @@ export function refuseIdentifier([first = '']: readonly string[], choice: string
 
 export interface Control {
   readonly limits: Limits;
-  /** By the clock: when all must be over. */
+  /** When all must have ended, in the time of the clock; undefined for no limit. */
   readonly until: number | undefined;
   readonly exit: ExitPolicy;
 }
@@ -170,12 +170,12 @@ function numberOf(option: string, text: string | undefined, least: number): numb
 export interface Choosing {
   readonly from: string | VmChoice;
   readonly refresh: boolean;
-  /** Find out first what is there. */
+  /** Find out first which VMs have such a session. */
   readonly ask: boolean;
   readonly control: Control;
 }
 
-/** The targets that are meant, found before the deadline for all of them. Rejects with an AppError where there are none. */
+/** Finds the targets that are meant, within the deadline for all of them. Rejects with an AppError if there are none. */
 export async function choose(call: CallContext, { from, refresh, ask, control: { until } }: Choosing): Promise<Choice> {
   const { app, config, caller } = call;
   const left = until === undefined ? Number.POSITIVE_INFINITY : Math.max(1, until - app.clock.now());

@@ -2,7 +2,7 @@ import type { FindRequest } from '../../operations/jobs/find-job.ts';
 import type { Config } from '../../settings/config.ts';
 import type { Options } from '../command.ts';
 
-/** Where a job is looked for. */
+/** Where to look for a job. */
 export const VM_OPTION = {
   vm: { kind: 'text', takes: 'VM', describe: 'The VM of the job, if several have one with that id' },
 } as const satisfies Options;

@@ -9,7 +9,7 @@ export const GLOBAL_OPTIONS = {
   verbose: { kind: 'flag', short: 'v', describe: 'Print each step to stderr' },
 } as const satisfies Options;
 
-/** They end the call, whatever the command. */
+/** Options that end the call, whatever the command is. */
 export const BUILT_IN = {
   help: { kind: 'flag', short: 'h', describe: 'Show help' },
   version: { kind: 'flag', describe: 'Show the version' },

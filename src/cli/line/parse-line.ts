@@ -12,7 +12,7 @@ export interface ParsedLine {
   readonly several: readonly string[];
 }
 
-/** Reads the words, of which the first that is no option is the verb; none is an unknown option. Throws `usage`. */
+/** Reads the words. The first one that is not an option is the verb; unknown options were refused before. Throws `usage`. */
 export function parseLine(words: readonly string[], command: LoadedCommand): ParsedLine {
   const options: Options = { ...GLOBAL_OPTIONS, ...command.options };
   const entries = Object.entries(options);
@@ -48,7 +48,7 @@ function argument(
   { option, value }: { option: Options[string]; value: unknown },
 ): unknown {
   const { kind, choices } = option;
-  // What is said twice counts as it was said last.
+  // If an option is given twice, the last one counts.
   if (kind === 'flag') return value === true || (Array.isArray(value) && value.at(-1) === true);
   const texts = [value].flat() as readonly (string | undefined)[];
   if (texts.includes('')) throw problem(command, `--${name} needs a value`);
@@ -58,14 +58,14 @@ function argument(
   return text;
 }
 
-/** `Not enough arguments following: tag`, as the parser says it. */
+/** Rewords the parser's message `Not enough arguments following: tag`; undefined for other messages. */
 function missingValue(message: string, options: Options): string | undefined {
   const said = /^Not enough arguments following: (.*)/.exec(message)?.[1];
   const [name = said] = Object.entries(options).find(([, { short }]) => short === said) ?? [];
   return name && `--${name} needs a value`;
 }
 
-/** The first flag that is given a value, which it would not heed. */
+/** The first flag that is given a value, which would have no effect. */
 function valuedFlag(words: readonly string[], options: Options): string | undefined {
   for (const token of tokensOf(words, options))
     if (token.kind === 'option' && token.option?.kind === 'flag' && token.value !== undefined) return token.name;

@@ -5,11 +5,11 @@ import { unknownSetting } from '../../settings/settings-file.ts';
 
 export interface SettingPlace {
   readonly name: SettingName;
-  /** Of a setting that is a table: the name in it. */
+  /** The name inside a setting that is a table. */
   readonly inner: string | undefined;
 }
 
-/** The setting of that key; `aliases.prod` is a part of one. Throws `config`, with the nearest one. */
+/** The setting with that key; `aliases.prod` is part of one. Throws `config`, with the nearest key as a hint. */
 export function settingAt(key: string): SettingPlace {
   const whole = ENTRIES.find(([, one]) => one.key === key);
   if (whole) return { name: whole[0], inner: undefined };
@@ -20,13 +20,13 @@ export function settingAt(key: string): SettingPlace {
   throw unknownSetting(key, KEYS);
 }
 
-/** The tables and the name under which the file has it. */
+/** Where the file has the key: the tables and the name in them. */
 export function placeOfKey(key: string): readonly string[] {
   const { inner } = settingAt(key);
   return inner === undefined ? key.split('.') : ['aliases', inner];
 }
 
-/** What stands in the file for words of a command line. Throws `usage`. */
+/** Turns words of a command line into a value for the file. Throws `usage`. */
 export function valueFrom(key: string, words: readonly string[]): unknown {
   const { name, inner } = settingAt(key);
   const [first] = words;
@@ -48,7 +48,7 @@ export function valueFrom(key: string, words: readonly string[]): unknown {
     });
   const one: Setting<unknown> = SETTINGS[name];
   const isPath = name === 'identities' || name === 'sshConfig' || name === 'inventory';
-  // What is typed here is meant from here; the settings hold everywhere.
+  // A typed path is relative to this directory, but the settings are used from everywhere.
   const absolute = (text: string) =>
     isPath && !/^(~|\/)/.test(text) && !['azure', 'resource-graph', 'none'].includes(text) ? resolve(text) : text;
   const asNumber = /^(0|[1-9]\d{0,8})$/.test(first) ? Number(first) : undefined;

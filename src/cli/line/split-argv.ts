@@ -10,23 +10,23 @@ export interface SplitArgv {
   /** The word that names the command, if there is one. */
   readonly verb: string | undefined;
   readonly command: LoadedCommand | undefined;
-  /** Options where the remote command would begin. */
+  /** Options in the place where the remote command should begin. */
   readonly misplaced: Misplaced | undefined;
 }
 
-/** What somebody typed behind the identifier that azlin takes before it. */
+/** Options that somebody typed after the identifier, but azlin takes before it. */
 export interface Misplaced {
   readonly identifier: string;
   readonly words: readonly string[];
 }
 
 /**
- * Cuts the remote command off before anybody parses it: as with ssh, everything after the identifier belongs to the remote
- * command, flags included. Only the first word that is no option can be the verb, the second one the identifier.
+ * Cuts off the remote command before the line is parsed: as with ssh, everything after the identifier belongs to the remote
+ * command, flags included. The first word that is not an option is the verb, the second one is the identifier.
  */
 export async function splitArgv(argv: readonly string[], contents: Contents, globals: Options): Promise<SplitArgv> {
   const { shorthands } = contents;
-  // Options of the commands may come before their names, too, and take their values along.
+  // Options of a command may also come before its name, with their values.
   const verbAt = firstWord(argv, 0, { ...SCOPE_OPTIONS, ...SSH_OPTIONS, ...globals });
   const verb = argv[verbAt];
   if (verb === undefined)
@@ -36,7 +36,7 @@ export async function splitArgv(argv: readonly string[], contents: Contents, glo
   const command = await commandNamed(contents, words[0] ?? '');
   const options = { ...globals, ...command?.options };
   const { own, remote, misplaced } = cut({ words: expanded, start: verbAt + words.length, command, options });
-  // `-it` is for a terminal there, not an identity file.
+  // `-it` is kept whole: it asks for a terminal, and is not an identity file.
   const isKept = command?.remote === 'after-identifier' ? (word: string) => word === '-it' : () => false;
   return { own: spellOut(own, options, isKept), remote, verb, command, misplaced };
 }
@@ -51,14 +51,14 @@ interface Uncut {
 
 function cut({ words, start, command, options }: Uncut): Pick<SplitArgv, 'own' | 'remote' | 'misplaced'> {
   const uncut = { own: words, remote: [], misplaced: undefined };
-  // With nothing to hand on, `--` only says that options have ended.
+  // Without a remote command, `--` only says that options have ended.
   if (!command?.remote) return uncut;
   if (command.remote === 'after-dashes') {
     const dashes = words.indexOf('--', start);
     return dashes < 0 ? uncut : { ...uncut, own: words.slice(0, dashes), remote: words.slice(dashes + 1) };
   }
   const first = firstWord(words, start, options);
-  // Where options say which VMs are meant, the first word is the command's.
+  // If options say which VMs are meant, the first word belongs to the remote command.
   const identifierAt = choosesVms(words.slice(start, first), options) ? first - 1 : first;
   const rest = words.slice(identifierAt + 1);
   const own = words.slice(0, identifierAt + 1).filter((word, index) => !(word === '--' && index >= start));
@@ -67,7 +67,7 @@ function cut({ words, start, command, options }: Uncut): Pick<SplitArgv, 'own' |
   return { own, remote: rest[0] === '--' ? rest.slice(1) : rest, misplaced };
 }
 
-/** `-lalice` and `-l=alice` as `--user=alice`: as users of ssh type it, and as yargs does not read it. */
+/** Turns `-lalice` and `-l=alice` into `--user=alice`: users of ssh type them, but yargs does not read them. */
 function spellOut(words: readonly string[], options: Options, isKept = (_: string) => false): readonly string[] {
   const end = words.indexOf('--');
   return words.flatMap((word, index) => {
@@ -80,7 +80,7 @@ function spellOut(words: readonly string[], options: Options, isKept = (_: strin
   });
 }
 
-/** The first option among the words that is not one of `options`, and where it stands. */
+/** The first option among the words that is not one of `options`, and its index. */
 export function unknownOption(
   words: readonly string[],
   options: Options,
@@ -89,7 +89,7 @@ export function unknownOption(
   return undefined;
 }
 
-/** Tells which options stand among the words. */
+/** Returns a function that tells whether an option is among the words. */
 export function givenOptions(words: readonly string[], options: Options): (name: string) => boolean {
   const given = new Set(
     [...tokensOf(words, options)].map((token) => (token.kind === 'option' ? token.name : undefined)),

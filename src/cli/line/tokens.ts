@@ -1,23 +1,23 @@
 import type { Option, Options } from '../command.ts';
 
-/** An option as a word has it: `--user=alice`, `-lalice`, `-v`. */
+/** An option as it is written: `--user=alice`, `-lalice`, `-v`. */
 export interface WrittenOption {
   /** Without its value: `--user`, `-l`. */
   readonly written: string;
   /** Undefined for an unknown option. */
   readonly name: string | undefined;
   readonly option: Option | undefined;
-  /** What stands in the word itself. */
+  /** The value, if it is in the same word. */
   readonly value: string | undefined;
 }
 
 export type Token =
   | ({ readonly kind: 'option'; readonly index: number } & WrittenOption)
-  /** `--`: what follows is no option. */
+  /** `--`: no options follow. */
   | { readonly kind: 'end'; readonly index: number }
   | { readonly kind: 'word'; readonly index: number; readonly text: string };
 
-/** A line in its parts, up to `--`. The value of an option may be the next word, which then is not a token of its own. */
+/** Splits a line into tokens, up to `--`. If the value of an option is the next word, that word is not a token of its own. */
 export function* tokensOf(words: readonly string[], options: Options, start = 0): Generator<Token> {
   for (let index = start; index < words.length; index++) {
     const word = words[index] ?? '';
@@ -39,7 +39,7 @@ export function isOption(word: string): boolean {
   return word.startsWith('-') && word !== '-' && word !== '--';
 }
 
-/** The options in one word: a long one, or letters, of which the first that takes a value has the rest for it. */
+/** The options in one word: a long one, or letters. The first letter that takes a value has the rest of the word as its value. */
 export function optionsIn(word: string, options: Options): readonly WrittenOption[] {
   const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
   if (name !== undefined) {

@@ -16,7 +16,7 @@ import {
 } from '../line/fleet-options.ts';
 import { summaryOf } from '../views/many.ts';
 
-/** The targets, found out for certain and said, and how to go about them. */
+/** Asks the VMs for the targets, notes which they are, and reads the options about how to work through them. */
 export async function chooseEach(
   call: CallContext,
   args: Args<typeof CHOOSE_OPTIONS> & Args<typeof EACH_OPTIONS>,
@@ -28,7 +28,7 @@ export async function chooseEach(
   return { choice, control };
 }
 
-/** Rejects unless somebody wants it. What is meant has been said already. */
+/** Asks for confirmation. Notes have said already what is meant. Rejects without a yes. */
 export async function confirmMany(
   { app, interrupts, note }: CallContext,
   { choice, verb, what }: { readonly choice: Choice; readonly verb: string; readonly what: string },
@@ -42,7 +42,7 @@ export async function confirmMany(
         hint: 'use --yes',
       },
     );
-  // All of them, however many there are.
+  // List all of them, however many there are.
   for (const name of foldNames(choice.chosen.map(labelOf))) note(`  ${name}`);
   if (await app.confirm(`${verb} ${sessions}? ${what}`, interrupts.signal)) return;
   throw new AppError('interrupted', 'Nothing was done');
@@ -66,7 +66,7 @@ export interface EachResult<T> {
   readonly hints: readonly string[];
 }
 
-/** Does one short thing to many targets, says what became of those where it went wrong, and gives the others. */
+/** Does one short thing to many targets. Gives the values of those where it worked, and says what became of the others. */
 export async function forEach<T>(
   call: CallContext,
   { choice, control, doing, act }: EachLine<T>,
@@ -85,7 +85,7 @@ export async function forEach<T>(
     });
   const left = absent.map(({ result }) => result.hostname);
   const { text, failures, hints } = summaryOf(results, app.clock.now() - startedAt, () => '');
-  // What was not begun because of another is no failure of its own; where the time was up it is.
+  // A target that was skipped because of another one is not a failure; one that was skipped because time was up is.
   const codes = results.map(({ outcome }) =>
     'cause' in outcome && (outcome.kind !== 'skipped' || outcome.cause.code === 'timed-out')
       ? exitCodeOf(outcome.cause.code)

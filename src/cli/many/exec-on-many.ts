@@ -33,7 +33,7 @@ interface ExecManyLine {
   readonly durable: Durable;
 }
 
-/** `azlin exec` where many are meant, or something that one command alone does not need. */
+/** `azlin exec` for many targets, or for one with an option that is for many. */
 export async function execOnMany(
   call: CallContext & { readonly args: ManyArgs },
   { meant, request, durable }: ExecManyLine,
@@ -48,7 +48,7 @@ export async function execOnMany(
       const choosing = { from: meant.from, refresh: args.refresh, ask: false, control };
       const choice = await choose(call, choosing);
       if (!meant.isPlain) for (const note of choice.notes) call.note(note);
-      /** Each reads its input, and has its job, for itself. */
+      /** Each target reads the whole input, and has its own job. */
       const requestFor = () => ({ ...request, until: control.until, stdin: spool?.open() });
       const jobFor = (target: Target) => durable && { ...durable, job: jobOf(durable, choice, target) };
       if (durable?.detach) return startJobs(call, { choice, control, requestFor, jobFor });
@@ -77,7 +77,7 @@ async function startJobs(
   const ids = new Map<Target, string>();
   const act = async (...[access, target, caller]: Parameters<StartOnTarget>): Promise<Detached> => {
     const wishes = jobFor(target) as JobWishes;
-    // Asked once more it must be the same job, not another one.
+    // A retry must ask for the same job, not for another one.
     const job = wishes.job ?? ids.get(target) ?? newJobId();
     ids.set(target, job);
     const started = await startJob(access, { ...requestFor(), ...wishes, job, target }, caller);
@@ -85,7 +85,7 @@ async function startJobs(
     return { id: started.id, target: started.target };
   };
   const { values, exitCode, ...rest } = await forEach(call, { choice, control, doing: 'Starting jobs', act });
-  // As for every failure of exec itself.
+  // 255, as for every failure of exec itself.
   const code = exitCode === 0 || exitCode === 1 || exitCode > 128 ? exitCode : 255;
   return { data: { kind: 'jobs', jobs: values }, exitCode: code, ...rest };
 }
@@ -95,7 +95,7 @@ function jobOf({ job }: NonNullable<Durable>, { isOneEach }: Choice, { session }
   return job === undefined || isOneEach ? job : jobNameFor(job, session);
 }
 
-/** Options about output that there will not be. Throws `usage`. */
+/** Refuses options about output where there will be none. Throws `usage`. */
 function refuseWithoutOutput(
   { args, config }: Pick<CallContext, 'config'> & { readonly args: ManyArgs },
   durable: Durable,

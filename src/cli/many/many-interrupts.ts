@@ -6,16 +6,16 @@ import type { CallContext } from '../command.ts';
 export interface ManyInterrupts {
   /** Undefined where nobody interrupted. */
   exitCode(): number | undefined;
-  /** What was running when somebody interrupted, and had not ended. */
+  /** The targets that were still running when somebody interrupted; undefined if nobody did. */
   stillRunning(): readonly string[] | undefined;
   /** Why the output could not be written. */
   failure(): AppError | undefined;
-  /** Nobody reads any more, as with `| head`: then nothing is to be said about it. */
+  /** Whether the reader is gone, as with `| head`: then there is no summary. */
   isReaderGone(): boolean;
   release(): void;
 }
 
-/** Ctrl-C goes to all commands, a second one ends azlin; so do SIGTERM and a reader that has gone, after a word to the commands. */
+/** Ctrl-C interrupts all commands, and a second one ends azlin. SIGTERM and a reader that is gone end azlin too, after signalling the commands. */
 export function manyInterrupts({ interrupts, io, note }: CallContext, run: ManyRun): ManyInterrupts {
   const why = new AppError('interrupted', 'interrupted');
   let stillRunning: readonly string[] | undefined;
@@ -39,7 +39,7 @@ export function manyInterrupts({ interrupts, io, note }: CallContext, run: ManyR
     run.abandon('TERM', why);
   };
   const onError = (error: NodeJS.ErrnoException) => {
-    // Nobody reads any more, as with `| head`; or the disk is full.
+    // The reader is gone, as with `| head`, or the disk is full.
     exitCode = error.code === 'EPIPE' ? 141 : 255;
     if (error.code !== 'EPIPE')
       failure ??= new AppError('usage', `Cannot write the output: ${error.message}`, { cause: error });
@@ -47,7 +47,7 @@ export function manyInterrupts({ interrupts, io, note }: CallContext, run: ManyR
   };
   const giveBack = interrupts.takeOver(onPress);
   interrupts.signal.addEventListener('abort', onAbort, { once: true });
-  // It may have come while there was nothing to interrupt yet.
+  // The signal may have come before there was anything to interrupt.
   if (interrupts.signal.aborted) onAbort();
   for (const stream of [io.stdout, io.stderr]) stream.once('error', onError);
   return {

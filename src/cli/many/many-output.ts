@@ -18,7 +18,7 @@ import { outputFields, recordOf } from '../views/many.ts';
 
 export interface OutputWishes {
   readonly choice: Choice;
-  /** One identifier and nothing more: its output needs no name before it. */
+  /** `isPlain`: only one identifier was given, so its output needs no name before it. */
   readonly meant: { readonly isPlain: boolean };
   readonly group: boolean;
   readonly outputDir: string | undefined;
@@ -29,18 +29,18 @@ export interface ManyOutput {
   /** The last line that a target wrote to stderr. */
   readonly lastWords: (target: string) => string;
   readonly recordOf: (result: TargetResult) => object;
-  /** Shows what waited for all to end. */
+  /** Prints what could not be printed before all have ended. */
   finish(results: readonly TargetResult[]): Promise<void>;
-  /** What kept output from being written. */
+  /** Why output could not be written. */
   failure(): AppError | undefined;
 }
 
-/** Whether the results go out as records, not as what the commands print. */
+/** Whether results are printed as records, not as the commands print them. */
 export function givesRecords({ config }: Pick<CallContext, 'config'>, group: boolean): boolean {
   return config.format !== 'table' && !group;
 }
 
-/** Where the output of many commands goes, by the options and the format. `broken`: it cannot go there any more. */
+/** Where the output of many commands goes, by the options and the format. `broken` is called when it cannot be written there any more. */
 export async function manyOutput(
   call: CallContext,
   { choice, meant, group, outputDir }: OutputWishes,
@@ -84,7 +84,7 @@ export async function manyOutput(
   };
 }
 
-/** Keeps what each target says until it ends; then it goes out as a record, or stays for the end. */
+/** Keeps the output of each target until the target ends. Then the output is printed as a record, or kept until all have ended. */
 function gatheringSink(
   { emit, warn }: CallContext,
   gathered: Map<string, Gathered>,
@@ -109,7 +109,7 @@ function gatheringSink(
 const WIDEST_PREFIX = 40;
 const COLOURS = ['cyan', 'green', 'yellow', 'magenta', 'blue'] as const satisfies readonly (keyof Style)[];
 
-/** `web-1:main  | `, as wide for all, each in a colour of its own. */
+/** Lines with a prefix, `web-1:main  | `, of the same width for all and a colour for each. */
 async function namedLines({ print, io, styles, warn }: CallContext, { chosen }: Choice): Promise<OutputSink> {
   const { padTo, widthOf } = await import('../../terminal/cells.ts');
   const names = chosen.map(labelOf);

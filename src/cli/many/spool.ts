@@ -23,7 +23,7 @@ export async function spoolInput({ io, interrupts }: Pick<CallContext, 'io' | 'i
     const path = join(directory, 'stdin');
     await pipeline(io.stdin(), createWriteStream(path, { mode: 0o600 }), { signal: interrupts.signal });
     return {
-      // Not opened before it is read: hundreds may wait for their VM.
+      // Opened when it is read, not before: hundreds of commands may be waiting for their VMs.
       open: () => Readable.from(piecesOf(path), { objectMode: false }),
       remove() {
         forget();

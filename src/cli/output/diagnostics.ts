@@ -7,16 +7,16 @@ import type { Style } from './style.ts';
 export interface Diagnostics {
   readonly io: IoStreams;
   readonly args: Readonly<Record<string, unknown>>;
-  /** Of stderr. */
+  /** The style of stderr. */
   readonly style: Style;
   readonly progress: ProgressLine;
 }
 
-/** What goes to the screen while a command is at work. The same warning twice helps nobody. */
+/** Writes to the screen while a command runs. The same line is not written twice. */
 export function diagnostics({ io, args, style, progress }: Diagnostics) {
   const said = new Set<string>();
   let held: string[] | undefined;
-  // Servers and VMs put words into these lines, some before they are trusted: none may move the cursor.
+  // These lines may quote servers and VMs, some of which are not trusted yet: none may move the cursor.
   const say = (line: string, paint = (text: string) => text) => {
     if (said.has(line)) return;
     said.add(line);
@@ -31,7 +31,7 @@ export function diagnostics({ io, args, style, progress }: Diagnostics) {
     });
     return isTaken ? undefined : drained(to);
   };
-  // Many may wait for the same stream.
+  // Several callers may wait for the same stream.
   const draining: Partial<Record<'stdout' | 'stderr', Promise<void>>> = {};
   const drained = (to: 'stdout' | 'stderr') => {
     draining[to] ??= nextDrain(io[to]).finally(() => delete draining[to]);
@@ -57,7 +57,7 @@ export function diagnostics({ io, args, style, progress }: Diagnostics) {
   };
 }
 
-/** Settles when there is room again, or nobody reads any more. */
+/** Settles when the stream has room again, or its reader is gone. */
 function nextDrain(stream: IoStreams['stdout']): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {

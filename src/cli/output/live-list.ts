@@ -10,24 +10,24 @@ import { styleFor } from './style.ts';
 const PATIENCE = 300;
 /** Milliseconds between two drawings, at least. */
 const PACE = 100;
-/** Most of the time is for the VMs, however long the table is. */
+/** The next drawing waits this many times as long as the last one took, so that even a long table leaves most of the time for the VMs. */
 const SHARE = 10;
 
 export interface LiveListSettings {
   readonly drawing: Drawing;
   readonly wide: boolean;
   readonly sort: SortKey | undefined;
-  /** The first line; none where it is undefined. */
+  /** The first line; undefined for none. */
   readonly title: (() => string) | undefined;
-  /** Called before the first drawing: from then on the screen is taken. */
+  /** Called before the first drawing, which takes over the screen. */
   readonly opening: () => void;
 }
 
 /** A table that grows while VMs answer. */
 export interface LiveList {
-  /** The rows of a VM, in place of those that it had. */
+  /** Replaces the rows of one VM. */
   add(rows: readonly SessionRow[], progress: ListProgress): void;
-  /** All there is, in the order of the list. */
+  /** Replaces all rows with those of a finished list. */
   replace(rows: readonly SessionRow[], notes: readonly string[]): void;
   redraw(): void;
   end(): void;
@@ -48,7 +48,7 @@ export function liveList({ app: { clock }, io, styles }: CallContext, settings: 
     cancel = undefined;
     const begunAt = clock.now();
     const rows = sortedRows([...byVm.values()].flat().sort(compareRows), sort);
-    // The widths of all columns are those that all rows need, also of the ones that do not fit. Only a line without colours can be cut.
+    // Columns are as wide as all rows need, also those that do not fit on the screen. Only a line without colours can be cut.
     const { cutTo } = await import('../../terminal/cells.ts');
     const cut = (line: string) => styles.stdout.dim(cutTo(line, columns()));
     const style = wide ? styleFor(false) : styles.stdout;
@@ -101,7 +101,7 @@ export function liveList({ app: { clock }, io, styles }: CallContext, settings: 
   };
 }
 
-/** The order of a list that is whole: by VM, then by session. */
+/** The order of a finished list: by VM, then by session. */
 function compareRows(a: SessionRow, b: SessionRow): number {
   const keyOf = ({ hostname, resourceGroup, vmId }: SessionRow) => [hostname.toLowerCase(), resourceGroup, vmId];
   const [x, y] = [

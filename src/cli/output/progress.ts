@@ -6,7 +6,7 @@ import { isPlain, printable, shorten } from '../../domain/text.ts';
 export interface ProgressLine {
   /** What is being waited for; undefined when the wait is over. */
   readonly show: (text: string | undefined) => void;
-  /** What holds it up, after the text; undefined when that is over. */
+  /** What delays it, shown after the text; undefined when that is over. */
   readonly aside: (text: string | undefined) => void;
   /** Takes the line off the screen while something else is written there. */
   readonly over: (write: () => void) => void;
@@ -14,7 +14,7 @@ export interface ProgressLine {
   readonly hold: (isHeld: boolean) => void;
 }
 
-/** A wait of less than this is none. */
+/** Milliseconds. A shorter wait is not shown. */
 const PATIENCE = 1_000;
 const TICK = 1_000;
 
@@ -44,7 +44,7 @@ export function progressLine({ clock, terminal, dim }: ProgressSettings): Progre
     const what = hindrance === undefined ? text : `${text}: ${hindrance}`;
     const line = `${printable(what ?? '')} (${formatAge(clock.now() - since)})`;
     const width = (terminal.columns ?? 80) - 1;
-    // What measures other characters takes long to load.
+    // The module that measures other characters is slow to load.
     if (!isPlain(line) && !cells) return void load();
     const cut = isPlain(line) ? shorten(line, width) : cells?.cutTo(line, width);
     terminal.write(`\r\u001b[K${dim(cut ?? '')}`);

@@ -3,7 +3,7 @@ import { withoutSecrets } from '../../domain/secrets.ts';
 import { printable } from '../../domain/text.ts';
 import type { Style } from './style.ts';
 
-/** A hint that is a command of azlin, with the options that say which VMs are meant: typed as it stands, it must mean the same ones. */
+/** Adds the scope options to azlin commands in a hint: typed as they are, they must mean the same VMs. */
 export function hintInScope(hint: string, { verbs, words }: HintScope): string {
   if (words.length === 0) return hint;
   return hint.replace(/\bazlin ([\w-]+)(?! --help)(?= |$)/g, (command, verb: string) =>
@@ -23,7 +23,7 @@ export interface ErrorStyle {
   readonly verbose: boolean;
 }
 
-/** The error as the lines of stderr. `hint`: what to say instead of the error's own. */
+/** The error as lines for stderr. `hint` replaces the error's own. */
 export function errorText(error: AppError, hint: string | undefined, { style, verbose }: ErrorStyle): string {
   const lines = [`${style.red('error:')} ${printableLines(error.message)}`];
   if (error.candidates) {
@@ -45,7 +45,7 @@ export function errorJson({ code, message, candidates }: AppError, hint: string 
   return `${JSON.stringify({ error })}\n`;
 }
 
-/** Messages have lines of their own; what a VM put into them must not move the cursor. */
+/** A message may have several lines, but what a VM has put into it must not move the cursor. */
 export function printableLines(text: string): string {
   return withoutSecrets(text).split('\n').map(printable).join('\n');
 }

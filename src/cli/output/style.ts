@@ -27,7 +27,7 @@ export function styleFor(color: boolean): Style {
   };
 }
 
-/** `--color` over NO_COLOR over whether it is a terminal that knows colours. */
+/** `--color` decides; without it, NO_COLOR; without that, whether it is a terminal with colours. */
 export function wantsColor(
   choice: ColorChoice | undefined,
   environment: Readonly<Record<string, string | undefined>>,

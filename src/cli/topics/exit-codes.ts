@@ -66,7 +66,7 @@ export const EXPLAINED_CODES: Readonly<Record<ErrorCode, ExplainedCode>> = {
   interrupted: one('Ctrl-C, `~.`, or a question answered with no', ''),
 };
 
-/** Without the marks of the documents. */
+/** Without the backquotes, which are for the documents. */
 const plain = (text: string) => text.replaceAll('`', '');
 
 export const EXIT_CODES_TOPIC: readonly TopicPart[] = [

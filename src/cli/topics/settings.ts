@@ -1,7 +1,7 @@
 import { WEAKEST } from '../../domain/ssh-algorithms.ts';
 import type { SettingName } from '../../settings/settings.ts';
 
-/** What a setting is for, and what holds where nothing is set. */
+/** What a setting is for, and what applies if it is not set. */
 export interface Explained {
   readonly meaning: string;
   readonly fallback: string;

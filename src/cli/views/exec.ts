@@ -11,7 +11,7 @@ export type ExecData =
   | { readonly kind: 'jobs'; readonly jobs: readonly Detached[] }
   | { readonly kind: 'results'; readonly records: readonly object[] };
 
-/** What `azlin exec` itself has to say; what commands print is not its own. */
+/** What `azlin exec` itself prints; the output of commands does not come through here. */
 export const execView: View<ExecData> = {
   async text(data, { width }) {
     if (data.kind === 'job') return `${data.id}\n`;

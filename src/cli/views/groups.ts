@@ -6,22 +6,22 @@ import type { Style } from '../output/style.ts';
 export interface Said {
   readonly target: string;
   readonly output: Buffer;
-  /** There was more. */
+  /** Whether there was more output. */
   readonly isCut?: boolean;
 }
 
 export interface GroupSettings {
   readonly style: Style;
-  /** Whether it goes to a terminal, which must not be told to do anything. */
+  /** Whether it goes to a terminal, which must not get escape sequences other than colours. */
   readonly isTerminal: boolean;
 }
 
-/** Differences that are longer than this are no help: the output is shown as it is. */
+/** A difference of more edits than this is no help: the output is shown whole. */
 const MOST_EDITS = 200;
 
 /**
- * Equal outputs once, under the names of all that said so; the largest group whole, the others as what differs from it. Nothing for those that
- * said nothing, unless somebody else did.
+ * Shows equal outputs once, under the names of all their targets: that of the largest group whole, the others as their difference from it. Targets
+ * without output are only shown if another one has some.
  */
 export function groupsText(said: readonly Said[], { style, isTerminal }: GroupSettings): string {
   const groups = gathered(said);
@@ -51,13 +51,13 @@ interface Group {
 function gathered(said: readonly Said[]): readonly Group[] {
   const groups = new Map<string, Group>();
   for (const { target, output, isCut = false } of said) {
-    // What was cut may have gone on differently.
+    // Output that was cut may have continued differently.
     const key = `${isCut} ${output.toString('latin1')}`;
     const group = groups.get(key) ?? { text: textOf(output), isCut, targets: [] };
     group.targets.push(target);
     groups.set(key, group);
   }
-  // Silence is nothing to compare with.
+  // Empty output is not useful to compare with.
   const size = ({ text, targets }: Group) => (text === '' ? 0 : targets.length);
   return [...groups.values()].sort((a, b) => size(b) - size(a));
 }
@@ -67,12 +67,12 @@ function textOf(output: Buffer): string {
   return Buffer.from(text).equals(output) ? text : `(${output.length} bytes of binary data)\n`;
 }
 
-/** The lines of a patch; undefined where the whole is easier to read. */
+/** The lines of a patch; undefined if the whole output is easier to read. */
 function difference(from: string, to: string): readonly string[] | undefined {
   if (to === '') return undefined;
   const options = { context: 1, maxEditLength: MOST_EDITS };
   const patch = structuredPatch('', '', ended(from), ended(to), undefined, undefined, options);
-  // They may differ in what is no line, as a line break at the end.
+  // There may be too many edits, or only the line break at the end may differ.
   if (!patch || patch.hunks.length === 0) return undefined;
   const lines = patch.hunks.flatMap((hunk) => [`@@ line ${hunk.newStart} @@`, ...hunk.lines]);
   const isShorter = lines.length <= linesOf(to).length;

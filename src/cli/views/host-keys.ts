@@ -1,9 +1,9 @@
 import type { HostKeyRow } from '../../operations/vms/host-key.ts';
 import type { View } from '../command.ts';
 
-/** `azlin host-key`: the keys, and where each stands. */
+/** `azlin host-key`: the keys, and where each is kept. */
 export const hostKeysView: View<readonly HostKeyRow[]> = {
-  // Not cut to the terminal's width: the line number stands at the end.
+  // Not cut to the terminal's width: the line number is at the end.
   async text(rows) {
     if (rows.length === 0) return '';
     const { table } = await import('./table.ts');

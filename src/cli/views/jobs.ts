@@ -51,7 +51,7 @@ function recordOf(job: PlacedJob): object {
   return { ...what, startedAt, endedAt, ageSeconds: ageOf(job), stdoutBytes, stderrBytes, ownedBy };
 }
 
-/** A job of another VM that shares the home of this one: that VM knows how it goes. */
+/** A job may belong to another VM that shares this one's home directory; only that VM knows its state. */
 function stateCell({ state, ownedBy }: PlacedJob): string {
   return state === 'elsewhere' ? `on ${ownedBy}` : state;
 }

@@ -28,14 +28,14 @@ export function recordOf(result: TargetResult): object {
   };
 }
 
-/** The output as text where it is text, else in Base64. */
+/** The output as text if it is text, else in Base64. */
 export function outputFields({ stdout, stderr, isCut }: Gathered): object {
   const isText = isTextual(stdout, isCut) && isTextual(stderr, isCut);
   const encoding = isText ? 'utf8' : 'base64';
   return { stdout: stdout.toString(encoding), stderr: stderr.toString(encoding), encoding, truncated: isCut };
 }
 
-/** What was cut may have lost a part of its last character. */
+/** Output that was cut may end in the middle of a character. */
 function isTextual(bytes: Buffer, isCut: boolean): boolean {
   try {
     new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: isCut });
@@ -45,7 +45,7 @@ function isTextual(bytes: Buffer, isCut: boolean): boolean {
   }
 }
 
-/** The exit status that the target stands for; 0 for one that was not its turn because of another. */
+/** The exit status of one target; 0 for one that was skipped because of another. */
 export function statusOf({ outcome }: TargetResult): number {
   if (outcome.kind === 'skipped') return outcome.cause.code === 'timed-out' ? 124 : 0;
   return outcome.kind === 'absent' ? 0 : exitStatusOf(outcome);
@@ -59,7 +59,7 @@ export function exitCodeOfAll(results: readonly TargetResult[], policy: ExitPoli
   return policy === 'all' || worst === 0 ? 1 : worst;
 }
 
-/** Why it is not well, on one line. */
+/** Why the target failed, on one line. */
 export function reasonOfOutcome({ outcome }: TargetResult, lastWords = ''): string {
   const said = lastWords === '' ? '' : `: ${shorten(printable(lastWords), 200)}`;
   switch (outcome.kind) {
@@ -77,16 +77,16 @@ export function reasonOfOutcome({ outcome }: TargetResult, lastWords = ''): stri
 }
 
 export interface Summary {
-  /** One line; empty for a single target that is well. */
+  /** One line about all targets together. */
   readonly text: string;
-  /** A line for each that failed, last the ones that were not begun. */
+  /** A line for each reason: first of targets that failed, then of those that were skipped. */
   readonly failures: readonly string[];
   readonly hints: readonly string[];
 }
 
 const MOST_HINTS = 3;
 
-/** What became of all of them. `wordsOf`: the last line that a target wrote to stderr. */
+/** What became of all targets. `wordsOf`: the last line that a target wrote to stderr. */
 export function summaryOf(
   results: readonly TargetResult[],
   durationMs: number,
@@ -138,7 +138,7 @@ export function progressText(
   return `${parts.join(', ')}${longest ? `; longest: ${longest.target}, ${longest.seconds} s` : ''}`;
 }
 
-/** Where somebody interrupted: what had not ended by itself then. */
+/** The targets that were still running when somebody interrupted. */
 export function stillRunningText(targets: readonly string[]): string {
   return targets.length === 0
     ? 'Interrupted while nothing was running'

@@ -18,7 +18,7 @@ export async function render<Data>({ view, data, format, context }: Rendering<Da
   return format === 'ndjson' ? ndjson(list) : csv(list, view.fields);
 }
 
-/** One JSON object a line. */
+/** One JSON object per line. */
 export function ndjson(records: readonly object[]): string {
   return records.map((record) => `${JSON.stringify(record)}\n`).join('');
 }

@@ -62,7 +62,7 @@ function wideCells(row: SessionRow): readonly string[] {
   ];
 }
 
-/** `?` where nobody knows, `-` where there is none. */
+/** `?` if it is unknown, `-` if there is none. */
 function sessionCell({ session, probe }: SessionRow): string {
   if (session !== null) return session;
   return probe === 'ok' || probe === 'skipped' ? '-' : '?';

@@ -17,11 +17,11 @@ export interface SettingRow {
 
 type Shown = SettingRow | readonly SettingRow[] | { readonly kind: 'path'; readonly path: string };
 
-/** One setting is its value alone, as scripts want it. */
+/** A single setting is printed as its value alone, for scripts. */
 export const settingsView: View<Shown> = {
   async text(shown, { width, style }) {
     if ('kind' in shown) return `${shown.path}\n`;
-    // A script gets a value or nothing, never words about it.
+    // A script gets a value or nothing, never an explanation.
     if ('key' in shown) return hasValue(shown) ? `${printable(valueText(shown))}\n` : '';
     if (shown.length === 0) return '';
     const { table } = await import('./table.ts');
@@ -41,7 +41,7 @@ function record({ name, ...row }: SettingRow) {
   return { ...row, default: EXPLAINED[name].fallback };
 }
 
-/** Whether there is a value, if only by default, that could be set so. */
+/** Whether there is a value to print: one that is set, or a default that could be set the same way. */
 function hasValue({ value, name }: SettingRow): boolean {
   const { fallback } = SETTINGS[name] as Setting<unknown>;
   return value !== null || ['string', 'number'].includes(typeof fallback);

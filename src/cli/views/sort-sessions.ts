@@ -21,7 +21,7 @@ const KEYS = {
 export type SortKey = keyof typeof KEYS;
 export const SORT_KEYS = Object.keys(KEYS) as readonly SortKey[];
 
-/** Rows in that order, and where it says nothing in the one that they have. What is not known comes last. */
+/** Sorts rows by a column. Rows with the same value keep their order; unknown values come last. */
 export function sortedRows(rows: readonly SessionRow[], key: SortKey | undefined): readonly SessionRow[] {
   if (key === undefined) return rows;
   const valueIn: (row: SessionRow) => Value = KEYS[key];

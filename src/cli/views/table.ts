@@ -16,7 +16,7 @@ export interface Row {
 const GAP = 2;
 const NARROWEST = 8;
 
-/** A header and rows, two spaces apart, no borders. With a width, in cells of a terminal, flexible columns are cut until it fits. */
+/** A header and rows, with two spaces between columns and no borders. With a width, in terminal cells, flexible columns are cut until it fits. */
 export async function table(
   columns: readonly Column[],
   rows: readonly Row[],
@@ -25,7 +25,7 @@ export async function table(
   const cells = rows.map((row) => row.cells.map((cell) => printable(cell)));
   const { widthOf, cutTo } = cells.flat().every(isPlain) ? ASCII : await import('../../terminal/cells.ts');
   const limits = width === undefined ? undefined : fitWidths({ columns, cells, width, widthOf });
-  // The library counts cells in a way of its own; what it gets in the place of a text that is not ASCII is as wide for everybody.
+  // The library measures text in its own way, so it gets a stand-in for text that is not ASCII, whose width is the same for everybody.
   const odd: string[] = [];
   const standIn = (cell: string) => {
     if (isPlain(cell)) return cell;
@@ -56,7 +56,7 @@ export async function table(
 }
 
 const ASCII = { widthOf: (text: string) => text.length, cutTo: shorten };
-// Of no meaning to anybody, and one cell each.
+// Private-use characters: they have no meaning, and each takes one cell.
 const STAND_IN = '\ue000';
 const FILLER = '\ue001';
 const STAND_INS = /\ue000\ue001*/g;

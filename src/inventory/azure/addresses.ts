@@ -72,13 +72,13 @@ function unreadable(kind: string, id: string, { malformed }: JsonReader): string
   return `Azure sent a ${kind} "${id.split('/').at(-1)}" with fields that azlin cannot read (${malformed.join(', ')})`;
 }
 
-/** An address that will be connected to, or null for anything else. */
+/** The value if it is an IP address, otherwise null: azlin is going to connect to it. */
 function addressOrNull(reader: JsonReader, value: unknown, name: string): string | null {
   const text = reader.text(value, name) || null;
   return text !== null && isIP(text) === 0 ? reader.refuse(name) : text;
 }
 
-/** A VM's word on one of its interfaces. */
+/** How a VM refers to one of its interfaces. */
 export interface InterfaceRef {
   /** In lower case. */
   readonly key: string;
@@ -91,9 +91,9 @@ export interface AddressPair {
 }
 
 export interface Addresses {
-  /** The primary interface's primary configuration wins; what it lacks the others give. */
+  /** The primary configuration of the primary interface is preferred; the others supply what it lacks. */
   of(interfaces: readonly InterfaceRef[]): AddressPair;
-  /** A resource group as it was created, where Network tells: Compute writes it in capitals. */
+  /** The name of a resource group as it was created, if Network reports it. Compute writes it in capitals. */
   spellingOf(resourceGroup: string): string;
 }
 
@@ -123,7 +123,7 @@ export function joinAddresses(
   };
 }
 
-/** The interfaces that are known, the primary one first. The VM's word on that counts before the interface's own. */
+/** The known interfaces, the primary one first. What the VM says about that outranks what the interfaces say. */
 function inOrder(
   refs: readonly InterfaceRef[],
   byKey: ReadonlyMap<string, NetworkInterface>,

@@ -13,30 +13,30 @@ export interface AzureSettings extends Pick<AzureScope, 'subscriptions'> {
   readonly resourceGroup: string | undefined;
   /** The URL of Resource Manager. */
   readonly endpoint: string;
-  /** What a token is asked for. */
+  /** The scope that tokens are requested for. */
   readonly scope: string;
   readonly credential: CredentialSettings;
-  /** Milliseconds for everything Azure is asked. */
+  /** Milliseconds for one piece of work: all its requests together. */
   readonly deadline: number;
 }
 
-/** One piece of work with Azure: everything it asks, over one client and before one deadline. */
+/** One piece of work with Azure. All its requests use one client and share one deadline. */
 export interface AzureWork {
   readonly access: AzureAccess;
   readonly client: Client;
-  /** Names for messages: of subscriptions and of VMs, by id in lower case. */
+  /** Names of subscriptions and VMs for messages, by id in lower case. */
   readonly names: Map<string, string>;
-  /** Ctrl-C and the like. */
+  /** Aborts on Ctrl-C and the like. */
   readonly signal: AbortSignal;
   readonly trace: (line: string) => void;
-  /** The same work with a sign-in for another tenant; undefined for the one that is active. */
+  /** The same work, signed in to another tenant; undefined means the active one. */
   in(tenant: string | undefined): AzureWork;
 }
 
-/** Sign-ins by tenant, each made once. */
+/** Returns the sign-in for a tenant. Each is made only once. */
 export type Credentials = (tenant: string | undefined) => PatientCredential;
 
-/** `trace` hears how somebody was signed in, once. */
+/** `trace` is told once how azlin was signed in. */
 export function credentialsOf(
   { agents, credential, deadline, clock }: AzureSettings,
   trace: Caller['trace'],
@@ -51,7 +51,7 @@ export function credentialsOf(
   };
 }
 
-/** The deadline starts now. */
+/** Begins a piece of work. Its deadline starts now. */
 export function askAzure(
   settings: AzureSettings,
   caller: Caller,

@@ -2,17 +2,17 @@ import { formatDuration } from '../../domain/duration.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable, shorten } from '../../domain/text.ts';
 
-/** A reply of Resource Manager that is no success. */
+/** A reply of Resource Manager that is not a success. */
 export interface RefusedReply {
   readonly status: number;
   readonly body: string;
   /** What was being done: `list the virtual machines of subscription …`. */
   readonly doing: string;
-  /** Milliseconds that the server wants to be left alone. */
+  /** How long the server asks to wait, in milliseconds. */
   readonly retryAfter?: number | undefined;
 }
 
-/** Azure's own message, sorted by what the user does next. */
+/** The error for a refused reply: Azure's own message, with a code and a hint for what the user can do next. */
 export function refusalError({ status, body, doing, retryAfter = 0 }: RefusedReply): AppError {
   const { code, message } = armError(body);
   const reason = shorten(printable(`${code ? `${code}: ` : ''}${message || `HTTP status ${status}`}`), 600);
@@ -71,14 +71,14 @@ function roleHint(doing: string): string {
   return 'az account list --output table shows your subscriptions; to read VMs and addresses you need the role Reader';
 }
 
-/** Anything that the SDK throws, as an AppError. `doing`: what was being done. */
+/** Turns anything that the SDK throws into an AppError. `doing`: what was being done. */
 export function azureError(thrown: unknown, doing: string, endpoint: string): AppError {
   if (thrown instanceof AppError) return thrown;
   const { code = '' } = thrown as { code?: string };
   const reason = messageOf(thrown);
   if (code === 'REQUEST_SEND_ERROR' || /^E[A-Z_]+$/.test(code) || /certificate/i.test(reason))
     return unreachableError(thrown, doing, endpoint);
-  // The SDK puts the whole reply into this one.
+  // The SDK puts the whole reply into the message of this error, so it is not shown.
   const what = code === 'PARSE_ERROR' ? 'it is cut short or not JSON' : shorten(printable(reason), 300);
   return new AppError('azure-failed', `Cannot ${doing}: ${endpoint} sent a reply that azlin cannot read: ${what}`, {
     cause: thrown,
@@ -88,7 +88,7 @@ export function azureError(thrown: unknown, doing: string, endpoint: string): Ap
 
 function armError(body: string): { readonly code: string; readonly message: string } {
   try {
-    // Some services write the same in capitals and without the envelope.
+    // Some services write the same fields with a capital letter and without the `error` envelope.
     const reply = JSON.parse(body) as { error?: Record<string, unknown> } & Record<string, unknown>;
     const { code, message, Code, Message, details } = reply.error ?? reply;
     const [detail] = Array.isArray(details) ? (details as { message?: unknown }[]) : [];

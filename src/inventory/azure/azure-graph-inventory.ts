@@ -19,12 +19,12 @@ import { hiddenText } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';
 
 const RESOURCES = '/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01';
-/** Rows a page, the most that Resource Graph gives. */
+/** Rows per page: the most that Resource Graph returns. */
 const PAGE = 1_000;
 /** Subscriptions that one query may name. */
 const SUBSCRIPTIONS = 1_000;
 
-/** VMs from Azure Resource Graph: one query for all subscriptions, addresses and power states joined there. */
+/** VMs from Azure Resource Graph: one query for all subscriptions, which also joins addresses and power states. */
 export function azureGraphInventory(settings: AzureSettings): Inventory {
   return {
     async listVms(_query, caller) {
@@ -42,7 +42,7 @@ export function azureGraphInventory(settings: AzureSettings): Inventory {
       }));
       const query = graphQuery(resourceGroup);
       const fleet = fleetOf(await Promise.all(batches.map((batch) => partOf({ ...batch, query }, found))), startedAt);
-      // A group that does not exist has no VMs, either; but that is a mistake.
+      // A resource group that does not exist has no VMs either, but naming it is a mistake.
       if (resourceGroup !== undefined && fleet.vms.length === 0 && fleet.warnings.length === 0) {
         const groups = await Promise.all(
           batches.map((batch) => rowsOf({ ...batch, query: groupQuery(resourceGroup) }, (raw) => ({ found: raw }))),
@@ -99,8 +99,8 @@ function readVisible(raw: unknown): Reading<string> {
 }
 
 /**
- * Resource Graph passes over what the sign-in may not read, without a word: what it does see is therefore asked as well. Who may only see a
- * resource group sees its VMs, but not the subscription.
+ * Resource Graph silently leaves out what the sign-in may not read, so it is also asked which subscriptions are visible. A sign-in that may read only a
+ * resource group sees its VMs but not the subscription.
  */
 function hiddenSubscriptions(
   { subscriptions }: GraphRequest,
@@ -148,7 +148,7 @@ async function rowsOf<T>(
   return { ...listed, failure };
 }
 
-/** What one query may name: subscriptions of one tenant, and not too many. */
+/** Groups subscriptions into what one query may name: those of one tenant, and not too many. */
 function batchesOf(subscriptions: readonly Subscription[]): readonly (readonly Subscription[])[] {
   const tenants = [...new Set(subscriptions.map(({ tenant }) => tenant))];
   return tenants.flatMap((tenant) => {

@@ -6,7 +6,7 @@ import { fleetOf } from './merge-parts.ts';
 import { subscriptionVms } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';
 
-/** Subscriptions that are listed at a time, with four lists each. */
+/** How many subscriptions are listed at once, with four lists each. */
 const CONCURRENCY = 8;
 
 /** VMs from Azure Resource Manager: compute and network lists of every subscription, joined by id. */

@@ -13,13 +13,13 @@ import { azureError } from './azure-errors.ts';
 import { lookAtState, lookAtVm } from './vm-look.ts';
 import { azureClientOptions } from './web/azure-client.ts';
 
-/** Milliseconds between two questions whether Azure is done, where it does not ask for others. */
+/** Milliseconds between two checks whether Azure is done, unless Azure asks for another interval. */
 const POLL_INTERVAL = 1_000;
 const LOOK_INTERVAL = 2_000;
 
 type Verb = 'start' | 'stop';
 
-/** Long-running operations of Resource Manager. `powerDeadline`: milliseconds for each of them. */
+/** Starts and stops VMs by long-running operations of Resource Manager. `powerDeadline`: milliseconds for each of them. */
 export function azurePower(settings: AzureSettings, powerDeadline: number): VmPower {
   const { clock, endpoint } = settings;
   let credentials: Credentials | undefined;
@@ -34,7 +34,7 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
     return asking;
   };
 
-  /** Asks the VM itself until it is as wanted, or has turned back. */
+  /** Checks the state of the VM until it is the wanted one. Throws if the VM goes back to another state. */
   const watch = async (order: Order, named: NamedVm, caller: Caller): Promise<void> => {
     let isChanging = false;
     for (;;) {
@@ -54,7 +54,7 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
       ...azureClientOptions(access),
       endpoint,
     });
-    // What the id says: the VM's own field may be the spelling of Network.
+    // Taken from the id: the `resourceGroup` of the VM may have the spelling that Network uses.
     const group = segmentAfter(vm.id, 'resourceGroups');
     const order = { verb, hostname, endpoint, isTaken: false };
     const limit = (ms: number, within: AbortSignal) => ({
@@ -74,7 +74,7 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
         try {
           await poller;
         } catch (error) {
-          // Who may start VMs but not follow operations may still look at the VM.
+          // A user who may start VMs but not follow operations may still be allowed to look at the VM.
           if (!(error instanceof AppError) || error.code !== 'azure-denied') throw error;
           await watch(order, named, withSignal(caller, limited));
         }
@@ -91,7 +91,7 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
   };
 }
 
-/** A question that Azure does not answer now it may answer the next time. */
+/** The power state, or `Unknown` if Azure does not answer: it may answer the next time. */
 async function stateOrUnknown(asking: AzureWork, named: NamedVm): Promise<PowerState> {
   try {
     return await lookAtState(asking, named);
@@ -105,7 +105,7 @@ interface Order {
   readonly verb: Verb;
   readonly hostname: string;
   readonly endpoint: string;
-  /** Whether Azure has taken it: then it goes on, whatever becomes of azlin. */
+  /** Whether Azure has accepted the order. Then it goes on, whatever happens to azlin. */
   readonly isTaken: boolean;
 }
 
@@ -123,7 +123,7 @@ function tooLate(order: Order, ms: number): AppError {
   });
 }
 
-/** Azure takes an operation and says later that it failed: no capacity, no quota. */
+/** The error for an operation that Azure accepted and later reported as failed: no capacity, no quota. */
 function failed({ verb, hostname }: Order, why: string, cause?: unknown): AppError {
   return new AppError('azure-failed', `Azure could not ${verb} the VM "${hostname}": ${shorten(printable(why), 600)}`, {
     cause,

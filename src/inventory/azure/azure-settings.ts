@@ -15,7 +15,7 @@ export interface AzureWishes {
   readonly azureDeadline: number;
 }
 
-/** The wishes, completed by what `az` knows of this user. Throws when no subscription is in scope. */
+/** Completes the wishes with what `az` knows about this user. Throws when no subscription is in scope. */
 export async function settleAzure(
   wishes: AzureWishes,
   environment: Readonly<Record<string, string | undefined>>,
@@ -32,7 +32,7 @@ export async function settleAzure(
     scope: place.scope,
     credential: {
       only: credential === 'any' ? undefined : credential,
-      // The SDK knows the public one itself, unless AZURE_AUTHORITY_HOST names another.
+      // The SDK knows the authority of the public cloud, and also reads AZURE_AUTHORITY_HOST.
       authority: place.name === 'AzureCloud' ? undefined : place.authority,
       tenant: wishes.tenant,
       homeTenant: wishes.tenant ?? tenant,

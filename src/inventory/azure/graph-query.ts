@@ -10,11 +10,11 @@ import { jsonReader, type Reading } from './json.ts';
 import { type ComputeVm, joinVm, malformedText, powerStateOf, readVm } from './vm-from-azure.ts';
 
 /*
- * The query language is Kusto's, as far as Resource Graph knows it. Rows keep the shape that Resource Manager gives things, so that both
- * sources are read by the same code. A VM without interfaces keeps its row: the joins are outer ones.
+ * The queries use the part of Kusto that Resource Graph supports. Rows keep the shape of replies of Resource Manager, so that the same code reads both
+ * sources. The joins are outer joins, so that a VM without interfaces keeps its row.
  */
 
-/** What the sign-in may see of the subscriptions in scope. */
+/** The subscriptions in scope that the sign-in may see. */
 export const VISIBLE_SUBSCRIPTIONS = `resourcecontainers
 | where type =~ 'microsoft.resources/subscriptions'
 | project id, subscriptionId
@@ -30,8 +30,8 @@ export function groupQuery(resourceGroup: string): string {
 }
 
 /**
- * A row for each IP configuration of each VM, and one for a VM without any. Not one row a VM: that would need `summarize`, of which Resource Graph
- * gives the first page only.
+ * One row for each IP configuration of each VM, and one for a VM without any. One row for each VM would need `summarize`, and Resource Graph returns only
+ * the first page of such a query.
  */
 export function graphQuery(resourceGroup: string | undefined): string {
   const group = resourceGroup === undefined ? '' : `\n| where resourceGroup =~ ${kustoText(resourceGroup)}`;
@@ -58,7 +58,7 @@ export function graphQuery(resourceGroup: string | undefined): string {
 | order by id asc, nicId asc, configurationName asc`;
 }
 
-/** A text between quotes; what it holds cannot end it. */
+/** The text as a quoted Kusto string. Nothing in the text can end the string. */
 function kustoText(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
@@ -71,7 +71,7 @@ export interface GraphRow {
   readonly publicIps: readonly PublicIpAddress[];
 }
 
-/** A row of the query. */
+/** Reads a row of `graphQuery`. */
 export function readGraphRow(raw: unknown): Reading<GraphRow> {
   const reader = jsonReader();
   const row = reader.record(raw, 'row');
@@ -103,12 +103,12 @@ export function readGraphRow(raw: unknown): Reading<GraphRow> {
   return { found, problem: vm.problem ?? own ?? one?.problem ?? ip?.problem };
 }
 
-/** Kusto has no missing texts, only empty ones. */
+/** Undefined for an empty string: Kusto has no missing strings. */
 function orNone(value: unknown): unknown {
   return value === '' || value === null ? undefined : value;
 }
 
-/** As Network spells it. What makes no sense is told by whoever reads the interface. */
+/** The id as Network spells it. A malformed value is ignored here, since `readInterface` reports it. */
 function publicIpIdOf(configuration: unknown): string | undefined {
   const { record, text } = jsonReader();
   const { publicIPAddress } = record(record(configuration, '')['properties'], '');
@@ -116,7 +116,7 @@ function publicIpIdOf(configuration: unknown): string | undefined {
 }
 
 function nicOf(primary: unknown, configuration: unknown): object {
-  // Booleans may come as numbers.
+  // Resource Graph may send booleans as numbers.
   return { primary: primary === true || primary === 1, ipConfigurations: [configuration] };
 }
 
@@ -140,7 +140,7 @@ export function vmsOf(rows: readonly GraphRow[]): readonly Vm[] {
   });
 }
 
-/** How many VMs have interfaces that no row tells of; such a VM has a row all the same. */
+/** How many VMs have interfaces but no row that describes one. Such a VM still has a row. */
 export function withoutInterfaces(rows: readonly GraphRow[]): number {
   const hidden = rows.filter(({ compute, interfaces }) => compute.interfaces.length > 0 && interfaces.length === 0);
   return new Set(hidden.map(({ compute }) => compute.key)).size;

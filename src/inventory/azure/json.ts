@@ -1,26 +1,26 @@
 /*
- * Reading what Azure sends, without trust: a field of another type than promised is as good as missing, and is remembered.
+ * Reads what Azure sends without trusting it. A field of the wrong type counts as missing, and its name is remembered.
  */
 
 export type Json = Readonly<Record<string, unknown>>;
 
 /** What was read, and what could not be. */
 export interface Reading<T> {
-  /** Undefined when it cannot even be named. */
+  /** Undefined when not even its id or name could be read. */
   readonly found: T | undefined;
   /** Undefined when everything made sense. */
   readonly problem?: string | undefined;
 }
 
 export interface JsonReader {
-  /** Names of the fields that were there, but of another type. */
+  /** Names of the fields that were there but could not be used. */
   readonly malformed: readonly string[];
   record(value: unknown, name: string): Json;
   text(value: unknown, name: string): string | undefined;
   list(value: unknown, name: string): readonly unknown[];
-  /** Remembers a field whose value makes no sense; null stands for it. */
+  /** Remembers a field whose value makes no sense, and returns null in its place. */
   refuse(name: string): null;
-  /** Only the texts among the values. */
+  /** Only those values that are strings. */
   texts(value: unknown, name: string): Readonly<Record<string, string>>;
 }
 

@@ -7,7 +7,7 @@ import { azureError, describeRequest } from './azure-errors.ts';
 import type { Reading } from './json.ts';
 import { letGo } from './web/page-memory.ts';
 
-/** What was found before the end of the list, or before it broke off. */
+/** What was found up to the end of the list, or until it broke off. */
 export interface Listed<T> {
   readonly items: readonly T[];
   /** What Azure sent and azlin could not read. */
@@ -17,7 +17,7 @@ export interface Listed<T> {
 
 export interface ListPage {
   readonly raw: readonly unknown[];
-  /** Where the next one is; undefined after the last. */
+  /** Where the next page is; undefined after the last one. */
   readonly next: string | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface Collecting<T> {
   readonly read: (raw: unknown) => Reading<T>;
 }
 
-/** As `listPages`, for pages that come in another way. Each list has the deadline for itself: one that hangs costs its part of the answer, not the others. */
+/** Like `listPages`, for pages that are fetched in another way. Each list has its own deadline, so that one that hangs costs only its part of the answer. */
 export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>): Promise<Listed<T>> {
   const { access, signal } = asking;
   const items: T[] = [];
@@ -44,7 +44,7 @@ export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>)
   const ms = until - startedAt;
   const doing = describeRequest(new URL(first, endpoint).href, names);
   const expired = () => tooLate(asking, doing, ms);
-  // Its turn came too late.
+  // The deadline had passed before it was the turn of this list.
   if (ms <= 0) return { items, problems, failure: expired() };
   try {
     await withDeadline({ clock, ms, signal, expired }, async (limited) => {
@@ -66,7 +66,7 @@ export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>)
     return { items, problems, failure: undefined };
   } catch (error) {
     signal.throwIfAborted();
-    // What is still on its way when the deadline has passed comes too late.
+    // Copied, because a page that arrives after the deadline must not be added.
     return { items: [...items], problems: [...problems], failure: azureError(error, doing, endpoint) };
   } finally {
     asking.trace(`azure: ${items.length} from ${first.replace(/\?.*/, '')} in ${clock.now() - startedAt} ms`);
@@ -75,7 +75,7 @@ export async function collect<T>({ asking, first, pageOf, read }: Collecting<T>)
 
 const MORE_TIME = 'raise azure.deadline for more time';
 
-/** Nobody answered: Azure, or whoever should have given a token for it. */
+/** The error when nobody answered in time: neither Azure, nor what should have given a token for it. */
 function tooLate({ access: { credential, endpoint } }: AzureWork, doing: string, ms: number): AppError {
   if (ms <= 0) return new AppError('timed-out', `Cannot ${doing}: no time was left to ask`, { hint: MORE_TIME });
   const waiting = credential.waitingFor();
@@ -100,7 +100,7 @@ export function bodyAt(client: Client, at: string, signal: AbortSignal): Promise
 
 const WHOLE_ATTEMPTS = 3;
 
-/** A reply that was cut on its way is no JSON; the next one may be whole. */
+/** Asks again after a reply that was cut off and therefore is not valid JSON. The next one may be complete. */
 export async function whole<T>(ask: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

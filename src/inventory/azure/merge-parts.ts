@@ -24,12 +24,12 @@ export function gapOf({ failure }: Listed<unknown>, consequence: string): readon
   return failure ? [{ consequence, cause: failure }] : [];
 }
 
-/** Refusals stay; anything else may be over in a minute. */
+/** Refusals, which will not go away. Any other error may be over in a minute. */
 const LASTING: readonly ErrorCode[] = ['azure-denied', 'usage'];
 
 /**
- * All parts as one fleet. What failed is a warning while anything else is known, else the error. A resource group is in one subscription as a rule:
- * that the others do not have it is no news.
+ * Merges all parts into one fleet. A failed part is a warning if anything else is known, otherwise its error is thrown. A resource group is usually in one
+ * subscription, so it is not reported that the others do not have it.
  */
 export function fleetOf(parts: readonly FleetPart[], fetchedAt: number): Fleet {
   const isSilent = ({ failure }: FleetPart) =>
@@ -54,7 +54,7 @@ export function fleetOf(parts: readonly FleetPart[], fetchedAt: number): Fleet {
 
 const MOST_WARNINGS = 10;
 
-/** Enough of them to see what is wrong. */
+/** The first of the warnings: enough to see what is wrong. */
 function firstOf(warnings: readonly string[]): readonly string[] {
   const more = warnings.length - MOST_WARNINGS;
   return more > 0 ? [...warnings.slice(0, MOST_WARNINGS), `and ${more} more like it`] : warnings;

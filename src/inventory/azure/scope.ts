@@ -6,9 +6,9 @@ import { withoutMark } from '../../domain/text.ts';
 
 export interface Subscription {
   readonly id: string;
-  /** Undefined where nobody has told it. */
+  /** Undefined where it is not known. */
   readonly name: string | undefined;
-  /** Its tenant, where az is signed in to several and this is not the one that is active. */
+  /** Its tenant, if az is signed in to several and this is not the active one. */
   readonly tenant: string | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface AzureScope {
   readonly subscriptions: readonly Subscription[] | 'all';
   /** The cloud that `az` uses the subscription in; undefined where az does not know it. */
   readonly cloud: CloudName | undefined;
-  /** The tenant of the first of them, as az knows it: where to sign in anew. */
+  /** The tenant of the first subscription, as az knows it: where to sign in again. */
   readonly tenant: string | undefined;
 }
 
@@ -46,11 +46,11 @@ const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export interface ScopeWishes {
   readonly subscriptions: readonly string[];
-  /** The tenant of what is not known to be in another one. */
+  /** The tenant of subscriptions that are not known to be in another one. */
   readonly tenant: string | undefined;
 }
 
-/** What is asked: the wanted subscriptions by id or by the name that az knows, else the one that az has set. */
+/** The scope: the wanted subscriptions, by id or by the name that az knows, otherwise the one that is set in az. */
 export function azureScope(
   { subscriptions: wanted, tenant }: ScopeWishes,
   profile: readonly ProfileEntry[],
@@ -72,7 +72,7 @@ export function azureScope(
     });
   const byId = new Map(
     found.map(({ id, name, tenantId }) => {
-      // What az knows of a subscription counts more than what the settings say of all.
+      // What az knows about a subscription outranks the tenant that the settings give for all.
       const isUsual = tenantId === undefined || sameTenant(tenantId, tenant ?? active?.tenantId);
       return [id.toLowerCase(), { id, name, tenant: isUsual ? undefined : tenantId }];
     }),
@@ -85,9 +85,9 @@ interface Defaults {
   readonly tenant: string | undefined;
 }
 
-/** The subscription that az has set; of another tenant than that one's, the only one there. */
+/** The subscription that is set in az. If that is not in `tenant`, the only subscription of `tenant`. */
 function defaultOf(profile: readonly ProfileEntry[], { active, tenant }: Defaults): readonly ProfileEntry[] {
-  // A tenant can be named by its domain, too, of which az does not tell.
+  // A tenant can also be named by its domain, which the profile of az does not contain.
   const isSure = tenant !== undefined && ID.test(tenant);
   if (!active || !isSure || sameTenant(active.tenantId, tenant)) return active ? [active] : [];
   const there = profile.filter(({ tenantId }) => sameTenant(tenantId, tenant));
@@ -104,7 +104,7 @@ function sameTenant(one: string | undefined, other: string | undefined): boolean
   return one?.toLowerCase() === other?.toLowerCase();
 }
 
-/** Of a subscription that az does not know there is but the id. */
+/** A wanted subscription. If az does not know it, there is only the id. */
 type Known = Pick<Subscription, 'id' | 'name'> & Partial<ProfileEntry>;
 
 function subscriptionNamed(text: string, profile: readonly ProfileEntry[]): Known {

@@ -14,7 +14,7 @@ import { type FleetPart, type Gap, gapOf } from './merge-parts.ts';
 import { type ComputeVm, joinVm, readInstanceView, readState, readVm, type VmState } from './vm-from-azure.ts';
 
 export const API_VERSIONS = { 'Microsoft.Compute': '2024-07-01', 'Microsoft.Network': '2024-05-01' } as const;
-/** Azure gives the states of a whole subscription as a list, those of a resource group only one by one: so many are worth it. */
+/** The most VMs whose power states are read one by one. Azure lists states only for a whole subscription, not for a resource group. */
 const ONE_BY_ONE = 32;
 const CONCURRENCY = 8;
 
@@ -23,7 +23,7 @@ export interface SubscriptionQuestion {
   /** Its id. */
   readonly subscription: string;
   readonly resourceGroup: string | undefined;
-  /** Called for each VM. */
+  /** Called for each VM that is found. */
   readonly found: () => void;
 }
 
@@ -88,7 +88,7 @@ async function statesOf(asking: AzureWork, vms: readonly ComputeVm[], subscripti
       read: (raw) => ({ found: [key, readInstanceView(raw)] as const }),
     }),
   );
-  // A VM that is gone by now is no trouble of the others.
+  // A VM that no longer exists must not affect the others.
   const failure = listed.find((one) => one.failure && one.failure.code !== 'vm-not-found')?.failure;
   return { items: listed.flatMap(({ items }) => items), problems: [], failure };
 }
@@ -107,7 +107,7 @@ function silentStates(vms: readonly ComputeVm[], states: States, { failure }: Li
   return unknown === 0 || failure ? [] : [`Azure did not report the power state of ${count(unknown, 'VM')}`];
 }
 
-/** A sign-in may see a VM and not its interfaces, which may be in a group that it cannot read. */
+/** The warning about VMs without visible interfaces: these may be in a resource group that the sign-in cannot read. */
 function hiddenInterfaces(vms: readonly ComputeVm[], { items, failure }: Listed<NetworkInterface>): readonly string[] {
   const known = new Set(items.map(({ key }) => key));
   const hidden = vms.filter(({ interfaces }) => interfaces.length > 0 && !interfaces.some(({ key }) => known.has(key)));
@@ -130,7 +130,7 @@ interface Elsewhere extends Network {
   readonly vms: readonly ComputeVm[];
 }
 
-/** The VMs of a resource group may have interfaces and public addresses in other groups: the whole subscription is listed then. */
+/** VMs of a resource group may have interfaces and public addresses in other groups. The whole subscription is listed then. */
 async function elsewhere({ asking, whole, vms, interfaces, publicIps }: Elsewhere): Promise<Network> {
   const wanted = new Set(vms.flatMap((vm) => vm.interfaces.map(({ key }) => key)));
   const isMissing = (keys: Iterable<string>, known: readonly { readonly key: string }[]) => {

@@ -7,7 +7,7 @@ import type { Subscription } from './scope.ts';
 
 const PATH = '/subscriptions?api-version=2022-12-01';
 
-/** The subscriptions in scope; `all` is looked up. Their names go into messages from now on. */
+/** The subscriptions in scope; `all` is looked up. From then on messages use their names. */
 export async function subscriptionsOf(
   { subscriptions: wanted }: AzureSettings,
   asking: AzureWork,
@@ -19,7 +19,7 @@ export async function subscriptionsOf(
 
 async function allSubscriptions(asking: AzureWork): Promise<readonly Subscription[]> {
   const { items, failure } = await listPages(asking, PATH, readSubscription);
-  // A list that broke off would leave subscriptions out in silence.
+  // An incomplete list would silently leave out subscriptions.
   if (failure) throw failure;
   if (items.length > 0) return items;
   throw new AppError('azure-denied', 'You cannot see any Azure subscription', {

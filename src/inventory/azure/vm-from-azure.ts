@@ -18,7 +18,7 @@ export function powerStateOf(code: string): PowerState {
   return (kind === 'powerstate' ? POWER_STATES.get(state) : undefined) ?? 'Unknown';
 }
 
-/** A VM of Compute, before its addresses and its power state are joined to it. */
+/** A VM as Compute describes it, before its addresses and its power state are added. */
 export interface ComputeVm {
   /** Its id in lower case. */
   readonly key: string;
@@ -26,7 +26,7 @@ export interface ComputeVm {
   readonly interfaces: readonly InterfaceRef[];
 }
 
-/** A VM as Resource Manager sends it. Azure promises a location and little else: what is missing becomes null, empty or `unknown`. */
+/** Reads a VM as Resource Manager sends it. Azure promises a location and little else: what is missing becomes null, empty or `unknown`. */
 export function readVm(raw: unknown): Reading<ComputeVm> {
   const reader = jsonReader();
   const { id: rawId, name: rawName, location, tags, properties: rawProperties } = reader.record(raw, 'VM');
@@ -53,7 +53,7 @@ export function readVm(raw: unknown): Reading<ComputeVm> {
   return { found, problem };
 }
 
-/** What its host key is pinned to. */
+/** The id that the host key of the VM is pinned to. */
 function vmIdOf(reader: JsonReader, properties: Readonly<Record<string, unknown>>): string | undefined {
   const vmId = reader.text(properties['vmId'], 'vmId');
   if (vmId === undefined || /^(?=.*\S)[^\p{Cc}]{1,128}$/u.test(vmId)) return vmId;

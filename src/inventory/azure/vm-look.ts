@@ -11,7 +11,7 @@ import { joinVm, readInstanceView, readState, readVm } from './vm-from-azure.ts'
 const COMPUTE = `api-version=${API_VERSIONS['Microsoft.Compute']}`;
 const NETWORK = `api-version=${API_VERSIONS['Microsoft.Network']}`;
 
-/** One VM as Resource Manager describes it now, with its own interfaces and public addresses. Rejects when any of it is not told. */
+/** One VM as Resource Manager describes it now, with its own interfaces and public addresses. Rejects if any of these cannot be read. */
 export async function lookAtVm(asking: AzureWork, { vm: { id } }: NamedVm): Promise<Vm> {
   const [compute, state] = await one(asking, `${id}?${COMPUTE}&$expand=instanceView`, (raw) => {
     const { found: vm, problem } = readVm(raw);
@@ -33,7 +33,7 @@ export function lookAtState(asking: AzureWork, { vm: { id } }: NamedVm): Promise
   return one(asking, `${id}/instanceView?${COMPUTE}`, (raw) => ({ found: readInstanceView(raw) }));
 }
 
-/** A thing that is no list. */
+/** Reads one resource rather than a list. */
 async function one<T>(asking: AzureWork, first: string, read: (raw: unknown) => Reading<T>): Promise<T> {
   const { items, problems, failure } = await collect({
     asking,

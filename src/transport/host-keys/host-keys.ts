@@ -9,7 +9,7 @@ export type HostOfKeys = Pick<
   'label' | 'firstSight' | 'hostKeyAlias' | 'knownAs' | 'ssh' | 'user' | 'address' | 'port'
 >;
 
-/** A key that is known for a host, and where that stands. */
+/** A known key of a host, and the line that it comes from. */
 export interface KnownKey {
   /** `ssh-ed25519`. */
   readonly type: string;
@@ -20,7 +20,7 @@ export interface KnownKey {
   readonly revoked: boolean;
 }
 
-/** Another key than the one that is known. */
+/** The host has offered another key than the known one. */
 export function changedKey(host: HostOfKeys, known: KnownKey, offered: Buffer): AppError {
   const { label, hostKeyAlias, knownAs } = host;
   // An address is known together with its port, a VM by its name.
@@ -40,14 +40,14 @@ const WAYS: Readonly<Record<'strict' | 'ask' | 'refused', string>> = {
   refused: "compare it with the VM's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
 };
 
-/** The first key of a host that is not to be met just so: by setting, because nobody can be asked, or because the answer was no. */
+/** The key of a new host is not accepted: because of a setting, because nobody can be asked, or because the answer was no. */
 export function unknownKey({ label }: HostOfKeys, key: Buffer, why: keyof typeof WAYS): AppError {
   return new AppError('host-key-unknown', `The host key of "${label}" is not known: ${fingerprint(key)}`, {
     hint: WAYS[why],
   });
 }
 
-/** A key that somebody has marked as one that must never be accepted again. */
+/** A key that was marked as never to be accepted again. */
 export function revokedKey({ label }: HostOfKeys, key: Buffer, where: string): AppError {
   return new AppError('host-key-revoked', `The host key of "${label}" is revoked: ${fingerprint(key)}, ${where}`, {
     hint: 'anybody may hold it; give the VM a new host key',

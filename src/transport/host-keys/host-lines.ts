@@ -11,12 +11,12 @@ export function describeLine({ key, path, line, marker }: KnownHost): KnownKey {
   return { type: typeOfKey(key), fingerprint: sha256Of(key), path, line, revoked: marker === 'revoked' };
 }
 
-/** Under the name that its keys are pinned to, or the one that ssh knows it by. */
+/** Whether the line is about the host, by the name that its keys are pinned to or by the name that ssh uses. */
 export function isAboutHost(line: KnownHost, { hostKeyAlias, knownAs }: HostOfKeys): boolean {
   return isAbout(line, hostKeyAlias) || isAbout(line, knownAs);
 }
 
-/** Revoked for a host is revoked on all its ports. */
+/** A key that is revoked for a host is revoked on all its ports. */
 export function isRevokedFor(line: KnownHost, host: HostOfKeys): boolean {
   const address = withoutPort(host);
   return line.marker === 'revoked' && (isAboutHost(line, host) || (address !== undefined && isAbout(line, address)));
@@ -36,7 +36,7 @@ export function knownIn(theirs: readonly KnownHost[], { knownAs }: HostOfKeys): 
   return theirs.filter((line) => line.marker === 'none' && isAbout(line, knownAs));
 }
 
-/** As in ssh, a key that is known for the host without a port is good on its other ports; another one there says nothing. */
+/** As in ssh, a key that is known for the host without a port is also good on its other ports. Another key there means nothing. */
 export function knownWithoutPort(theirs: readonly KnownHost[], host: HostOfKeys): readonly KnownHost[] {
   const address = withoutPort(host);
   if (address === undefined) return [];

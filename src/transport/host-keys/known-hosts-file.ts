@@ -17,7 +17,7 @@ export interface KnownHost {
   readonly marker: 'none' | 'revoked' | 'other';
   /** Names and patterns, separated by commas; or one hashed name. */
   readonly hosts: string;
-  /** `hosts`, taken apart; empty for a hashed name. */
+  /** `hosts`, split at the commas; empty for a hashed name. */
   readonly patterns: readonly string[];
   /** In SSH wire format. */
   readonly key: Buffer;
@@ -32,17 +32,17 @@ interface Remembered {
 const remembered = new Map<string, Remembered>();
 
 /**
- * The lines of a file; none where there is no file. `own`: nobody but the user may have a say in it. Rejects with what the system says about one that
- * cannot be read, or with `config`.
+ * Reads the lines of a file; none if there is no file. `own`: the file is azlin's own, which others must not be able to change. Rejects with `config` if
+ * they can, and with the system's error if the file cannot be read.
  */
 export async function readKnownHosts(path: string, whose: 'own' | 'any' = 'any'): Promise<readonly KnownHost[]> {
   try {
-    // Asked again and again for every connection: a thread for each question would cost more than the answer.
+    // Synchronous, because it is called several times for each connection, and handing it to a thread would cost more than the call itself.
     const found = statSync(path);
     const { ctimeMs, size, ino } = found;
-    // Others may never end. /dev/null is one way to say that there is none.
+    // Reading anything but a regular file may never end. /dev/null is one way to say that there is no file.
     if (!found.isFile() && found.rdev !== statSync('/dev/null').rdev) throw new Error('it is not a file');
-    // Also another owner or mode is a change.
+    // The ctime also changes with the owner and the mode.
     const stamp = `${ctimeMs} ${size} ${ino}`;
     const known = remembered.get(path);
     if (known?.stamp === stamp) return known.entries;
@@ -90,7 +90,7 @@ export interface NewHost {
   readonly comment: string;
 }
 
-/** Adds lines. Several azlin at once lose none: one short append is atomic. Rejects with what the system says. */
+/** Adds lines. One short append is atomic, so several azlin at once lose none. Rejects with the system's error. */
 export async function addKnownHosts(path: string, added: readonly NewHost[]): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   // A file edited by hand may lack its last line break.
@@ -104,8 +104,8 @@ export async function addKnownHosts(path: string, added: readonly NewHost[]): Pr
 }
 
 /**
- * Takes lines away by making comments of them, in place: a file that is not written anew loses nothing that another azlin adds at that moment.
- * Other hosts of such a line get a line of their own. Rejects with what the system says.
+ * Removes lines by turning them into comments in place. The file is not rewritten, so nothing is lost that another azlin adds at that moment. Other hosts
+ * of such a line get a line of their own. Rejects with the system's error.
  */
 export async function disableKnownHosts(
   path: string,
@@ -116,7 +116,7 @@ export async function disableKnownHosts(
     patterns.filter((host) => !names.includes(host)).map((host) => ({ host, key, comment })),
   );
   if (others.length > 0) await addKnownHosts(path, others);
-  // One byte changes neither the size nor, on some systems, the time.
+  // Changing one byte does not change the size nor, on some systems, the time.
   remembered.delete(path);
   const file = await open(path, 'r+');
   try {
@@ -130,13 +130,13 @@ export async function disableKnownHosts(
   }
 }
 
-/** Takes lines away as `ssh-keygen -R` does: writes the file anew and keeps the old one as `PATH.old`. Rejects with what the system says. */
+/** Removes lines as `ssh-keygen -R` does: rewrites the file and keeps the old one as `PATH.old`. Rejects with the system's error. */
 export async function removeKnownHosts(path: string, entries: readonly KnownHost[]): Promise<void> {
-  // Dotfiles are often links, and stay links.
+  // Dotfiles are often symbolic links, which must stay links.
   const real = await realpath(path);
   const text = await readFile(path, 'latin1');
   const isMeant = (one: KnownHost) => entries.some(({ hosts, key }) => one.hosts === hosts && one.key.equals(key));
-  // The file as it is now: lines may have moved since they were looked up.
+  // Look at the file as it is now: lines may have moved since they were looked up.
   const meant = entriesIn(text, path).filter((one) => one.marker === 'none' && isMeant(one));
   const gone = new Set(meant.map(({ line }) => line));
   const rows = text.split('\n');

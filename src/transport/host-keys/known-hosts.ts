@@ -32,7 +32,7 @@ export interface KnownHosts {
   update(host: HostOfKeys, shown: Rotation, caller: Caller): Promise<void>;
   /** Its keys in all files. */
   show(host: HostOfKeys, caller: Caller): Promise<readonly KnownKey[]>;
-  /** The names under which azlin keeps keys of what was called so when they were kept; the VM may be gone by now. */
+  /** The names under which azlin keeps keys of VMs that had this label when the keys were kept. The VMs may be gone by now. */
   aliasesOf(label: string): Promise<readonly string[]>;
   /** Removes its keys from all files. Revoked ones stay revoked. */
   forget(host: HostOfKeys, caller: Caller): Promise<Forgotten>;
@@ -45,7 +45,7 @@ export interface KnownHostsSettings {
 
 /** Host keys: azlin's own file, where they are pinned to the VM, and the files of ssh, where they are known by address. */
 export function knownHosts(settings: KnownHostsSettings): KnownHosts {
-  // One at a time: what one finds new, the next one knows, and nobody is asked twice.
+  // One at a time, so that each call sees what the one before has kept, and nobody is asked twice.
   const inTurn = oneByOne();
   return {
     async typesOf(host, caller) {
@@ -71,7 +71,7 @@ export function knownHosts(settings: KnownHostsSettings): KnownHosts {
   };
 }
 
-/** A host, and who wants something of it. */
+/** A host, and the caller who needs its keys. */
 interface Wanted {
   readonly host: HostOfKeys;
   readonly caller: Caller;
@@ -100,7 +100,7 @@ async function isTrusted(settings: KnownHostsSettings, { host, key, caller }: Me
   return false;
 }
 
-/** A host without a pinned key: what the user's files say about its address counts, else the policy. */
+/** Handles a host without a pinned key. What the user's files say about its address decides, otherwise the policy. */
 async function meet({ path }: KnownHostsSettings, { host, key, caller }: Met): Promise<void> {
   const { questions, trace } = caller;
   const theirs = await usersHosts(host, caller);
@@ -114,7 +114,7 @@ async function meet({ path }: KnownHostsSettings, { host, key, caller }: Met): P
   const { hostKeys } = host.ssh;
   if (!same && hostKeys === 'strict') throw unknownKey(host, key, 'strict');
   if (host.firstSight === 'look') {
-    // Whoever has its address by now must not become the VM.
+    // Another machine may have the address by now. It must not be taken for the VM.
     if (!same && hostKeys === 'ask') throw unknownKey(host, key, 'ask');
     return trace(`${host.label} is new, and its address may be out of date: its key is not kept`);
   }
@@ -124,7 +124,7 @@ async function meet({ path }: KnownHostsSettings, { host, key, caller }: Met): P
     if (!(await questions.confirm(question))) throw unknownKey(host, key, 'refused');
   }
   await keep(path, [{ host: host.hostKeyAlias, key, comment: host.label }]);
-  // What is not found again would be believed again, whatever key it has by then.
+  // If it is not found again, the host would be trusted as new once more, whatever key it has then.
   if (!(await isTrusted({ path }, { host, key, caller })))
     throw new AppError('bug', `The host key of "${host.label}" was written to ${path} but cannot be found there`);
   trace(
@@ -150,7 +150,7 @@ async function rotate(
   const pinned = pinnedIn(await ownHosts(settings), host);
   const has = (keys: readonly Buffer[], key: Buffer) => keys.some((one) => one.equals(key));
   const pinnedKeys = pinned.map(({ key }) => key);
-  // A server that does not offer the key it has just used is not to be believed.
+  // Do not believe a server that does not offer the key it has just used.
   if (!has(proven, current) || !has(pinnedKeys, current)) return;
   const all = [...(await ownHosts(settings)), ...(await usersHosts(host, caller))];
   const isGood = (key: Buffer) =>
@@ -158,7 +158,7 @@ async function rotate(
   const strong = proven.filter(isGood);
   const added = strong.filter((key) => !has(pinnedKeys, key));
   const { hostKeyAlias, knownAs, label } = host;
-  // Behind an address there may be several machines, each with keys of its own; behind a VM's id there is one.
+  // An address may lead to several machines, each with its own keys; the id of a VM means only one.
   const gone = pinned.filter(
     ({ key, hosts }) => hostKeyAlias !== knownAs && hosts === hostKeyAlias && !has(proven, key),
   );
@@ -203,7 +203,7 @@ async function ownHosts({ path }: KnownHostsSettings): Promise<readonly KnownHos
   try {
     return await readKnownHosts(path, 'own');
   } catch (error) {
-    // Going on without the file would accept any key.
+    // Without the file, any key would be accepted.
     const hint = error instanceof AppError ? error.hint : undefined;
     throw new AppError('host-key-unknown', `Cannot read the known host keys in ${path}: ${messageOf(error)}`, {
       cause: error,
@@ -212,7 +212,7 @@ async function ownHosts({ path }: KnownHostsSettings): Promise<readonly KnownHos
   }
 }
 
-/** As with ssh, a file that cannot be read says nothing. */
+/** As with ssh, a file that cannot be read is ignored. */
 async function usersHosts({ ssh }: HostOfKeys, { trace }: Caller): Promise<readonly KnownHost[]> {
   const files = ssh.knownHostsFiles.map(async (path) => {
     try {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { wireReader } from './ssh-wire.ts';
 
-/** The type of a public key in SSH wire format: `ssh-ed25519`. Empty when it is none. */
+/** The type of a public key in SSH wire format: `ssh-ed25519`. Empty if it is not a key. */
 export function typeOfKey(key: Buffer): string {
   try {
     const type = wireReader(key).string().toString('latin1');
@@ -24,7 +24,7 @@ export function fingerprint(key: Buffer): string {
   return `${sha256Of(key)} (${nameOfType(typeOfKey(key))})`;
 }
 
-/** `ED25519` for `ssh-ed25519`, as OpenSSH says it. */
+/** `ED25519` for `ssh-ed25519`, as OpenSSH calls it. */
 export function nameOfType(type: string): string {
   return NAMES[type] ?? type;
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { AppError, messageOf } from '../../domain/errors.ts';
 
-/** Whether the key stands in a list of revoked ones. As with ssh, a list that cannot be read lets nobody pass. */
+/** Whether the key is in a list of revoked keys. As with ssh, no key is accepted if the list cannot be read. */
 export async function isRevoked(key: Buffer, path: string): Promise<boolean> {
   try {
     const text = await readFile(path, 'latin1');

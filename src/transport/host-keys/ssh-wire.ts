@@ -4,12 +4,12 @@
 
 export interface WireReader {
   uint32(): number;
-  /** A string of the protocol: its length and so many bytes. */
+  /** A string of the protocol: its length and that many bytes. */
   string(): Buffer;
   skip(bytes: number): void;
 }
 
-/** Reads from the start. Every step throws an Error when the bytes end before it does. */
+/** Reads from the start. Every method throws an Error if there are not enough bytes left. */
 export function wireReader(bytes: Buffer): WireReader {
   let at = 0;
   const take = (length: number) => {

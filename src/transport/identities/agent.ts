@@ -5,8 +5,8 @@ import { typeOfKey } from '../host-keys/public-key.ts';
 import { type WireReader, wireReader, wireString, wireUint32 } from '../host-keys/ssh-wire.ts';
 
 /*
- * The protocol of SSH agents (draft-miller-ssh-agent): which keys there are, and signing with one. A connection for each question, so
- * that one that hangs holds up nothing else.
+ * The protocol of SSH agents (draft-miller-ssh-agent): listing keys and signing with one. Each request has its own connection, so that one that hangs does
+ * not delay the others.
  */
 
 export interface AgentKey {
@@ -32,7 +32,7 @@ export interface SignRequest {
 
 export interface AgentSettings {
   readonly socket: string;
-  /** One that does not stand still. */
+  /** A clock that is never paused. */
   readonly clock: Clock;
 }
 
@@ -47,7 +47,7 @@ const SIGN_REQUEST = 13;
 const SIGN_RESPONSE = 14;
 const RSA_FLAGS: Readonly<Record<string, number>> = { 'rsa-sha2-256': 2, 'rsa-sha2-512': 4 };
 
-/** An agent behind a socket. Nothing is connected before it is asked. */
+/** An agent behind a socket. It connects only when it is asked something. */
 export function sshAgent(settings: AgentSettings): Agent {
   return {
     async keys() {

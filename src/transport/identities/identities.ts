@@ -11,11 +11,11 @@ import { type KeyFile, type LoadParseKey, type PrivateKey, readKeyFile } from '.
 export interface Identity {
   /** What messages call it. */
   readonly name: string;
-  /** The user, or the SSH settings, named its file. */
+  /** Whether the user or the SSH settings named its file. */
   readonly isNamed: boolean;
-  /** What is offered; undefined when it cannot be known: then `unlock` tells it. */
+  /** The key to offer; undefined if it is known only after `unlock`. */
   readonly publicKey: Buffer | undefined;
-  /** Asks for the passphrase when there is one. Undefined when it cannot be had; the notes say why. */
+  /** Asks for the passphrase if there is one. Undefined if the key cannot be unlocked; the notes say why. */
   unlock(): Promise<SigningKey | undefined>;
 }
 
@@ -26,7 +26,7 @@ export interface SigningKey {
 }
 
 export interface Offers {
-  /** In the order in which they are to be offered: that of OpenSSH. */
+  /** In the order in which to offer them, which is that of OpenSSH. */
   readonly identities: readonly Identity[];
   /** What cannot be tried, and why; grows when something cannot be unlocked. */
   readonly notes: readonly string[];
@@ -45,8 +45,8 @@ export interface Identities {
 const PASSPHRASE_TRIES = 3;
 
 /**
- * The user's identities. As with ssh: keys of the agent that have a file come first, then, unless `IdentitiesOnly` is set, what else the agent
- * has, then the files. Files and agents are read once, passphrases asked for once, and only when the server takes the key.
+ * The user's identities. As with ssh, keys of the agent that have a file come first. Then come the other keys of the agent, unless `IdentitiesOnly` is set,
+ * then the files. Files and agents are read once. Passphrases are asked for once, and only when the server accepts the key.
  */
 export function identities(settings: IdentitySettings): Identities {
   const files = new Map<string, Promise<KeyFile>>();
@@ -64,7 +64,7 @@ export function identities(settings: IdentitySettings): Identities {
       return await once(agents, socket, () => settings.agentAt(socket).keys());
     } catch (error) {
       const problem = `the SSH agent: ${messageOf(error)}`;
-      // Without an agent one does as well as ever; one that holds everything up is another matter.
+      // A missing agent is no problem, but one that delays everything is worth a warning.
       if (/no answer/.test(problem)) warn(`${problem}; its keys are not used`);
       notes.push(problem);
       return [];
@@ -98,7 +98,7 @@ export function identities(settings: IdentitySettings): Identities {
         if (file.kind === 'public') return [];
         const unlock = async () => {
           const key = await once(unlocked, file.path, () => unlockFile(file, settings, caller));
-          // Somebody else may know the passphrase.
+          // This caller cannot be asked, but another one may know the passphrase.
           if (typeof key === 'string' && !caller.questions) unlocked.delete(file.path);
           return key;
         };
@@ -117,7 +117,7 @@ function exists(path: string): Promise<boolean> {
 }
 
 interface Offered {
-  /** It has a file as well. */
+  /** Whether it also has a file. */
   readonly hasFile: boolean;
   readonly identity: Identity;
 }
@@ -132,7 +132,7 @@ type FoundFile = Exclude<KeyFile, { kind: 'unusable' | 'missing' }> & {
   readonly isNamed: boolean;
 };
 
-/** The file, if it can be of use. Throws `config` for one that the user named to azlin and that cannot. */
+/** The file, if it can be used. Throws `config` if it cannot and the user named it to azlin. */
 function usable({ path, source }: IdentityFile, file: KeyFile, notes: string[]): FoundFile | undefined {
   if (file.kind !== 'unusable' && file.kind !== 'missing') return { ...file, path, isNamed: source !== 'usual' };
   if (file.kind === 'missing') {
@@ -183,7 +183,7 @@ function signingKey(key: PrivateKey): SigningKey {
   return { publicKey: key.publicKey, sign: async (data, algorithm) => key.sign(data, hash(algorithm)) };
 }
 
-/** The key, or why it cannot be had. */
+/** The key, or the reason why it cannot be unlocked. */
 async function unlockFile(
   file: FoundFile,
   { loadParse }: IdentitySettings,

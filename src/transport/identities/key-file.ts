@@ -8,33 +8,33 @@ import { wireReader, wireString } from '../host-keys/ssh-wire.ts';
 export interface PrivateKey {
   /** In SSH wire format. */
   readonly publicKey: Buffer;
-  /** `hash` matters to RSA only. Throws an Error when it cannot. */
+  /** `hash` matters only for RSA. Throws an Error if it cannot sign. */
   sign(data: Buffer, hash: 'sha256' | 'sha512'): Buffer;
 }
 
-/** Reads a private key as text: `'encrypted'` when it wants a passphrase or the one given is wrong. Throws an Error for what is none. */
+/** Parses a private key. Returns `'encrypted'` if it needs a passphrase or the given one is wrong. Throws an Error if it is not a key. */
 export type ParseKey = (text: string, passphrase?: string) => PrivateKey | 'encrypted';
 
-/** The same, loaded when it is first needed. */
+/** Loads the parser when it is first needed. */
 export type LoadParseKey = () => Promise<ParseKey>;
 
-/** What stands at a path that should hold a private key. */
+/** What is found at a path that should hold a private key. */
 export type KeyFile =
   | { readonly kind: 'private'; readonly publicKey: Buffer; readonly text: string }
-  /** `publicKey`: where it can be known without the passphrase. */
+  /** `publicKey`: if it is known without the passphrase. */
   | { readonly kind: 'encrypted'; readonly publicKey: Buffer | undefined; readonly text: string }
-  /** The public half; an agent may hold the other one. */
+  /** Only the public half; an agent may hold the private half. */
   | { readonly kind: 'public'; readonly publicKey: Buffer }
   | { readonly kind: 'unusable'; readonly problem: string }
   | { readonly kind: 'missing'; readonly cause: unknown };
 
-/** Reads a key file, as ssh would: the public half from `PATH.pub` where the file itself keeps it secret. */
+/** Reads a key file as ssh would. If the public half is encrypted in the file, it is taken from `PATH.pub`. */
 export async function readKeyFile(path: string, load: LoadParseKey): Promise<KeyFile> {
   let text: string;
   try {
     text = await readFile(path, 'latin1');
   } catch (cause) {
-    // ssh takes the public half alone, too: an agent may hold the other one.
+    // ssh also accepts the public half alone, since an agent may hold the private half.
     const publicKey = await publicKeyBeside(path);
     return publicKey ? { kind: 'public', publicKey } : { kind: 'missing', cause };
   }
@@ -47,7 +47,7 @@ export async function readKeyFile(path: string, load: LoadParseKey): Promise<Key
   }
 }
 
-/** Why ssh would not use a private key: others could have read it. */
+/** Why ssh would not use a private key: other users can read it. Undefined if they cannot. */
 async function openTo(path: string): Promise<string | undefined> {
   const { mode, uid } = await stat(path);
   if (process.platform === 'win32' || (mode & 0o077) === 0 || uid !== process.getuid?.()) return undefined;
@@ -82,7 +82,7 @@ async function publicKeyBeside(path: string): Promise<Buffer | undefined> {
   return key && unusableType(typeOfKey(key)) === undefined ? key : undefined;
 }
 
-/** The key of a line as in authorized_keys. */
+/** The key in a line as in authorized_keys. */
 function publicKeyIn(text: string): Buffer | undefined {
   const [, encoded = ''] = /^\s*(?:ssh-|ecdsa-|sk-)[\w@.-]+[ \t]+([A-Za-z0-9+/=]+)/.exec(text) ?? [];
   const key = Buffer.from(encoded, 'base64');
@@ -91,7 +91,7 @@ function publicKeyIn(text: string): Buffer | undefined {
 
 const MAGIC = 'openssh-key-v1\0';
 
-/** What OpenSSH's own format tells without a passphrase. Throws an Error for one that is damaged. */
+/** What a key in OpenSSH's own format shows without a passphrase. Throws an Error if it is damaged. */
 function openSshHeader(text: string): { readonly publicKey: Buffer; readonly encrypted: boolean } | undefined {
   const [, body] = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]*?)-----END/.exec(text) ?? [];
   if (body === undefined) return undefined;
@@ -99,7 +99,7 @@ function openSshHeader(text: string): { readonly publicKey: Buffer; readonly enc
   if (bytes.subarray(0, MAGIC.length).toString('latin1') !== MAGIC) throw new Error('it is damaged');
   const reader = wireReader(bytes.subarray(MAGIC.length));
   const cipher = reader.string().toString('latin1');
-  // How the key is made of the passphrase: its name and its parameters.
+  // Skip the name and the parameters of the function that derives the encryption key from the passphrase.
   reader.string();
   reader.string();
   if (reader.uint32() !== 1) throw new Error('it holds more than one key');

@@ -1,17 +1,17 @@
 /*
- * A line of ssh_config, taken apart as OpenSSH 9 does it (readconf.c, misc.c): the keyword ends with a blank or an equals sign, then come words in
- * quotes of either kind, with a few escapes, and `#` starts a comment only where a word could start.
+ * Splits a line of ssh_config as OpenSSH 9 does (readconf.c, misc.c). The keyword ends with a blank or an equals sign. Then come words, which may be in
+ * quotes of either kind, with a few escapes. `#` starts a comment only where a word could start.
  */
 
 export interface ConfigLine {
-  /** As it is written. */
+  /** The keyword as it is written. */
   readonly written: string;
   readonly words: readonly string[];
-  /** What follows the keyword, as it stands. */
+  /** What follows the keyword, unchanged. */
   readonly rest: string;
 }
 
-/** Undefined for an empty line and a comment. Throws an Error that says what ssh refuses. */
+/** Undefined for an empty line and a comment. Throws an Error that says why ssh refuses the line. */
 export function configLine(line: string): ConfigLine | undefined {
   const text = line.replace(/(?<=.)[ \t\r\n\f]+$/s, '');
   const first = nextDelimited(text);
@@ -22,7 +22,7 @@ export function configLine(line: string): ConfigLine | undefined {
   return { written, words: wordsOf(given), rest: given };
 }
 
-/** The words of `Match`, which are taken apart as keywords are. */
+/** The words of `Match`, which are split in the same way as keywords. */
 export function matchWords(rest: string): readonly string[] {
   const words: string[] = [];
   for (let left: string | undefined = rest; left !== undefined; ) {
@@ -40,7 +40,7 @@ interface Delimited {
   readonly rest: string | undefined;
 }
 
-/** Up to a blank or the first equals sign, or what stands in double quotes. */
+/** Takes the text up to a blank or the first equals sign, or the text in double quotes. */
 function nextDelimited(text: string): Delimited {
   const at = text.search(/[ \t\r\n"=]/);
   if (at < 0) return { word: text, rest: undefined };

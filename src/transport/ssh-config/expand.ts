@@ -1,6 +1,6 @@
 import { AppError } from '../../domain/errors.ts';
 
-/** What a text of the SSH settings may refer to. */
+/** What a value in the SSH settings may refer to. */
 export interface Expansion {
   readonly home: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -8,7 +8,7 @@ export interface Expansion {
   readonly tokens: Readonly<Record<string, string>>;
 }
 
-/** `%h` and the like. Throws `config` for one that means nothing here. */
+/** Expands `%h` and the like. Throws `config` for a token that cannot be used here. */
 export function expandTokens(text: string, { tokens }: Expansion): string {
   return text.replace(/%(.?)/g, (written, letter: string) => {
     const value = letter === '%' ? '%' : tokens[letter];
@@ -18,14 +18,14 @@ export function expandTokens(text: string, { tokens }: Expansion): string {
   });
 }
 
-/** A path: `~`, `${VARIABLE}`, `%d` and the like. Throws `config` for a variable that is not set, as ssh does. */
+/** Expands `~`, `${VARIABLE}`, `%d` and the like in a path. Throws `config` for a variable that is not set, as ssh does. */
 export function expandPath(text: string, expansion: Expansion): string {
   const { home, environment } = expansion;
   const resolved = text.replace(/\$\{(\w+)\}/g, (written, name: string) => {
     const value = environment[name];
     if (value === undefined)
       throw new AppError('config', `"${text}" in the SSH settings: the variable ${written} is not set`);
-    // What it holds is a path, not a pattern.
+    // A percent sign in the value is not the start of a token.
     return value.replaceAll('%', '%%');
   });
   return expandTokens(resolved, expansion).replace(/^~(?=\/|$)/, home);

@@ -3,34 +3,34 @@ import { matchesPattern, matchesPatterns, type PatternCase } from './patterns.ts
 import type { Block, ConfigEntry, Directive, SshConfig } from './ssh-config.ts';
 import { isKnown, type Keyword } from './ssh-keywords.ts';
 
-/** Whom the settings are wanted for. */
+/** The host that settings are looked up for. */
 export interface HostQuery {
-  /** What the user could call it: VM name, `rg/vm`, address; ssh has one name. The first one is `%n`. */
+  /** Names by which the user may mean it: VM name, `rg/vm`, address; ssh has one name. The first one is `%n`. */
   readonly names: readonly string[];
-  /** For `Host`: to ssh, case makes another host; to Azure, it makes no other VM. */
+  /** How `Host` compares names: ssh distinguishes upper and lower case, Azure does not. */
   readonly case: PatternCase;
-  /** Where it is without these settings; undefined when only they can tell. */
+  /** Its address without these settings; undefined if only they can give one. */
   readonly address: string | undefined;
-  /** Settled already, by something that counts more. */
+  /** The user, if something that outranks these settings has already chosen one. */
   readonly user: string | undefined;
   readonly localUser: string;
 }
 
-/** What the SSH settings say about a host: for each keyword what is said first, and everything for those that add up. */
+/** What the SSH settings say about a host: the first value of each keyword, or all values of those that add up. */
 export interface HostOptions {
-  /** The words after the keyword, as they stand; undefined where nothing is said. */
+  /** The words after the keyword, unchanged; undefined if it is not set. */
   words(keyword: Keyword): readonly string[] | undefined;
-  /** The one word; `none` is a value like any other. */
+  /** The first word. `none` is a value like any other. */
   text(keyword: Keyword): string | undefined;
   /** Throws `config` for anything but yes and no. */
   yes(keyword: Keyword): boolean | undefined;
   /** A whole number that is not negative. Throws `config`. */
   number(keyword: Keyword): number | undefined;
-  /** Milliseconds of a time as ssh takes it: `90`, `1m30s`; undefined for `none`, too. Throws `config`. */
+  /** A time as ssh writes it (`90`, `1m30s`), in milliseconds; undefined also for `none`. Throws `config`. */
   time(keyword: Keyword): number | undefined;
-  /** What applies to the host and has no effect here, and where it stands. */
+  /** Settings that apply to the host but have no effect in azlin, each with its file. */
   readonly unsupported: readonly string[];
-  /** The mistake in a value. */
+  /** The error for a value that is wrong. */
   wrong(keyword: Keyword, expected: string): AppError;
 }
 
@@ -38,14 +38,14 @@ const RIVALS: Readonly<Record<string, Keyword>> = { proxyjump: 'proxycommand', p
 
 const ADDING_UP: readonly string[] = ['identityfile', 'sendenv'];
 
-/** What `SendEnv` comes to: a pattern with a dash takes out those before it that it fits. */
+/** The result of all `SendEnv`: a pattern with a dash removes those before it that it matches. */
 export function sentVariables(words: readonly string[]): readonly string[] {
   const isLost = (one: string, at: number) =>
     words.slice(at + 1).some((word) => word.startsWith('-') && matchesPattern(one, word.slice(1), 'exact'));
   return words.filter((word, at) => !word.startsWith('-') && !isLost(word, at));
 }
 
-/** What holds in azlin whatever is set: saying that it has no effect would help nobody. */
+/** Values that describe what azlin does anyway. Saying that such a setting has no effect would help nobody. */
 const SETTLED: Readonly<Record<string, readonly string[]>> = {
   passwordauthentication: ['no'],
   kbdinteractiveauthentication: ['no'],
@@ -63,7 +63,7 @@ const SETTLED: Readonly<Record<string, readonly string[]>> = {
   canonicalizehostname: ['no'],
   visualhostkey: ['no'],
   requesttty: ['auto'],
-  // Whatever they say. Keys are kept under ids of VMs, which tell nobody anything; azlin signs in with keys, on stock Debian too.
+  // Ignored whatever their value; stock Debian sets some of them. Host keys are kept under VM ids, which reveal nothing, and azlin signs in with keys.
   hashknownhosts: [],
   gssapiauthentication: [],
   gssapidelegatecredentials: [],
@@ -117,7 +117,7 @@ export function hostOptions({ entries }: SshConfig, query: HostQuery): HostOptio
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
-/** Whether any host is told something with this keyword, which is in lower case. */
+/** Whether the settings use this keyword, given in lower case, for any host. */
 export function mentions({ entries }: Pick<SshConfig, 'entries'>, keyword: string): boolean {
   return entries.some((entry) => (entry.kind === 'set' ? entry.keyword === keyword : mentions(entry, keyword)));
 }
@@ -138,7 +138,7 @@ function take(directive: Directive, { values, unsupported }: Found): void {
     return;
   }
   const known = values.get(keyword);
-  // Whichever comes first rules out the other; but no jump host rules out nothing.
+  // ProxyJump and ProxyCommand exclude each other: the first one counts. But `ProxyJump none` excludes nothing.
   const rival = RIVALS[keyword];
   const rivalling = rival && values.get(rival)?.words[0]?.toLowerCase();
   if (rivalling !== undefined && !(rival === 'proxyjump' && rivalling === 'none')) return;
@@ -182,7 +182,7 @@ function criteriaOf(words: readonly string[]): readonly Criterion[] {
   return criteria;
 }
 
-/** Undefined for a criterion that is not supported: where it cannot be told, nothing is set. */
+/** Undefined for a criterion that is not supported. The settings below it are then not used. */
 function criterionHolds(name: string, value: string, { query, values }: Found): boolean | undefined {
   const patterns = value.split(',');
   const said = (keyword: Keyword) => values.get(keyword)?.words[0];

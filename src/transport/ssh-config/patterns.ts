@@ -1,4 +1,4 @@
-/** `exact`: with case. */
+/** `exact` distinguishes upper and lower case. */
 export type PatternCase = 'exact' | 'any';
 
 const compiled = { exact: new Map<string, RegExp>(), any: new Map<string, RegExp>() };
@@ -22,7 +22,7 @@ export function matchesPattern(text: string, pattern: string, kind: PatternCase 
   return expression.test(text);
 }
 
-/** A list of patterns: one must fit one of the texts, and none that starts with `!` may. */
+/** A list of patterns: one must match one of the texts, and none that starts with `!` may match. */
 export function matchesPatterns(
   texts: readonly string[],
   patterns: readonly string[],

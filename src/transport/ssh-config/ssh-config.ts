@@ -18,7 +18,7 @@ export interface Directive {
   readonly path: string;
 }
 
-/** `Host`, `Match` or `Include`: what follows holds where the condition does. */
+/** `Host`, `Match` or `Include`: what follows applies where the condition holds. */
 export interface Block {
   readonly kind: 'block';
   readonly when: 'always' | 'host' | 'match';
@@ -32,7 +32,7 @@ export type ConfigEntry = Directive | Block;
 
 /** The SSH settings of the user and the system, as they are written. */
 export interface SshConfig {
-  /** Those of the user first: what is said first counts. */
+  /** The user's own come first, because the first value counts. */
   readonly entries: readonly ConfigEntry[];
   /** The files that were read, included ones too. */
   readonly files: readonly string[];
@@ -60,9 +60,9 @@ export async function readSshConfig({ named, home }: SshConfigPlace): Promise<Ss
 
 interface Reading {
   readonly path: string;
-  /** Whether it is a mistake that it is not there. */
+  /** Whether it is an error if the file does not exist. */
   readonly must: boolean;
-  /** Nobody but the user and root may have a say in it. */
+  /** Whether only the user and root may be able to change it. */
   readonly isOwn: boolean;
   /** Where relative includes are looked for. */
   readonly base: string;
@@ -75,7 +75,7 @@ async function readEntries(reading: Reading): Promise<readonly ConfigEntry[]> {
   const { path, must, isOwn, files } = reading;
   let text: string;
   try {
-    // As with ssh, only where nobody else has a say in it.
+    // As with ssh, the user's own files are read only if nobody else can change them.
     text = withoutMark(await (isOwn ? readOwnFile(path) : readFile(path, 'utf8')));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -118,14 +118,14 @@ function conditionOf(keyword: 'host' | 'match', { words, rest }: ConfigLine): re
   return words;
 }
 
-/** What takes more than one word. */
+/** Keywords that take more than one word. */
 const LISTS = ['globalknownhostsfile', 'userknownhostsfile', 'sendenv', 'setenv'];
 
-/** Of keywords that azlin does not know, anything. */
+/** The words of a setting. Throws an Error for what ssh refuses; keywords that azlin does not know may have any words. */
 function settingOf(keyword: string, { written, words, rest }: ConfigLine): readonly string[] {
   if (keyword === 'proxycommand' || keyword === 'proxyjump') {
     const given = rest.replace(/^[ \t\r\n=]+/, '');
-    // A command goes to a shell, comment and all.
+    // A command is passed to a shell, including comments.
     const value = keyword === 'proxyjump' ? given.replace(/\s*#.*$/, '') : given;
     if (value === '') throw new Error(`"${written}" has no value`);
     return [value];
@@ -148,7 +148,7 @@ async function included(patterns: readonly string[], reading: Reading): Promise<
   return entries;
 }
 
-/** The files that a path with wildcards names, as glob(7) has it: with case, in the order of their bytes. */
+/** The files that match a path with wildcards, as in glob(7): case matters, and they are sorted by their bytes. */
 async function filesOf(pattern: string): Promise<readonly string[]> {
   let found = ['/'];
   for (const part of pattern.split('/').filter((one) => one !== '')) {
@@ -168,5 +168,5 @@ async function filesOf(pattern: string): Promise<readonly string[]> {
   return found.sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
 }
 
-/** Nothing but `*`, `?`, `[...]` and the backslash; hidden files only by their dot. */
+/** Only `*`, `?`, `[...]` and the backslash are special. Hidden files match only a pattern that starts with a dot. */
 const GLOB = { nobrace: true, noextglob: true, noglobstar: true, nonegate: true, posix: true } as const;

@@ -1,4 +1,4 @@
-/** What azlin makes use of in the SSH settings. */
+/** The keywords of the SSH settings that azlin uses. */
 const KEYWORDS = [
   'addressfamily',
   'connecttimeout',

@@ -5,31 +5,31 @@ import { type Expansion, expandPath, expandTokens } from './expand.ts';
 import { type HostOptions, sentVariables } from './host-options.ts';
 import { matchesPatterns } from './patterns.ts';
 
-/** What to do about a host whose key is not known: keep it, refuse it, or ask whoever sits at the terminal. */
+/** What to do about a host whose key is not known: keep it, refuse it, or ask the user at the terminal. */
 export type HostKeyPolicy = 'accept-new' | 'strict' | 'ask';
 
-/** How to log in and how to keep a connection, settled for one host. Times are milliseconds. */
+/** How to log in and how to keep a connection, settled for one host. Times are in milliseconds. */
 export interface SshOptions {
-  /** Key files that the user named with azlin, then those of the SSH settings; when there are none, the usual ones count. */
+  /** Key files that the user named to azlin, then those of the SSH settings; if there are none, the usual ones. */
   readonly identityFiles: readonly IdentityFile[];
-  /** Only keys that have a file. */
+  /** Whether to offer only keys that have a file. */
   readonly identitiesOnly: boolean;
   /** The agent's socket. */
   readonly agent: string | undefined;
   /** The agent's socket to make available on the VM. */
   readonly forwardAgent: string | undefined;
   readonly hostKeys: HostKeyPolicy;
-  /** Whose keys count as well as azlin's own, in OpenSSH's format; they need not exist. */
+  /** Files in OpenSSH's format whose host keys also count, besides azlin's own. They need not exist. */
   readonly knownHostsFiles: readonly string[];
-  /** A list of keys that no host may have any more. */
+  /** A file with keys that no host may have any more. */
   readonly revokedHostKeys: string | undefined;
   /** For each step: reaching it, agreeing on encryption, signing in, opening a channel. */
   readonly connectTimeout: number;
-  /** Between signs of life. 0: none. */
+  /** The time between two keepalives; 0 sends none. */
   readonly keepalive: number;
-  /** So many times `keepalive` without a sign of life, and the connection is lost. */
+  /** After this many times `keepalive` without any data, the connection is lost. */
   readonly keepaliveMissed: number;
-  /** For names; 0 takes either. */
+  /** For looking up names; 0 allows both. */
   readonly addressFamily: 0 | 4 | 6;
   readonly weakest: Weakest;
   /** Variables for commands on the VM, as far as its server accepts them. */
@@ -38,11 +38,11 @@ export interface SshOptions {
 
 export interface IdentityFile {
   readonly path: string;
-  /** `azlin`: it is a mistake when it cannot be used. */
+  /** `azlin`: it is an error if the file cannot be used. */
   readonly source: 'azlin' | 'ssh-config' | 'usual';
 }
 
-/** What the user set in azlin, which counts more than the SSH settings, and where this runs. */
+/** What the user set in azlin, which outranks the SSH settings. */
 export interface LoginSettings {
   readonly identities?: readonly string[] | undefined;
   readonly hostKeys?: HostKeyPolicy | undefined;
@@ -76,7 +76,7 @@ export function settleSshOptions(set: LoginSettings, options: HostOptions, expan
       ...filesOf(options.words('globalknownhostsfile') ?? GLOBAL_KNOWN_HOSTS, expansion),
     ],
     revokedHostKeys: filesOf(options.words('revokedhostkeys') ?? [], expansion)[0],
-    // None at all would be a step that can hang.
+    // 0 would mean no timeout, and the step could hang.
     connectTimeout: set.connectTimeout ?? (options.time('connecttimeout') || CONNECT_TIMEOUT),
     keepalive: set.keepalive ?? options.time('serveraliveinterval') ?? KEEPALIVE,
     keepaliveMissed: options.number('serveralivecountmax') || KEEPALIVE_MISSED,
@@ -97,7 +97,7 @@ function identityFilesOf(set: LoginSettings, options: HostOptions, expansion: Ex
   return USUAL_FILES.map((name) => ({ path: `${expansion.home}/.ssh/${name}`, source: 'usual' }));
 }
 
-/** `none` takes away what it stands among. */
+/** Expands the paths. The word `none` is left out, so alone it means no files. */
 function filesOf(words: readonly string[], expansion: Expansion): readonly string[] {
   return words.filter((word) => word.toLowerCase() !== 'none').map((word) => expandPath(word, expansion));
 }
@@ -132,7 +132,7 @@ function requireAgent(agent: string | undefined): string {
   });
 }
 
-/** Never less than keeping what is new: a changed key is refused whatever is set. */
+/** At least `accept-new`: even `no` keeps new keys, and changed keys are always refused. */
 function policyOf(options: HostOptions): HostKeyPolicy | undefined {
   const said = options.text('stricthostkeychecking')?.toLowerCase();
   if (said === undefined) return undefined;
@@ -150,7 +150,7 @@ function familyOf(options: HostOptions): 0 | 4 | 6 {
   return family;
 }
 
-/** The locale, as most systems' ssh sends it, what `SendEnv` names, and what `SetEnv` sets. */
+/** The locale, which ssh sends on most systems, what `SendEnv` names, and what `SetEnv` sets. */
 function environmentOf(options: HostOptions, expansion: Expansion): Readonly<Record<string, string>> {
   const patterns = sentVariables([...LOCALE, ...(options.words('sendenv') ?? [])]);
   const sent = Object.entries(expansion.environment).filter(
@@ -164,7 +164,7 @@ function environmentOf(options: HostOptions, expansion: Expansion): Readonly<Rec
   return Object.fromEntries([...sent, ...set]);
 }
 
-/** A host name of the SSH settings. Throws `config` for one that no host can have. */
+/** A host name from the SSH settings. Throws `config` if no host can have that name. */
 export function hostNameOf(text: string, expansion: Expansion): string {
   const name = expandTokens(text, expansion);
   if (isIPv6(name) || (/^[\w.:-]+$/.test(name) && !name.startsWith('-'))) return name;

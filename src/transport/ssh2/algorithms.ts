@@ -12,7 +12,7 @@ const HOST_KEY_TYPES = [
 ] as const;
 export type HostKeyType = (typeof HOST_KEY_TYPES)[number];
 
-/** What is offered to a server for whose host key these types are known. */
+/** The algorithms offered to a server whose host keys are known to have these types. */
 export function algorithmsFor(weakest: Weakest, knownTypes: readonly string[]): Required<Omit<Algorithms, 'compress'>> {
   return {
     kex: downTo(KEX, weakest.kex),
@@ -26,7 +26,7 @@ function downTo<T>(list: readonly T[], last: T): T[] {
   return list.slice(0, list.indexOf(last) + 1);
 }
 
-/** The types already known for a host come first: a server with many keys must not look changed. */
+/** Types that are already known for a host come first. Otherwise a server with several keys could seem to have changed its key. */
 export function hostKeyOrder(known: readonly string[]): HostKeyType[] {
   const types = known.flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type]));
   const first = HOST_KEY_TYPES.filter((type) => types.includes(type));

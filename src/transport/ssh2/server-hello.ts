@@ -1,14 +1,14 @@
 import { wireReader } from '../host-keys/ssh-wire.ts';
 
-/** What a server says before anything is encrypted; ssh2 does not tell it when it fails. */
+/** What a server says before anything is encrypted. ssh2 does not report it when a connection fails. */
 export interface ServerHello {
-  /** Anything at all has come. */
+  /** Whether anything at all has been received. */
   readonly heard: boolean;
   /** Lines before its version; servers that turn people away say why here. */
   readonly greeting: string;
-  /** `OpenSSH_9.2p1 Debian-2`; undefined before it has come. */
+  /** `OpenSSH_9.2p1 Debian-2`; undefined until it is received. */
   readonly version: string | undefined;
-  /** The algorithms it can do; undefined before they have come. */
+  /** The algorithms that it supports; undefined until they are received. */
   readonly offers: AlgorithmOffers | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface HelloReader {
   hello(): ServerHello;
 }
 
-/** No server needs more for its first words, and for its algorithms. */
+/** The most bytes to read of the greeting and of the algorithms. No server needs more. */
 const GREETING_LIMIT = 16 * 1024;
 const PACKET_LIMIT = 64 * 1024;
 const GREETING_KEPT = 500;
@@ -66,18 +66,18 @@ export function helloReader(): HelloReader {
   };
 }
 
-/** The algorithms of the packet that starts here, once it is whole. */
+/** The algorithms in the packet that starts here; undefined until it is complete. */
 function offersIn(packet: Buffer): AlgorithmOffers | undefined {
   try {
     const reader = wireReader(packet);
     if (reader.uint32() > packet.length - 4) return undefined;
-    // The length of the padding, the kind of the message, a cookie of 16 bytes.
+    // Skip the length of the padding, the type of the message, and a cookie of 16 bytes.
     reader.skip(1);
     if (packet[5] !== KEXINIT) return undefined;
     reader.skip(17);
     const names = () => reader.string().toString('latin1').split(',');
     const [kex, hostKey, cipher] = [names(), names(), names()];
-    // Those for the other direction.
+    // Skip the ciphers for the other direction.
     names();
     return { kex, hostKey, cipher, mac: names() };
   } catch {

@@ -1,5 +1,5 @@
 /*
- * What needs ssh2, in one piece: it is loaded while the server is being reached.
+ * Everything that needs ssh2, as one module that is loaded while the server is being reached.
  */
 export { attempt } from './ssh2-attempt.ts';
 export { signIn } from './ssh2-auth.ts';

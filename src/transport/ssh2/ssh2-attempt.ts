@@ -17,7 +17,7 @@ import { linkOf } from './ssh2-link.ts';
 
 export interface Attempt {
   readonly endpoint: Endpoint;
-  /** To the server; the attempt ends it unless it succeeds. */
+  /** A stream to the server. The attempt ends it unless it succeeds. */
   readonly stream: Duplex;
   readonly signIn: SignIn;
   readonly knownHosts: KnownHosts;
@@ -28,14 +28,14 @@ export interface Attempt {
   readonly caller: Caller;
 }
 
-/** An attempt that failed in a way after which another one may succeed. */
+/** An attempt that failed, but another one may succeed. */
 export interface Again {
   /**
-   * `shed`: the server turns people away for now. `keys`: there are keys left that it has not been offered. `answered`: somebody was asked about
-   * its host key, and it did not wait for the answer.
+   * `shed`: the server turns connections away for now. `keys`: there are keys left to offer to it. `answered`: the user was asked about its host key, and
+   * the server did not wait for the answer.
    */
   readonly because: 'shed' | 'keys' | 'answered';
-  /** What to say when it is not tried again. */
+  /** The error to report if it is not tried again. */
   readonly error: AppError;
 }
 
@@ -47,7 +47,7 @@ export function attempt(request: Attempt): Promise<Link | Again> {
   const reader = helloReader();
   let stage: Stage = endpoint.route.kind === 'command' ? 'connect' : 'hello';
   let hostKey: Buffer | undefined;
-  /** While the host key is looked up, or somebody is asked about it. */
+  /** Set while the host key is looked up, or the user is asked about it. */
   let checking: Promise<void> | undefined;
   let isSettled = false;
   let cancelTimer = () => {};
@@ -65,7 +65,7 @@ export function attempt(request: Attempt): Promise<Link | Again> {
       client.destroy();
       stream.destroy();
     };
-    // Also after it has succeeded: a server may show another host key when keys are agreed on anew.
+    // This can happen even after success: a server may present another host key when keys are exchanged again.
     const fail = (error: unknown) => end(() => reject(error));
     const onAbort = () => fail(signal.reason);
     const enter = (next: Stage) => {
@@ -91,11 +91,11 @@ export function attempt(request: Attempt): Promise<Link | Again> {
       step({ kind: 'answered', detail: printable(version) });
     };
     const onEnd = (error: Error & { level?: string }) => {
-      // A key that could not sign is passed over by ssh2; the next identity follows.
+      // If a key could not sign, ssh2 goes on to the next identity.
       if (isSettled || error.level === 'agent') return;
       const outcome = ending({ ...request, stage, hello: reader.hello(), error });
       if (checking && outcome instanceof AppError) {
-        // The question is still on the screen. Its answer counts, for another connection.
+        // The question is still on the screen. Its answer will be used for another connection.
         const again: Again = { because: 'answered', error: outcome };
         checking.then(() => resolve(again), reject);
         return end(() => {});
@@ -106,10 +106,10 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     signal.addEventListener('abort', onAbort, { once: true });
     client.on('error', onEnd);
     client.on('close', () => onEnd(new Error('the connection was closed')));
-    // Servers may agree on keys again and again.
+    // Servers may exchange keys again at any time.
     client.once('handshake', () => enter('authenticate'));
     client.on('banner', (text) => trace(`${endpoint.label} says: ${text.trim()}`));
-    // Proving them costs the server a signature each, and still it must not be left out: the answer carries the acknowledgement without
+    // The proof costs the server one signature for each key, but it must be asked for: the request carries the TCP acknowledgement without
     // which the server's Nagle algorithm waits 40 ms.
     client.on('hostkeys', (keys) => {
       const proven = keys.map((key) => key.getPublicSSH());
@@ -131,16 +131,16 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     };
     const onSigning = (isSigning: boolean) => (isSigning ? cancelTimer() : enter('authenticate'));
     enter(stage);
-    // It may have ended before anybody listened.
+    // The stream may have ended before anybody listened.
     if (stream.destroyed) return onEnd(stream.errored ?? new Error('the connection was closed'));
-    // Only a socket closes by itself when the other side has ended.
+    // Only a socket closes by itself when the other side ends.
     stream.once('end', () => stream.destroy());
     try {
       startClient({ ...request, client, onHostKey, verified: () => hostKey, hooks: { fail, onSigning } });
     } catch (error) {
       return fail(error);
     }
-    // After ssh2 has paused it: what is heard here must not be missed there.
+    // Only after ssh2 has paused the stream, so that ssh2 misses nothing that is heard here.
     stream.on('data', listen);
   });
 }
@@ -170,9 +170,9 @@ function ending({ endpoint, stage, hello, error, signIn }: Ended): AppError | Ag
 
 interface Start extends Attempt {
   readonly client: ssh2.Client;
-  /** Rejects for a key that is not to be trusted. */
+  /** Rejects if the key must not be trusted. */
   readonly onHostKey: (key: Buffer) => Promise<void>;
-  /** The key that is. */
+  /** The key that has been verified; undefined before. */
   readonly verified: () => Buffer | undefined;
   readonly hooks: ConnectionHooks;
 }
@@ -185,11 +185,11 @@ function startClient({ client, endpoint, stream, signIn, knownTypes, onHostKey, 
     algorithms: { ...algorithmsFor(ssh.weakest, knownTypes), compress: ['none'] },
     readyTimeout: 0,
     keepaliveInterval: ssh.keepalive,
-    // Whether the link is dead is told by its silence, not by the answers to keepalives alone.
+    // Silence decides whether the link is dead, not the answers to keepalives alone.
     keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     ...(ssh.forwardAgent === undefined ? {} : { agent: ssh.forwardAgent }),
     hostVerifier: (key: Buffer, verify: (valid: boolean) => void) => {
-      // When keys are agreed on anew, the server goes on sending with the new ones at once: the answer cannot wait.
+      // When keys are exchanged again, the server uses the new ones at once, so the answer cannot wait.
       const known = verified();
       if (known) return key.equals(known);
       onHostKey(key)
@@ -203,8 +203,8 @@ function startClient({ client, endpoint, stream, signIn, knownTypes, onHostKey, 
 }
 
 /**
- * What is wrong with a channel its end tells; a server that goes on sending after the end must not end this process. Listeners are needed from the
- * channel's first moment on, and ssh2 hands it out later than that: hence the hook into its list of channels.
+ * Ignores errors of channels. The end of a channel says what is wrong with it, and a server that goes on sending after the end must not crash this process.
+ * The listeners are needed from the channel's first moment, which is before ssh2 hands it out, so this hooks into its list of channels.
  */
 function quietChannels(client: ssh2.Client): void {
   interface Channels {

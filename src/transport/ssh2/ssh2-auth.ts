@@ -5,32 +5,32 @@ import type { Identity, Offers } from '../identities/identities.ts';
 import type { Tried } from '../ssh-errors.ts';
 
 /**
- * Signing in to one server, over as many connections as it takes: a server hangs up after a few refused keys. Each identity is offered as an agent of one
- * key: ssh2 signs with files at once, and of a whole agent it would not say which key was refused.
+ * Signs in to one server, over as many connections as needed, because a server hangs up after a few refused keys. Each identity is offered as an agent with
+ * one key: ssh2 signs with key files synchronously, and with a whole agent it would not say which key was refused.
  */
 export interface SignIn {
-  /** How the next connection goes on with it. */
+  /** The handler with which the next connection continues. */
   handler(user: string, hooks: ConnectionHooks): AuthHandlerMiddleware;
-  /** The connection was lost. Whether another one can get further. */
+  /** To be called when the connection was lost. Returns whether another one can get further. */
   goesOn(isRefusal: boolean): boolean;
-  /** When this side has done what it was at: somebody types a passphrase, an agent asks its user. Never rejects. */
+  /** Resolves when this side has finished what it was doing: the user types a passphrase, or an agent asks its user. Never rejects. */
   pending(): Promise<unknown>;
-  /** What was offered last. */
+  /** The identity that was offered last. */
   current(): string;
   tried(): Tried;
 }
 
-/** The connection that signs in. */
+/** What a connection that signs in provides. */
 export interface ConnectionHooks {
-  /** Ends it for something that is no refusal. */
+  /** Ends the connection for a reason other than a refusal. */
   readonly fail: (error: unknown) => void;
-  /** It waits for this side: an agent may ask its user. */
+  /** Called when the connection starts and stops waiting for a signature of this side: an agent may ask its user. */
   readonly onSigning: (isSigning: boolean) => void;
 }
 
 export interface SignInSettings {
   readonly offers: Offers;
-  /** Gets each identity as it is offered. */
+  /** Called with each identity as it is offered. */
   readonly onOffer: (name: string, key: Buffer) => void;
   /** Wraps the wait for a signature. */
   readonly whileSigning: <T>(name: string, work: () => Promise<T>) => Promise<T>;
@@ -38,26 +38,26 @@ export interface SignInSettings {
 
 interface Turn {
   readonly identity: Identity;
-  /** Undefined for the usual one of its type. */
+  /** Undefined for the usual algorithm of its type. */
   readonly algorithm?: string;
-  /** Offered before, over a connection that broke while this side was at it. */
+  /** Whether it was offered before, over a connection that broke while this side was busy with it. */
   readonly isSecond?: boolean;
 }
 
-/** How far one connection has come. */
+/** How far one connection has got. */
 interface Here {
   turn: Turn | undefined;
-  /** `busy`: this side unlocks or signs; the server may not wait for that. */
+  /** `busy`: this side is unlocking or signing, and the server may not wait for that. */
   phase: 'offered' | 'busy' | 'signed';
   refused: number;
-  /** Nobody listens to it any more. */
+  /** Whether the connection is no longer used. */
   isOver: boolean;
 }
 
 /** Offers the identities in order, one at a time, so that it is known which the server has refused. */
 export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignIn {
   const waiting: Turn[] = offers.identities.map((identity) => ({ identity }));
-  /** RSA keys that were refused with the one hash; a few servers know the other one only. */
+  /** RSA keys that were refused with SHA-512, to be tried with SHA-256: a few servers support only that. */
   const otherHash: Turn[] = [];
   const refused: string[] = [];
   const signed: string[] = [];
@@ -105,7 +105,7 @@ export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignI
     return undefined;
   };
 
-  /** Undefined when it cannot be had; the notes say why. */
+  /** Undefined if there is no signature; the notes say why. */
   const signWith = async ({ at, identity, algorithm, hooks }: Signing, data: Buffer): Promise<Buffer | undefined> => {
     at.phase = 'busy';
     hooks.onSigning(true);
@@ -139,7 +139,7 @@ export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignI
         nextMethod(at, user, hooks)
           .then((method) => {
             if (at.isOver) return;
-            // Without a key, the server says what else it would take; some let one in just so.
+            // Asked without a key, the server says which other methods it accepts. Some servers let the user in without any.
             hasAsked = method === undefined;
             next(method ?? { type: 'none', username: user });
           })
@@ -150,13 +150,13 @@ export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignI
       const { turn, phase } = here;
       here.isOver = true;
       if (turn && phase !== 'offered' && !isRefusal) {
-        // Whoever typed a passphrase, or touched a token, took their time; the server did not wait.
+        // Typing a passphrase or touching a token took time, and the server did not wait. Try the same key once more.
         if (turn.isSecond) return false;
         waiting.unshift({ ...turn, isSecond: true });
         return true;
       }
       refuse(here);
-      // The server does not hear everybody out: what was named must not be left over.
+      // The server hangs up after a few keys, so the named ones go first.
       waiting.sort((a, b) => Number(b.identity.isNamed) - Number(a.identity.isNamed));
       return waiting.length + otherHash.length > 0 && here.refused > 0 && (isRefusal || here.refused > 1);
     },
@@ -173,7 +173,7 @@ interface Signing {
   readonly hooks: ConnectionHooks;
 }
 
-/** RSA signs with SHA-2 only, whatever else the server would take. */
+/** RSA keys sign with SHA-2 only, whatever else the server would accept. */
 function algorithmFor(key: Buffer): string | undefined {
   const type = typeOfKey(key);
   return type === 'ssh-rsa' ? 'rsa-sha2-512' : type || undefined;
@@ -182,21 +182,21 @@ function algorithmFor(key: Buffer): string | undefined {
 interface AgentOfOne {
   readonly key: Buffer;
   readonly algorithm: string;
-  /** Undefined when it cannot be signed. */
+  /** Resolves to undefined if there is no signature. */
   readonly sign: (data: Buffer) => Promise<Buffer | undefined>;
   readonly fail: (error: unknown) => void;
 }
 
 type SignCallback = (error?: Error | null, signature?: Buffer) => void;
 
-/** ssh2 signs with a key file at once; only an agent may take its time. */
+/** An agent with one key. ssh2 signs with a key file synchronously, and only an agent may take its time. */
 function agentOfOne({ key, algorithm, sign, fail }: AgentOfOne): BaseAgent {
   const agent = Object.create(ssh2.BaseAgent.prototype) as BaseAgent;
   return Object.assign(agent, {
     getIdentities(callback: (error: Error | null, keys?: ParsedKey[]) => void) {
       const parsed = ssh2.utils.parseKey(key);
       if (parsed instanceof Error) return callback(parsed);
-      // What it is named here is what is asked of the server: an RSA key would be offered with SHA-1 to servers that do not say what they know.
+      // ssh2 asks the server for this type. It would offer an RSA key with SHA-1 to servers that do not say what they support.
       callback(null, [Object.assign(parsed as ParsedKey, { type: algorithm })]);
     },
     sign(...[, data, , callback]: [ParsedKey, Buffer, object, SignCallback]) {

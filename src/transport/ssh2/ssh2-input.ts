@@ -5,18 +5,18 @@ export interface CommandStart {
   readonly options: ExecOptions;
   /** What the command reads first. */
   readonly input: Buffer;
-  /** Whether it is still wanted, asked when everything before it is done. */
+  /** Whether the command is still wanted. Called just before it is sent. */
   readonly isWanted: () => boolean;
-  /** Called as it leaves. */
+  /** Called when it is sent. */
   readonly onSent: () => void;
 }
 
 export type ChannelStarted = (error: Error | undefined, channel: ClientChannel) => void;
 
-/** Asks for a command and gives it its first input in the same flight. */
+/** Requests a command and sends its first input right behind, without waiting for an answer. */
 export type ChannelStart = (start: CommandStart, started: ChannelStarted) => void;
 
-/** What is used of the inside of ssh2 1.17; a test sees that it is there. */
+/** The internals of ssh2 1.17 that are used here. A test checks that they exist. */
 export interface Internals {
   readonly _protocol: {
     exec(channel: number, command: string | Buffer, wantReply: boolean): void;
@@ -37,13 +37,13 @@ interface OpenChannel {
   close(): void;
 }
 
-/** Less than what OpenSSH takes at once. */
+/** Bytes to send early to OpenSSH: less than it accepts at once. */
 const OPENSSH_WINDOW = 1_500_000;
 
 /**
- * ssh2 hands a channel out only when the server has confirmed the command, a round trip after the request has left. What the command reads first is
- * sent right behind the request instead, as far as the server's window allows. OpenSSH shows a window of none until the command starts; it reads
- * request and input in this order, and by then it has opened 2 MB.
+ * ssh2 hands out a channel only when the server has confirmed the command, a round trip after the request was sent. Here the first input of the command is
+ * sent right behind the request instead, as far as the server's window allows. OpenSSH announces a window of 0 until the command starts. But it reads the
+ * request before the input, and has then opened a window of 2 MB.
  */
 export function commandStarter(client: Client): ChannelStart {
   const { _protocol: protocol, _chanMgr: channels, _remoteVer: version = '' } = client as Client & Internals;
@@ -69,7 +69,7 @@ export function commandStarter(client: Client): ChannelStart {
       protocol.channelData(id, start.input.subarray(at, Math.min(at + packetSize, known.early)));
   };
   return (start, started) => {
-    // ssh2 passes it on as it is: it is known again by what it is, not by what it says.
+    // ssh2 passes this Buffer on unchanged, so it is recognized by identity, not by content.
     const line = Buffer.from(start.line);
     const known = { start, early: 0 };
     waiting.set(line, known);

@@ -6,7 +6,7 @@ export const parsePrivateKey: ParseKey = (text, passphrase) => {
   const pkcs8 = parsePkcs8(text, passphrase, parsePrivateKey);
   if (pkcs8 !== undefined) return pkcs8;
   const parsed = ssh2.utils.parseKey(text, passphrase);
-  // A list is what a bundle gives; its first entry is the key.
+  // A bundle gives a list, whose first entry is the key.
   const key = Array.isArray(parsed) ? (parsed as ParsedKey[])[0] : parsed;
   if (key instanceof Error) {
     if (passphrase !== undefined || /encrypted/i.test(key.message)) return 'encrypted';

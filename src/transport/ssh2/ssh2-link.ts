@@ -22,7 +22,7 @@ export interface SignedIn {
   readonly clock: Clock;
 }
 
-/** Of a terminal while the script comes over it: nothing is shown, and nothing is taken for an editing key. The script sets what users expect. */
+/** Modes of a terminal while the script comes over it: no echo, and no editing keys. The script then sets the modes that users expect. */
 const SILENT_MODES = { ECHO: 0, ICANON: 0, ISIG: 0, ICRNL: 0, IXON: 0 } as const;
 
 const newWord = () => randomBytes(16).toString('hex');
@@ -42,9 +42,9 @@ export function linkOf(signedIn: SignedIn): Link {
     if (!alive) return;
     cause ??= new Error(`nothing received for ${formatDuration(silentFor)}`);
     alive = false;
-    // What the link runs over may be as dead as it is, and never tell of its end.
+    // The stream below the link may be dead too and never report its end.
     for (const one of running) one.lose();
-    // Keys that are still on their way must not arrive when nobody sees any more what they do.
+    // Keys that are still on their way must not arrive when nobody can see any more what they do.
     if (stream instanceof Socket) stream.resetAndDestroy();
     client.destroy();
     stream.destroy();
@@ -61,7 +61,7 @@ export function linkOf(signedIn: SignedIn): Link {
       // Every server answers this, if only to say that there is no such forward.
       client.unforwardIn('127.0.0.1', 1, () => {});
     } catch {
-      // It cannot even be sent any more.
+      // It could not even be sent.
       cancel();
       lose(ms);
     }
@@ -72,7 +72,7 @@ export function linkOf(signedIn: SignedIn): Link {
     for (const { cut } of running) cut();
   });
 
-  /** Opens a channel; `use` gets it at once: its command may end with the next byte. Rejects with the error of ssh2. */
+  /** Opens a channel. `use` gets it synchronously, because its command may end with the next byte. Rejects with the error of ssh2. */
   const opening = <T>({ ask, use, signal, ms }: Opening<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       let isLate = false;
@@ -139,10 +139,10 @@ export function linkOf(signedIn: SignedIn): Link {
       if (signal.aborted || error instanceof AppError) throw error;
       if (error.reason !== undefined) return 'no-channel';
       if (/^no answer/.test(error.message)) throw channelTimeout(endpoint, formatDuration(ms), isSent);
-      // What was asked for when the link broke is answered with a refusal, too.
+      // A request that was open when the link broke is reported as refused, too.
       if (!alive || !/^Unable to/.test(error.message)) throw lostEarly(endpoint, cause ?? error);
       if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
-      // As with ssh, the command runs all the same.
+      // As with ssh, the command runs without agent forwarding.
       forwardsAgent = false;
       options.warn?.(`${endpoint.label} refused agent forwarding: its SSH server has AllowAgentForwarding no`);
       return spawn(script, options);
@@ -178,10 +178,10 @@ interface Opening<T> {
   readonly ask: (opened: Opened) => void;
   readonly use: (channel: ClientChannel) => T;
   readonly signal: AbortSignal;
-  /** Milliseconds after which the link is no good any more. A forward waits for another host: its time says nothing about the link. */
+  /** Milliseconds after which the link counts as dead. A forward has none: it waits for another host, which says nothing about the link. */
   readonly ms?: number;
 }
 
-/** `reason`: the server has said why it opens no channel. */
+/** `reason`: set if the server said why it opens no channel. */
 type ChannelError = Error & { readonly reason?: number | string };
 type Opened = (error: ChannelError | undefined, channel: ClientChannel) => void;

@@ -4,9 +4,9 @@ import { type Frames, unframe } from '../frame.ts';
 import { lost, lostEarly, noCommand, unanswered } from '../ssh-errors.ts';
 import type { ExitStatus, RemoteProcess } from '../transport.ts';
 
-/** A process whose link is lost. */
+/** What to do with a process when its link is lost. */
 export interface Losable {
-  /** Before its channel is closed: what has not come by now does not come any more. */
+  /** To be called before its channel is closed: what has not arrived by then will not arrive. */
   readonly cut: () => void;
   /** Ends it on this side. */
   readonly lose: () => void;
@@ -16,13 +16,13 @@ interface Spawned {
   readonly channel: ClientChannel;
   readonly endpoint: Endpoint;
   readonly frames: Frames;
-  /** What runs over the link. */
+  /** All processes that run over the link. */
   readonly running: Set<Losable>;
   readonly lossCause: () => unknown;
   readonly check: (ms: number) => void;
 }
 
-/** A channel with a command as a process. */
+/** Turns a channel with a command into a process. */
 export function processOf({ channel, endpoint, frames, running, lossCause, check }: Spawned): RemoteProcess {
   const output = unframe(frames.output, () => void channel.write(`${frames.output}\n`));
   const errors = unframe(frames.errors);
@@ -33,7 +33,7 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
     status =
       code === null ? { kind: 'signaled', signal: (signal ?? '').replace(/^SIG/, '') } : { kind: 'exited', code };
   });
-  // Servers tell how a command ended before they have sent all that it said.
+  // Servers may report how a command ended before they have sent all its output.
   let isCut = false;
   const cut = () => {
     isCut = (channel as ClientChannel & { incoming: { state: string } }).incoming.state === 'open';
@@ -42,7 +42,7 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
     cut,
     lose() {
       cut();
-      // What has come is still to be read.
+      // Let readers get what has arrived before the channel closes.
       if (channel.readableEnded) return void channel.emit('close');
       channel.once('end', () => channel.emit('close'));
       channel.push(null);
@@ -50,7 +50,7 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
     },
   };
   running.add(losable);
-  // Not `exit`: output can follow it, and it may never come.
+  // Not `exit`, because output can follow it and it may never come.
   const exit = new Promise<ExitStatus>((resolve) => {
     channel.once('close', () => {
       running.delete(losable);

@@ -15,16 +15,16 @@ import { tunnels } from '../tunnels.ts';
 import type { SignIn, SignInSettings } from './ssh2-auth.ts';
 
 export interface Ssh2Settings extends TunnelSettings {
-  /** One that goes on while `clock` stands still. */
+  /** A clock that keeps running while `clock` is paused. */
   readonly wallClock: Clock;
   readonly knownHosts: KnownHosts;
 }
 
-/** Milliseconds after which somebody who waits is told for which identity. */
+/** Milliseconds after which a waiting user is told which identity is being waited for. */
 const PATIENCE = 2_000;
-/** Before retrying a server that drops connections. */
+/** How long to wait before retrying a server that drops connections. */
 const SHED = { first: 150, longest: 1_000, jitter: 1 };
-/** Connections to one server for one sign-in: each gets a few keys further. More, and servers that punish refusals shut everybody out. */
+/** The most connections for one sign-in to one server. Each can offer a few more keys; with more, servers that punish refusals would block the client. */
 const CONNECTIONS = 6;
 
 /** Opens SSH connections with ssh2. A server that sheds load is asked again, with jitter, until the deadline. */
@@ -52,7 +52,7 @@ export function ssh2Dialer(settings: Ssh2Settings): Dialer {
   };
 }
 
-/** Resolves with the first byte; rejects where there is none. */
+/** Resolves with the first byte; rejects if none comes. */
 function firstWords(stream: Duplex, endpoint: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.once('data', () => resolve());
@@ -84,9 +84,9 @@ async function dialOne({ settings, keys, ways, endpoint, onStep, caller }: Diall
   for (let shed = 0, connections = 1; ; ) {
     const knownTypes = await knownHosts.typesOf(endpoint, caller);
     const opening = ways.open(endpoint, caller);
-    // ssh2 takes its time to load: the server can say hello meanwhile.
+    // Loading ssh2 takes a while. Meanwhile the server can send its greeting.
     const [stream, adapter] = await Promise.all([opening, adapterLoaded()]);
-    // A command has reached nothing before something comes of it.
+    // A ProxyCommand has reached the server only when its first output arrives.
     if (endpoint.route.kind !== 'command') step({ kind: 'reached', detail: describePlace(endpoint) });
     signing ??= adapter.signIn(signInSettings(settings, { endpoint, offers, caller }));
     const request = { ...settings, endpoint, stream, signIn: signing, knownTypes, onStep: step, caller };
@@ -112,7 +112,7 @@ async function dialOne({ settings, keys, ways, endpoint, onStep, caller }: Diall
 
 const adapterLoaded = () => import('./ssh2-adapter.ts');
 
-/** Loaded when a private key is first needed in full: most are only looked at. */
+/** Loaded when a whole private key is first needed. Usually only its public half is read. */
 async function loadParse() {
   return (await adapterLoaded()).parsePrivateKey;
 }

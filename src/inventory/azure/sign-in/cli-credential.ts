@@ -18,8 +18,8 @@ export interface CliCredentialRequest {
 }
 
 /**
- * Tokens from `az account get-access-token`. What az prints around its answer does not matter, and one that hangs is ended together with what it has
- * started: the SDK's own credential does neither. `getToken` rejects with CredentialUnavailableError.
+ * Tokens from `az account get-access-token`. Unlike the SDK's own credential, it ignores what az prints around its answer, and it ends an az that hangs,
+ * together with the processes that az has started. `getToken` rejects with CredentialUnavailableError.
  */
 export function cliCredential(request: CliCredentialRequest): TokenCredential {
   return {
@@ -49,7 +49,7 @@ interface Said {
   readonly code: number | null;
 }
 
-/** Characters of each stream; no token is longer. */
+/** The most characters kept of each stream; no token is longer. */
 const MOST = 1_000_000;
 
 function runAz(
@@ -61,11 +61,11 @@ function runAz(
   }: CliCredentialRequest & { readonly abortSignal: GetTokenOptions['abortSignal'] | undefined },
 ): Promise<Said> {
   return new Promise((resolve, reject) => {
-    // A process group of its own: all of it can be ended at once.
+    // In its own process group, so that az and its children can be ended at once.
     const isWindows = process.platform === 'win32';
     const az = spawn('az', words, { stdio: ['ignore', 'pipe', 'pipe'], detached: !isWindows, shell: isWindows });
     const said = { stdout: '', stderr: '' };
-    // Without a process there are no streams, whatever the types say.
+    // If no process could be started there are no streams, whatever the types say.
     for (const name of ['stdout', 'stderr'] as const)
       az[name]?.setEncoding('utf8').on('data', (text: string) => {
         if (said[name].length < MOST) said[name] += text;
@@ -91,7 +91,7 @@ function runAz(
         reject(new CredentialUnavailableError(error.code === 'ENOENT' ? NOT_INSTALLED : error.message));
       }),
     );
-    // What it has left behind may keep its output open.
+    // Processes that az leaves behind may keep its output open.
     az.once('exit', (code) => {
       const done = () => settle(() => resolve({ ...said, code }));
       az.once('close', done);
@@ -101,7 +101,7 @@ function runAz(
 }
 
 const NOT_INSTALLED = 'the Azure CLI (az) is not installed, or not on PATH';
-/** Milliseconds for what az has said last. */
+/** Milliseconds to wait for the last output after az has exited. */
 const LAST_WORDS = 500;
 
 function endAll({ pid }: ChildProcess): void {
@@ -116,7 +116,7 @@ function endAll({ pid }: ChildProcess): void {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these sequences start with one
 const ESCAPES = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\^_])/g;
 
-/** The answer among what extensions, plug-ins and new versions print around it. */
+/** Finds the answer among what extensions, plug-ins and new versions print around it. */
 function tokenIn(printed: string): AccessToken | undefined {
   const text = withoutMark(printed).replace(ESCAPES, '');
   const ends = [...text.matchAll(/\}/g)]
@@ -137,7 +137,7 @@ const TRIES = 20;
 function tokenOf(text: string): AccessToken | undefined {
   try {
     const { accessToken, expires_on, expiresOn } = JSON.parse(text) as Readonly<Record<string, unknown>>;
-    // `expiresOn` is local time; newer versions give the seconds, too.
+    // `expiresOn` is local time; newer versions also give `expires_on`, in seconds.
     const seconds = Number.parseInt(`${expires_on}`, 10);
     const expiresOnTimestamp = Number.isNaN(seconds) ? new Date(`${expiresOn}`).getTime() : seconds * 1_000;
     if (typeof accessToken !== 'string' || accessToken === '' || Number.isNaN(expiresOnTimestamp)) return undefined;
@@ -147,7 +147,7 @@ function tokenOf(text: string): AccessToken | undefined {
   }
 }
 
-/** What it complains about; warnings are about something else. */
+/** What az complains about, without warnings, which are about something else. */
 function complaintIn(printed: string): string {
   const lines = withoutMark(printed).replace(ESCAPES, '').split(/\r?\n/);
   const said = lines.filter((line) => line.trim() !== '' && !/^WARNING:/i.test(line));

@@ -20,29 +20,29 @@ import { cliCredential } from './cli-credential.ts';
 export type CredentialKind = 'environment' | 'workload-identity' | 'cli' | 'managed-identity';
 
 export interface CredentialSettings {
-  /** The only one to try. */
+  /** The only kind to try; undefined tries all. */
   readonly only: CredentialKind | undefined;
-  /** URL of where to sign in; undefined leaves it to the SDK, which reads AZURE_AUTHORITY_HOST. */
+  /** The URL to sign in at; undefined leaves it to the SDK, which reads AZURE_AUTHORITY_HOST. */
   readonly authority: string | undefined;
   /** The tenant to sign in to; undefined for the one that is active in az. */
   readonly tenant: string | undefined;
-  /** The tenant of what is asked, as az knows it: where to sign in anew. */
+  /** The tenant of the subscriptions in scope, as az knows it: where to sign in again. */
   readonly homeTenant: string | undefined;
-  /** Whether somebody has signed in with `az`: then that is who azlin is, or nobody. */
+  /** Whether the user has signed in with `az`. If so, azlin uses no other identity when az fails. */
   readonly isCliSignedIn: boolean;
-  /** Which of several managed identities. */
+  /** Chooses one of several managed identities. */
   readonly clientId: string | undefined;
 }
 
 export interface CredentialRequest extends CredentialSettings {
   readonly agents: WebAgents;
   readonly clock: Clock;
-  /** Milliseconds that the work with it has. */
+  /** Milliseconds for the work that the token is for. */
   readonly deadline: number;
   readonly trace: (line: string) => void;
 }
 
-/** A credential that tells what is being waited for. */
+/** A credential that can tell what it is waiting for. */
 export interface PatientCredential extends TokenCredential {
   /** The kind that has been asked and has not answered yet. */
   waitingFor(): CredentialKind | undefined;
@@ -53,16 +53,17 @@ interface Attempt {
   readonly reason: string;
 }
 
-// In the order in which they are tried. Managed identity comes last: off Azure it can only wait for an answer.
+// The order in which they are tried. Managed identity comes last: outside Azure it can only wait for an answer.
 const KINDS: readonly CredentialKind[] = ['environment', 'workload-identity', 'cli', 'managed-identity'];
-/** The part of the time that `az` may take. */
+/** The share of the deadline that `az` may take. */
 const CLI_SHARE = 0.8;
-/** Milliseconds that a token must still be good for. */
+/** How long a token must still be valid, in milliseconds. */
 const MARGIN = 120_000;
 
 /**
- * The credentials of @azure/identity, one after the other, or the one named; the first that gives a token is kept. `getToken` rejects with
- * `not-signed-in`, naming each that was tried. Tokens are kept for this run only: each may cost a process of a second.
+ * Tries the credentials of @azure/identity in order, or only the named one, and keeps the first that gives a token. `getToken` rejects with
+ * `not-signed-in`, naming each one that was tried. Tokens are kept for this run only. They are worth keeping because each may cost a process that takes a
+ * second.
  */
 export function azureCredential(request: CredentialRequest): PatientCredential {
   let working: { readonly kind: CredentialKind; readonly credential: TokenCredential } | undefined;
@@ -76,7 +77,7 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
       waitingFor = kind;
       const startedAt = request.clock.now();
       try {
-        // Some constructors throw when their environment is not there.
+        // Some constructors throw when their environment variables are not set.
         const credential = working?.credential ?? credentialOf(kind, request);
         const token = await credential.getToken(scopes, options);
         if (token) keepSecret(token.token);
@@ -98,13 +99,13 @@ export function azureCredential(request: CredentialRequest): PatientCredential {
   return {
     waitingFor: () => waitingFor,
     async getToken(scopes, options) {
-      // A challenge wants another token than the one that there is.
+      // A claims challenge needs another token than the kept one.
       if (options?.claims) return fetchToken(scopes, options);
       const key = [scopes].flat().join(' ');
       const current = kept.get(key);
       const known = current && (await current.catch(() => undefined));
       if (known && known.expiresOnTimestamp - request.clock.now() > MARGIN) return known;
-      // Somebody else may have found the same and be fetching a new one already.
+      // Another caller may have found the same and may already be fetching a new one.
       const renewed = kept.get(key);
       if (renewed && renewed !== current) return renewed;
       const token = fetchToken(scopes, options);
@@ -120,7 +121,7 @@ function reasonOf(error: unknown, took: number, limit: number): string {
 
 const HUNG = 'az gave no token';
 
-/** One that is set up and refused must not be passed over for somebody else's identity. The SDK tells for all but `az`. */
+/** Whether to stop trying. A credential that is set up but refused must not be replaced by another identity. The SDK tells them apart for all but `az`. */
 function isFinal(kind: CredentialKind, error: unknown, { isCliSignedIn }: CredentialSettings): boolean {
   return kind === 'cli' ? isCliSignedIn : (error as Error).name !== 'CredentialUnavailableError';
 }
@@ -141,12 +142,12 @@ function credentialOf(kind: CredentialKind, request: CredentialRequest): TokenCr
     case 'workload-identity':
       return new WorkloadIdentityCredential(options);
     case 'cli': {
-      // Ended before azlin gives up: a child that hangs must not outlive it.
+      // az is ended before azlin gives up, because a child that hangs must not outlive azlin.
       return cliCredential({ tenant, patience: Math.ceil(deadline * CLI_SHARE), clock: request.clock });
     }
     case 'managed-identity': {
-      // Within the chain one short question finds out whether there is any; asked for by name, it is waited for.
-      // The SDK does the same in its own default chain; its types keep the option to themselves.
+      // When all kinds are tried, one short probe finds out whether there is a managed identity. When it is the only kind, azlin waits for it.
+      // The SDK does the same in its own default chain, but its types do not show the option.
       const probe = { ...web, sendProbeRequest: only === undefined } as ManagedIdentityCredentialClientIdOptions;
       return new ManagedIdentityCredential(clientId === undefined ? probe : { ...probe, clientId });
     }
@@ -160,7 +161,7 @@ function signInError(tried: readonly Attempt[], request: CredentialRequest): App
   });
 }
 
-/** Without the line breaks, the links and the numbers for Microsoft's support. */
+/** The reason without line breaks, links, and trace numbers for Microsoft's support. */
 function plainReason(reason: string): string {
   return printable(reason.replace(/\s+/g, ' '))
     .replace(/ ?(?:To troubleshoot|See|For more)[^.]* https?:\S+/g, '')
@@ -173,7 +174,7 @@ function hintFor(tried: readonly Attempt[], { tenant, homeTenant }: CredentialRe
   const cli = tried.find(({ kind }) => kind === 'cli');
   if (cli?.reason.startsWith(HUNG))
     return 'az account get-access-token shows what takes so long; raise azure.deadline for more time';
-  // The SDK keeps what az said about the tenant to itself.
+  // The SDK does not pass on what az said about the tenant.
   if (cli) return home === undefined ? loginHint(cli.reason) : `az login --tenant ${home}`;
   switch (tried.at(-1)?.kind) {
     case 'environment':

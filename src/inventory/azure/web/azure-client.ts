@@ -13,26 +13,26 @@ export interface AzureAccess {
   readonly agents: WebAgents;
   /** The URL of Resource Manager. */
   readonly endpoint: string;
-  /** What its tokens are asked for. */
+  /** The scope that tokens are requested for. */
   readonly scope: string;
   readonly clock: Clock;
-  /** Milliseconds since 1970 by which all of it must be answered. */
+  /** When all of it must be answered, in milliseconds since 1970. */
   readonly until: number;
   /** Names of subscriptions and VMs by id in lower case, for messages. */
   readonly names: ReadonlyMap<string, string>;
-  /** What holds it up, for people; undefined when that is over. */
+  /** Tells people what delays the work; undefined when the delay is over. */
   readonly aside: (text: string | undefined) => void;
 }
 
-/** One client for everything of a run: one connection pool, one token. */
+/** One client for all requests of a run: one connection pool, one token. */
 export function azureClient(access: AzureAccess): Client {
   const client = getClient(access.endpoint, access.credential, azureClientOptions(access));
-  // It looks for forms, of which there are none, and has Node load all of `fetch` for that.
+  // This policy looks for form data, which azlin never sends, and makes Node load all of `fetch` for that.
   client.pipeline.removePolicy({ name: 'formDataPolicy' });
   return client;
 }
 
-/** The same behaviour for every client of the SDK. */
+/** Options that give every client of the SDK the same behaviour. */
 export function azureClientOptions({
   agents,
   endpoint,
@@ -45,7 +45,7 @@ export function azureClientOptions({
   return {
     credentials: { scopes: [scope] },
     userAgentOptions: { userAgentPrefix: 'azlin' },
-    // The SDK waits for as long as it is told to, and only when it is told: `retries` knows the deadline.
+    // The SDK would wait only if the server says so, and for any time that it says. `retries` knows the deadline.
     retryOptions: { maxRetries: 0 },
     proxyOptions: SDK_PROXY,
     additionalPolicies: [
@@ -58,7 +58,7 @@ export function azureClientOptions({
   };
 }
 
-/** The address of the next page comes from the reply; the token that goes with the request must not follow it elsewhere. */
+/** Rejects requests to other servers. The address of the next page comes from the reply, and the token must not be sent elsewhere. */
 function sameOrigin(endpoint: string): Policy {
   return {
     name: 'azlinSameOrigin',
@@ -73,7 +73,7 @@ function sameOrigin(endpoint: string): Policy {
   };
 }
 
-/** The SDK drops the body of a refused list, and with it Azure's reason: it is read here, after the retries. */
+/** Turns refusals into errors. The SDK drops the body of a refused list, and with it Azure's reason, so it is read here, after the retries. */
 function refusals(names: ReadonlyMap<string, string>): Policy {
   return {
     name: 'azlinRefusals',

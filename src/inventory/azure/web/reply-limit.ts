@@ -3,10 +3,10 @@ import { createGunzip } from 'node:zlib';
 import { AppError, messageOf } from '../../../domain/errors.ts';
 import type { Policy } from './retries.ts';
 
-/** Bytes of a reply, unpacked; a page of a list has some hundred kilobytes. */
+/** The most bytes of a reply after decompression. A page of a list has a few hundred kilobytes. */
 const MOST_BYTES = 32 * 1024 * 1024;
 
-/** Reads replies itself: no longer than one may be, however small it was packed, and not beyond the end of the work. */
+/** Reads replies itself, up to `most` bytes after decompression, and stops reading when the work is aborted. */
 export function limitedReplies(most = MOST_BYTES): Policy {
   return {
     name: 'azlinReplyLimit',
@@ -15,7 +15,7 @@ export function limitedReplies(most = MOST_BYTES): Policy {
       const given = request.abortSignal as AbortSignal | undefined;
       request.abortSignal = given ? AbortSignal.any([given, ended.signal]) : ended.signal;
       request.streamResponseStatusCodes = new Set([Number.POSITIVE_INFINITY]);
-      // The SDK unpacks in a way in which a reply that breaks off never ends: it is not to know that one may be packed.
+      // When the SDK decompresses a reply that breaks off, the reply never ends. So the SDK must not know that replies may be compressed.
       request.headers.delete('Accept-Encoding');
       request.requestOverrides = {
         get headers() {
@@ -45,7 +45,7 @@ export function limitedReplies(most = MOST_BYTES): Policy {
         response.bodyAsText = Buffer.concat(chunks).toString('utf8');
         return response;
       } catch (error) {
-        // What is still to come is not waited for.
+        // Do not wait for the rest of the reply.
         ended.abort();
         throw error;
       } finally {
@@ -66,6 +66,6 @@ function tooLong(url: string, most: number): AppError {
   );
 }
 
-/** A reply that breaks off, as the SDK calls it. */
+/** The error for a reply that breaks off, with the code that the SDK uses for it. */
 const brokenOff = (error: unknown) =>
   Object.assign(new Error(`the reply was cut off: ${messageOf(error)}`, { cause: error }), { code: 'PARSE_ERROR' });

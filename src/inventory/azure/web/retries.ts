@@ -20,17 +20,17 @@ type Attempt =
 
 const ATTEMPTS = 5;
 const RETRIED_STATUSES: readonly number[] = [408, 429, 500, 502, 503, 504];
-/** A connection that was made and then broke. One that cannot be made is not made by trying again. */
+/** Errors of a connection that was made and then broke. Trying again does not help if a connection cannot be made at all. */
 const RETRIED_CODES: readonly string[] = [
   ...['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'],
   ...['PROXY_502', 'PROXY_503', 'PROXY_504'],
 ];
-/** Not all at the same moment: what was refused together would be refused together again. */
+/** With jitter: requests that were refused together would be refused again if they were repeated together. */
 const AGAIN = { first: 300, longest: 5_000, jitter: 0.5 };
 
 /**
- * Asks again after 429, 5xx and broken connections: after the time that the server asks for, else after a growing one. A wait that
- * would not end before the deadline is not begun: the refusal is the answer, at once.
+ * Asks again after 429, 5xx and broken connections. It waits as long as the server asks for, otherwise longer each time. If a wait would not end before the
+ * deadline, it does not wait but returns the refusal at once.
  */
 export function retries({ clock, until, aside }: Patience): Policy {
   return {
@@ -52,7 +52,7 @@ export function retries({ clock, until, aside }: Patience): Policy {
             `Azure ${status === 429 ? 'is throttling requests' : 'failed'}; trying again in ${formatDuration(Math.round(wait / 1_000) * 1_000)}`,
           );
         try {
-          // What comes with the request is the signal that we gave to it.
+          // Whatever its type says, this is the signal that azlin gave to the request.
           await pause(clock, wait, (request.abortSignal ?? new AbortController().signal) as AbortSignal);
         } finally {
           aside(undefined);
@@ -69,16 +69,16 @@ function waitAfter({ response, error }: Attempt, number: number): number | undef
     : RETRIED_CODES.includes((error as { code?: string }).code ?? '');
   if (!isWorthIt) return undefined;
   const wanted = response && retryAfterOf(response);
-  // Who asks for time gets it as long as there is any; who does not is asked a few times.
+  // A server that asks for a wait is asked again as long as there is time; any other, only a few times.
   if (wanted !== undefined && wanted >= 1_000) return wanted * (1 + Math.random() / 20);
   if (number >= ATTEMPTS) return undefined;
   return wanted ?? backOff(AGAIN, number);
 }
 
-/** A wish for more than this is as good as for ever. */
+/** A longer wait than this is as good as for ever. */
 const LONGEST = 7 * 86_400_000;
 
-/** Milliseconds that a server wants to be left alone; undefined when it does not say. */
+/** How long a server asks to wait, in milliseconds; undefined when it does not say. */
 export function retryAfterOf(response: Pick<Response, 'headers' | 'status'>): number | undefined {
   const wish = wishOf(response);
   return wish === undefined ? undefined : Math.min(LONGEST, wish);
@@ -89,10 +89,10 @@ function wishOf({ headers, status }: Pick<Response, 'headers' | 'status'>): numb
   if (ms >= 0) return ms;
   const text = headers.get('retry-after');
   if (text !== undefined && /^\d+$/.test(text.trim())) return Number(text) * 1_000;
-  // A date says nothing without the server's own clock; the two come together.
+  // A date is useless without the time of the server's own clock, which comes with it.
   const [at, now] = [Date.parse(text ?? ''), Date.parse(headers.get('date') ?? '')];
   if (at >= now) return at - now;
-  // Resource Graph counts queries a user and says when the count starts anew, as hours:minutes:seconds.
+  // Resource Graph has a quota of queries for each user, and says when it resets, as hours:minutes:seconds.
   const [, hours, minutes, seconds] =
     (status === 429 && /^(\d+):(\d+):(\d+)/.exec(headers.get('x-ms-user-quota-resets-after') ?? '')) || [];
   return seconds === undefined ? undefined : (Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds)) * 1_000;

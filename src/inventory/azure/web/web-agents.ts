@@ -20,13 +20,13 @@ import { proxyFor, type WebProxy } from './web-proxy.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 type Agent = HttpAgent;
 
-/** How requests leave this machine, as its environment says: by which proxy, and whose certificates are believed. */
+/** How requests leave this machine, according to its environment: through which proxy, and with which trusted certificates. */
 export interface WebAgents {
   /** Rejects with `config` where a variable has a wrong value. */
   agentFor(target: URL): Promise<{ readonly agent: Agent; readonly proxy: WebProxy | undefined }>;
 }
 
-/** Agents are made when they are needed, and kept: with each come its connections. */
+/** Agents are made when they are needed, and kept, because each holds its connections. */
 export function webAgents(environment: Environment): WebAgents {
   const agents = new Map<string, Promise<Agent>>();
   let trusted: { readonly secureContext: SecureContext | undefined } | undefined;
@@ -38,9 +38,9 @@ export function webAgents(environment: Environment): WebAgents {
     const options = { keepAlive: true, ...trust };
     if (!proxy) return isSecure ? new HttpsAgent(options) : new HttpAgent(options);
     const agent = await throughProxy(proxy.url, isSecure, options);
-    // What they are given is for the way to the proxy; this is for the server behind it.
+    // The options above are for the connection to the proxy; these are for the server behind it.
     Object.assign((agent as Agent & { options: object }).options, { ...trust, ...identityOf(target) });
-    // What comes instead of a tunnel would be taken for the server's answer, though no certificate has been seen.
+    // If no tunnel was made, the reply of the proxy would be taken for the server's answer, although no certificate was checked.
     agent.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
       if (statusCode !== 200)
         throw Object.assign(new Error(`HTTP status ${statusCode}`), { code: `PROXY_${statusCode}` });
@@ -59,7 +59,7 @@ export function webAgents(environment: Environment): WebAgents {
   };
 }
 
-/** Behind a proxy the name in the certificate is compared with the one that was asked for; an address is none. */
+/** Behind a proxy, Node compares the certificate with the host name that was asked for. An IP address is not one, so it is checked here. */
 function identityOf(target: URL) {
   const host = hostOf(target);
   return isIP(host) ? { checkServerIdentity: (_: string, its: PeerCertificate) => checkServerIdentity(host, its) } : {};
@@ -78,8 +78,8 @@ async function throughProxy(proxy: URL, isSecure: boolean, options: AgentOptions
 const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 
 /**
- * Believes the authorities of Node and those that the environment names; undefined where Node's own way does it. It is made once, and of those that Node does
- * not have: most systems name the same ones in a file, and reading them took 100 ms a connection.
+ * Trusts Node's own authorities and those that the environment names; undefined where Node's own way is enough. It is made once and adds only certificates
+ * that Node does not have: on most systems the file has the same ones as Node, and reading them took 100 ms for each connection.
  */
 function trustedContext(environment: Environment): SecureContext | undefined {
   if (!environment['SSL_CERT_FILE']) return undefined;
@@ -90,7 +90,7 @@ function trustedContext(environment: Environment): SecureContext | undefined {
     .filter((pem) => !known.has(bare(pem)));
   if (more.length === 0) return undefined;
   const secure = createSecureContext();
-  // Given as `ca` they would take the place of those that Node has.
+  // Given as `ca`, they would replace those that Node has.
   for (const pem of more) secure.context.addCACert(pem);
   return secure;
 }
@@ -112,8 +112,8 @@ function certificatesIn(path: string | undefined, variable: string): readonly st
 }
 
 /**
- * Sends requests by these agents. It stands around the retries: what a proxy does is said as such. The SDK reads the environment in a way of its own,
- * unless it is told of some proxy: `SDK_PROXY`.
+ * Sends requests through these agents. It wraps the retries, so that failures of a proxy are reported as such. The SDK would read the environment in its
+ * own way, unless it is given a proxy: `SDK_PROXY`.
  */
 export function byAgents(agents: WebAgents, names: ReadonlyMap<string, string> = new Map()): Policy {
   return {
@@ -145,7 +145,7 @@ export function byAgents(agents: WebAgents, names: ReadonlyMap<string, string> =
         if (error instanceof AppError || request.abortSignal?.aborted) throw error;
         const [, status] = /^PROXY_(\d+)$/.exec((error as { code?: string }).code ?? '') ?? [];
         if (status !== undefined) throw refused(status, error);
-        // These are the server's own, whatever leads there.
+        // These are the server's own errors, however the request got there.
         if (/certificate/i.test(messageOf(error)) || (error as { code?: string }).code === 'PARSE_ERROR') throw error;
         throw failed(`failed: ${messageOf(error)}`, `check ${variable}, or add ${target.hostname} to NO_PROXY`, error);
       });
@@ -157,5 +157,5 @@ export function byAgents(agents: WebAgents, names: ReadonlyMap<string, string> =
 
 const isOfAzure = ({ pathname }: URL) => /^\/(?:subscriptions|providers)\b/i.test(pathname);
 
-/** What the SDK is told, so that it leaves the environment alone; `byAgents` takes its place. */
+/** A dummy proxy for the SDK, so that it does not read the environment. `byAgents` overrides it. */
 export const SDK_PROXY = { host: 'http://127.0.0.1', port: 9 } as const;

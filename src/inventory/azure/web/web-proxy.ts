@@ -5,7 +5,7 @@ import { printable } from '../../../domain/text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where a request goes instead. */
+/** A proxy that requests go through. */
 export interface WebProxy {
   readonly url: URL;
   /** The variable that names it. */
@@ -16,7 +16,7 @@ export interface WebProxy {
 
 const SCHEMES = ['http', 'https', 'socks', 'socks4', 'socks4a', 'socks5', 'socks5h'];
 
-/** Where machines ask who they are: only they themselves can reach it, and what is asked and answered there is secret. */
+/** Whether this is where a machine asks who it is. Only the machine itself can reach it, and what is asked and answered there is secret. */
 function isOfTheMachine({ hostname, port, origin }: URL, environment: Environment): boolean {
   if (['169.254.169.254', '168.63.129.16'].includes(hostname)) return true;
   if (port === ARC && ['localhost', '127.0.0.1'].includes(hostname)) return true;
@@ -30,8 +30,8 @@ function isOfTheMachine({ hostname, port, origin }: URL, environment: Environmen
 const ARC = '40342';
 
 /**
- * The proxy for an address, as curl takes it from the environment; undefined for none. A name in small letters counts more, one without a value does not
- * count. Throws `config` where what is written there is no proxy.
+ * The proxy for an address, read from the environment as curl does; undefined for none. A variable in lower case outranks one in upper case, and an empty
+ * one does not count. Throws `config` if the value is not a proxy.
  */
 export function proxyFor(target: URL, environment: Environment): WebProxy | undefined {
   const kind = target.protocol === 'https:' ? 'https_proxy' : 'http_proxy';
@@ -67,8 +67,8 @@ function decoded(text: string): string {
 }
 
 /**
- * Whether NO_PROXY names the address: `*`, a name with all that ends in it, an address, a network (`10.0.0.0/8`), each with a port behind it where it is
- * for that only.
+ * Whether NO_PROXY names the address. Its entries are `*`, a name (which also covers its subdomains), an address, or a network (`10.0.0.0/8`). A port after
+ * an entry limits it to that port.
  */
 export function isExempt(target: URL, list: string): boolean {
   const host = target.hostname

@@ -101,7 +101,9 @@ describe('addresses', () => {
       problem: 'Azure sent a network interface "a" with fields that azlin cannot read (ipConfigurations)',
     });
     const odd = nic('/x/a', [{ privateIPAddress: '-oProxyCommand=x', publicIPAddress: 'x' }]);
-    expect(readInterface(odd).problem).toMatch(/"a" with fields that azlin cannot read \(publicIPAddress, privateIPAddress\)/);
+    expect(readInterface(odd).problem).toMatch(
+      /"a" with fields that azlin cannot read \(publicIPAddress, privateIPAddress\)/,
+    );
     expect(readPublicIp({ id: '/x/i', properties: { ipAddress: 'evil.example' } })).toMatchObject({
       found: { address: null },
       problem: 'Azure sent a public IP address "i" whose ipAddress azlin cannot read',
