@@ -7,24 +7,24 @@ import { nameToCreate } from '../tmux/plain-word.ts';
 export interface JobStart {
   readonly id: string;
   readonly command: SessionCommand;
-  /** The name of what was uploaded for its standard input. */
+  /** The name of the uploaded standard input. */
   readonly input: string | undefined;
-  /** It must not be there yet. */
+  /** Whether the job must not exist yet. */
   readonly isNew: boolean;
-  /** Seconds that it goes on with nobody following; undefined for ever. */
+  /** Seconds that the job goes on while nobody follows it; undefined for no limit. */
   readonly grace: number | undefined;
   /** Do not follow it. */
   readonly detach: boolean;
-  /** A word of this attempt: a job that has not begun in time is given up in its name, and only an attempt of another name may begin it. */
+  /** A word of this attempt. A job that has not begun in time is given up under this word; after that, only an attempt with another word may begin it. */
   readonly settles: string;
-  /** What stands before lines of the journal. */
+  /** The word in front of journal lines. */
   readonly wire: string;
 }
 
 /**
- * Starts a job, or finds the one of that id, and follows it from its beginning. The words of its status: created (0 or 1), `cwd` or `no-cwd`; `new`,
- * `found`, or `other` for one that runs something else; where in the two streams following starts, `lost` for standard error that a start-up file
- * sends elsewhere.
+ * Starts a job, or finds the one with that id, and follows it from its beginning. The words of its status: created (0 or 1); `cwd` or `no-cwd`; `new`,
+ * `found`, or `other` for a job that runs something else; where following starts in each of the two streams, with `lost` for standard error that a start-up
+ * file redirects.
  */
 export function startJobScript({
   id,
@@ -80,10 +80,10 @@ export interface JobFollow {
   readonly id: string;
   readonly out: From;
   readonly err: From;
-  /** Only what is there by now. */
+  /** Read only what is there now. */
   readonly now: boolean;
   readonly agent: boolean;
-  /** It must not begin from now on if it has not begun. */
+  /** If the job has not begun, make sure that it does not begin from now on. */
   readonly settles: boolean;
   readonly wire: string;
 }
@@ -105,10 +105,10 @@ function fromWord(from: From): string {
   return typeof from === 'object' ? `-${from.lines}` : `${from}`;
 }
 
-/** Takes standard input, up to the word `name` that ends it, to the VM. It answers when it is ready, and a second time when it has all. */
+/** Stores standard input on the VM, up to the word `name` that ends it. It answers when it is ready, and a second time when it has everything. */
 export const uploadScript = (name: string) => remoteScript('jobs/upload', { upload: name });
 export const listJobsScript = (id = '') => remoteScript('jobs/list', { id_of_job: id });
-/** Milliseconds: how long to wait for the end, and, where the job's supervisor is gone, between SIGTERM and SIGKILL. */
+/** Ends a job. In milliseconds: how long to wait for the end, and the time between SIGTERM and SIGKILL if the job's supervisor is gone. */
 export const cancelJobScript = (
   id: string,
   { wait, killAfter }: { readonly wait: number; readonly killAfter: number },

@@ -6,7 +6,7 @@ export interface Job {
   readonly session: string;
   /** The first line of what runs. */
   readonly command: string;
-  /** `lost`: nobody can say how it ended, because the VM was restarted or its supervisor was killed. */
+  /** `lost`: it is unknown how it ended, because the VM was restarted or its supervisor was killed. */
   readonly state:
     | 'starting'
     | 'running'
@@ -16,13 +16,13 @@ export interface Job {
     | 'cancelled'
     | 'lost'
     | 'not-started'
-    /** It is another VM's, which shares the home of this one: that one can say. */
+    /** It belongs to another VM that shares this one's home directory; only that VM knows its state. */
     | 'elsewhere';
-  /** The VM that it belongs to where that is another one. */
+  /** The VM that it belongs to, if that is another one. */
   readonly ownedBy: string | null;
-  /** Of `exited`. */
+  /** Only for `exited`. */
   readonly exitCode: number | null;
-  /** Of `signaled`. */
+  /** Only for `signaled`. */
   readonly signal: string | null;
   /** Seconds since 1970, by the VM's clock; null where it is not recorded. */
   readonly startedAt: number | null;
@@ -32,7 +32,7 @@ export interface Job {
   readonly stderrBytes: number | null;
 }
 
-/** What remote/jobs/list.sh says, two lines a job; the newest first. */
+/** Parses the output of remote/jobs/list.sh, two lines per job. Returns the newest first. */
 export function parseJobs(text: string): readonly Job[] {
   const lines = text.split('\n');
   const jobs = lines.flatMap((line, index) => {

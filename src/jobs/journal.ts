@@ -1,28 +1,28 @@
 /** How a job ended, and how much it has written. */
 export interface JobEnd {
   readonly kind: 'exited' | 'signaled' | 'timed-out' | 'cancelled';
-  /** The exit status of `exited`, the name of the signal of `signaled`. */
+  /** The exit status for `exited`, the name of the signal for `signaled`. */
   readonly detail: string;
   /** Bytes. */
   readonly out: number;
   readonly err: number;
 }
 
-/** What a line of the journal says, as far as it matters here. remote/parts/jobs/journal.sh has all words. */
+/** A line of the journal, as far as it matters here. remote/parts/jobs/journal.sh lists all words. */
 export type JournalEntry =
   | { readonly kind: 'end'; readonly end: JobEnd }
-  /** Not the end, but as far as somebody wants to read who does not follow. */
+  /** Not the end of the job, but where to stop reading if it is not to be followed. */
   | { readonly kind: 'now'; readonly out: number; readonly err: number }
   /** A stream could not be kept on the VM: its disk is full. */
   | { readonly kind: 'cut'; readonly stream: string }
-  /** Nobody is left on the VM who could say how it ends; this much it has written. */
+  /** Nothing on the VM can tell any more how the job ends; it has written this much. */
   | { readonly kind: 'gone'; readonly out: number; readonly err: number }
   /** The shell that it ran in ended before it did. */
   | { readonly kind: 'left' }
   /** Its supervisor could not start the command. */
   | { readonly kind: 'void' };
 
-/** A line of the journal without its key; undefined for one that says nothing here. */
+/** Parses a line of the journal without its key; undefined for one that does not matter here. */
 export function parseEntry(line: string): JournalEntry | undefined {
   const [word, ...rest] = line.trim().split(' ');
   if (word === 'void' || word === 'left') return { kind: word };
@@ -33,7 +33,7 @@ export function parseEntry(line: string): JournalEntry | undefined {
   return end && { kind: 'end', end };
 }
 
-/** `exited 0 12 34` and its like; undefined for anything else. */
+/** Parses `exited 0 12 34` and the like; undefined for anything else. */
 export function parseEnd(text: string): JobEnd | undefined {
   const match = /^(exited|signaled) ([\w+-]*) (\d+) (\d+)$|^(timed-out|cancelled) (\d+) (\d+)$/.exec(text.trim());
   if (!match) return undefined;
@@ -41,7 +41,7 @@ export function parseEnd(text: string): JobEnd | undefined {
   return { kind, detail: match[2] ?? '', out: Number(match[3] ?? match[6]), err: Number(match[4] ?? match[7]) };
 }
 
-/** Takes the lines of the journal, which can stand anywhere, out of what a command has written. */
+/** Takes the lines of the journal out of a command's output, where they can appear anywhere. */
 export function journalFilter(key: string, onLine: (line: string) => void): (chunk: Buffer) => readonly Buffer[] {
   const mark = Buffer.from(`${key} `);
   let held: Buffer = Buffer.alloc(0);

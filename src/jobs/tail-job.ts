@@ -3,12 +3,12 @@ import type { Clock } from '../domain/clock.ts';
 import type { RemoteProcess } from '../transport/transport.ts';
 import { type JobEnd, type JournalEntry, journalFilter, parseEntry } from './journal.ts';
 
-/** A follower of a job that has started on the VM; its output comes from these bytes on. */
+/** A follower of a job that is running on the VM. It sends the job's output from these bytes on. */
 export interface Follower {
   readonly remote: RemoteProcess;
   /** What it puts before each line of the journal. */
   readonly wire: string;
-  /** Where it starts. `lost`: what comes there is sent elsewhere by a start-up file. */
+  /** Where it starts. `lost`: a start-up file redirects this stream. */
   readonly out: Start;
   readonly err: Start;
 }
@@ -21,7 +21,7 @@ export interface Sinks {
   readonly stderr: Writable;
 }
 
-/** `position`: what has been handed on of each stream. */
+/** How many bytes of each stream have been passed on. */
 export interface Position {
   out: number;
   err: number;
@@ -29,12 +29,12 @@ export interface Position {
 
 export type Followed =
   | { readonly kind: 'ended'; readonly end: JobEnd; readonly cut: readonly string[] }
-  /** All there was when following began has been handed on. */
+  /** Everything that was there when following began has been passed on. */
   | { readonly kind: 'read'; readonly cut: readonly string[] }
   | { readonly kind: 'gone' }
   | { readonly kind: 'void' }
   | { readonly kind: 'left' }
-  /** The link is lost, or the follower was ended: go on from the position. `how`: what is known all the same of the end. */
+  /** The link is lost, or the follower was ended: go on from the position. `how`: how the job ended, if that is known even so. */
   | { readonly kind: 'broken'; readonly cause: unknown; readonly how: JobEnd | undefined };
 
 export interface JobTail {
@@ -44,13 +44,13 @@ export interface JobTail {
   readonly clock: Clock;
   /** Milliseconds between signs of life for the VM; undefined for none. */
   readonly heartbeat: number | undefined;
-  /** Milliseconds that output which must be there may take to come. */
+  /** Milliseconds to wait for output that must be there. */
   readonly patience: number;
-  /** Breaks it off. */
+  /** Stops following when it aborts. */
   readonly signal: AbortSignal;
 }
 
-/** Hands the output of a job on until it has ended, all of it, each byte once; or until the follower ends. Never rejects. */
+/** Passes on all output of a job, each byte once, until the job has ended or the follower ends. Never rejects. */
 export async function followJob(following: JobTail): Promise<Followed> {
   const { follower, sinks, position, clock, signal } = following;
   const { remote } = follower;
@@ -75,7 +75,7 @@ export async function followJob(following: JobTail): Promise<Followed> {
     },
   });
   const pumps = [
-    // Where only the errors are wanted they come on the output, with the journal.
+    // If only stderr is wanted, it comes on stdout, along with the journal.
     wanted.out || !wanted.err
       ? pump(remote.stdout, sinks.stdout, passing('out', filter))
       : pump(remote.stdout, sinks.stderr, passing('err', filter)),
@@ -85,7 +85,7 @@ export async function followJob(following: JobTail): Promise<Followed> {
       passing('err', (chunk) => [chunk]),
     ),
   ];
-  // What has come over a link that is lost is handed on before anything else comes.
+  // Pass on everything that came over a lost link before output comes over another one.
   const lost = Promise.all([remote.exit, ...pumps]).then(
     ([exit]): Followed => broken(exit.kind === 'lost' ? exit.cause : undefined),
   );
@@ -101,7 +101,7 @@ export async function followJob(following: JobTail): Promise<Followed> {
   remote.close();
   return followed;
 
-  /** Output that was promised and does not come may come over another connection. */
+  /** Gives up when output that must be there does not come: it may come over another connection. */
   function watchProgress({ patience }: JobTail, { isDue }: Goal, give: (followed: Followed) => void) {
     let last = -1;
     const look = () => {
@@ -116,7 +116,7 @@ export async function followJob(following: JobTail): Promise<Followed> {
   }
 }
 
-/** Says to the VM that somebody is there. */
+/** Tells the VM again and again that azlin is still there. */
 function beat({ follower, clock, heartbeat }: JobTail): () => void {
   if (heartbeat === undefined) return () => {};
   let cancel = () => {};
@@ -129,17 +129,17 @@ function beat({ follower, clock, heartbeat }: JobTail): () => void {
 }
 
 interface Goal {
-  /** A line of the journal. */
+  /** Takes a line of the journal. */
   hear(entry: JournalEntry | undefined): void;
-  /** Whether everything has come by now. */
+  /** Settles if everything has come by now. */
   check(): void;
   /** Whether the end is known, and something is still to come. */
   readonly isDue: () => boolean;
   /** How the job ended, as far as that is known. */
   readonly how: () => JobEnd | undefined;
-  /** How many more bytes of a stream may be handed on. */
+  /** How many more bytes of a stream may be passed on. */
   room(stream: 'out' | 'err'): number;
-  /** Nothing is handed on from now on: whoever took it may have gone. */
+  /** Passes on nothing from now on: the reader may have gone. */
   stop(): void;
 }
 
@@ -183,9 +183,9 @@ function goalOf(
 }
 
 interface Pumping {
-  /** What is to be handed on of a chunk. */
+  /** Which parts of a chunk to pass on. */
   readonly take: (chunk: Buffer) => readonly Buffer[];
-  /** How much of it, at most. */
+  /** How many more bytes to pass on at most. */
   readonly room: () => number;
   readonly passed: (bytes: number) => void;
 }
@@ -202,7 +202,7 @@ async function pump(from: Readable, to: Writable, { take, room, passed }: Pumpin
         if (!isTaken) await drained(to);
       }
   } catch {
-    // Its end is told by the exit status.
+    // The exit status says how it ended.
   }
 }
 

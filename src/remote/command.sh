@@ -1,4 +1,4 @@
-# Becomes azlin_argv, words for the shell, with all its streams.
+# Becomes the command azlin_argv, quoted words for the shell, which gets all streams.
 . ./parts/prelude.sh
 . ./parts/errors.sh
 azlin_open_errors

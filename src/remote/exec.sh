@@ -1,4 +1,4 @@
-# `exec`, direct: the user's command takes this script's place, so that sshd reports the command's own end. More values than those of the parts:
+# `exec`, direct: the user's command takes this script's place, so that sshd reports the command's own end. Values besides those of the parts:
 # azlin_input, set when the command reads standard input; azlin_seconds and azlin_part, the whole and the fractional seconds of a timeout, empty without
 # one; azlin_kill_after, the seconds between SIGTERM and SIGKILL; azlin_ticket, a name that nobody can guess. The words of its status: created (0 or 1),
 # `cwd` or `no-cwd`, its process id.
@@ -10,8 +10,8 @@
 . ./parts/context.sh
 . ./parts/begin.sh
 
-# The watchdog belongs to the process group that it ends: when the time is up, and when the SSH server's process above has gone, and azlin with it. It
-# leaves once the command has ended. The folder it makes says that it was the timeout that ended the command.
+# The watchdog belongs to the process group that it ends: when the time is up, or when the SSH server's process above is gone, and azlin with it. It exits once
+# the command has ended. The folder that it makes says that the timeout ended the command.
 azlin_above() {
   azlin_parent=
   azlin_read_stat "$1" || return
@@ -19,7 +19,7 @@ azlin_above() {
   set -- $azlin_stat
   azlin_parent=$2
 }
-# Whoever has become root, by sudo say, cannot be signaled, but is there.
+# A command that has become root, by sudo for example, cannot be signaled, but is still there.
 azlin_is_there() { kill -0 "$$" || [ -d "/proc/$$" ]; }
 azlin_end() {
   kill -0 "$$" || [ ! -d "/proc/$$" ] || sudo -n kill -s "$1" -- "-$$"
@@ -46,7 +46,7 @@ azlin_watch() {
   sleep "$azlin_kill_after"
   azlin_end KILL
 }
-# Where the watchdog can leave word: at home, or else in the system's folder of the user.
+# Finds a place where the watchdog can leave its folder: in the home directory, or else in the user's runtime directory.
 azlin_open_room() {
   azlin_room=$HOME/.azlin/run
   azlin_private "$HOME/.azlin" && { [ -d "$azlin_room" ] || (umask 077 && mkdir "$azlin_room") 2>/dev/null; } && [ -w "$azlin_room" ] && return
@@ -57,12 +57,12 @@ azlin_open_room() {
 }
 
 azlin_may_begin
-# OpenSSH gives each command a process group, dropbear leaves it in its own, which must not be ended.
+# OpenSSH gives each command its own process group. dropbear leaves it in dropbear's, which must not be ended.
 [ "${azlin_its_group:-$$}" = "$$" ] || ! command -v setsid >/dev/null 2>&1 || azlin_setsid=setsid
-# Before the session's environment: it may have another home.
+# Done before the session's environment is loaded, which may have another HOME.
 azlin_said=
 [ -z "$azlin_seconds" ] || azlin_open_room
-# Below the server there may be a login shell, which would not end with it.
+# Between the server and this script there may be a login shell, which would not end with the server.
 azlin_below=$$ azlin_sshd=
 azlin_comm=
 { read -r azlin_comm <"/proc/$PPID/comm"; } 2>/dev/null
@@ -74,7 +74,7 @@ sshd* | dropbear*) azlin_sshd=$PPID ;;
   ;;
 esac
 azlin_start_watch() { azlin_watch & }
-# The time of a timeout begins with the command; nothing else is worth the wait.
+# A timeout counts from the start of the command. Without one, the watchdog starts earlier, while tmux is asked, so that the command need not wait for it.
 azlin_beside=
 [ -n "$azlin_seconds" ] || azlin_beside=azlin_start_watch
 azlin_enter

@@ -1,7 +1,7 @@
-# What matters to azlin on a VM: a line for each fact, its name first.
+# Prints what azlin needs to know about a VM: a line for each fact, its name first.
 . ./parts/prelude.sh
 . ./parts/errors.sh
-# What its programs say is no matter of the login shell.
+# What the programs here print on standard error is not noise of the login shell.
 azlin_open_errors
 azlin_answer ok
 printf 'shell %s\n' "${SHELL:-unknown}"

@@ -1,6 +1,6 @@
 const INCLUDE = /^\. (\.\/parts\/[\w/-]+\.sh)$/;
 
-/** The file with what its lines `. ./parts/NAME.sh` or `. ./parts/FOLDER/NAME.sh` name in their place, and what those name in theirs; each part once. */
+/** Returns the file with each line `. ./parts/NAME.sh` or `. ./parts/FOLDER/NAME.sh` replaced by that part, also within parts; each part only once. */
 export function include(path: string, read: (path: string) => string): string {
   const seen = new Set<string>();
   const linesOf = (text: string): string[] =>
@@ -17,8 +17,8 @@ export function include(path: string, read: (path: string) => string): string {
 const NAME = /\bazlin_[a-z_]+\b/g;
 
 /**
- * A script without what is for people: it travels with each command, and what fits into ten packets arrives a round trip earlier. Its own names become
- * short ones, `_q0` and so on, which context.sh keeps out of the session's environment; those in `kept` stay.
+ * Takes comments and indentation out of a script: it is sent with each command, and what fits into ten packets arrives a round trip earlier. Its own names
+ * become short ones, `_q0` and so on, which context.sh keeps out of the session's environment; those in `kept` stay.
  */
 export function compact(script: string, kept: readonly string[]): string {
   const lines = script

@@ -4,7 +4,7 @@ import { quoteArgv } from '../domain/text.ts';
 import { shellFile } from './shell-files.ts';
 import type { ValueName } from './values.ts';
 
-/** The scripts, and what each needs to know; the files say what the values mean. */
+/** The name of a script; the files say which values each one needs. */
 export type ScriptName = (typeof SCRIPTS)[number];
 
 export const SCRIPTS = [
@@ -39,7 +39,7 @@ export const SCRIPTS = [
 
 export type ScriptValues = Readonly<Partial<Record<ValueName, string | Uint8Array>>>;
 
-/** A script of ours with its values. Rows of ours start with a mark that nobody on the VM can know. */
+/** One of azlin's scripts, with its values. Its rows start with a mark that nobody on the VM can know. */
 export function remoteScript(name: ScriptName, values: ScriptValues = {}): RemoteScript {
   const all = { mark: randomBytes(12).toString('hex'), ...values };
   const assignments = Object.entries(all).map(([key, value]) => `azlin_${key}=${quoted(value)}\n`);
@@ -48,12 +48,12 @@ export function remoteScript(name: ScriptName, values: ScriptValues = {}): Remot
   };
 }
 
-/** A program with its arguments and all its streams, as the script that becomes it. */
+/** A script that becomes the given program, with its arguments and all streams. */
 export function commandScript(argv: readonly string[]): RemoteScript {
   return remoteScript('command', { argv: quoteArgv(argv) });
 }
 
-/** Bytes as characters: a script of the user may be in any encoding. */
+/** Quotes a value for the shell, with each byte as one character: a user's script may be in any encoding. */
 function quoted(value: string | Uint8Array): string {
   const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value);
   return `'${bytes.toString('latin1').replaceAll("'", "'\\''")}'`;

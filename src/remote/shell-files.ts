@@ -4,7 +4,7 @@ import { VALUES } from './values.ts';
 
 const texts = new Map<string, string>();
 
-/** The text of a script of this folder, its parts included. The build puts the texts in the place of this file, so that the package needs no others. */
+/** The text of a script in this folder, including its parts. The build replaces this file with the texts, so that the package needs no other files. */
 export function shellFile(name: string): string {
   const text = texts.get(name) ?? compact(include(`./${name}.sh`, read), VALUES);
   texts.set(name, text);

@@ -1,4 +1,4 @@
-/** Names of what scripts get from azlin, each the variable `azlin_NAME`; the files say what they mean. The last three are between scripts of a job. */
+/** The values that scripts get, each in a variable `azlin_NAME`; the files say what they mean. Only scripts of a job pass on the last three, to each other. */
 export const VALUES = [
   'action',
   'agent',

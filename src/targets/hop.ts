@@ -17,11 +17,11 @@ export interface HopSettings {
 }
 
 /**
- * The endpoint of a jump host: a VM of the fleet where it has that name, reached and checked as itself; else a host as ssh knows it. `inFleet`: the
- * host to be reached is a VM, so that the fleet is known already. Rejects with an AppError.
+ * Finds the endpoint of a jump host. If a VM of the fleet has that name, it is reached and checked like that VM; otherwise it is a host as ssh knows it.
+ * `inFleet`: the host to be reached is a VM, so the fleet is known already. Rejects with an AppError.
  */
 export function hopEndpoints({ inventory, choice, isKnownHost }: HopSettings) {
-  // What the user wishes for the VM itself is not meant for the hosts before it.
+  // Options that the user gave for the VM itself are not meant for its jump hosts.
   const { flagUser: _user, flagPort: _port, identifierUser: _identifier, jump: _jump, ...general } = choice;
   const own: LoginChoice = { ...general, forwardAgent: false };
   return async (hop: Hop, inFleet: boolean, caller: Caller): Promise<Endpoint> => {
@@ -31,7 +31,7 @@ export function hopEndpoints({ inventory, choice, isKnownHost }: HopSettings) {
     const vm = vmOfHop(ref, fleet);
     if (!vm) return endpointOfHop(hop, own);
     const endpoint = endpointOf(vm, hop, own);
-    // A key is pinned on first sight: not to whoever has the VM's old address by now.
+    // Before a key is pinned on first sight, look the address up again: another VM may have the old one by now.
     if (!fleet.isKept || (await isKnownHost(endpoint))) return endpoint;
     const latest = vmOfHop(ref, await inventory.listVms({ fresh: true }, caller));
     return latest ? endpointOf(latest, hop, own) : endpoint;
@@ -49,7 +49,7 @@ function vmRefOfHop({ host }: Hop): VmRef | undefined {
   };
 }
 
-/** Undefined for a name that no VM has; one that names a resource group must be a VM. */
+/** Undefined for a name that no VM has. Throws an AppError instead if the name has a resource group, since it must be a VM then. */
 function vmOfHop(ref: VmRef, fleet: Fleet): Vm | undefined {
   if (ref.resourceGroup === undefined && matchVms(fleet.vms, ref).length === 0) return undefined;
   const vm = findVm(ref, fleet);

@@ -15,12 +15,13 @@ export type HostRef =
 export type Identifier =
   /** `host:session`. */
   | { readonly kind: 'compound'; readonly host: HostRef; readonly session: string }
-  /** No colon: a session's name, a host, or both until somebody looks. At least one of the two is there. */
+  /** No colon: a session's name or a host, and possibly either until it is looked up. At least one of the two is set. */
   | { readonly kind: 'bare'; readonly session: string | undefined; readonly host: HostRef | undefined };
 
 const VM_NAME = /^[\p{L}\p{N}_](?:[\p{L}\p{N}_.-]{0,78}[\p{L}\p{N}_])?$/u;
 const RESOURCE_GROUP = /^[\p{L}\p{N}_().-]{1,90}$/u;
-// May hold an @ itself, as the names of Entra ID do, or a domain before a backslash, as those of Active Directory do. No shell sees it, but a leading dash has no good meaning anywhere.
+// May contain an @, as names in Entra ID do, or a domain before a backslash, as names in Active Directory do. No shell sees it, but a leading dash is refused,
+// because it has no good meaning anywhere.
 const USER = /^[\p{L}\p{N}_][^\s:/[\]]*$/u;
 
 /** `[user@]host[:session] | session`. Throws `invalid-identifier`. */
@@ -81,7 +82,7 @@ function parseHost(text: string): HostRef | undefined {
   return { kind: 'vm', resourceGroup, name, user };
 }
 
-/** tmux's own id names a session, too: `vm:$3`. */
+/** Checks the name of a session. tmux's own id is accepted, too: `vm:$3`. */
 function checkedSession(text: string, session: string): string {
   if (isSessionId(session)) return session;
   const problem = sessionNameProblem(session);
@@ -95,7 +96,7 @@ function invalidCompound(text: string, hint: string | undefined): AppError {
   });
 }
 
-/** A pattern comes as far as this only where one target is wanted. */
+/** A pattern only gets this far where a single target is wanted. */
 function patternHint(text: string): string | undefined {
   return /[*?,]/.test(text)
     ? 'only one target is possible here; exec, run, send, disconnect and session take many'

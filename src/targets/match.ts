@@ -5,14 +5,14 @@ import type { HostRef } from './identifier.ts';
 
 type VmRef = Extract<HostRef, { kind: 'vm' }>;
 
-/** The VMs that the reference names. Azure compares names without case, so we do. */
+/** The VMs that the reference names. Case does not matter, as in Azure. */
 export function matchVms(vms: readonly Vm[], { name, resourceGroup }: VmRef): readonly Vm[] {
   return vms
     .filter((vm) => same(vm.name, name) && (resourceGroup === undefined || same(vm.resourceGroup, resourceGroup)))
     .sort(compareVms);
 }
 
-/** The VM of that name as it is by now: in the same resource group, else wherever it was moved to. */
+/** Finds a known VM by its name in newer data: in the same resource group, else wherever it was moved to. */
 export function sameVm(known: Vm, vms: readonly Vm[]): Vm | undefined {
   const named = vms.filter(({ name }) => same(name, known.name));
   const [only, ...others] = named;
@@ -24,7 +24,7 @@ export function sameVm(known: Vm, vms: readonly Vm[]): Vm | undefined {
   );
 }
 
-/** A name is unique as it is in most fleets; where it is not, the resource group tells. */
+/** The VM's name, with its resource group if several VMs have that name. In most fleets, names are unique. */
 export function qualifiedName(vm: Vm, vms: readonly Vm[]): string {
   return vms.filter((other) => same(other.name, vm.name)).length > 1 ? `${vm.resourceGroup}/${vm.name}` : vm.name;
 }
@@ -33,11 +33,11 @@ export function qualifiedName(vm: Vm, vms: readonly Vm[]): string {
 export interface Asked {
   /** The half after the colon, when there was one. */
   readonly session?: string;
-  /** The command that takes such a name; `connect` where nothing is said. */
+  /** The command that takes such a name; `connect` by default. */
   readonly verb?: string;
 }
 
-/** A VM name that stands in several resource groups. */
+/** The error for a name that several VMs have. */
 export function ambiguousVm(ref: VmRef, found: readonly Vm[], { session, verb = 'connect' }: Asked): AppError {
   const items = found.map((vm) => ({
     identifier: `${vm.resourceGroup}/${vm.name}${session === undefined ? '' : `:${session}`}`,
@@ -53,7 +53,7 @@ export function ambiguousVm(ref: VmRef, found: readonly Vm[], { session, verb = 
   });
 }
 
-/** Nothing of that name, with the names that come near. */
+/** The error for a name that nothing has, with similar names. */
 export function nothingNamed(
   message: string,
   code: 'vm-not-found' | 'session-not-found',

@@ -6,14 +6,14 @@ export interface PatternOptions {
   readonly ignoreCase: boolean;
 }
 
-/** A list of numbers in brackets, as `foldNames` writes it: `[8-12]`, `[1,3]`. One that a glob would read the same way is left to it. */
+/** A list of numbers in brackets, as `foldNames` writes it: `[8-12]`, `[1,3]`. A list that a glob would read in the same way is left to the glob. */
 const NUMBERS = /(?<!\\)\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]/g;
-/** As shells write them. */
+/** A range of numbers as shells write it: `{8..12}`. */
 const BRACE_NUMBERS = /(?<!\\)\{(\d+)\.\.(\d+)\}/g;
-/** More at once are hardly meant, and no pattern can hold them. */
+/** A longer list is hardly intended, and a pattern cannot hold it. */
 const MOST_NUMBERS = 1_000;
 
-/** `*`, `?`, `[a-z]`, `{a,b}`, and `[8-12]` for numbers; a backslash takes the meaning of what follows. */
+/** Compiles a pattern: `*`, `?`, `[a-z]`, `{a,b}`, and `[8-12]` for numbers. A backslash makes the next character literal. */
 export function namePattern(text: string, { ignoreCase }: PatternOptions): (name: string) => boolean {
   const brackets = text.replace(BRACE_NUMBERS, (_, from: string, to: string) => `[${from}-${to}]`);
   const glob = brackets.replace(NUMBERS, (whole, list: string) => {
@@ -25,7 +25,7 @@ export function namePattern(text: string, { ignoreCase }: PatternOptions): (name
       });
     return numbers.length === 1 ? `${numbers[0]}` : `{${numbers.join(',')}}`;
   });
-  // As shells write it; picomatch knows the other way only.
+  // Shells write `[!a]`; picomatch only knows `[^a]`.
   const matches = picomatch(glob.replace(/(?<!\\)\[!/g, '[^'), {
     nocase: ignoreCase,
     dot: true,
@@ -36,12 +36,12 @@ export function namePattern(text: string, { ignoreCase }: PatternOptions): (name
   return (name) => matches(name);
 }
 
-/** Whether the text means more than itself. */
+/** Whether the text has characters with a special meaning in patterns. */
 export function isPattern(text: string): boolean {
   return /[*?[\]{}]/.test(text.replace(/\\./gs, ''));
 }
 
-/** The text without the backslashes that kept characters from meaning more than themselves; other backslashes stay. */
+/** The text without the backslashes that escape special characters; other backslashes stay. */
 export function unescaped(text: string): string {
   return text.replace(/\\([\\,*?[\]{}])/g, '$1');
 }

@@ -34,7 +34,7 @@ const PROBES: Partial<Record<ErrorCode, Exclude<Probe, 'ok' | 'skipped'>>> = {
   unreachable: 'unreachable',
   'connection-lost': 'unreachable',
   'tmux-missing': 'no-tmux',
-  // There may be sessions that it does not tell.
+  // Not `no-tmux`: there may be sessions that tmux failed to list.
   'tmux-failed': 'unreachable',
   'vm-failed': 'unreachable',
 };
@@ -48,7 +48,7 @@ export interface Question {
 
 export type Probed<T> = { readonly probe: 'ok'; readonly value: T } | Unanswered;
 
-/** What a VM is asked with. */
+/** What a question to a VM can use. */
 export interface Asking {
   readonly run: RunScript;
   /** What messages call the VM. */
@@ -57,7 +57,7 @@ export interface Asking {
   readonly limited: AbortSignal;
 }
 
-/** Asks one VM something, within `ms`. A VM that cannot be asked is an answer; an interrupt, a bug or a mistake of the user rejects. */
+/** Asks one VM something, within `ms`. That a VM cannot be asked is an answer, too; an interrupt, a bug or a mistake of the user rejects. */
 export async function askVm<T>(
   { transport, clock }: ProbeSettings,
   { endpoint, ms, caller }: Question,
@@ -81,7 +81,7 @@ export async function askVm<T>(
   }
 }
 
-/** Where no VM accepted a key, one thing is wrong, not one with each VM. `answers`: by the name of the VM. */
+/** The error if no VM accepted a key: that is one problem, not one for each VM. `answers`: by the name of the VM. */
 export function noKeyFits(answers: Iterable<readonly [string, Probed<unknown> | Answer]>): AppError | undefined {
   const known = [...answers];
   const refused = known.flatMap(([name, answer]) =>
@@ -109,7 +109,7 @@ export async function probeSessions(settings: ProbeSettings, question: Question)
   return answer.probe === 'ok' ? { probe: 'ok', sessions: answer.value } : answer;
 }
 
-/** A VM without an address, or with a tag that makes no sense, is that VM's trouble, not the fleet's. */
+/** The endpoint, or why there is none. A VM without an address, or with an invalid tag, must not make the whole fleet fail. */
 function endpointOrReason(endpoint: () => Endpoint): Endpoint | string {
   try {
     return endpoint();

@@ -23,20 +23,20 @@ export interface ResolverSettings {
   readonly defaultSession: string;
   /** Milliseconds the fleet has to answer. */
   readonly deadline: number;
-  /** Milliseconds an earlier answer of a VM may be old. */
+  /** How old, in milliseconds, an earlier answer of a VM may be. */
   readonly sessionsTtl: number;
 }
 
 export interface ResolveOptions {
   readonly fresh: boolean;
-  /** Use no earlier answer of the inventory that has something missing. */
+  /** Do not use an earlier answer of the inventory if something is missing from it. */
   readonly whole?: boolean;
 }
 
 export interface Resolver {
   /** `fresh` uses no earlier answer. Rejects with `invalid-identifier`, `ambiguous`, `vm-not-found`, `session-not-found`. */
   resolve(text: string, options: ResolveOptions, caller: Caller): Promise<Target>;
-  /** The same session of the same VM, as an inventory that is asked now has it. Rejects with `vm-not-found` where the VM is gone. */
+  /** The same session of the same VM, with fresh data from the inventory. Rejects with `vm-not-found` if the VM is gone. */
   refresh(target: Target, caller: Caller): Promise<Target>;
 }
 
@@ -222,7 +222,7 @@ function ambiguousSession(name: string, hits: readonly Hit[], fleet: Fleet): App
   });
 }
 
-/** Where a VM could not be asked, uniqueness was not proven. Where no VM accepts a key, that is the one thing to say. */
+/** Warns about VMs that could not be asked: they may have such a session, too. If no VM accepts a key, returns that one error instead. */
 function warnUnproven({ warn }: Caller, { answers }: SurveyResult, name: string): AppError | undefined {
   const failure = noKeyFits([...answers].map(([vm, answer]) => [vm.name, answer]));
   for (const [vm, answer] of answers)

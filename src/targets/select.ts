@@ -10,10 +10,10 @@ import type { PatternPart, SessionChoice } from './selection.ts';
 import type { Survey, SurveyRequest } from './survey.ts';
 import { identifierOf, type Target, targetOf } from './target.ts';
 
-/** A target of many. */
+/** One of many targets. */
 export interface Chosen {
   readonly target: Target;
-  /** A pattern found its VM, and nobody has asked yet whether it has the session. */
+  /** Whether the session may be missing: a pattern found its VM, which has not been asked yet. */
   readonly mayLack: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface Unasked {
 export interface Selected {
   readonly chosen: readonly Chosen[];
   readonly unasked: readonly Unasked[];
-  /** VMs that match and do not run. */
+  /** VMs that match but are not running. */
   readonly stopped: readonly string[];
   /** VMs that match, answered, and have no such session. */
   readonly lacking: readonly string[];
@@ -40,22 +40,22 @@ export interface SelectSettings {
 
 export interface SelectRequest {
   readonly fleet: Fleet;
-  /** VMs that may be chosen besides those that run. */
+  /** Whether VMs that are not running may be chosen, too. */
   readonly includeStopped: boolean;
-  /** Find out which VMs have a session of that name, instead of leaving that to what comes next. */
+  /** Find out which VMs have a session of that name, instead of leaving that to the next step. */
   readonly ask: boolean;
   /** How the VMs are asked. */
   readonly asking: Pick<SurveyRequest, 'deadline' | 'wholeDeadline' | 'onAnswer'>;
 }
 
-/** The VMs that the pattern names, in the order of lists. */
+/** The VMs that the pattern matches, in the order that lists use. */
 export function matchingVms({ resourceGroup, host }: Pick<PatternPart, 'resourceGroup' | 'host'>, vms: readonly Vm[]) {
   const named = namePattern(host, { ignoreCase: true });
   const grouped = resourceGroup === undefined ? () => true : namePattern(resourceGroup, { ignoreCase: true });
   return vms.filter((vm) => named(vm.name) && grouped(vm.resourceGroup)).sort(compareVms);
 }
 
-/** Which sessions of which VMs: of those that `vms` has, as far as they run. */
+/** Selects sessions on those of the given VMs that are running. */
 export async function selectSessions(
   { settings, vms, session, user }: Selecting,
   { fleet, includeStopped, ask, asking }: SelectRequest,
@@ -128,13 +128,13 @@ function notAsked(hostname: string, reason: string): AppError {
   });
 }
 
-/** Several selections as one: each target once, in the order in which they came. */
+/** Joins several selections: each target once, in the order in which they came. */
 export function joinSelected(parts: readonly Selected[]): Selected {
   const chosen = new Map<string, Chosen>();
   for (const one of parts.flatMap((part) => part.chosen)) {
     const key = `${one.target.vm?.id.toLowerCase() ?? ''} ${identifierOf(one.target)}`;
     const known = chosen.get(key);
-    // Named on its own it must be there, whatever a pattern says.
+    // A target that was also named on its own must exist, even if a pattern would let it be missing.
     chosen.set(key, known ? { ...known, mayLack: known.mayLack && one.mayLack } : one);
   }
   const unique = <T>(values: readonly T[]) => [...new Set(values)];

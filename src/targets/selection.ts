@@ -5,7 +5,7 @@ import { isPattern, unescaped } from './pattern.ts';
 
 /** What the user typed for many targets: identifiers and patterns, separated by commas. */
 export type SelectionPart =
-  /** An identifier as any other. */
+  /** An ordinary identifier. */
   { readonly kind: 'identifier'; readonly text: string } | PatternPart;
 
 /** `web-*:main`: sessions of the VMs that match. */
@@ -13,9 +13,9 @@ export interface PatternPart {
   readonly kind: 'pattern';
   readonly text: string;
   readonly user: string | undefined;
-  /** A pattern of the resource group; undefined for any. */
+  /** A pattern for the resource group; undefined for any. */
   readonly resourceGroup: string | undefined;
-  /** A pattern of the VM's name. */
+  /** A pattern for the VM's name. */
   readonly host: string;
   /** Undefined for the default session. */
   readonly session: SessionChoice | undefined;
@@ -25,10 +25,10 @@ export type SessionChoice =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'pattern'; readonly pattern: string };
 
-// An address in brackets is no pattern.
+// An address in brackets is not a pattern.
 const IPV6 = /^(?:[^[\]]*@)?\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?\]/;
 
-/** `web-1:main,web-*:api` in its parts. Throws `invalid-identifier`. */
+/** Splits `web-1:main,web-*:api` into its parts. Throws `invalid-identifier`. */
 export function parseSelection(text: string): readonly SelectionPart[] {
   return splitOutside(text, ',').map((part) => {
     const trimmed = part.trim();
@@ -42,7 +42,7 @@ export function parseSelection(text: string): readonly SelectionPart[] {
   });
 }
 
-/** The one identifier that the text is, and nothing more; undefined for lists and patterns. */
+/** The identifier, if the text is a single one; undefined for lists and patterns. */
 export function singleIdentifier(text: string): string | undefined {
   if (IPV6.test(text) && !text.includes(',')) return text;
   if (splitOutside(text, ',').length > 1 || isPattern(text)) return undefined;

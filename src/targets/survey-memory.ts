@@ -10,10 +10,10 @@ export interface Remembered {
   readonly answer: Answer;
 }
 
-/** By `user@host-key-alias address:port`: what was silent at the old address may answer at the new one. */
+/** By `user@host-key-alias address:port`. The address is included, because a VM that was silent at the old address may answer at the new one. */
 export type Memory = Readonly<Record<string, Remembered>>;
 
-/** A refusal comes at once and may be mended at once: another key, another address. It is not worth remembering. */
+/** Refusals are not worth remembering: they come at once, and may be fixed at once by another key or address. */
 export const REMEMBERED: readonly Probe[] = ['ok', 'no-tmux', 'timed-out'];
 
 export interface SurveyMemory {
@@ -30,10 +30,10 @@ export function surveyMemory(cacheDirectory: string): SurveyMemory {
   };
 }
 
-/** Whose sessions an entry is about: all that could be meant by its key, of which a VM's `vmId` is one. */
+/** Every host key alias that the key of an entry could contain; one of them is the `vmId` of a VM. */
 export function aliasesIn(key: string): readonly string[] {
   const login = key.slice(0, key.lastIndexOf(' '));
-  // Names of users can hold an @, too.
+  // User names can contain an @, too.
   return [...login.matchAll(/@/g)].map(({ index }) => login.slice(index + 1));
 }
 

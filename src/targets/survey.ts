@@ -11,22 +11,22 @@ export interface SurveySettings {
   readonly clock: Clock;
   readonly cacheDirectory: string;
   readonly endpointOf: (vm: Vm) => Endpoint;
-  /** Whether what the inventory tells of a VM may be old even when it was asked a moment ago. */
+  /** Whether the inventory may give outdated data about a VM even when it was asked a moment ago. */
   readonly lags: boolean;
   readonly probe: (question: Question) => Promise<Answer>;
 }
 
 export interface SurveyRequest {
   readonly vms: readonly Vm[];
-  /** Milliseconds an earlier answer may be old; 0 uses none. */
+  /** How old, in milliseconds, an earlier answer may be; 0 uses none. */
   readonly maxAge: number;
-  /** Whether the VMs are as an earlier answer of the inventory had them: then no key is pinned. */
+  /** Whether the VMs come from an earlier answer of the inventory. No host key is pinned then. */
   readonly isKept?: boolean;
-  /** Whether a VM that did not answer in the last minute is spared another wait. */
+  /** Whether to leave out VMs that were asked within the last minute and did not answer. */
   readonly skipSilent: boolean;
   /** Milliseconds for each VM. */
   readonly deadline: number;
-  /** Milliseconds for all of them; those not asked by then are answered `timed-out`. */
+  /** Milliseconds for all of them; those not asked by then get the answer `timed-out`. */
   readonly wholeDeadline: number;
   readonly onAnswer?: (vm: Vm, answer: Answer) => void;
 }
@@ -41,7 +41,7 @@ export interface SurveyResult {
 /** Asks many VMs for their sessions at once, and remembers what they said. */
 export interface Survey {
   ask(request: SurveyRequest, caller: Caller): Promise<SurveyResult>;
-  /** Drops what is remembered of a VM: its sessions were just changed. */
+  /** Drops what is remembered about a VM, because its sessions were just changed. */
   forget(endpoint: Endpoint, caller: Caller): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ const KEEP = 3_600_000;
 export function survey(settings: SurveySettings): Survey {
   const { clock, endpointOf, probe } = settings;
   const { recall, keep } = surveyMemory(settings.cacheDirectory);
-  // Many sessions may change at the same moment.
+  // Many sessions may change at the same moment, so write one after the other.
   const inTurn = oneByOne();
   const remember = async (fresh: Memory, caller: Caller) => {
     const limit = clock.now() - KEEP;
@@ -68,7 +68,7 @@ export function survey(settings: SurveySettings): Survey {
     }
   };
   const usable = (kept: Remembered, { maxAge, skipSilent }: SurveyRequest) => {
-    // After the clock was set back an answer seems to come from the future: that does not make it fresh.
+    // If the clock was set back, an answer seems to come from the future. That does not make it fresh.
     const age = Math.abs(clock.now() - kept.askedAt);
     return isSilent(kept.answer) ? skipSilent && age < SILENCE_TTL : age < maxAge;
   };
@@ -87,7 +87,7 @@ export function survey(settings: SurveySettings): Survey {
         const left = Math.min(deadline, until - clock.now());
         let answer: Answer;
         if (kept && usable(kept, request)) {
-          // Asking a silent one afresh would not be done, so it explains nothing.
+          // A silent VM would be left out of a fresh survey as well, so asking again would find nothing new.
           cached ||= !isSilent(kept.answer);
           answer = kept.answer;
         } else if (left <= 0) {

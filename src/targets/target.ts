@@ -20,7 +20,7 @@ export interface Target {
   readonly fetchedAt: number;
 }
 
-/** A target whose endpoint is settled when it is asked for: a VM that is stopped may have none, and needs none to be started. */
+/** A target whose endpoint is determined only when it is read: a stopped VM may have none, and needs none to be started. */
 export function targetOf(fields: Omit<Target, 'endpoint'>, endpoint: () => Endpoint): Target {
   return {
     ...fields,
@@ -38,7 +38,7 @@ export function describeRef(ref: TargetRef): string {
   return typeof ref === 'string' ? ref : identifierOf(ref);
 }
 
-/** The same VM and session, to be reached again later: what is known of the VM may be stale by then. */
+/** The same VM and session, to be reached again later: what is known about the VM may be outdated by then. */
 export function exactTarget(target: Target): Target {
   // Not `endpoint`: reading it throws where there is none.
   const { hostname, vm, user, session, fetchedAt } = target;

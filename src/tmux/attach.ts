@@ -5,17 +5,17 @@ import { nameToCreate } from './plain-word.ts';
 
 /** Who attaches. */
 export interface ClientIdentity {
-  /** Of one run of azlin: letters and digits. */
+  /** Unique to one run of azlin: letters and digits. */
   readonly token: string;
   /** What others see. */
   readonly label: string;
 }
 
-/** A session of a tmux server, whatever it is called by now. */
+/** A session of a tmux server, even if its name has changed. */
 export interface SessionId {
   /** `$3`. */
   readonly id: string;
-  /** When, and by which server: ids begin anew with each. */
+  /** When it was created, and by which server: ids start anew with each server. */
   readonly born: string;
 }
 
@@ -24,19 +24,19 @@ export interface Attach {
   readonly create: boolean;
   readonly who: ClientIdentity;
   readonly readOnly: boolean;
-  /** A view of one's own: a session that shares the windows. */
+  /** Attach to a view: a session of the user's own that shares the windows. */
   readonly independent: boolean;
-  /** Whether the terminal has all colours. */
+  /** Whether the terminal supports true colour. */
   readonly trueColor: boolean;
-  /** The session to be attached to again after a connection was lost. */
+  /** The session to attach to again, after a connection was lost. */
   readonly again: SessionId | undefined;
-  /** What the line of `goAhead` and the end start with. */
+  /** The word that the line of `goAhead` and the farewell start with. */
   readonly key: string;
 }
 
 /**
- * Attaches to a session on the terminal that it is started on. Its output starts with a status (`attachment`); it goes on after the line of
- * `goAhead`, and ends with the key of that line and what tmux said (`farewell.ts`).
+ * Attaches to a session on the terminal that it is started on. Its output starts with a status. It attaches after it gets the line of `goAhead`, and its
+ * output ends with the key of that line and what tmux said (`farewell.ts`).
  */
 export function attachScript(attach: Attach): RemoteScript {
   const { session, create, who, again, key } = attach;
@@ -54,7 +54,7 @@ export function attachScript(attach: Attach): RemoteScript {
   });
 }
 
-/** What tells the script to go on. */
+/** The line that tells the script to go on. */
 export function goAhead(key: string, takeOver: boolean): string {
   return `${key}${takeOver ? ' take-over' : ''}\n`;
 }
@@ -71,7 +71,7 @@ function viewName(session: string, label: string): string {
   return `${[...session.replaceAll('#', '-')].slice(0, NAME_LENGTH - 20).join('')}-${[...who].slice(0, 15).join('')}`;
 }
 
-/** The shell command that tells whoever is detached by whom. */
+/** The shell command that tells users who are detached who did it. */
 export function partingWords(what: 'detached' | 'ended', label: string): string {
   return `echo ${shellWord(`[${what} by ${label.replace(/[\\!]/g, '_')}]`)}`;
 }
@@ -81,7 +81,7 @@ export function shellScript(): RemoteScript {
   return remoteScript('tmux/shell');
 }
 
-/** Lets tmux draw the screen of a client of ours anew, or detach it. */
+/** Makes tmux redraw the screen of one of azlin's clients, or detach it. */
 export function ownClientScript(token: string, action: 'refresh-client' | 'detach-client'): RemoteScript {
   return remoteScript('tmux/own-client', { token, action });
 }

@@ -15,9 +15,9 @@ export interface SessionCommand {
   readonly stdin: boolean;
   /** Milliseconds. */
   readonly timeout: number | undefined;
-  /** Milliseconds between SIGTERM and SIGKILL for a command that is to end. */
+  /** Milliseconds between SIGTERM and SIGKILL, for a command that azlin ends. */
   readonly killAfter: number;
-  /** Whether the SSH agent comes along. */
+  /** Whether the SSH agent is forwarded. */
   readonly agent: boolean;
   /** Where to run instead of the session's directory. */
   readonly cwd: string | undefined;
@@ -50,12 +50,12 @@ export function enterValues(command: SessionCommand): ScriptValues {
   };
 }
 
-/** Of milliseconds between SIGTERM and SIGKILL; scripts count whole seconds. */
+/** The value for the milliseconds between SIGTERM and SIGKILL; scripts count whole seconds. */
 export function killAfterValue(ms: number): ScriptValues {
   return { kill_after: `${Math.ceil(ms / 1_000)}` };
 }
 
-/** Whether the timeout ended the command of the ticket; the word of its status: `yes` or `no`. It can be asked once. */
+/** Asks whether the timeout ended the command with this ticket. The word of its status is `yes` or `no`. It can be asked only once. */
 export function timedOutScript(ticket: string): RemoteScript {
   return remoteScript('timed-out', { ticket });
 }
@@ -63,8 +63,8 @@ export function timedOutScript(ticket: string): RemoteScript {
 export type CommandSignal = 'INT' | 'TERM' | 'HUP' | 'KILL';
 
 /**
- * Signals the whole process group of a command that `execScript` started: sshd refuses the protocol's own request to root. With a ticket, only if the
- * timeout has not ended it.
+ * Signals the whole process group of a command that `execScript` started. The signal request of the SSH protocol would not do: sshd refuses it to root. With
+ * a ticket, signals only if the timeout has not ended the command.
  */
 export function signalScript(signal: CommandSignal, pid: string, ticket = ''): RemoteScript {
   return remoteScript('signal', { signal, pid, ticket });

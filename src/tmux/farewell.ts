@@ -10,16 +10,16 @@ export type ClientEnd =
 export interface Farewell {
   /** What the client writes, byte for byte, up to the key. */
   readonly stream: Transform;
-  /** How it ended, by what tmux said after the key; undefined when the key has not come. `host`: what messages call the VM. */
+  /** How it ended, according to what tmux said after the key; undefined if the key has not come. `host`: what messages call the VM. */
   readonly end: (host: string) => ClientEnd | undefined;
 }
 
-/** No farewell is longer. */
+/** Bytes; no farewell is longer. */
 const LIMIT = 4_096;
 
-/** Takes what `attachArgv` says at the end off its output. */
+/** Takes what `attachScript` says at the end off its output. */
 export function farewell(key: string): Farewell {
-  // What is written to a terminal has no such byte: nothing that is typed is held back to see whether it is the key.
+  // Output for a terminal never has this byte, so nothing else is held back to see whether it is the key.
   const mark = Buffer.from(`\u0001${key}`);
   let held: Buffer = Buffer.alloc(0);
   let said: Buffer | undefined;

@@ -9,19 +9,19 @@ import { statusError } from './status-error.ts';
 
 /** A session and what it does. */
 export interface IdleSession extends Session {
-  /** What the VM says of it, word for word: changes when something happens there. */
+  /** What the VM says about it, word for word. It changes when something happens in the session. */
   readonly stamp: string;
-  /** Seconds since somebody typed there, attached, or something was printed in one of its windows. */
+  /** Seconds since somebody typed there or attached, or something was printed in one of its windows. */
   readonly idle: number;
-  /** What runs in one of its panes besides a shell that waits; null for nothing. */
+  /** What runs in one of its panes, apart from a shell that waits; null for nothing. */
   readonly runs: string | null;
-  /** Seconds since `azlin session --ttl` says it is no longer needed; negative before. Null where nothing is said. */
+  /** Seconds since the session is no longer needed, as set with `azlin session --ttl`; negative before that, null if nothing was set. */
   readonly overdue: number | null;
 }
 
 const SHELL = /^-?(?:ba|z|fi|k|mk|pdk|da|a|tc|c|r|ya|x|el|o)?sh$|^nu$|^pwsh$/;
 
-/** Every session of a tmux server and what it does. Rejects with an AppError. `host`: what messages call the machine. */
+/** Every session of a tmux server and what it does. Rejects with an AppError. `host`: what messages call the VM. */
 export async function idleSessions(run: RunScript, host: string, signal: AbortSignal): Promise<readonly IdleSession[]> {
   const { stdout } = await run(remoteScript('tmux/idle'), signal);
   const status = parseStatus(stdout);
@@ -35,14 +35,14 @@ export async function idleSessions(run: RunScript, host: string, signal: AbortSi
   return parseList(text, now).sessions.flatMap((session) => {
     const { id } = session;
     const { panes: its, lines } = facts.get(id) ?? { panes: [], lines: [] };
-    // Nothing is known of one that ended while it was asked about.
+    // A session without panes ended while the VM was being asked.
     if (its.length === 0) return [];
     const active = Math.max(session.activityAt, ...its.flatMap((pane) => [Number(pane[2]), Number(pane[3])]));
     const runs = its.map(([, , , , pid, isDead, command = '']) =>
       isDead === '1' ? null : SHELL.test(command) ? (below.get(pid ?? '') ?? null) : command,
     );
     const overdue = session.expiresAt === null ? null : now - session.expiresAt;
-    // Whoever looks at its windows through a view has it open, too.
+    // Clients of its views have it open, too.
     const clients = watched.filter(({ group }) => group === groups.get(id)).map(clientName);
     return [
       {
@@ -60,7 +60,7 @@ export async function idleSessions(run: RunScript, host: string, signal: AbortSi
 
 interface Facts {
   readonly panes: RegExpExecArray[];
-  /** As they came. */
+  /** As the VM printed them. */
   readonly lines: string[];
 }
 
@@ -89,13 +89,13 @@ function described(runs: readonly (string | null)[]): string | null {
 
 export interface Closing {
   readonly session: Pick<IdleSession, 'id' | 'createdAt' | 'stamp'>;
-  /** Whatever it does by now. */
+  /** End it whatever it does by now. */
   readonly force: boolean;
-  /** What its clients read: who did it. */
+  /** Who ends it; its clients are told. */
   readonly by: string;
 }
 
-/** Ends a session if it still does nothing; false when something has happened there. Rejects with an AppError. */
+/** Ends a session if it still does nothing; resolves to false if something has happened there. Rejects with an AppError. */
 export async function closeSession(
   { run, host }: { readonly run: RunScript; readonly host: string },
   { session, force, by }: Closing,

@@ -3,7 +3,7 @@ import { printable, shorten } from '../domain/text.ts';
 
 const ROW = /^row:(\$\d+):(\d+):(\d+):(\d+):(\d+):[^:]*:(.+)$/;
 
-/** Sessions from the rows of remote/parts/rows.sh. What is no such row is left out. Nothing is known of clients here. */
+/** Parses the sessions in the rows of remote/parts/rows.sh. Other lines are ignored, and clients are left empty. */
 export function parseRows(text: string): readonly Session[] {
   const friendly = valuesOf('friendly', text);
   const groups = groupsOf(text);
@@ -29,12 +29,12 @@ export function parseRows(text: string): readonly Session[] {
   });
 }
 
-/** What sessions that share their windows have in common, by the ids of the sessions. */
+/** The group of each session, by the session's id. Sessions that share their windows have the same group. */
 export function groupsOf(text: string): ReadonlyMap<string, string> {
   return valuesOf('group', text);
 }
 
-/** The rows `WORD:$3:VALUE`, by the id. */
+/** The values in the rows `WORD:$3:VALUE`, by the session's id. */
 function valuesOf(word: string, text: string): ReadonlyMap<string, string> {
   return new Map(
     lines(text).flatMap((row) => {
@@ -70,14 +70,14 @@ const CLIENT = /^client:(\d+):(\$\d+):(\d+):(\d+):(\d+)x(\d+):([01]):(.+)$/;
 const WHO = /^who:(\w+) (.*)$/;
 const LABEL_LENGTH = 64;
 
-/** A client that is known by the id of its session. */
+/** A client with the id of its session instead of the session's name. */
 export type PlacedClient = Omit<Client, 'session'> & {
   readonly sessionId: string;
   /** Seconds since it was attached. */
   readonly age: number;
 };
 
-/** Rows of clients, and who they are. `now`: the VM's time, in seconds since 1970. */
+/** Parses the rows of clients, and who they are. `now`: the VM's time, in seconds since 1970. */
 export function parseClients(text: string, now: number): readonly PlacedClient[] {
   const rows = lines(text);
   const known = whoIsWho(rows);
@@ -110,7 +110,7 @@ export function parseClientsHere(text: string, id: string, now: number): readonl
   return parseClients(text, now).filter(({ group }) => group === here);
 }
 
-/** By process: the rows of one stand below its own. */
+/** Who each client is, by process id: the rows about a process follow its `pid` row. */
 function whoIsWho(rows: readonly string[]) {
   const known = new Map<string, { readonly token: string; readonly label: string }>();
   let pid = '';

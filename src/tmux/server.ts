@@ -19,20 +19,20 @@ export interface TmuxServer {
   ensure(name: string, signal: AbortSignal): Promise<{ readonly created: boolean }>;
   /** Detaches clients, and says how many there were. */
   detachClients(name: string, detaching: Detaching, signal: AbortSignal): Promise<number>;
-  /** What the active pane shows, with so many lines of its history above. */
+  /** What the active pane shows, after `history` lines of its history. */
   screen(name: string, history: number, signal: AbortSignal): Promise<string>;
   /** Types into the active pane: text, then keys by tmux's names. */
   send(name: string, typed: TypedInput, signal: AbortSignal): Promise<void>;
   /** Sets the friendly name; null removes it. */
   setFriendlyName(name: string, friendlyName: string | null, signal: AbortSignal): Promise<void>;
-  /** Says after how many seconds the session is no longer needed; null: it is to stay. Gives that time, in seconds since 1970 by the VM's clock. */
+  /** Sets after how many seconds the session is no longer needed; null if it is to stay. Resolves to that time, in seconds since 1970 by the VM's clock. */
   setExpiry(name: string, seconds: number | null, signal: AbortSignal): Promise<number | null>;
   /** Gives the session another name. */
   rename(name: string, newName: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface Detaching {
-  /** What those who are detached read: who did it. */
+  /** Who did it; users who are detached are told. */
   readonly by: string;
   /** End the session as well. */
   readonly kill: boolean;
@@ -45,7 +45,7 @@ export interface TypedInput {
   readonly keys: readonly string[];
 }
 
-/** `host`: what messages call the machine. */
+/** `host`: what messages call the VM. */
 export function tmuxServer(run: RunScript, host: string): TmuxServer {
   const ask = async (name: ScriptName, values: ScriptValues, signal: AbortSignal) => {
     const { stdout } = await run(remoteScript(name, values), signal);
@@ -53,7 +53,7 @@ export function tmuxServer(run: RunScript, host: string): TmuxServer {
     if (status.kind !== 'ok') throw statusError(status, host, `${values.session ?? ''}`);
     return status;
   };
-  /** As `ask`, for what makes a difference: who does not hear how it ended must not think that nothing has happened. */
+  /** Like `ask`, for scripts that change something: if the answer is lost, the error says that the change may have been made. */
   const change = async (name: ScriptName, values: ScriptValues, signal: AbortSignal) => {
     try {
       return await ask(name, { new_name: '', ...values }, signal);

@@ -94,7 +94,7 @@ function noSuchJob(status: Extract<Status, { kind: 'no-job' | 'elsewhere' }>, ho
   });
 }
 
-/** Older ones do wrong what they do not know, or say nothing. */
+/** Older versions do the wrong thing for features that they do not know, or fail silently. */
 export const OLDEST_TMUX = '2.6';
 
 const WHY_ENDED: Readonly<Record<string, string>> = {

@@ -11,17 +11,17 @@ export type Status =
   | { readonly kind: 'missing'; readonly sessions: readonly Session[] }
   | { readonly kind: 'ambiguous'; readonly sessions: readonly Session[] }
   | Kinds<'no-tmux' | 'no-job' | 'gone', unknown>
-  /** By tmux itself, or by one of its hooks. */
+  /** The session got another name, from tmux itself or from one of its hooks. */
   | Kinds<'renamed' | 'hooked', { readonly name: string; readonly wanted: string }>
-  /** `name`: the option of tmux that did it, the version of tmux, the other VM. */
+  /** `name`: the tmux option that ended the session, the version of tmux, or the other VM. */
   | Kinds<'ended' | 'old-tmux' | 'elsewhere', { readonly name: string }>
   | Kinds<'no-directory' | 'no-shell' | 'parted', { readonly name: string }>
   | { readonly kind: 'cannot' | 'busy'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
-  /** No answer of ours. */
+  /** Not an answer of one of azlin's scripts. */
   | { readonly kind: 'unreadable'; readonly said: string };
 
-/** The status in the whole output of a script. */
+/** Parses the status in the whole output of a script. */
 export function parseStatus(output: string): Status {
   const end = output.indexOf('\n');
   const first = (end < 0 ? output : output.slice(0, end)).trim();
@@ -60,8 +60,8 @@ export function parseStatus(output: string): Status {
 }
 
 /**
- * Takes the status off the front of a stream. What follows an `ok` line stays in the stream; when its last word is `+MARK`, what follows the
- * line MARK. Undefined when it ended first.
+ * Takes the status off the front of a stream. What follows an `ok` line stays in the stream; if the last word of that line is `+MARK`, only what follows the
+ * line MARK does. Undefined if the stream ended first.
  */
 export async function takeStatus(stream: Readable): Promise<Status | undefined> {
   let seen = Buffer.alloc(0);
@@ -93,12 +93,12 @@ function endOfStatus(seen: Buffer): number {
   return last < 0 ? -1 : last + 1;
 }
 
-/** Something to read, or the end. */
+/** Waits until there is something to read, or the stream has ended. */
 async function change(stream: Readable): Promise<void> {
   const listening = new AbortController();
   const { signal } = listening;
   const events = ['readable', 'end', 'close'].map((event) => once(stream, event, { signal }));
   await Promise.race(events).finally(() => listening.abort());
-  // Those that lost the race reject now, and nobody needs to hear it.
+  // The others reject now, which must be handled but does not matter.
   await Promise.allSettled(events);
 }

@@ -378,7 +378,7 @@ describe('on a terminal', () => {
     const terminal = await openTerminal({ ...fleet.environment, ...patient });
     try {
       await terminal.type('azlin list --no-sessions; echo "code $?"\n');
-      await terminal.shows(/^Listing VMs: 0 so far: Azure limits requests, again in \d+ s \(1 s\)$/m);
+      await terminal.shows(/^Listing VMs: 0 so far: Azure is throttling requests; trying again in \d+ s \(1 s\)$/m);
       await terminal.press('C-c');
       const screen = await terminal.shows(/code 130/);
       expect(screen).toMatch(/^error: Interrupted/m);
@@ -394,7 +394,7 @@ describe('on a terminal', () => {
     const terminal = await openTerminal({ ...fleet.environment, ...freshHome(fleet) });
     try {
       await terminal.type('clear; azlin list --no-sessions\n');
-      await terminal.shows(/limits requests, again in 2 s/);
+      await terminal.shows(/is throttling requests; trying again in 2 s/);
       await terminal.shows(/^Listing VMs: \d so far \(\d s\)$/m);
     } finally {
       await terminal.close();

@@ -60,7 +60,7 @@ describe('what Azure refuses', () => {
     const { exitCode, stderr } = await list(freshHome());
     expect({ exitCode, stderr }).toEqual({
       exitCode: 7,
-      stderr: expect.stringContaining('leads to another server, https://127.0.0.1:1'),
+      stderr: expect.stringContaining('points to another server, https://127.0.0.1:1'),
     });
   });
 
@@ -95,7 +95,7 @@ describe('an endpoint that cannot be reached', () => {
     const { exitCode, stderr } = await list({ ...freshHome(), AZLIN_ARM_ENDPOINT: 'https://127.0.0.1:1' });
     expect({ exitCode, stderr }).toEqual({
       exitCode: 7,
-      stderr: expect.stringContaining('Azure Resource Manager at https://127.0.0.1:1 cannot be reached: connect'),
+      stderr: expect.stringContaining('cannot reach Azure Resource Manager at https://127.0.0.1:1: connect'),
     });
   });
 
@@ -208,7 +208,7 @@ describe('scope', () => {
     const { exitCode, stdout, stderr } = await list(freshHome(), '--subscription', ids);
     expect({ exitCode, stdout }).toEqual({ exitCode: 5, stdout: '' });
     expect(stderr).toMatch(
-      /^error: Azure listed none of 2 subscriptions:\n {2}Cannot .*AuthorizationFailed.*\n {2}Cannot .*SubscriptionNotFound/,
+      /^error: Cannot list the VMs of 2 subscriptions:\n {2}Cannot .*AuthorizationFailed.*\n {2}Cannot .*SubscriptionNotFound/,
     );
   });
 
@@ -350,8 +350,8 @@ describe('cache', () => {
 
   test.each([
     ['another version', (text: string) => text.replace(/"version":\d+/, '"version":1'), /^(?!.*dropped)/s],
-    ['no JSON', (text: string) => text.slice(0, 40), /warning: dropped the broken cache/],
-    ['another shape', () => '{"version":3,"value":{"vms":[5]}}', /warning: dropped the broken cache/],
+    ['no JSON', (text: string) => text.slice(0, 40), /warning: removed the broken cache/],
+    ['another shape', () => '{"version":3,"value":{"vms":[5]}}', /warning: removed the broken cache/],
   ])('a cache of %s is dropped', async (_what, spoil, stderr) => {
     const home = freshHome();
     await list(home);
@@ -503,11 +503,11 @@ describe('a file as inventory', () => {
   });
 
   test.each([
-    ['[[vms]]\nname = "v"\n[[vms]]\nname = "V"', /there are two VMs "V"/],
+    ['[[vms]]\nname = "v"\n[[vms]]\nname = "V"', /two VMs are named "V"/],
     ['vms = 3', /has no list "vms"/],
     ['[[vms]]\naddress = "127.0.0.1"', /VM 1: "name" is missing/],
     ['[[vms]]\nname = "a"\nadress = "b"', /unknown field "adress"/],
-    ['[[vms]]\nname = "a"\nstatus = "Sleeping"', /"status" is "Sleeping"/],
+    ['[[vms]]\nname = "a"\nstatus = "Sleeping"', /invalid "status": "Sleeping"/],
     ['[[vms', /Cannot read the inventory/],
   ])('a mistake is named: %j', async (content, expected) => {
     const path = join(fleet.directory, 'broken.toml');

@@ -112,14 +112,14 @@ describe('which targets are meant', () => {
     [['*:nope-*', 'true'], 255, /Nothing matches "\*:nope-\*": no such session on db, web-\[1-4\]/],
     [['web-9,web-*x:main', 'true'], 255, /No VM matches "web-\*x:main"; nothing was done/],
     [['--tag', 'role=none', 'true'], 255, /No VM matches --tag role=none; 6 VMs in scope/],
-    [['--tag', 'role=web', '*:main', 'true'], 255, /no identifier is given, and "\*:main" looks like one/],
-    [['me@web-*:ci-*', 'true'], 255, /as "me" they cannot be here\nhint: --user me instead of me@/],
+    [['--tag', 'role=web', '*:main', 'true'], 255, /no identifier is expected, but "\*:main" looks like one/],
+    [['me@web-*:ci-*', 'true'], 255, /as "me" here\nhint: use --user me instead of me@/],
     [['--session', 'main', 'web-1', 'true'], 255, /--session goes with --tag, --host or --all/],
     [['--all', '--host', 'x', 'true'], 255, /Give --all, or --tag and --host/],
     [['--fanout', '0', 'web-1:main', 'true'], 255, /Invalid number "0" for --fanout/],
     [['--canary', 'two', 'web-1:main', 'true'], 255, /Invalid number "two" for --canary/],
     [['--group', '--format', 'json', 'web-*:main', 'true'], 255, /Give --group or --format json/],
-    [['--group', '--detach', 'web-*:main', 'true'], 255, /With --detach there is no output/],
+    [['--group', '--detach', 'web-*:main', 'true'], 255, /--detach leaves no output/],
   ])('%j is refused, and nothing runs', async (args, exitCode, message) => {
     const { stderr, stdout, ...rest } = await run('exec', ...args);
     expect([rest.exitCode, stdout]).toEqual([exitCode, '']);
@@ -161,7 +161,7 @@ describe('which targets are meant', () => {
       'ALIAS  MEANS\nweb    web-1:main, web-2:main\nall    web, db:main\ndata   db:main\n',
     );
     const refused = await on('status', 'web');
-    expect(refused.stderr).toMatch(/The alias "web" means 2 identifiers, and azlin status takes one/);
+    expect(refused.stderr).toMatch(/The alias "web" means 2 identifiers, but azlin status takes one/);
     expect(refused.exitCode).toBe(2);
     writeFileSync(path, '[aliases]\na = ["b"]\nb = "a"\n');
     expect((await on('aliases')).stderr).toMatch(/aliases\.toml:1: aliases: .*"a" means itself/);
@@ -371,7 +371,7 @@ describe('control', () => {
     const command = 'sleep 60.77';
     const all = await run('exec', '--deadline', '2s', '--fanout', '2', 'web-1:main,web-2:main,web-3:main', command);
     expect(all.exitCode).toBe(124);
-    expect(all.stderr).toMatch(/^failed: web-\[1-2\]:main \(2\): timed out after 1 s$/m);
+    expect(all.stderr).toMatch(/^failed: web-\[1-2\]:main \(2\): timed out after [\d.]+ s$/m);
     expect(all.stderr).toMatch(/^failed: web-3:main: the time for all of them \(--deadline\) was over$/m);
     await until('the commands to end', () => processes(command).length === 0);
   });
@@ -397,10 +397,7 @@ describe('control', () => {
   test('--deadline: a job that was there before goes on', async () => {
     expect((await run('exec', '--detach', '--job', 'long', 'web-1:main', 'sleep 30.125')).exitCode).toBe(0);
     const waited = await run('exec', '--job', 'long', '--deadline', '1s', 'web-1:main', 'sleep 30.125');
-    expect([waited.exitCode, waited.stderr]).toEqual([
-      124,
-      expect.stringMatching(/failed: web-1:main: timed out after 1 s/),
-    ]);
+    expect([waited.exitCode, waited.stderr]).toEqual([124, expect.stringMatching(/failed: web-1:main: timed out$/m)]);
     expect(processes('sleep 30.125')).not.toHaveLength(0);
     expect((await run('cancel', 'long')).stdout).toMatch(/cancelled/);
   });
@@ -461,7 +458,7 @@ describe('sessions and VMs', () => {
 
   test('start and stop mean those for which there is something to do', async () => {
     const started = await run('start', 'web-*');
-    expect(started.stderr).toMatch(/^to start: web-9\nleft out, running: web-\[1-4\]$/m);
+    expect(started.stderr).toMatch(/^to start: web-9\nleft out, already running: web-\[1-4\]$/m);
     expect(started.stdout).toMatch(/^web-9: Running/);
     const asked = await run('stop', '--tag', 'role=web');
     expect([asked.exitCode, asked.stderr]).toEqual([
@@ -538,7 +535,7 @@ describe('on a terminal', () => {
     await terminal.shows(/press Ctrl-C again to leave them running/);
     await terminal.press('C-c');
     const screen = await terminal.shows(/code 130/);
-    expect(screen).toMatch(/job left goes on/);
+    expect(screen).toMatch(/job left is still running/);
     expect((await run('wait', '--vm', 'web-2', 'left')).exitCode).toBe(0);
   });
 

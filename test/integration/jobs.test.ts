@@ -129,7 +129,7 @@ describe('the same id', () => {
     expect(first).toMatchObject({
       exitCode: 255,
       stdout: '',
-      stderr: expect.stringContaining('nothing has run, nor will it'),
+      stderr: expect.stringContaining('nothing ran, and nothing will'),
     });
     expect(await azlin('exec', '--job', 'never', 'vm:dev', 'echo ran')).toMatchObject({ exitCode: 0, stdout: 'ran\n' });
   });
@@ -190,7 +190,7 @@ describe('whatever a command does', () => {
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 255,
       stdout: 'gone\n',
-      stderr: expect.stringContaining('Nobody knows how job rm on vm:dev ended'),
+      stderr: expect.stringContaining('It is unknown how job rm on vm:dev ended'),
     });
     await until('its time to end', async () => !(await runsStill(`${LONG}5`)));
   });
@@ -286,7 +286,7 @@ describe('a broken link', () => {
     fleet.machines.get('vm2')?.stop();
     expect(await running.ended).toBe(255);
     expect(running.stderr()).toMatch(
-      /warning: .*job \w+ is still running there; reconnecting[\s\S]*error: Job \w+ was started on vm2:two and cannot be asked how it goes: Cannot connect[\s\S]*hint: azlin wait \w+/,
+      /warning: .*job \w+ is still running there; reconnecting[\s\S]*error: Job \w+ was started on vm2:two, but its state cannot be read: Cannot connect[\s\S]*hint: azlin wait \w+/,
     );
     expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({
       outcome: 'lost',
@@ -302,7 +302,7 @@ describe('outcomes', () => {
     await until('its first output', () => running.stdout() === 'on\n');
     await machine('sh', '-c', `kill -9 "$(sed -n 's/^started \\([0-9]*\\) .*/\\1/p' ${folder('orphan')}/state)"`);
     expect(await running.ended).toBe(255);
-    expect(running.stderr()).toContain('Nobody knows how job orphan on vm:dev ended');
+    expect(running.stderr()).toContain('It is unknown how job orphan on vm:dev ended');
     expect(await job('orphan')).toMatchObject({ state: 'lost', exitCode: null });
     expect(await runsStill(`${LONG}1`)).toBe(true);
     expect((await azlin('cancel', 'orphan')).stdout).toBe('Job orphan on vm: lost\n');
@@ -458,7 +458,7 @@ describe('what ends with azlin, and what does not', () => {
     stays.child.kill('SIGTERM');
     goes.child.kill('SIGTERM');
     expect([await stays.ended, await goes.ended]).toEqual([143, 143]);
-    expect(stays.stderr()).toMatch(/Left job stays on vm:dev; it goes on\nhint: azlin logs --follow stays/);
+    expect(stays.stderr()).toMatch(/Left job stays on vm:dev; it is still running\nhint: azlin logs --follow stays/);
     expect(goes.stderr()).toContain('job goes on vm:dev was cancelled');
     await until('it to be cancelled', async () => (await job('goes'))?.['state'] === 'cancelled');
     expect(await job('stays')).toMatchObject({ state: 'running' });
@@ -475,7 +475,7 @@ describe('what ends with azlin, and what does not', () => {
       await terminal.press('C-c');
       await terminal.shows(/caught$/m);
       await terminal.press('C-c');
-      await terminal.shows(/Left job press on vm:dev; it goes on\n.*azlin logs --follow press[\s\S]*code 130/);
+      await terminal.shows(/Left job press on vm:dev; it is still running\n.*azlin logs --follow press[\s\S]*code 130/);
       expect(await job('press')).toMatchObject({ state: 'running' });
     } finally {
       await terminal.close();
@@ -539,7 +539,7 @@ describe('jobs, logs, wait, cancel', () => {
     expect(await azlin('wait', id)).toMatchObject({ exitCode: 9, stdout: '', stderr: '' });
     expect(await azlin('logs', id)).toMatchObject({
       stdout: '1\n2\n3\n',
-      stderr: `It has also written 9 bytes to stderr: azlin logs --stderr ${id}\n`,
+      stderr: `It also wrote 9 bytes to stderr: azlin logs --stderr ${id}\n`,
     });
     expect((await azlin('logs', '--stderr', id)).stdout).toBe('e1\ne2\ne3\n');
     expect((await azlin('logs', '--lines', '1', id)).stdout).toBe('3\n');

@@ -223,18 +223,18 @@ describe('the package, imported', () => {
   });
 
   test.each([
-    [`azlin.resolve()`, 'Invalid identifier: expected a text, not undefined'],
-    [`azlin.exec('myvm:dev')`, 'Invalid command: expected a text, or a list'],
+    [`azlin.resolve()`, 'Invalid identifier: expected a string, not undefined'],
+    [`azlin.exec('myvm:dev')`, 'Invalid command: expected a string, or a list'],
     [`azlin.exec('myvm:dev', [])`, 'Invalid command'],
     [
       `azlin.exec('myvm:dev', 'true', { timeout: '5s' })`,
-      'Invalid timeout: expected milliseconds, more than none, not "5s"',
+      'Invalid timeout: expected a positive number of milliseconds, not "5s"',
     ],
     [`azlin.exec('myvm:dev', 'true', { timeout: NaN })`, 'Invalid timeout'],
     [`azlin.exec('myvm:dev', 'true', { signal: 5 })`, 'Invalid signal'],
     [`azlin.exec('myvm:dev', 'true', { stdin: 'text' })`, 'Invalid stdin'],
-    [`azlin.exec('myvm:dev', 'true', { env: { A: undefined } })`, 'Invalid env.A: expected a text'],
-    [`azlin.exec('myvm:dev', 'true', { env: { 'X=1; echo INJECTED; Y': 'v' } })`, 'Invalid name of a variable'],
+    [`azlin.exec('myvm:dev', 'true', { env: { A: undefined } })`, 'Invalid env.A: expected a string'],
+    [`azlin.exec('myvm:dev', 'true', { env: { 'X=1; echo INJECTED; Y': 'v' } })`, 'Invalid variable name'],
     [`azlin.connect('myvm:dev')`, 'Invalid columns'],
     [`azlin.listSessions({ deadline: -1 })`, 'Invalid deadline'],
   ])('%s is refused', async (line, message) => {

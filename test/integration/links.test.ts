@@ -243,7 +243,7 @@ describe('a link that dies silently', () => {
     const took = Date.now() - stalled;
     expect(exit).toMatchObject({
       kind: 'lost',
-      cause: { code: 'connection-lost', message: expect.stringContaining('no sign of life for 600 ms') },
+      cause: { code: 'connection-lost', message: expect.stringContaining('nothing received for 600 ms') },
     });
     expect([link.alive, took > 350, took < 3_000]).toEqual([false, true, true]);
   });
@@ -438,7 +438,7 @@ describe('each step has a deadline and a message of its own', () => {
     await lab.start('hardened', { sshdConfig: ['Ciphers chacha20-poly1305@openssh.com'] });
     const { stderr } = await azlin({ environment: lab.environment() }, ['connect', 'hardened:dev']);
     expect(stderr).toMatch(
-      /for cipher it offers only chacha20-poly1305@openssh\.com\nhint: azlin has none of these; let the VM's SSH server offer one of aes128-gcm/,
+      /for cipher it offers only chacha20-poly1305@openssh\.com\nhint: azlin supports none of these; make the VM's SSH server offer one of aes128-gcm/,
     );
   });
 

@@ -414,7 +414,7 @@ describe('settings', () => {
     mkdirSync(join(environment.AZLIN_HOME, 'cache'));
     writeFileSync(join(environment.AZLIN_HOME, 'cache', file), content);
     const { exitCode, stderr } = await azlin(fleet, ['exec', 'only-here', 'true'], { environment });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringContaining('dropped the broken cache') });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringContaining('removed the broken cache') });
   });
 
   test('a broken cache is dropped with a warning', async () => {
@@ -426,7 +426,7 @@ describe('settings', () => {
     const again = await azlin(fleet, ['list', '--no-sessions'], { environment });
     expect({ exitCode: again.exitCode, stderr: again.stderr }).toEqual({
       exitCode: 0,
-      stderr: expect.stringMatching(/warning: dropped the broken cache/),
+      stderr: expect.stringMatching(/warning: removed the broken cache/),
     });
     rmSync(cache, { recursive: true });
   });

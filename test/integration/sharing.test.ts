@@ -85,7 +85,7 @@ describe('a session that three clients of two people have open', () => {
   test('one takes over when they say yes; the others read who it was', async () => {
     await connectBob('--take-over', /\? Detach alice@(laptop|desk), alice@(laptop|desk) from shared:dev\? \(y\/N\)/);
     await bob.press('n', 'Enter');
-    await bob.shows(/^error: Nobody was detached from shared:dev, and nothing attached to it\ncode 130$/m);
+    await bob.shows(/^error: Nobody was detached from shared:dev, and you were not attached\ncode 130$/m);
     await attached('alice@desk', 'alice@laptop');
     await bob.type('clear\n');
     await connectBob('--take-over', /\? Detach/);
@@ -122,7 +122,7 @@ describe('a session that three clients of two people have open', () => {
     const nobody = await run('disconnect', 'shared:dev', '--client', 'dave');
     expect(nobody).toMatchObject({
       exitCode: 3,
-      stderr: 'error: Nobody called "dave" is attached to "shared:dev"\nhint: attached: alice@laptop\n',
+      stderr: 'error: No client with the label "dave" is attached to "shared:dev"\nhint: attached: alice@laptop\n',
     });
     expect((await run('disconnect', 'shared:dev', '--client', 'x', '--kill')).exitCode).toBe(2);
   });

@@ -123,7 +123,7 @@ describe('a session that is not there a moment later', () => {
     [
       'a hook that renames',
       "set-hook -g session-created 'rename-session hooked'",
-      /A hook of tmux .* renamed the new session "dev" to "hooked"/,
+      /A tmux hook .* renamed the new session "dev" to "hooked"/,
     ],
   ])('%s', async (_what, line, message) => {
     // The server stays when its last session has ended.

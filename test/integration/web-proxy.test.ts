@@ -65,7 +65,7 @@ describe('requests to Azure go by the proxy that the environment names', () => {
     expect(without).toMatchObject({ exitCode: 7, names: [] });
     expect(without.stderr).toMatch(
       new RegExp(
-        `the proxy http://${at}, which HTTPS_PROXY names, asks for a user name and a password\nhint: HTTPS_PROXY=http://USER:PASSWORD@${at}`,
+        `the proxy http://${at} (set by HTTPS_PROXY) asks for a user name and a password\nhint: HTTPS_PROXY=http://USER:PASSWORD@${at}`,
       ),
     );
     const wrong = await list({ HTTPS_PROXY: `http://carol:another-word@${at}` });
@@ -90,14 +90,14 @@ describe('requests to Azure go by the proxy that the environment names', () => {
     liar.close();
     expect(exitCode).toBe(7);
     expect(stderr).toMatch(
-      /the proxy http:\S+, which HTTPS_PROXY names, refused the connection: HTTP status (?:100|103|203)/,
+      /the proxy http:\S+ \(set by HTTPS_PROXY\) refused the connection: HTTP status (?:100|103|203)/,
     );
   });
 
   test('one that is not there is named', async () => {
     const { exitCode, stderr } = await list({ https_proxy: 'http://127.0.0.1:1' });
     expect(exitCode).toBe(7);
-    expect(stderr).toMatch(/the proxy http:\/\/127\.0\.0\.1:1, which https_proxy names, failed: connect ECONNREFUSED/);
+    expect(stderr).toMatch(/the proxy http:\/\/127\.0\.0\.1:1 \(set by https_proxy\) failed: connect ECONNREFUSED/);
   });
 
   test.each([
@@ -136,12 +136,12 @@ describe("a company's own authority", () => {
     const file = join(fleet.directory, 'none.pem');
     writeFileSync(file, 'no certificate\n');
     expect((await list({ SSL_CERT_FILE: file })).stderr).toContain(
-      `There is no certificate in ${file}, which SSL_CERT_FILE names`,
+      `There is no certificate in ${file} (set by SSL_CERT_FILE)`,
     );
     rmSync(file);
     expect(await list({ SSL_CERT_FILE: file })).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining(`Cannot read the certificates in ${file}, which SSL_CERT_FILE names`),
+      stderr: expect.stringContaining(`Cannot read the certificates in ${file} (set by SSL_CERT_FILE):`),
     });
   });
 });

@@ -244,8 +244,12 @@ export function execContract(mode: 'never' | 'always'): void {
       });
     });
 
-    test('a command that starts with a dash is a command', async () => {
-      const { exitCode, stderr } = await exec('vm:dev', '--nosuch');
+    test('a command may start with a dash after --; without it that is an option in the wrong place', async () => {
+      expect(await exec('vm:dev', '--timeout', '5', 'true')).toMatchObject({
+        exitCode: 255,
+        stderr: expect.stringContaining('options come before the identifier: azlin exec --timeout TIME vm:dev COMMAND'),
+      });
+      const { exitCode, stderr } = await exec('vm:dev', '--', '--nosuch');
       expect({ exitCode, stderr }).toEqual({
         exitCode: 127,
         stderr: expect.stringContaining('--nosuch: command not found'),
@@ -308,7 +312,10 @@ export function execContract(mode: 'never' | 'always'): void {
       expect((await exec('vm:place', 'pwd')).stdout).toBe(`${place}\n`);
       await machine('rmdir', place);
       const { stdout, stderr } = await exec('vm:place', 'echo ran');
-      expect({ stdout, stderr }).toEqual({ stdout: 'ran\n', stderr: expect.stringContaining('its directory is gone') });
+      expect({ stdout, stderr }).toEqual({
+        stdout: 'ran\n',
+        stderr: expect.stringContaining('its directory no longer exists'),
+      });
       expect((await machine('sh', '-c', 'test -e ~/injected')).code).toBe(1);
     });
 

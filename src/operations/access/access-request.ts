@@ -1,10 +1,10 @@
 import type { Config } from '../../settings/config.ts';
 
-/** What a face gives to get to the fleet: the settings, and what is wished for every VM. */
+/** What a face passes in to get access to the fleet: the settings, and login options for every VM. */
 export interface AccessRequest {
   readonly config: Config;
   readonly user: string | undefined;
   readonly port: number | undefined;
-  /** `--forward-agent`; undefined where it was not given. */
+  /** `--forward-agent`; undefined if it was not given. */
   readonly forwardAgent: boolean | undefined;
 }

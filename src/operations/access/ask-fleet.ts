@@ -8,9 +8,9 @@ import { firstLook } from '../../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
 export interface FleetQuestion<T> {
-  /** What is asked for, for people: `jobs`. */
+  /** What the VMs are asked for, as shown to people: `jobs`. */
   readonly about: string;
-  /** Which of the running VMs. */
+  /** Which of the running VMs to ask; all by default. */
   readonly of?: (vm: Vm) => boolean;
   /** Milliseconds for each VM, and for all of them. */
   readonly deadline: number;
@@ -20,7 +20,7 @@ export interface FleetQuestion<T> {
 
 export interface AskedVm {
   readonly vm: Vm;
-  /** Names it exactly. */
+  /** Names the VM unambiguously. */
   readonly hostname: string;
   /** When it was looked up, in milliseconds since 1970. */
   readonly fetchedAt: number;
@@ -32,7 +32,7 @@ export interface FleetAnswer<T> extends AskedVm {
 
 const CONCURRENCY = 32;
 
-/** Asks every running VM in scope at once. Those that cannot be asked are warnings, and are left out. Rejects where no VM accepts a key. */
+/** Asks every running VM in scope at once. Warns about VMs that cannot be asked, and leaves them out. Rejects if no VM accepts a key. */
 export async function askFleet<T>(
   access: FleetAccess,
   { about, of = () => true, deadline, wholeDeadline, ask }: FleetQuestion<T>,

@@ -2,14 +2,14 @@ import type { Session } from '../../domain/session.ts';
 import type { Vm } from '../../domain/vm.ts';
 import { aliasesIn, type Memory } from '../../targets/survey-memory.ts';
 
-/** What the caches know, however old it is. Nobody is asked. */
+/** What the caches know, however old it is. Neither Azure nor a VM is asked. */
 export interface CachedKnowledge {
   readonly vms: readonly Vm[];
-  /** By VM; none where nothing is known. */
+  /** By VM; without the VMs about which nothing is known. */
   readonly sessions: ReadonlyMap<Vm, readonly Session[]>;
   /** Ids of jobs, and identifiers of where they were started. */
   readonly jobs: readonly (readonly [id: string, identifier: string])[];
-  /** Asks VMs in a process of its own for their sessions, where nobody has done that lately; undefined for all. */
+  /** Asks a VM, or all for undefined, for its sessions in a separate process, unless that was done recently. */
   readonly renewSessions: (vm: Vm | undefined) => Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export interface RememberedAnswer {
   readonly sessions: readonly Session[];
 }
 
-/** Which VM each remembered answer is about. */
+/** The latest remembered sessions of each VM. */
 export function rememberedSessions(vms: readonly Vm[], memory: Memory): ReadonlyMap<Vm, RememberedAnswer> {
   const byId = new Map(vms.map((vm) => [vm.vmId, vm]));
   const latest = new Map<Vm, RememberedAnswer>();

@@ -9,18 +9,18 @@ import type { Connection } from '../../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
 const RETRY = 1_000;
-/** While a VM boots, its server lets nobody in. Asked too often it would shut us out for longer. */
+/** While a VM boots, its SSH server lets nobody in. If azlin tried too often, the server would block it for longer. */
 const REFUSAL_RETRY = 5_000;
-/** Milliseconds after the first refusal of a key for which it may be due to booting. */
+/** Milliseconds after the first refusal of a key during which booting may be the reason. */
 const REFUSALS = 30_000;
 
 export interface BootWait {
   readonly target: Target;
-  /** Whether it was started a moment ago; a VM that has run for long refuses a key for good. */
+  /** Whether the VM was started a moment ago. A VM that has been running for longer refuses a key for good. */
   readonly hasJustStarted: boolean;
 }
 
-/** Connects to a VM that runs and may still be booting, again and again until `startDeadline` has passed. */
+/** Connects to a VM that is running but may still be booting. Tries again and again until `startDeadline` has passed. */
 export async function connectWhenUp(
   access: FleetAccess,
   { target, hasJustStarted }: BootWait,
@@ -28,7 +28,7 @@ export async function connectWhenUp(
 ): Promise<Connection> {
   const { clock, transport } = access;
   const { signal } = caller;
-  // What is wrong with the address no waiting mends.
+  // Reading the endpoint throws if something is wrong with the address: waiting would not help.
   const { endpoint, hostname } = target;
   const startedAt = clock.now();
   let until = startedAt + access.settings.startDeadline;

@@ -10,11 +10,11 @@ import type { SshConfig } from '../../transport/ssh-config/ssh-config.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { JobMemory } from '../jobs/job-memory.ts';
 
-/** What the operations reach the fleet with, for as long as the process lives. What belongs to one call is its `Caller`. */
+/** What the operations use to reach the fleet. It lives as long as the process; what belongs to one call is in its `Caller`. */
 export interface FleetAccess {
-  /** Stands still while somebody types. */
+  /** Stands still while the user answers a question. */
   readonly clock: Clock;
-  /** The time of the day, in milliseconds since 1970. */
+  /** The wall-clock time, in milliseconds since 1970. */
   readonly now: () => number;
   readonly inventory: Inventory;
   readonly power: VmPower;
@@ -31,7 +31,7 @@ export interface FleetAccess {
 export interface Endpoints {
   /** Throws an AppError for a VM that cannot be addressed. */
   of(vm: Vm, user?: string): Endpoint;
-  /** As `of`, for an address or a host name. */
+  /** Like `of`, for an address or a host name. */
   at(address: string, user?: string): Endpoint;
   /** The address that azlin uses for the VM. */
   addressOf(vm: Vm): string | null;
@@ -39,9 +39,9 @@ export interface Endpoints {
 
 /** Durations are milliseconds. */
 export interface FleetSettings {
-  /** Whether the inventory may tell of a VM what no longer holds, even when it is asked afresh. */
+  /** Whether the inventory may give outdated data about a VM even when it is asked afresh. */
   readonly lags: boolean;
-  /** What ssh is told in its own files. */
+  /** The settings in ssh's own files. */
   readonly sshConfig: SshConfig;
   /** For one short command on a VM. */
   readonly commandDeadline: number;
@@ -49,10 +49,10 @@ export interface FleetSettings {
   readonly startDeadline: number;
   /** How long to retry a lost connection to a job. */
   readonly reconnectDeadline: number;
-  /** For a command that is to end: between SIGTERM and SIGKILL. */
+  /** Between SIGTERM and SIGKILL, for a command that azlin ends. */
   readonly killAfter: number;
   /** The session that a bare host means. */
   readonly defaultSession: string;
-  /** What others see of this user's clients. */
+  /** How others see this user's clients. */
   readonly label: string;
 }

@@ -6,7 +6,7 @@ import { AppError } from '../../domain/errors.ts';
 import type { Endpoint } from '../../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
-/** Hears when a server is there again. */
+/** Notices when a server is back. */
 export interface Ear {
   /** Aborts when the server has said something. */
   readonly heard: AbortSignal;
@@ -15,12 +15,12 @@ export interface Ear {
   close(): void;
 }
 
-/** Milliseconds between two knocks: at first, and when nobody answers for long. */
+/** Milliseconds between two knocks: at first, and once the server has been silent for LONG. */
 export const OFTEN = 400;
 const SELDOM = 2_000;
 const LONG = 15 * 60_000;
 
-/** Milliseconds that a knock has. The next ones do not wait for it: what was sent into a dead network is not sent again soon. */
+/** Milliseconds that a knock may take. Later knocks do not wait for it: packets lost in a dead network are not sent again soon. */
 const PATIENCE = 3_000;
 const KNOCKS_AT_ONCE = 4;
 
@@ -28,13 +28,13 @@ export interface Listening {
   readonly endpoint: Endpoint;
   /** Milliseconds before the first knock. */
   readonly after?: number;
-  /** Since when nobody has answered, by the clock; from now on where nothing is said. */
+  /** By the clock: since when the server has been silent; now by default. */
   readonly since?: number;
 }
 
 /**
- * Knocks at a server until it answers: a dead network, or a VM that starts, is noticed as back at once. Undefined where nobody can knock:
- * a ProxyCommand would have to be run for each.
+ * Knocks at a server until it answers, so that azlin notices at once when the network is back or a VM has started. Undefined for a route over a ProxyCommand,
+ * which would have to be run for each knock.
  */
 export function listenFor(
   { transport, clock }: Pick<FleetAccess, 'transport' | 'clock'>,

@@ -6,16 +6,16 @@ import { describeRef, type Target, type TargetRef, targetOf } from '../../target
 import type { FleetAccess } from './fleet-access.ts';
 import { endpointOrReason, mayBeOld } from './old-data.ts';
 
-/** What somebody wants to reach. */
+/** What the caller wants to reach. */
 export interface Wanted {
   readonly access: FleetAccess;
   readonly target: TargetRef;
-  /** Use no earlier answer of the inventory that has something missing. */
+  /** Do not use an earlier answer of the inventory if something is missing from it. */
   readonly whole?: boolean;
   readonly caller: Caller;
 }
 
-/** Resolves what is wanted. A key is pinned on first sight: not to whoever has the VM's old address by now. */
+/** Resolves what is wanted. Before a host key is pinned on first sight, looks the address up again: another VM may have the old one by now. */
 export async function firstTarget(wanted: Wanted): Promise<Target> {
   const { access, target: ref, whole = false, caller } = wanted;
   const target = typeof ref === 'string' ? await access.resolver.resolve(ref, { fresh: false, whole }, caller) : ref;
@@ -25,7 +25,7 @@ export async function firstTarget(wanted: Wanted): Promise<Target> {
   return latestTarget(wanted);
 }
 
-/** Resolves what is wanted by what is known best: an inventory that lags behind is not taken at its word. */
+/** Resolves what is wanted with the latest data. If the inventory lags, Azure is also asked about the VM itself. */
 export async function latestTarget({ access, target: ref, caller }: Wanted): Promise<Target> {
   const { resolver, power, settings } = access;
   const target =
@@ -37,7 +37,7 @@ export async function latestTarget({ access, target: ref, caller }: Wanted): Pro
   try {
     return targetNow(access, target, await power.look({ vm, hostname }, caller));
   } catch (error) {
-    // Its address is not to be trusted with a key, and a VM that is gone is news.
+    // Without that answer, no key may be pinned for the address. And that the VM is gone must be reported.
     const isGone = error instanceof AppError && error.code === 'vm-not-found';
     if (caller.signal.aborted || isGone || !(await isKnown(access, target))) throw error;
     caller.trace(`${hostname}: could not look up its current state: ${messageOf(error)}`);
@@ -45,7 +45,7 @@ export async function latestTarget({ access, target: ref, caller }: Wanted): Pro
   }
 }
 
-/** The latest target; undefined, and a warning, when it cannot be looked up: then what is known already counts. */
+/** The latest target. If it cannot be looked up, warns and resolves to undefined: then what is already known counts. */
 export async function latestOrWarning(wanted: Wanted): Promise<Target | undefined> {
   try {
     return await latestTarget(wanted);
@@ -63,7 +63,7 @@ export function targetNow({ now, endpoints }: FleetAccess, target: Target, vm: V
   return targetOf(fields, () => endpoints.of(vm, user));
 }
 
-/** A VM that cannot be addressed is not known, either. */
+/** Whether a host key is pinned for the target; false for a VM that cannot be addressed. */
 async function isKnown({ hostKeys }: FleetAccess, target: Target): Promise<boolean> {
   const endpoint = endpointOrReason(target);
   return typeof endpoint !== 'string' && hostKeys.isPinned(endpoint);

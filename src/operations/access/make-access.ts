@@ -13,7 +13,7 @@ import {
 import { jobMemory } from '../jobs/job-memory.ts';
 import type { Endpoints, FleetAccess, FleetSettings } from './fleet-access.ts';
 
-/** Where things come from, and what the user set. Durations are milliseconds. */
+/** The parts of the access, and the user's settings. Durations are milliseconds. */
 export interface AccessParts
   extends Pick<FleetAccess, 'clock' | 'now' | 'inventory' | 'power' | 'transport' | 'hostKeys'> {
   readonly choice: LoginChoice;
@@ -25,7 +25,7 @@ export interface AccessParts
   };
 }
 
-/** Puts together what the operations reach the fleet with. */
+/** Puts together what the operations use to reach the fleet. */
 export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAccess {
   const { clock, inventory, transport } = parts;
   const { home, resolveDeadline, sessionsTtl, ...kept } = settings;
@@ -58,7 +58,7 @@ export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAc
 }
 
 function endpointsBy(choice: LoginChoice): Endpoints {
-  // A survey asks for the same one several times, and SSH settings can be long.
+  // Kept, because a survey asks for the same endpoint several times, and SSH settings can be long.
   const settled = new WeakMap<Vm, Map<string, Endpoint>>();
   return {
     of(vm, identifierUser) {

@@ -4,12 +4,12 @@ import type { Target } from '../../targets/target.ts';
 import { type Endpoint, endpointKey } from '../../transport/endpoint.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
-/** Whether what is known of the target may no longer hold. */
+/** Whether what is known about the target may be outdated. */
 export function mayBeOld({ settings }: FleetAccess, { cached, vm }: Target): boolean {
   return cached || (settings.lags && vm !== null);
 }
 
-/** Whether data that no longer holds could be why: then it is worth a fresh look. */
+/** Whether outdated data could explain the error, so that a fresh look is worthwhile. */
 export function isExplained({ origin, cached }: Target, { code, mayHaveRun }: AppError): boolean {
   if (mayHaveRun) return false;
   if (code === 'session-not-found') return cached && origin === 'found';
@@ -26,7 +26,7 @@ function placeOf(target: Target): string {
   return typeof endpoint === 'string' ? endpoint : endpointKey(endpoint);
 }
 
-/** The endpoint; where the VM cannot be addressed, why. */
+/** The endpoint, or the reason why the VM cannot be addressed. */
 export function endpointOrReason(target: Target): Endpoint | string {
   try {
     return target.endpoint;

@@ -15,7 +15,7 @@ export interface Starting {
   readonly reached: Reached;
   readonly script: RemoteScript;
   readonly terminal?: Terminal;
-  /** It does no harm twice: no error is in doubt. */
+  /** Whether it does no harm when it runs twice, so that no error is in doubt. */
   readonly mayRepeat?: boolean;
   readonly caller: Caller;
 }
@@ -24,13 +24,13 @@ export interface StartedScript {
   readonly remote: RemoteProcess;
   /** The words of its status. */
   readonly words: readonly string[];
-  /** What belongs to it. */
+  /** The text that belongs to its status. */
   readonly text: string;
 }
 
 /**
- * Runs a script on the VM and waits for its status. An error says whether it may have run all the same (`mayHaveRun`): it is certain only that what has
- * not left azlin, and what the VM itself refuses, has not.
+ * Runs a script on the VM and waits for its status. An error says whether the script may have run all the same (`mayHaveRun`): it certainly has not only if
+ * it did not leave azlin, or if the VM itself refused it.
  */
 export async function startScript(starting: Starting): Promise<StartedScript> {
   const { access, reached, script, terminal, mayRepeat = false, caller } = starting;
@@ -59,21 +59,21 @@ export async function startScript(starting: Starting): Promise<StartedScript> {
     remote?.stdout.resume();
     remote?.stderr.resume();
     remote?.close();
-    // A login shell that has ended without a word of ours has run nothing of ours.
+    // With `ssh-denied`, the login shell has ended without an answer from the script, so the script has not run.
     const isCertain = mayRepeat || !isSent || isRefused || (error instanceof AppError && error.code === 'ssh-denied');
     throw isCertain ? error : inDoubt(error);
   }
 }
 
-/** Bytes a millisecond that the slowest link is taken to carry: 1 KB/s. */
+/** Bytes per millisecond that even the slowest link should carry: 1 KB/s. */
 const SLOWEST = 1;
 
-/** Milliseconds that a long script may need for its way. */
+/** Extra milliseconds that a long script may need to reach the VM. */
 function timeToSend({ text }: RemoteScript): number {
   return Math.max(0, text.length - USUAL_LENGTH) / SLOWEST;
 }
 
-/** Bytes that any script of ours may have, for which the deadline has room. */
+/** Bytes that any of azlin's own scripts may have; the deadline already allows for them. */
 const USUAL_LENGTH = 24_576;
 
 function silence(target: Target, ms: number): AppError {
@@ -83,7 +83,7 @@ function silence(target: Target, ms: number): AppError {
   });
 }
 
-/** The status; or, when the output ended without one, why. */
+/** The status. Throws if the connection was lost before it came. */
 async function statusOf(remote: RemoteProcess): Promise<Status> {
   const status = await takeStatus(remote.stdout);
   if (status) return status;

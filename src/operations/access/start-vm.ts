@@ -5,12 +5,12 @@ import { isAzureVm, type Vm } from '../../domain/vm.ts';
 import type { NamedVm } from '../../inventory/vm-power.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
-/** Only Azure can be asked to start something. */
+/** Whether azlin can start the VM: only Azure can be asked to, and Windows has no tmux. */
 export function isStartable(vm: Vm): boolean {
   return isAzureVm(vm) && vm.os !== 'windows';
 }
 
-/** Starts it where the caller wants that, and gives its data then: it may have a new address. Rejects with `vm-not-running`. */
+/** Starts the VM if the caller wants that, and resolves to its data then, as it may have a new address. Otherwise rejects with `vm-not-running`. */
 export async function startIfWanted({ power }: FleetAccess, named: NamedVm, caller: Caller): Promise<Vm> {
   const { vm, hostname } = named;
   const { start, signal, progress } = caller;

@@ -21,9 +21,8 @@ export interface Reached {
 }
 
 /**
- * Looks up, connects and calls `use`. When that fails in a way that old data explains (the VM moved, stopped, was made anew, or the session is
- * gone), it is done once more with fresh data before the error is given. `use` must fail with `session-not-found` only while
- * nothing has happened yet.
+ * Looks the target up, connects to it and calls `use`. If that fails in a way that outdated data could explain (the VM moved, stopped or was recreated, or the
+ * session is gone), tries once more with fresh data before it rejects. `use` may fail with `session-not-found` only while nothing has happened yet.
  */
 export async function withTarget<T>(wanted: Wanted, use: (reached: Reached) => Promise<T>): Promise<T> {
   const { access, caller } = wanted;
@@ -54,7 +53,7 @@ export function connected({ clock, settings }: FleetAccess, target: Target, conn
   return { target, connection, run, tmux: tmuxServer(run, hostname) };
 }
 
-/** As `reach`, for a target that is known to be fresh: if its VM is stopped, the caller may want it started. */
+/** Like `reach`, for a target whose data is fresh: if its VM is stopped, the caller may want it started. */
 async function reachOrStart(wanted: Wanted, target: Target): Promise<Reached> {
   const { access, caller } = wanted;
   const { vm, hostname } = target;
@@ -62,7 +61,7 @@ async function reachOrStart(wanted: Wanted, target: Target): Promise<Reached> {
   try {
     if (mayAnswer(vm)) {
       if (!caller.start.always) return await reach(wanted, target);
-      // It may have been started a moment ago, by whomever.
+      // Somebody may have started it a moment ago.
       return connected(access, target, await connectWhenUp(access, { target, hasJustStarted: false }, caller));
     }
     const started = targetNow(access, target, await startIfWanted(access, { vm, hostname }, caller));

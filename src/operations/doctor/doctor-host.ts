@@ -18,7 +18,7 @@ import { judgeVmFacts, readVmFacts, type VmFacts } from './vm-facts.ts';
 export interface HostCheck {
   readonly access: FleetAccess;
   readonly host: HostRef;
-  /** As it was asked a moment ago; undefined where nobody asked, or nobody answered. */
+  /** As fetched a moment ago; undefined if it was not fetched, or if that failed. */
   readonly fleet: Fleet | undefined;
   readonly findings: Findings;
   readonly caller: Caller;
@@ -32,7 +32,7 @@ const STEPS: readonly (readonly [Step['kind'], string])[] = [
 ];
 const ON_VM = ['shell', 'tmux', 'locale', 'lingering', 'channels'];
 
-/** Everything on the way to a VM, and what azlin needs there. */
+/** Checks everything on the way to a VM, and what azlin needs on it. */
 export async function checkHost({ access, host, fleet, findings, caller }: HostCheck): Promise<void> {
   const rest = (from: string) => {
     const all = ['address', 'keys', ...STEPS.map(([, name]) => name), ...ON_VM];
@@ -72,7 +72,7 @@ export async function checkHost({ access, host, fleet, findings, caller }: HostC
   }
 }
 
-/** What the SSH settings say about this host and azlin does not do. */
+/** Reports SSH settings for this host that azlin does not follow. */
 function reportNotes({ notes }: Endpoint, findings: Findings): void {
   if (notes.length === 0) return;
   const advice = 'docs/ssh.md lists what is supported; azlin has settings of its own for the rest';
@@ -91,7 +91,7 @@ function endpointAt(access: FleetAccess, host: HostRef): Endpoint {
   return access.endpoints.at(host.kind === 'address' ? host.address : host.name, host.user);
 }
 
-/** Throws `vm-not-running` for one that cannot be connected to. */
+/** Throws `vm-not-running` for a VM that azlin cannot connect to. */
 function describeVm(vm: Vm): string {
   const found = `${vm.resourceGroup}/${vm.name}, ${vm.powerState.toLowerCase()}, ${vm.size || 'size unknown'}`;
   if (mayAnswer(vm)) return found;
@@ -129,7 +129,7 @@ async function connectInSteps({ access, endpoint, findings, caller }: Inside): P
   let since = access.clock.now();
   const onStep = ({ kind, detail }: Step) => {
     const at = STEPS.findIndex(([one]) => one === kind);
-    // Where a server needs several connections, the first one has told already.
+    // A server may need several connections; the first one has already reported this step.
     if (at < done) return;
     const took = formatDuration(access.clock.now() - since);
     since = access.clock.now();
@@ -178,7 +178,7 @@ async function checkInside({ access, endpoint, findings, caller }: Inside, link:
   return true;
 }
 
-/** sshd's own limit by default. */
+/** sshd's default limit. */
 const MAX_SESSIONS = 10;
 const FEW = 4;
 

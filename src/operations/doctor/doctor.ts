@@ -11,20 +11,20 @@ import { type Check, type Findings, findingsInto, reportKeys } from './findings.
 
 export interface Diagnosis {
   readonly checks: readonly Check[];
-  /** Why the first check failed that did. */
+  /** The error code of the first check that failed. */
   readonly failedWith: ErrorCode | undefined;
 }
 
 export interface DoctorRequest {
-  /** The VM or address to check; undefined checks this side only. */
+  /** The VM or address to check; undefined checks only this machine. */
   readonly host: string | undefined;
   readonly files: CheckedFiles;
 }
 
-/** What azlin reads on this side. */
+/** What azlin reads on this machine. */
 export interface CheckedFiles {
   readonly config: { readonly path: string; readonly exists: boolean; readonly context: string | undefined };
-  /** Settings that the environment gives. */
+  /** Settings that come from the environment. */
   readonly variables: readonly string[];
   readonly sshConfig: SshConfig;
   readonly knownHosts: string;
@@ -52,7 +52,7 @@ export async function diagnose(
   return { checks, failedWith: findings.failedWith() };
 }
 
-/** Its host: of `myvm:dev` the VM. Throws `usage` or `invalid-identifier`. */
+/** The host part of an identifier: the VM of `myvm:dev`. Throws `usage` or `invalid-identifier`. */
 function hostRefOf(text: string): HostRef {
   const { host } = parseIdentifier(text);
   if (host) return host;
@@ -91,7 +91,7 @@ interface Checking {
   readonly caller: Caller;
 }
 
-/** What is not about signing in went wrong afterwards. */
+/** Errors of signing in. Any other error came after it. */
 const SIGN_IN: readonly ErrorCode[] = ['not-signed-in'];
 
 async function checkInventory(
@@ -127,7 +127,7 @@ async function checkInventory(
   }
 }
 
-/** Without a host, what any host would be offered. */
+/** For a check without a host: the keys that any host would be offered. */
 async function checkKeys(access: FleetAccess, { findings, caller }: Checking): Promise<void> {
   try {
     reportKeys(await access.transport.identitiesFor(access.endpoints.at('localhost'), caller), findings);

@@ -8,7 +8,7 @@ export interface Check {
   readonly found: string;
   /** What to do about it; null where nothing needs to be done. */
   readonly advice: string | null;
-  /** Of a check that failed: the code of its error. */
+  /** The error code of a check that failed, else null. */
   readonly code: ErrorCode | null;
 }
 
@@ -19,7 +19,7 @@ export interface Findings {
   warn(check: string, found: string, advice: string): void;
   fail(check: string, error: unknown): void;
   skip(check: string, why: string): void;
-  /** Why the first check failed that did. */
+  /** The error code of the first check that failed. */
   failedWith(): ErrorCode | undefined;
 }
 
@@ -36,7 +36,7 @@ export function failedCheck(check: string, thrown: unknown): Check {
   };
 }
 
-/** Findings that go to the end of a list. */
+/** Findings that are appended to a list. */
 export function findingsInto(checks: Check[]): Findings {
   const add = (check: Check) => {
     checks.push(check);
@@ -52,7 +52,7 @@ export function findingsInto(checks: Check[]): Findings {
   };
 }
 
-/** Which keys would be offered. */
+/** Reports which keys would be offered. */
 export function reportKeys({ names, notes }: IdentityList, findings: Findings) {
   const unusable = notes.length === 0 ? '' : `; not usable: ${notes.join('; ')}`;
   const none = new AppError('ssh-denied', `no key to sign in with${unusable}`, {

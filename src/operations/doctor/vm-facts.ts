@@ -4,24 +4,24 @@ import { OLDEST_TMUX } from '../../tmux/status-error.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
 import type { Check } from './findings.ts';
 
-/** What matters to azlin on a VM. Texts are empty where there is nothing to tell. */
+/** What azlin needs to know about a VM. A text is empty if there is nothing to say. */
 export interface VmFacts {
   readonly shell: string;
-  /** As it says itself: `tmux 3.3a`. */
+  /** The output of `tmux -V`: `tmux 3.3a`. */
   readonly tmux: string;
-  /** Where it is when only login shells have it on their PATH. */
+  /** The path of tmux, if only login shells have it on their PATH. */
   readonly tmuxPath: string;
   readonly locale: string;
   readonly charmap: string;
-  /** Whether systemd ends a user's processes at logout; undefined where it has no say. */
+  /** Whether systemd ends a user's processes at logout; undefined if systemd does not manage logins. */
   readonly killsProcesses: boolean | undefined;
-  /** Whether the user's processes may stay nevertheless. */
+  /** Whether the user's processes may stay even so. */
   readonly lingers: boolean;
   /** What the login shell printed. */
   readonly noise: string;
 }
 
-/** Characters; no VM has so much to tell. */
+/** Characters; no real answer is this long. */
 const MOST = 64 * 1024;
 
 /** Reads what remote/facts.sh prints. Rejects with an AppError when the connection is lost before it has ended. */
@@ -34,7 +34,7 @@ export async function readVmFacts(remote: RemoteProcess): Promise<VmFacts> {
   return { ...vmFactsIn(text), noise: remote.noise() };
 }
 
-/** The facts of the script's lines. */
+/** Parses the lines that the script prints. */
 export function vmFactsIn(text: string): Omit<VmFacts, 'noise'> {
   const said = new Map(
     text.split('\n').map((line) => {
@@ -60,7 +60,7 @@ export interface Seen {
   readonly took: string;
 }
 
-/** What is good about a VM, and what to do about the rest. */
+/** Says which facts about a VM are fine, and what to do about the others. */
 export function judgeVmFacts(facts: VmFacts, seen: Seen): readonly Check[] {
   return [judgeShell(facts, seen), judgeTmux(facts, seen), judgeLocale(facts), judgeLingering(facts)];
 }

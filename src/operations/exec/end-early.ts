@@ -4,22 +4,22 @@ import { AppError } from '../../domain/errors.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { CommandSignal, RunningCommand, RunningJob } from './exec.ts';
 
-/** Milliseconds a command has to end after a signal of ours before azlin leaves it. */
+/** Milliseconds that a command has to end after azlin signals it, before azlin stops waiting. */
 const GRACE = 1_000;
-/** Milliseconds after which somebody who pressed Ctrl-C is told that the command goes on. */
+/** Milliseconds after Ctrl-C until the user is told that the command is still running. */
 const PATIENCE = 1_500;
-/** Milliseconds that the word to a job may take to arrive. */
+/** Milliseconds that cancelling a job may take before azlin stops waiting. */
 const CANCEL_LIMIT = 7_000;
 
-/** How a command ends for somebody who does not want to wait for it. */
+/** How a command ends for a caller that stops waiting for it. */
 export interface EarlyEnd {
   /** Settles when the command did not end in time. */
   readonly outcome: Promise<Outcome>;
-  /** How it ends for the user, whatever the command makes of the signal. */
+  /** The outcome to report, no matter how the command reacts to the signal; undefined if the command's own outcome counts. */
   wanted(): Outcome | undefined;
-  /** Ctrl-C: the first one goes to the command, the next one ends the wait. */
+  /** Handles Ctrl-C: the first one is passed on to the command, the next one ends the wait. */
   press(): void;
-  /** Nobody reads any more, as with `| head`; or the disk is full, and that must be said. */
+  /** Handles a failed write: the reader has gone, as with `| head`, or the disk is full, which must be reported. */
   cannotWrite(error: NodeJS.ErrnoException): void;
   release(): void;
 }
@@ -30,7 +30,7 @@ interface Ending {
   readonly note: (line: string) => void;
 }
 
-/** Ends a command before its time: at Ctrl-C, when the caller's signal aborts, when its output cannot be written. The command is always told. */
+/** Ends a command early: on Ctrl-C, when the caller's signal aborts, or when its output cannot be written. The command is told, unless it is to go on. */
 export function endEarly({ clock, caller, note }: Ending, command: RunningCommand): EarlyEnd {
   let settle = (_outcome: Outcome) => {};
   const outcome = new Promise<Outcome>((resolve) => {
@@ -39,7 +39,7 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
   let wanted: Outcome | undefined;
   let cancelGrace = () => {};
   let isReleased = false;
-  /** The one timer that ends the wait; none any more once nobody waits. */
+  /** Sets the one timer that ends the wait; does nothing once the wait is over. */
   const settleIn = (ms: number, result: Outcome) => {
     cancelGrace();
     if (!isReleased) cancelGrace = clock.schedule(ms, () => settle(result));
@@ -47,10 +47,10 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
   const endWith = (told: Promise<void>, result: Outcome) => {
     wanted = result;
     settleIn(GRACE, result);
-    // A job has ended for us when it has been told so.
+    // A job needs no more waiting once it has been told to end.
     if (command.job) void told.then(() => settle(result));
   };
-  /** Nobody else would say it: this is waited for. */
+  /** Waits until the job has been told to end: once azlin is gone, nothing else would tell it. */
   const cancelJob = async ({ id, cancel }: RunningJob) => {
     const told = await Promise.race([
       cancel(),
@@ -58,7 +58,7 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
         cancelGrace = clock.schedule(CANCEL_LIMIT, () => resolve(false));
       }),
     ]);
-    // How it ended it says itself; it has been told to end, and that is waited for a little.
+    // The job has been told to end and will say itself how it ended, so wait a little for that.
     if (told) return settleIn(GRACE, { kind: 'cancelled' });
     const message = `Interrupted; job ${id} on ${command.target} could not be told to end`;
     settle({ kind: 'lost', cause: new AppError('interrupted', message, { hint: `azlin cancel ${id} tries again` }) });
@@ -78,7 +78,7 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
   let cancelNote = () => {};
   const onAbort = () => {
     const reason = caller.signal.reason as AppError;
-    // A mistake of ours is none of the user's, and ends no job.
+    // Only the user may end a job; other reasons for an abort, such as a bug in azlin, must not.
     if (reason.code !== 'interrupted') return settle({ kind: 'lost', cause: reason });
     interrupted('TERM');
   };
@@ -90,7 +90,7 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
       cancelNote();
       if (++presses > 1 || command.job?.isWatched) return interrupted('KILL');
       void command.kill('INT');
-      // Two presses at the very same moment are one signal to this process.
+      // Two presses at the same moment reach this process as one signal, so say that another press is needed.
       cancelNote = clock.schedule(PATIENCE, () => note(stillRuns(command)));
     },
     cannotWrite(error) {
@@ -98,7 +98,7 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
       const hint = job && `job ${job.id} is still running; azlin logs ${job.id} has all of its output`;
       const cause = new AppError('usage', `Cannot write the output: ${error.message}`, { cause: error, hint });
       const result: Outcome = error.code === 'EPIPE' ? { kind: 'signaled', signal: 'PIPE' } : { kind: 'lost', cause };
-      // A job of somebody else, or one whose output is safe on its VM, is none the worse for it.
+      // A job that already existed, or whose output is safe on its VM, can go on.
       if (job && (job.isFound || error.code !== 'EPIPE')) return settle(result);
       endWith(command.kill('HUP'), result);
     },

@@ -8,19 +8,19 @@ import type { FleetSettings } from '../access/fleet-access.ts';
 
 export interface ExecRequest {
   readonly target: TargetRef;
-  /** One word goes to the shell as it is, several are quoted so that they arrive as they were. */
+  /** A single word is passed to the shell as it is; several words are quoted so that they arrive unchanged. */
   readonly command: readonly string[] | Script;
-  /** What the command reads; undefined leaves it with nothing. */
+  /** The command's standard input; undefined for none. */
   readonly stdin: Readable | undefined;
   /** Make the session if it is missing. A default session is always made. */
   readonly create: boolean;
   /** Milliseconds, enforced on the VM. */
   readonly timeout: number | undefined;
-  /** By the clock: when it must be over, however late it starts. */
+  /** By the clock: when the command must be over, however late it starts. */
   readonly until?: number | undefined;
-  /** Where to run instead of the session's directory; a relative one starts there. */
+  /** Where to run instead of the session's directory; a relative path starts from that directory. */
   readonly cwd?: string | undefined;
-  /** Set over what the session has. */
+  /** Added to the session's environment, which they override. */
   readonly variables?: readonly Variable[];
   /** The shell, or another interpreter, to use instead of the login shell. */
   readonly shell?: string | undefined;
@@ -34,7 +34,7 @@ export interface Script {
 
 export interface Variable {
   readonly name: string;
-  /** A text, or its bytes in whatever encoding. */
+  /** Text, or bytes in any encoding. */
   readonly value: string | Uint8Array;
 }
 
@@ -42,14 +42,14 @@ export function isScript(command: ExecRequest['command']): command is Script {
   return 'script' in command;
 }
 
-/** Milliseconds that a command has which starts now: until its timeout, or until `until`. */
+/** Milliseconds that a command has if it starts now: until its timeout or `until`, whichever comes first. */
 export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'until'>, now: number): number | undefined {
   if (until === undefined) return timeout;
-  // None at all would mean no limit.
+  // At least 1: no time left must not turn into no limit.
   return Math.max(1, Math.min(timeout ?? Number.POSITIVE_INFINITY, until - now));
 }
 
-/** A request, for one session. Throws `usage` for what no shell could take as it is. */
+/** Turns a request into the command for one session. Throws `usage` for anything that a shell could not take unchanged. */
 export function prepare(
   request: ExecRequest,
   target: Target,
@@ -78,7 +78,7 @@ export function prepare(
   };
 }
 
-/** In latin1: a value keeps its bytes, whatever they mean. */
+/** The line is latin1 text, so that a value keeps its bytes in any encoding. */
 function exportLine({ name, value }: Variable): string {
   const bytes = Buffer.from(value as Uint8Array);
   if (bytes.includes(0))
@@ -86,7 +86,7 @@ function exportLine({ name, value }: Variable): string {
   return `export ${name}=${shellWord(bytes.toString('latin1'))}\n`;
 }
 
-/** Shells leave NUL bytes out, each in its own way: what would run is not what was written. */
+/** Throws `usage` for NUL bytes. Shells drop them, each in its own way, so something else would run than what was written. */
 function checkText(text: Uint8Array | string): void {
   const bytes = Buffer.from(text as Uint8Array);
   const at = bytes.indexOf(0);
@@ -101,7 +101,7 @@ function checkText(text: Uint8Array | string): void {
   });
 }
 
-/** Throws `usage` for a name that a command must not have: it becomes a part of a script. */
+/** Throws `usage` for a variable name that is not allowed. The name becomes part of a script. */
 export function checkVariable(name: string): void {
   if (
     !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
@@ -112,7 +112,7 @@ export function checkVariable(name: string): void {
     });
 }
 
-/** The first line of a script that does something. */
+/** The first line of a script that is neither blank nor a comment. */
 function titleOf({ script }: Script): string {
   const start = Buffer.from(script.subarray(0, 2_000)).toString('utf8');
   const first = start.split('\n').find((line) => /^\s*[^\s#]/.test(line)) ?? '';

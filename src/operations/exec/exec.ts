@@ -23,31 +23,31 @@ export interface RunningCommand {
   readonly stderr: Readable;
   /** Never rejects. Settles when the command has ended and its output has arrived. */
   readonly outcome: Promise<Outcome>;
-  /** Signals the command's whole process group. Never rejects: a command that cannot be reached is one that is lost. */
+  /** Signals the command's whole process group. Never rejects: a command that cannot be reached counts as lost. */
   kill(signal: CommandSignal): Promise<void>;
-  /** Of a durable command. */
+  /** Only for a durable command. */
   readonly job?: RunningJob;
 }
 
 export interface RunningJob {
   readonly id: string;
-  /** It was there before; nothing was started. */
+  /** Whether the job already existed, so that nothing was started. */
   readonly isFound: boolean;
-  /** What is there under that id is another command. */
+  /** Whether the job with that id runs a different command. */
   readonly runsOther: boolean;
-  /** Whether it is to end with azlin. */
+  /** Whether ending azlin ends the job. */
   readonly endsWithUs: boolean;
-  /** Whether it is looked at only: Ctrl-C is not for the command. */
+  /** Whether azlin only watches the job, so that Ctrl-C is not meant for the command. */
   readonly isWatched: boolean;
-  /** Ends it, and says whether it could be told so. Never rejects. */
+  /** Tells the job to end. Resolves to whether that reached it; never rejects. */
   cancel(): Promise<boolean>;
   /** Stops following it. */
   leave(): void;
 }
 
 /**
- * Starts a command in the session's context. Rejects with an AppError when it was certainly not started; where nobody knows, that is the outcome of a
- * command without output.
+ * Starts a command in the session's context. Rejects with an AppError if the command was certainly not started. If it may have been, resolves to a command
+ * without output whose outcome says so.
  */
 export function execCommand(access: FleetAccess, request: ExecRequest, caller: Caller): Promise<RunningCommand> {
   return withTarget({ access, target: request.target, caller }, async (reached) => {
@@ -79,7 +79,7 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
   });
 }
 
-/** Hands on what the command is to read. Half of it must not look like all of it: where it breaks off, the command is ended. */
+/** Passes on the command's input. If the input breaks off, the command is ended: it must not take part of the input for all of it. */
 function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => void): void {
   let isOver = false;
   const onBreak = () => {
@@ -87,7 +87,7 @@ function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => vo
     isOver = true;
     broken();
   };
-  // Also later: an error that nobody listens for would end azlin.
+  // Stays registered: an error without a listener would end azlin.
   source.on('error', onBreak);
   source.once('close', onBreak);
   if (source.destroyed) onBreak();
@@ -98,7 +98,7 @@ function feed(source: Readable, { stdin, exit }: RemoteProcess, broken: () => vo
   });
 }
 
-/** A command of which nobody can say whether it has begun. */
+/** A command that may or may not have begun. */
 function neverConfirmed(target: string, error: AppError): RunningCommand {
   const { code, message } = error;
   const hint = 'use --durable, which tries again and never starts it twice';
@@ -112,7 +112,7 @@ function neverConfirmed(target: string, error: AppError): RunningCommand {
   };
 }
 
-/** Milliseconds, and what the watchdog leaves word under. */
+/** Milliseconds, and the name under which the watchdog records that it ended the command. */
 interface TimeLimit {
   readonly ms: number;
   readonly ticket: string;
@@ -135,13 +135,13 @@ async function outcomeOf(ending: Ending): Promise<Outcome> {
   const exit = await Promise.race([remote.exit, backup.givenUp]);
   backup.cancel();
   if (exit.kind === 'lost' || exit.kind === 'timed-out') return withAdvice(exit);
-  // Only a command that ran for about that long is worth the question whether the timeout ended it.
+  // Ask whether the timeout ended the command only if it ran for about that long.
   if (access.clock.now() - startedAt < timeout.ms * 0.9 - 1_000) return exit;
   const byWatchdog = await timedOut(caller, reached, timeout.ticket);
   return byWatchdog || backup.wasNeeded() ? { kind: 'timed-out', after: timeout.ms } : exit;
 }
 
-/** What was running when the link broke is ended by its watchdog, as soon as the VM notices. */
+/** Adds a hint if the connection was lost: the watchdog ends the command as soon as the VM notices. */
 function withAdvice(outcome: Outcome): Outcome {
   if (outcome.kind !== 'lost' || outcome.cause.code !== 'connection-lost') return outcome;
   const { code, message, cause } = outcome.cause;
@@ -150,7 +150,7 @@ function withAdvice(outcome: Outcome): Outcome {
   return { kind: 'lost', cause: new AppError(code, message, { hint, cause }) };
 }
 
-/** What is asked about a command must be answered even when the call is being broken off; it has a deadline of its own. */
+/** For questions about a command. They need an answer even when the call is being aborted, and have a deadline of their own. */
 const always = () => new AbortController().signal;
 
 async function sendSignal({ trace }: Caller, { run, target }: Reached, script: RemoteScript): Promise<void> {
@@ -161,13 +161,13 @@ async function sendSignal({ trace }: Caller, { run, target }: Reached, script: R
   }
 }
 
-/** Milliseconds after which the watchdog on the VM should have ended everything, and after which, when SIGKILL is sent, nobody asks any more. */
+/** Milliseconds after the timeout by which the watchdog on the VM should have ended everything, and after SIGKILL when azlin stops waiting. */
 const LEFTOVER_DELAY = 1_500;
 const GIVE_UP_DELAY = 1_000;
 
 /**
- * The watchdog leaves with the command itself, but azlin waits for whatever the command left in the background with its output.
- * That is ended from here; what has left the process group, and holds the output open for ever, is not waited for.
+ * The watchdog exits with the command, but azlin also waits for background processes that hold the command's output open. This ends them at the timeout.
+ * It does not wait for a process that has left the process group and holds the output open forever.
  */
 function endLeftovers({ access, caller, reached, remote, pid }: Ending, { ms, ticket }: TimeLimit) {
   const { clock } = access;
@@ -193,7 +193,7 @@ function endLeftovers({ access, caller, reached, remote, pid }: Ending, { ms, ti
   return { givenUp, cancel: () => cancel(), wasNeeded: () => needed };
 }
 
-/** The watchdog on the VM leaves word when it ends a command; taking that away answers the question exactly once. */
+/** Whether the timeout ended the command. The watchdog on the VM leaves a mark when it does; asking removes the mark, so it can be asked only once. */
 async function timedOut({ warn }: Caller, { run, target }: Reached, ticket: string): Promise<boolean> {
   try {
     const { stdout } = await run(timedOutScript(ticket), always());

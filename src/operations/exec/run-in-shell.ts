@@ -14,13 +14,13 @@ import { timeLimit } from './exec-request.ts';
 
 export interface RunRequest {
   readonly target: TargetRef;
-  /** One word is shell text, several are quoted so that they arrive as they were. */
+  /** A single word is shell text; several words are quoted so that they arrive unchanged. */
   readonly command: readonly string[];
   /** Make the session if it is missing. A default session is always made. */
   readonly create: boolean;
   /** Milliseconds, enforced on the VM. */
   readonly timeout: number;
-  /** By the clock: when it must be over, however late it starts. */
+  /** By the clock: when the command must be over, however late it starts. */
   readonly until?: number | undefined;
 }
 
@@ -30,7 +30,7 @@ export function runInShell(access: FleetAccess, request: RunRequest, caller: Cal
   const id = newJobId();
   let failure: unknown;
   return withTarget({ access, target: request.target, caller }, async (reached) => {
-    // It is typed once.
+    // The command is typed only once, so a second attempt fails like the first.
     if (failure !== undefined) throw failure;
     const { target } = reached;
     const create = request.create || target.origin === 'default';
@@ -56,7 +56,7 @@ export function runInShell(access: FleetAccess, request: RunRequest, caller: Cal
       failure = error;
       const { code, mayHaveRun } = toAppError(error);
       if (code === 'job-not-found') throw unlessBegun;
-      // It may run all the same; if not, it will not any more.
+      // It may be running all the same. Following it makes sure that it does not begin from now on.
       if (mayHaveRun && !caller.signal.aborted) return jobAsCommand(access, { ...job, unlessBegun }, caller);
       throw error;
     }

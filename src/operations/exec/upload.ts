@@ -9,16 +9,16 @@ import type { RemoteProcess } from '../../transport/transport.ts';
 
 export interface Sending {
   readonly source: Readable;
-  /** What ends the input on its way; the VM takes nothing that ends without it. */
+  /** Marks the end of the input; the VM rejects input that ends without it. */
   readonly name: string;
   readonly remote: RemoteProcess;
   readonly clock: Clock;
-  /** Milliseconds for the VM to say that it has all. */
+  /** Milliseconds for the VM to confirm that it has everything. */
   readonly deadline: number;
   readonly signal: AbortSignal;
 }
 
-/** Sends all of a stream to a process that says when it has it. Rejects with an AppError when it has not. */
+/** Sends a whole stream to a process that confirms it. Rejects with an AppError without that confirmation. */
 export async function sendInput(sending: Sending, { hostname, session }: Target): Promise<void> {
   const { name, remote, signal, clock, deadline } = sending;
   remote.stderr.resume();
@@ -34,7 +34,7 @@ export async function sendInput(sending: Sending, { hostname, session }: Target)
     remote.close();
   }
 
-  /** It says when it is ready, and when it has all. */
+  /** Waits for the next answer: first that the process is ready, then that it has everything. */
   async function answer(): Promise<void> {
     const expired = () =>
       new AppError('timed-out', `"${hostname}" did not confirm the input in time; nothing was started`);

@@ -24,11 +24,11 @@ import { errorsLost, followerOf, newWire } from './follow-to-end.ts';
 import { jobAsCommand } from './job-as-command.ts';
 
 export interface DurableRequest extends ExecRequest {
-  /** The id that the user gave it. */
+  /** The id that the user chose, if any. */
   readonly job: string | undefined;
-  /** Milliseconds that it goes on when azlin is gone; undefined for ever. */
+  /** Milliseconds that the job goes on when azlin is gone; undefined for no limit. */
   readonly grace: number | undefined;
-  /** Whoever ends azlin ends it, too. */
+  /** Whether ending azlin ends the job, too. */
   readonly endsWithUs: boolean;
   /** Do not follow it. */
   readonly detach: boolean;
@@ -38,20 +38,20 @@ export interface DurableRequest extends ExecRequest {
 export interface StartedJob {
   readonly id: string;
   readonly isFound: boolean;
-  /** What is there under that id is another command. */
+  /** Whether the job with that id runs a different command. */
   readonly runsOther: boolean;
   readonly target: string;
-  /** Milliseconds that its command has; undefined without a limit, and for a job that was found. */
+  /** The timeout of its command in milliseconds; undefined without one, and for a job that was found. */
   readonly timeout?: number | undefined;
-  /** Where it runs, whatever else is called so. */
+  /** Exactly where it runs, even if the name has another meaning later. */
   readonly place: TargetRef;
-  /** Undefined where nobody is to follow. */
+  /** Undefined if the job is not to be followed. */
   readonly follower: Follower | undefined;
-  /** Why nobody knows whether it was started. */
+  /** Set if it is unknown whether the job was started: why. */
   readonly doubt: AppError | undefined;
 }
 
-/** Runs a command as a job of its VM: it outlives connections and this process. Rejects with an AppError when it was not started. */
+/** Runs a command as a job on its VM, which outlives connections and this process. Rejects with an AppError if it was not started. */
 export async function execDurably(
   access: FleetAccess,
   request: DurableRequest,
@@ -63,33 +63,33 @@ export async function execDurably(
   return jobAsCommand(access, { ...following, grace, endsWithUs, doubt }, caller);
 }
 
-/** How far starting a job has come. */
+/** The state of starting a job, over all tries. */
 interface Attempt {
   readonly access: FleetAccess;
   readonly request: DurableRequest;
   readonly id: string;
   readonly caller: Caller;
-  /** Becomes exact once the VM is known: a second attempt must not go to another one. */
+  /** Becomes exact once the VM is known: a second try must not go to another VM. */
   target: TargetRef;
   create: boolean;
-  /** The name of what its command will read. */
+  /** The name of the uploaded input of its command. */
   input: string | undefined;
-  /** Nobody else has it: what is given up by it, a later one may begin. */
+  /** Unique to this try. A job is given up under this word; only a try with another word may begin it after that. */
   word: string;
-  /** The VM was asked to start it. */
+  /** Whether a VM was asked to start the job. */
   isAsked: boolean;
   /** The VM that was asked. */
   vm: string | undefined;
-  /** How that went. */
+  /** The error of the last try. */
   failure: unknown;
-  /** It may have been started although nobody has said so. */
+  /** Whether the job may have been started without a confirmation. */
   isInDoubt: boolean;
 }
 
-/** Between questions whether a job was started. */
+/** Waits between questions whether a job was started. */
 const AGAIN = { first: 500, longest: 15_000 };
 
-/** Starts a job, or finds the one of that id. Rejects with an AppError when nothing was started. */
+/** Starts a job, or finds the one with that id. Rejects with an AppError if nothing was started. */
 export async function startJob(access: FleetAccess, request: DurableRequest, caller: Caller): Promise<StartedJob> {
   const { job, target, create } = request;
   const { signal } = caller;
@@ -118,16 +118,16 @@ export async function startJob(access: FleetAccess, request: DurableRequest, cal
     } catch (error) {
       const { code } = toAppError(error);
       if (code === 'job-not-found') {
-        // What the command would read has gone with what was cut off.
+        // The uploaded input is gone, along with the try that was cut off.
         if (!attempt.isInDoubt || attempt.input !== undefined) throw notBegun(attempt);
-        // What was cut off will never begin, the VM says so; it may be begun anew.
+        // The VM says that the try that was cut off will never begin, so it is safe to start anew.
         attempt.word = newWire();
         attempt.isInDoubt = false;
         continue;
       }
       if (!attempt.isInDoubt) throw error;
       // Asking for the same id again starts it if it was not started, and finds it if it was.
-      // What the VM itself says is certain.
+      // An error from the VM itself leaves no doubt.
       if (!hasTrait(code, 'ask-again') && code !== 'interrupted') throw error;
       const isSlow = code === 'timed-out' && tries > 2;
       if (signal.aborted || access.clock.now() > until || isSlow) return doubtful(attempt, error);
@@ -155,7 +155,7 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
   const { access, request, id, input, word, caller } = attempt;
   return withTarget({ access, target: attempt.target, caller }, async (reached) => {
     const { target } = reached;
-    // By now the name may mean another VM; the job may be on the first one.
+    // The name may mean another VM by now, while the job may be on the first one.
     const vm = target.vm?.vmId ?? target.endpoint.address;
     if (attempt.isAsked && vm !== attempt.vm) throw attempt.failure;
     attempt.vm = vm;
@@ -197,7 +197,7 @@ function pin(attempt: Attempt, target: Target): void {
   attempt.target = exactTarget(target);
 }
 
-/** Takes what the command will read to the VM, whole, before anything is started; a script is a part of what starts it. */
+/** Sends the command's whole input to the VM before anything is started. A user's script is not uploaded: it is part of what starts the job. */
 async function upload(attempt: Attempt): Promise<void> {
   const { access, request, caller } = attempt;
   const { signal } = caller;
@@ -205,7 +205,7 @@ async function upload(attempt: Attempt): Promise<void> {
   if (!stdin) return;
   let failure: unknown;
   await withTarget({ access, target: attempt.target, caller }, async ({ target, connection }) => {
-    // What has been read of standard input is gone: another attempt would send the rest.
+    // Standard input cannot be read twice: another attempt would send only the rest.
     if (failure !== undefined) throw failure;
     pin(attempt, target);
     const name = randomBytes(16).toString('hex');
@@ -222,7 +222,7 @@ async function upload(attempt: Attempt): Promise<void> {
   });
 }
 
-/** Easy to read aloud and to type; a job that has the same one by chance is not taken for it. */
+/** An id that is easy to read aloud and to type. If another job has the same id by chance, the two are not confused. */
 export function newJobId(): string {
   const letters = 'abcdefghjkmnpqrstuvwxyz23456789';
   return [...randomBytes(10)].map((byte) => letters.charAt(byte % letters.length)).join('');

@@ -13,7 +13,7 @@ import { jobsOf, listJobs, type PlacedJob } from './list-jobs.ts';
 export interface FindRequest {
   /** A job's id, or an identifier, which means the newest job of that session. */
   readonly name: string;
-  /** The VM, where several have a job of that id. */
+  /** The VM, in case several have a job with that id. */
   readonly vm: string | undefined;
   /** Milliseconds for each VM, and for all of them. */
   readonly deadline: number;
@@ -24,7 +24,7 @@ export interface FindRequest {
 export async function findJob(access: FleetAccess, request: FindRequest, caller: Caller): Promise<PlacedJob> {
   const { name, vm } = request;
   const named = jobIdProblem(name) ? [] : await jobsNamed(access, request, caller);
-  // VMs that share a home see each other's jobs; whose it is can say how it goes.
+  // VMs that share a home directory see each other's jobs, but only the VM that owns a job knows its state.
   const found = named.some(isOwn) ? named.filter(isOwn) : named;
   const [only, ...others] = found;
   if (only && others.length === 0) return only;
@@ -63,7 +63,7 @@ async function jobsNamed(access: FleetAccess, { name: id, vm, deadline, wholeDea
       for (const job of await jobsOf(access, { target: known, id }, caller)) found.set(job.hostname, job);
     } catch (error) {
       if (caller.signal.aborted || !(error instanceof AppError)) throw error;
-      // The VM is where the job is: that it cannot be reached is the answer, unless it is no longer there.
+      // The job is on this VM. If the VM cannot be reached, that is the answer, unless the VM or the session no longer exists.
       if (error.code !== 'vm-not-found' && error.code !== 'session-not-found') throw error;
     }
   }
@@ -81,13 +81,13 @@ function notFound(name: string, vm: string | undefined): AppError {
 export interface CancelledJob {
   readonly id: string;
   readonly hostname: string;
-  /** As in `azlin jobs`; `ending` when its end has not been seen. */
+  /** As in `azlin jobs`; `ending` if it was not seen to end. */
   readonly state: string;
-  /** Whether it had ended before. */
+  /** Whether it had already ended. */
   readonly hadEnded: boolean;
 }
 
-/** Ends a job: TERM to its process group, then KILL. A job that has ended stays as it is. */
+/** Ends a job: SIGTERM to its process group, then SIGKILL. A job that has already ended is left alone. */
 export function cancelJob(
   access: FleetAccess,
   { id, target: place }: PlacedJob,
@@ -110,5 +110,5 @@ export function cancelJob(
   });
 }
 
-/** Milliseconds until the end of a job that was sent SIGKILL is recorded, and until that is known here. */
+/** Milliseconds until the VM has recorded the end of a job after SIGKILL, and again until azlin knows. */
 const RECORD_LIMIT = 5_000;

@@ -14,7 +14,7 @@ import type { FleetAccess } from '../access/fleet-access.ts';
 import { type StartedScript, startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 
-/** Where a job runs: what is known of that is renewed whenever its VM is reached. */
+/** Where a job runs; updated whenever its VM is reached. */
 export interface JobPlace {
   target: TargetRef;
 }
@@ -27,31 +27,31 @@ export interface JobFollowing {
   /** Where to start. */
   readonly out: From;
   readonly err: From;
-  /** Do not wait for what is still to come. */
+  /** Read only what is there now, and do not wait for more. */
   readonly now?: boolean;
-  /** Who follows already. */
+  /** A follower that has already started. */
   readonly first?: Follower | undefined;
   /** Milliseconds between signs of life. */
   readonly heartbeat?: number | undefined;
-  /** It may not have begun, and must not any more then; what to say of it. */
+  /** Set if the job may not have begun: the error to report then. Following also makes sure that it does not begin any more. */
   readonly doubt?: AppError | undefined;
   readonly caller: Caller;
 }
 
-/** Between attempts to connect again; the first one is made at once. */
+/** Waits between attempts to connect again; the first attempt is made at once. */
 const AGAIN = { first: 500, longest: 15_000 };
 
-/** Milliseconds after which a connection was none that breaks at once. */
+/** Milliseconds after which a connection counts as stable: it did not break at once. */
 const STABLE = 30_000;
 
-/** How often an end is waited for whose output does not come. */
+/** How many connections in a row may bring nothing more after a job has ended, before its output counts as incomplete. */
 const STUCK = 3;
 
 export function isWorthAnotherTry(error: unknown): boolean {
   return error instanceof AppError && hasTrait(error.code, 'follow-again');
 }
 
-/** Hands the output of a job on to its end, over as many connections as it takes. Never rejects. `read`: as far as it has come. */
+/** Passes on the output of a job up to its end, over as many connections as it takes. Never rejects. `read`: passed on what was there when it was asked. */
 export async function followToEnd(following: JobFollowing): Promise<Outcome | 'read'> {
   const { access, sinks, caller } = following;
   const { signal } = caller;
@@ -59,7 +59,7 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
   const position = { out: 0, err: 0 };
   let follower = following.first;
   let isOpened = follower !== undefined;
-  /** How often in a row nothing came of what must be there. */
+  /** How many connections in a row brought nothing of the output that must be there. */
   let stuck = 0;
   const retry = retries(following);
   for (;;) {
@@ -94,7 +94,7 @@ export async function followToEnd(following: JobFollowing): Promise<Outcome | 'r
   }
 }
 
-/** Waits for the time of the next attempt; gives the error when there is no more time. That counts from the last progress, not from the last connection. */
+/** Waits until the next attempt is due; returns the error once time is up. Time counts from the last progress, not from the last connection. */
 function retries({ access, id, place, caller }: JobFollowing) {
   const { clock, settings } = access;
   const { signal } = caller;
@@ -126,7 +126,7 @@ function retries({ access, id, place, caller }: JobFollowing) {
   return Object.assign(wait, { reset });
 }
 
-/** `position`: what has been handed on already. */
+/** `position`: how many bytes of each stream have been passed on already. */
 function open(following: JobFollowing, position: { readonly out: number; readonly err: number } | undefined) {
   const { access, id, place, now = false, caller } = following;
   const identifier = describeRef(place.target);
@@ -146,12 +146,12 @@ function open(following: JobFollowing, position: { readonly out: number; readonl
   });
 }
 
-/** What stands before lines of the journal. It starts with a character that rarely ends what somebody is to read at once. */
+/** The word in front of journal lines. A possible start of it is held back, so it starts with a character that rarely ends output such as a prompt. */
 export function newWire(): string {
   return `@${randomBytes(16).toString('hex')}`;
 }
 
-/** A follower from the status of `startJobScript` or `followJobScript`; none where the VM goes on elsewhere than asked: what was printed is not printed anew. */
+/** A follower from the status of `startJobScript` or `followJobScript`; undefined if it does not start where asked, since nothing may be printed twice. */
 export function followerOf(
   { remote, words }: StartedScript,
   wire: string,
@@ -171,13 +171,13 @@ interface Asked {
   readonly err: From;
 }
 
-/** Whether following starts where it was to; only the VM knows where the last lines start. */
+/** Whether following starts where it was asked to. Where the last lines start, only the VM knows. */
 function isAsAsked(asked: From, word: string): boolean {
   if (word === 'none' || word === 'lost') return true;
   return typeof asked === 'number' ? Number(word) === asked : typeof asked === 'object';
 }
 
-/** Of a job that keeps its errors, on a VM whose start-up files send them elsewhere by now. */
+/** The warning about a job that keeps its standard error, on a VM whose start-up files redirect standard error by now. */
 export function errorsLost(id: string, where: string): string {
   return `${where}: start-up files redirect standard error, so the stderr of job ${id} is not shown; azlin logs --stderr ${id} shows it`;
 }
@@ -197,7 +197,7 @@ function conclude(following: JobFollowing, followed: Exclude<Followed, { kind: '
   );
 }
 
-/** Without an end that is recorded. */
+/** The outcome of a job without a recorded end. */
 function ended({ id, place }: JobFollowing, kind: 'gone' | 'void' | 'left'): Outcome {
   const identifier = describeRef(place.target);
   if (kind === 'left')
@@ -214,7 +214,7 @@ function ended({ id, place }: JobFollowing, kind: 'gone' | 'void' | 'left'): Out
   return { kind: 'not-started', cause: new AppError('vm-failed', message) };
 }
 
-/** It has ended, and some of its output does not come. */
+/** The outcome of a job that has ended, but some of whose output does not arrive. */
 function incomplete(
   { id, place }: JobFollowing,
   end: JobEnd,

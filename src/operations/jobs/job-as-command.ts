@@ -12,7 +12,7 @@ import type { RunningCommand } from '../exec/exec.ts';
 import { followToEnd, type JobPlace } from './follow-to-end.ts';
 import type { PlacedJob } from './list-jobs.ts';
 
-/** Waits for a job that is there already; its output is left out. */
+/** Waits for an existing job, without its output. */
 export function watchJob(
   access: FleetAccess,
   { id, target: place, hostname, session }: Pick<PlacedJob, 'id' | 'target' | 'hostname' | 'session'>,
@@ -31,20 +31,20 @@ export interface FollowedJob {
   readonly isFound: boolean;
   readonly runsOther?: boolean;
   readonly isWatched: boolean;
-  /** Milliseconds that its command has, where this call started it. */
+  /** The timeout of its command in milliseconds, if this call started it. */
   readonly timeout?: number | undefined;
   readonly out: From;
   readonly err: From;
   readonly first?: Follower | undefined;
   readonly grace?: number | undefined;
   readonly endsWithUs?: boolean;
-  /** Nobody knows whether it was started; it is not followed. */
+  /** Set if it is unknown whether the job was started: why. It is not followed then. */
   readonly doubt?: AppError | undefined;
-  /** It may not have begun; what to say of it then. */
+  /** Set if the job may not have begun: the error to report then. */
   readonly unlessBegun?: AppError | undefined;
 }
 
-/** A job that somebody follows, as any other command. */
+/** Makes a job that is followed look like any other running command. */
 export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Caller): RunningCommand {
   const { id, grace, doubt, unlessBegun, out, err, first, isWatched } = job;
   const { killAfter } = access.settings;
@@ -53,7 +53,7 @@ export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Call
   const stderr = new PassThrough();
   const heartbeat = grace === undefined ? undefined : Math.min(5_000, grace / 4);
   const following = { access, id, place, sinks: { stdout, stderr }, out, err, first, heartbeat };
-  // Whoever interrupts may want to end the job, and to see its end.
+  // Not the caller's signal: a user who interrupts may want to end the job and see how it ends.
   const left = new AbortController();
   const end = doubt
     ? Promise.resolve<Outcome>({ kind: 'lost', cause: doubt })
@@ -82,8 +82,8 @@ export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Call
 }
 
 /**
- * Milliseconds. Whoever presses Ctrl-C, and a runner that cancels a workflow, wait for seven seconds in all: the answer of a job that takes its time must
- * be back by then, or it would look as if it had not been told.
+ * Milliseconds to wait for the end of a job that is cancelled. After Ctrl-C, or when a runner cancels a workflow, azlin has seven seconds in all. If the job
+ * takes longer to end, the answer must be back by then, or it would look as if the job had not been told.
  */
 const END_LIMIT = 4_000;
 
@@ -93,7 +93,7 @@ interface Telling {
   readonly script: RemoteScript;
 }
 
-/** Says something to a job, and whether it could be said. It has a deadline of its own, and is said while azlin is being ended. */
+/** Runs a script that tells a job something; resolves to whether it got through. It must also work while azlin is ending, so it has its own deadline. */
 async function tell(access: FleetAccess, { place, id, script }: Telling, caller: Caller): Promise<boolean> {
   const { signal } = new AbortController();
   try {

@@ -5,20 +5,20 @@ import { readCache, writeCache } from '../../store/cache-file.ts';
 
 /** Where jobs run, by their ids: a hint that saves asking the whole fleet. */
 export interface JobMemory {
-  /** Identifiers whose VMs may have a job of that id. */
+  /** Identifiers whose VMs may have a job with that id. */
   recall(id: string, caller: Caller): Promise<readonly string[]>;
   remember(id: string, identifier: string, caller: Caller): Promise<void>;
-  /** The newest first. */
+  /** Everything remembered, newest first. */
   all(caller: Caller): Promise<Memory>;
 }
 
-/** Jobs are kept on their VMs for a week at most. */
+/** How many jobs to remember; VMs keep jobs that have ended for a week at most. */
 const KEPT = 500;
 
 export function jobMemory(cacheDirectory: string): JobMemory {
   const path = join(cacheDirectory, 'jobs.json');
   const read = async ({ warn }: Caller) => (await readCache(path, isMemory, warn)) ?? [];
-  // Many jobs may start at the same moment, and none is to be forgotten.
+  // Many jobs may start at the same moment. Writing one after the other makes sure that none is lost.
   const inTurn = oneByOne();
   return {
     all: read,

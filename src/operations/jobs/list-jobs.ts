@@ -15,23 +15,23 @@ export interface PlacedJob extends Job {
   readonly hostname: string;
   /** Where it runs. */
   readonly target: Target;
-  /** Seconds since 1970, by the VM's clock, when it was asked. */
+  /** When the VM was asked: seconds since 1970, by the VM's clock. */
   readonly askedAt: number;
 }
 
 export interface JobsRequest {
   /** A VM, or a session of one; undefined for every running VM in scope. */
   readonly target: TargetRef | undefined;
-  /** Of every running VM in scope, those whose name matches this pattern. */
+  /** Without a target, only the VMs whose name matches this pattern. */
   readonly host?: string | undefined;
-  /** Only the job of this id. */
+  /** Only the job with this id. */
   readonly id?: string | undefined;
   /** Milliseconds for each VM, and for all of them. */
   readonly deadline: number;
   readonly wholeDeadline: number;
 }
 
-/** The jobs of a session, of a VM or of the fleet, the newest first. VMs that could not be asked are warnings. */
+/** The jobs of a session, a VM or the fleet, newest first. Warns about VMs that could not be asked. */
 export async function listJobs(
   access: FleetAccess,
   request: JobsRequest,
@@ -43,7 +43,7 @@ export async function listJobs(
   return [...jobs].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
 }
 
-/** The jobs of the VM that is meant; of one session where one is named. */
+/** The jobs of one VM; only those of one session if the target names one. */
 export function jobsOf(
   access: FleetAccess,
   { target: ref, id }: { readonly target: TargetRef; readonly id?: string | undefined },
@@ -60,7 +60,7 @@ function isOf({ session }: Job, target: Target): boolean {
   return session === target.session;
 }
 
-/** Where a job is that the fleet was asked for; it may belong to no session. */
+/** Where a job of the fleet runs; it may belong to no session. */
 function placeOf({ endpoints, settings }: FleetAccess, { vm, hostname, fetchedAt }: AskedVm, { session }: Job): Target {
   const isAlone = session === '';
   const fields = {
@@ -97,7 +97,7 @@ async function fleetJobs(access: FleetAccess, request: JobsRequest, caller: Call
   const all = answers.flatMap(({ value, ...asked }) =>
     value.map((job) => ({ ...job, hostname: asked.hostname, target: placeOf(access, asked, job) })),
   );
-  // VMs that share a home see each other's jobs: each is listed once, where it is.
+  // VMs that share a home directory see each other's jobs. List each job once, on the VM that owns it.
   const own = new Set(all.filter(({ ownedBy }) => ownedBy === null).map((job) => job.id));
   return all.filter(({ id: one, ownedBy }) => ownedBy === null || !own.has(one));
 }

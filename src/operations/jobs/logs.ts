@@ -10,18 +10,18 @@ import type { PlacedJob } from './list-jobs.ts';
 export interface LogsRequest {
   readonly job: PlacedJob;
   readonly stream: 'stdout' | 'stderr';
-  /** Only the last ones; undefined for all. */
+  /** Only so many lines from the end; undefined for all. */
   readonly lines: number | undefined;
   /** Follow until the job ends. */
   readonly follow: boolean;
   readonly to: Writable;
 }
 
-/** Writes what a job has written. Rejects with an AppError when not all of it could be had. */
+/** Writes the output of a job to `to`. Rejects with an AppError if some of it could not be read. */
 export async function showLogs(access: FleetAccess, request: LogsRequest, caller: Caller): Promise<void> {
   const { job, stream, lines, follow, to } = request;
   const from = lines === undefined ? 0 : { lines };
-  // Nobody reads any more, as with `| head`.
+  // Aborts when the reader has gone, as with `| head`.
   const unread = new AbortController();
   const stop = () => unread.abort(new AppError('interrupted', 'Nobody reads'));
   to.once('error', stop);
@@ -42,7 +42,7 @@ export async function showLogs(access: FleetAccess, request: LogsRequest, caller
   if (outcome !== 'read' && (outcome.kind === 'lost' || outcome.kind === 'not-started')) throw outcome.cause;
 }
 
-/** What the session's active pane shows, with so many lines of its history above. */
+/** What the session's active pane shows, after `history` lines of its history. */
 export function showScreen(
   access: FleetAccess,
   { target: ref, history }: { readonly target: TargetRef; readonly history: number },

@@ -20,7 +20,7 @@ import type { FleetAccess } from '../access/fleet-access.ts';
 import { chosenVms, describeChoice, noSuchVms, type VmChoice } from '../vms/choose-vms.ts';
 
 export interface ChooseRequest {
-  /** Identifiers and patterns, separated by commas; or the VMs of the whole scope, by a choice. */
+  /** Identifiers and patterns, separated by commas; or a choice of the VMs in scope. */
   readonly from: string | VmChoice;
   /** Ask again, without caches. */
   readonly fresh: boolean;
@@ -32,16 +32,16 @@ export interface ChooseRequest {
 }
 
 export interface Choice extends Selected {
-  /** Whether no VM can have more than one target, whatever there is. */
+  /** Whether what the user typed rules out more than one target on a VM. */
   readonly isOneEach: boolean;
   /** What was matched and what was left out, for people. */
   readonly notes: readonly string[];
 }
 
-/** The sessions that the user means. Rejects with an AppError when one of the identifiers means none, or when nothing matches. */
+/** The sessions that the user means. Rejects with an AppError if an identifier cannot be found, or if nothing matches. */
 export async function chooseTargets(access: FleetAccess, request: ChooseRequest, caller: Caller): Promise<Choice> {
   const parts = typeof request.from === 'string' ? parseSelection(request.from) : [];
-  // An address needs no inventory, and a list of identifiers gets it from the resolver.
+  // A list of identifiers is left to the resolver, which asks the inventory; an address does not need the inventory.
   const isPlain = parts.length > 0 && parts.every(({ kind }) => kind === 'identifier');
   if (isPlain) {
     const selected = await eachOnce(access, await plain({ access, request }, parts, caller), { request, caller });
@@ -55,7 +55,7 @@ export async function chooseTargets(access: FleetAccess, request: ChooseRequest,
     });
     const selected = found && (await eachOnce(access, found, { request, caller }));
     const isEmpty = !selected || selected.chosen.length + selected.unasked.length === 0;
-    // A VM that is new may be what is meant.
+    // The user may mean a new VM that the kept data does not have yet.
     return !selected || (isEmpty && fleet.isKept) ? look(true) : { selected, fleet };
   };
   const found = await look(request.fresh);
@@ -69,14 +69,15 @@ interface Found {
 }
 
 /**
- * A session may have been named twice: by its name and by its friendly name. Where a VM has several targets and one of them was only named, the VM is asked.
+ * Chooses a session only once if it was named twice, by its name and by its friendly name. If a VM has several targets and one of them was only named, the
+ * VM is asked.
  */
 async function eachOnce(
   access: FleetAccess,
   selected: Selected,
   { request, caller }: { readonly request: ChooseRequest; readonly caller: Caller },
 ): Promise<Selected> {
-  // Another user has other sessions, and the VMs are asked for those of the usual one.
+  // Leave out targets that name a user: other users have other sessions, and the VMs are asked for those of the usual user.
   const perVm = new Map<string, Chosen[]>();
   for (const one of selected.chosen) {
     const { vm, user } = one.target;
@@ -130,7 +131,7 @@ async function selectFrom({ access, request, parts, fleet }: Selecting, caller: 
       return await selectSessions({ settings, vms, session, user: undefined }, settled, caller);
     }
     const selected: Selected[] = [];
-    // One after the other: what the first bare name asks the fleet, the next one knows.
+    // One after the other: what the fleet answers for the first bare name is known to the next one.
     for (const part of parts) {
       if (part.kind === 'identifier') selected.push(await plain({ access, request }, [part], caller));
       else {
@@ -145,7 +146,7 @@ async function selectFrom({ access, request, parts, fleet }: Selecting, caller: 
   }
 }
 
-/** A mistake in one of them is found before anything is done with the others. */
+/** Resolves all identifiers, so that a mistake in one is found before anything is done with the others. */
 async function plain(
   { access, request: { fresh } }: Pick<Selecting, 'access' | 'request'>,
   parts: readonly SelectionPart[],
@@ -183,7 +184,7 @@ function isOneEach(from: ChooseRequest['from']): boolean {
   return others.length === 0 && !(only?.kind === 'pattern' && only.session?.kind === 'pattern');
 }
 
-/** `matches 3 VMs: web-[1-3]`: where nobody has asked for the sessions, only the VMs are certain. */
+/** `matches 3 VMs: web-[1-3]`. If the VMs were not asked for their sessions, only the VMs are certain. */
 function describeChosen(chosen: Selected['chosen']): string {
   const [first] = chosen;
   const isOpen = chosen.every(({ mayLack }) => mayLack);
@@ -211,7 +212,7 @@ function nothingMatches(what: string, { stopped, lacking }: Selected, vms: reado
   });
 }
 
-/** The one identifier that a text is; undefined for lists and patterns. */
+/** The identifier, if the text is a single one; undefined for lists and patterns. */
 export function namesOne(text: string): string | undefined {
   return singleIdentifier(text);
 }

@@ -11,7 +11,7 @@ import { NOT_BEGUN, resultOf, type TargetResult, unaskedResult, unaskedStop, ver
 export interface EachRequest<T> {
   readonly selected: Selected;
   readonly limits: Limits;
-  /** By the clock: when all must be over. */
+  /** By the clock: when everything must be over. */
   readonly until: number | undefined;
   /** What is being done, for the progress line: `Typing`. */
   readonly doing: string;
@@ -19,13 +19,13 @@ export interface EachRequest<T> {
   readonly act: (access: FleetAccess, target: Target, caller: Caller) => Promise<T>;
 }
 
-/** A target, and what came of it where it went well. */
+/** The result of a target, and the value if it went well. */
 export interface Done<T> {
   readonly result: TargetResult;
   readonly value: T | undefined;
 }
 
-/** Does one short thing to every target. Never rejects but for a bug: an interrupt leaves the rest undone, and says so for each. */
+/** Does one short thing to every target. Rejects only for a bug: an interrupt leaves the rest undone, and their results say so. */
 export async function eachTarget<T>(
   access: FleetAccess,
   { selected, limits, until, doing, act }: EachRequest<T>,

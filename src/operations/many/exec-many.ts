@@ -21,19 +21,19 @@ import {
   verdictOf,
 } from './target-result.ts';
 
-/** Where the output of many commands goes. A promise holds up the command that it is for. */
+/** Where the output of many commands goes. A promise that is returned holds up its command until it settles. */
 export interface OutputSink {
   write(target: string, stream: 'stdout' | 'stderr', chunk: Buffer): Promise<void> | undefined;
-  /** A target is done with; its output is whole. */
+  /** Called when a target is done and all of its output was written. */
   end(result: TargetResult): Promise<void> | undefined;
 }
 
 export interface ManyRequest {
   readonly selected: Selected;
   readonly limits: Limits;
-  /** By the clock: when all must be over. */
+  /** By the clock: when everything must be over. */
   readonly until: number | undefined;
-  /** Starts the command, or finds it. */
+  /** Starts the command, or finds its job. */
   readonly start: (access: FleetAccess, target: Target, caller: Caller) => Promise<RunningCommand>;
   readonly sink: OutputSink;
 }
@@ -42,18 +42,18 @@ export interface ManyState {
   readonly all: number;
   readonly done: number;
   readonly failed: number;
-  /** Those that run, the one that runs longest first; `since` by the clock. */
+  /** The targets that are running, longest first; `since` by the clock. */
   readonly running: readonly { readonly target: string; readonly since: number }[];
 }
 
 /** Commands on many targets. */
 export interface ManyRun {
-  /** Never rejects but for a bug. Those of absent sessions are among them. */
+  /** Rejects only for a bug. Includes absent sessions. */
   readonly results: Promise<readonly TargetResult[]>;
   state(): ManyState;
-  /** Begins nothing more, breaks off what has not started, and passes a signal on to what runs. */
+  /** Begins nothing more, breaks off what has not started, and signals what is running. */
   signal(name: CommandSignal, why: AppError): void;
-  /** Ends what runs where that is wanted, and waits for nothing any more. */
+  /** Ends what is running, except jobs that are to go on, and stops waiting. */
   abandon(name: CommandSignal, why: AppError): void;
 }
 
@@ -65,14 +65,14 @@ interface Underway {
   readonly leave: (why: AppError) => void;
 }
 
-/** Milliseconds that commands have to end after a last signal. */
+/** Milliseconds that commands have to end after the last signal. */
 const GRACE = 1_000;
-/** Milliseconds that the word to a job may take to arrive. */
+/** Milliseconds that cancelling a job may take before azlin stops waiting. */
 const CANCEL_LIMIT = 7_000;
-/** Milliseconds after the deadline at which nobody waits any more for the VMs to end their commands. */
+/** Milliseconds after the deadline when azlin stops waiting for the VMs to end their commands. */
 const OVERTIME = 10_000;
 
-/** Stop it through what this returns: the caller's signal is ignored. */
+/** Runs commands on many targets. Stop them with the methods of the result: the caller's signal is ignored. */
 export function execMany(access: FleetAccess, request: ManyRequest, caller: Caller): ManyRun {
   const { selected, limits, until, sink } = request;
   const { clock } = access;
@@ -81,7 +81,7 @@ export function execMany(access: FleetAccess, request: ManyRequest, caller: Call
   // Every target that is being connected to listens to it.
   setMaxListeners(0, starting.signal);
   const counts = { done: 0, failed: 0, absent: 0 };
-  /** What is done to all, and to a command that was starting at that moment. */
+  /** What was done to end all commands; also done to one that was still starting at that moment. */
   let ending: ((one: Underway) => void) | undefined;
   const endAll = (why: AppError, end: (one: Underway) => void) => {
     starting.abort(why);
@@ -113,7 +113,7 @@ export function execMany(access: FleetAccess, request: ManyRequest, caller: Call
   };
   const expired = (why: AppError) => {
     starting.abort(why);
-    // What was there before does not end for this deadline; it goes on.
+    // A job that already existed does not end at this deadline; it goes on without being followed.
     for (const { command, leave } of underway.values()) if (command.job?.isFound) leave(why);
   };
   const cancelExpiry = until === undefined ? () => {} : expire(clock, until, { expired, abandon });
@@ -137,7 +137,7 @@ interface Running {
   readonly request: ManyRequest;
   readonly begun: (chosen: Chosen, one: Underway) => void;
   readonly ended: (chosen: Chosen) => void;
-  /** Breaks off what has not started. */
+  /** Its signal breaks off what has not started. */
   readonly caller: Caller;
 }
 
@@ -174,7 +174,7 @@ async function runOne(
       since,
       command,
       leave(cause) {
-        // What it still says comes too late: its files may be closed by then.
+        // Drop any output from now on: its files may already be closed.
         isLeft = true;
         resolve(cause.code === 'timed-out' ? { kind: 'timed-out' } : { kind: 'lost', cause });
       },
@@ -196,12 +196,12 @@ async function runOne(
   }
 }
 
-/** Settles when everything has been handed on, or when nobody reads it any more. */
+/** Settles when everything has been passed on, or when nobody reads it any more. */
 async function pump(from: Readable, write: (chunk: Buffer) => Promise<void> | undefined): Promise<void> {
   try {
     for await (const chunk of from) await write(chunk as Buffer);
   } catch {
-    // A stream that breaks off has ended; how the command ended is told by its outcome.
+    // A stream that breaks off has ended. The command's outcome says how it ended.
   }
 }
 
@@ -210,7 +210,7 @@ interface Ending {
   readonly why: AppError;
 }
 
-/** Ends a command where that is wanted, and leaves it. */
+/** Ends a command, unless it is a job that is to go on, and stops waiting for it. */
 async function giveUp(
   { clock }: FleetAccess,
   { command, hostname, leave }: Underway,
@@ -237,7 +237,7 @@ interface Expiry {
   readonly abandon: ManyRun['abandon'];
 }
 
-/** At the deadline nothing more begins, and the VMs end what runs; a VM that does not is not waited for. */
+/** At the deadline nothing more begins, and the VMs end what is running. azlin does not wait long for a VM that fails to. */
 function expire(clock: Clock, until: number, { expired, abandon }: Expiry): () => void {
   const why = new AppError('timed-out', 'the deadline for all targets (--deadline) has passed');
   let cancel = clock.schedule(Math.max(0, until - clock.now()), () => {

@@ -6,13 +6,13 @@ import { AppError } from '../../domain/errors.ts';
 
 /** How many at once, and when to stop. */
 export interface Limits {
-  /** At most so many at once. */
+  /** At most this many run at once. */
   readonly fanout: number;
-  /** So many must succeed before the others begin; 0 for none. */
+  /** This many must succeed before the others begin; 0 for no canary. */
   readonly canary: number;
   /** Begin nothing more once something has failed. */
   readonly failFast: boolean;
-  /** How often to begin again what could not begin. */
+  /** How many times to try again to begin what could not begin. */
   readonly retries: number;
 }
 
@@ -25,7 +25,7 @@ export interface FanOut<T, R> {
   readonly clock: Clock;
   /** Begins nothing more once it aborts; its reason is an AppError. */
   readonly signal: AbortSignal;
-  /** Why nothing is to begin at all. */
+  /** Set if nothing is to begin at all: why. */
   readonly stop?: AppError | undefined;
   /** Must not reject. `attempt` counts from 1. */
   readonly run: (item: T, slot: Slot, attempt: number) => Promise<R>;
@@ -39,7 +39,7 @@ export interface FanOut<T, R> {
 
 const AGAIN = { first: 1_000, longest: 15_000, jitter: 0.5 };
 
-/** Does the same for every item, and gives the results in their order. */
+/** Does the same for every item, and returns the results in the order of the items. */
 export async function fanOut<T, R>(work: FanOut<T, R>): Promise<readonly R[]> {
   const { items, limits, signal, verdict, skip, settled, nameOf } = work;
   const gate = slots(limits.fanout);
@@ -53,7 +53,7 @@ export async function fanOut<T, R>(work: FanOut<T, R>): Promise<readonly R[]> {
       await settled(result);
       return 'absent';
     }
-    // Who wants to stop at the first failure wants to see it before the next one begins.
+    // With --fail-fast or a canary, a place is not lent: the result must be known before the next target begins.
     const own = limits.failFast || isCanary ? { ...slot, lend: () => {} } : slot;
     try {
       const why = signal.aborted ? (signal.reason as AppError) : stop;
@@ -81,7 +81,7 @@ export async function fanOut<T, R>(work: FanOut<T, R>): Promise<readonly R[]> {
   return results;
 }
 
-/** The place; undefined where there is an end to all of it before it is this one's turn. */
+/** Waits for a place; undefined if everything is stopped before one is free. */
 async function entered(entering: Promise<Slot>, signal: AbortSignal): Promise<Slot | undefined> {
   try {
     return await orAborted(entering, signal);

@@ -5,27 +5,27 @@ import { AppError, messageOf } from '../../domain/errors.ts';
 import { colouredLine, printable } from '../../domain/text.ts';
 import type { OutputSink } from './exec-many.ts';
 
-/** Writes data to a stream. A promise asks to wait before more is written. */
+/** Writes data to a stream. If it returns a promise, wait for that before writing more. */
 export type Print = (to: 'stdout' | 'stderr', data: string | Uint8Array) => Promise<void> | undefined;
 
 type Stream = 'stdout' | 'stderr';
 const LINE_BREAK = 10;
-/** Bytes of lines that are still not over, of all targets together; docs/fleet.md says so. */
+/** Bytes of unfinished lines to hold at most, for all targets together; docs/fleet.md mentions this limit. */
 const MOST_HELD = 64 * 1024 * 1024;
 const MOST_PIECES = 4_096;
 
-/** Bytes as they are, for one target. */
+/** Passes bytes on as they are, for one target. */
 export function plainSink({ print }: { readonly print: Print }): OutputSink {
   return { write: (_target, stream, chunk) => print(stream, chunk), end: () => undefined };
 }
 
 export interface LineSettings {
   readonly print: Print;
-  /** What stands before a line of the target, ready to be printed. */
+  /** The prefix of the target's lines, ready to be printed. */
   readonly prefixOf: (target: string, stream: Stream) => string;
-  /** Whether lines go to a terminal, which must not be told to do anything. */
+  /** Whether lines go to a terminal: then control sequences other than colours are removed. */
   readonly isTerminal: (stream: Stream) => boolean;
-  /** Called with what a line could not be kept whole for. */
+  /** Called with a warning when a line could not be kept whole. */
   readonly warn: (line: string) => void;
   readonly mostHeld?: number;
 }
@@ -37,7 +37,7 @@ interface Unfinished {
   length: number;
 }
 
-/** Whole lines, each after the name of its target. Where they take too much memory the longest one goes out in pieces. */
+/** Prints whole lines, each with the prefix of its target. If unfinished lines take too much memory, the longest one is printed in pieces. */
 export function lineSink({ print, prefixOf, isTerminal, warn, mostHeld = MOST_HELD }: LineSettings): OutputSink {
   const unfinished = new Map<string, Unfinished>();
   const broken = new Set<string>();
@@ -54,7 +54,7 @@ export function lineSink({ print, prefixOf, isTerminal, warn, mostHeld = MOST_HE
     const line = unfinished.get(key) ?? { target, stream, chunks: [], length: 0 };
     unfinished.set(key, line);
     line.chunks.push(chunk);
-    // Many small pieces take more room than what they hold.
+    // Join them: many small buffers take more memory than their content.
     if (line.chunks.length >= MOST_PIECES) line.chunks.splice(0, line.chunks.length, Buffer.concat(line.chunks));
     line.length += chunk.length;
     held += chunk.length;
@@ -105,14 +105,14 @@ export function lineSink({ print, prefixOf, isTerminal, warn, mostHeld = MOST_HE
 export interface Gathered {
   readonly stdout: Buffer;
   readonly stderr: Buffer;
-  /** There was more. */
+  /** Whether there was more. */
   readonly isCut: boolean;
 }
 
-/** Bytes of a stream that are kept in memory. */
+/** Bytes of a stream that are kept in memory at most. */
 const MOST_KEPT = 8 * 1024 * 1024;
 
-/** Keeps what each target says, up to a limit. `taken` gives it out, once. */
+/** Keeps the output of each target, up to a limit. `taken` returns it, once. */
 export function memorySink(): OutputSink & { taken(target: string): Gathered } {
   const kept = new Map<string, { readonly chunks: Buffer[]; length: number }>();
   const take = (target: string, stream: Stream) => {
@@ -139,7 +139,7 @@ export function memorySink(): OutputSink & { taken(target: string): Gathered } {
 }
 
 /**
- * A file for each target and stream: `web-1+main.stdout`. Rejects with `usage` when the folder cannot be made; what goes wrong later goes to
+ * Writes a file for each target and stream: `web-1+main.stdout`. Rejects with `usage` if the folder cannot be made; what fails later is passed to
  * `failed`.
  */
 export async function fileSink(directory: string, failed: (error: AppError) => void): Promise<OutputSink> {
@@ -160,7 +160,7 @@ export async function fileSink(directory: string, failed: (error: AppError) => v
     write: (target, stream, chunk) => reported(fileOf(target, stream).then((file) => file.writeFile(chunk))),
     async end({ target, session, outcome }) {
       if (session === null) return;
-      // A file of an earlier run must not pass for this one's: also not where nothing came.
+      // Even if this run wrote nothing, a file of an earlier run must not be taken for its output.
       if (outcome.kind === 'absent') {
         for (const stream of ['stdout', 'stderr'])
           await reported(rm(join(directory, `${fileName(target)}.${stream}`), { force: true }));
@@ -172,10 +172,10 @@ export async function fileSink(directory: string, failed: (error: AppError) => v
   };
 }
 
-/** Bytes; with what follows, every file system takes it. */
+/** Bytes; every file system accepts that, even with what is appended. */
 const LONGEST_NAME = 200;
 
-/** A name that every file system and every store of artifacts takes, and that tells the target exactly. */
+/** A file name that every file system and every artifact store accepts, and that identifies the target exactly. */
 export function fileName(target: string): string {
   const [, host = target, session] = /^((?:[^@[\]]*@)?\[[^\]]*:[^\]]*\]|[^:]*):(.*)$/s.exec(target) ?? [];
   const safe = (text: string) =>
@@ -185,10 +185,10 @@ export function fileName(target: string): string {
   return `${name.slice(0, LONGEST_NAME)}~${createHash('sha256').update(target).digest('hex').slice(0, 10)}`;
 }
 
-/** Bytes of the end of a stderr. */
+/** Bytes to keep from the end of stderr. */
 const LAST_WORDS = 500;
 
-/** Remembers how each stderr ends: often that is the reason. */
+/** Remembers how each target's stderr ends: that is often the reason for a failure. */
 export function tailSink(): OutputSink & { lastWords(target: string): string } {
   const tails = new Map<string, Buffer>();
   return {

@@ -5,7 +5,7 @@ import type { Chosen, Selected, Unasked } from '../../targets/select.ts';
 import { identifierOf } from '../../targets/target.ts';
 import type { Limits, Verdict } from './fan-out.ts';
 
-/** `skipped`: it was not its turn any more. `absent`: a pattern found the VM, and it has no such session. */
+/** `skipped`: it was never begun. `absent`: a pattern found the VM, but the VM has no such session. */
 export type TargetOutcome =
   | Outcome
   | { readonly kind: 'skipped'; readonly cause: AppError }
@@ -20,10 +20,10 @@ export interface TargetResult {
   readonly session: string | null;
   readonly outcome: TargetOutcome;
   readonly durationMs: number;
-  /** How often it was begun. */
+  /** How many times it was begun. */
   readonly attempts: number;
   readonly jobId: string | null;
-  /** The job was there before; nothing was started. */
+  /** Whether the job already existed, so that nothing was started. */
   readonly isFound: boolean;
 }
 
@@ -48,7 +48,7 @@ export function unaskedResult({ hostname, reason }: Unasked): TargetResult {
   return { target: hostname, hostname, session: null, outcome, ...NOT_BEGUN };
 }
 
-/** Who stops at the first failure stops at a VM that could not be asked. */
+/** With --fail-fast, a VM that could not be asked counts as a failure. */
 export function unaskedStop({ unasked: [first] }: Selected, { failFast }: Limits): AppError | undefined {
   if (!first || !failFast) return undefined;
   return new AppError('interrupted', `skipped: ${first.hostname} could not be asked, and --fail-fast was given`);

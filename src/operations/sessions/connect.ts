@@ -25,16 +25,16 @@ export interface ConnectRequest {
   readonly target: TargetRef;
   /** Make the session if it is missing. A default session is always made. */
   readonly create: boolean;
-  /** The terminal as it is when this is called. */
+  /** Returns the terminal as it is at that moment. */
   readonly terminal: () => Terminal;
-  /** Whether the terminal has all colours. */
+  /** Whether the terminal supports true colour. */
   readonly trueColor: boolean;
   readonly readOnly: boolean;
-  /** With a current window of one's own. */
+  /** Attach to a view, which has its own current window. */
   readonly independent: boolean;
 }
 
-/** How it ended to be attached. */
+/** How being attached ended. */
 export type AttachmentEnd = ClientEnd | { readonly kind: 'lost'; readonly cause: AppError };
 
 /** A session that is about to be attached to. */
@@ -42,21 +42,21 @@ export interface AttachedSession {
   readonly target: Target;
   readonly session: SessionId;
   readonly who: ClientIdentity;
-  /** Who has it open already. */
+  /** The other clients that have it open already. */
   readonly others: readonly PlacedClient[];
   /** The tmux client on its terminal. It has stdin and stdout; the caller bridges them. */
   readonly remote: Pick<RemoteProcess, 'stdin' | 'stdout' | 'resize' | 'check' | 'close'>;
   /** Settles when stdout has been read to its end. */
   readonly end: Promise<AttachmentEnd>;
-  /** Attaches; until then nobody sees anything of it. `takeOver` detaches the others. */
+  /** Attaches; until then, nobody can see this client. `takeOver` detaches the others. */
   begin(takeOver: boolean): void;
-  /** Has the screen drawn anew. Never rejects. */
+  /** Makes tmux redraw the screen. Never rejects. */
   redraw(): Promise<void>;
   /** Detaches, as far as the link allows. Never rejects. */
   leave(): Promise<void>;
 }
 
-/** Finds the session and makes everything ready. Does not touch the terminal of this process. */
+/** Finds the session and gets everything ready. Does not touch the terminal of this process. */
 export function connectSession(access: FleetAccess, request: ConnectRequest, caller: Caller): Promise<AttachedSession> {
   const who = { token: randomBytes(8).toString('hex'), label: access.settings.label };
   return withTarget({ access, target: request.target, caller }, (reached) =>
@@ -78,17 +78,17 @@ export async function attachTo(attaching: Attaching, caller: Caller): Promise<At
   const { target, run } = reached;
   const { trueColor, readOnly, independent } = request;
   const create = again === undefined && (request.create || target.origin === 'default');
-  // Nobody else on the VM can know it.
+  // Random, so that nobody else on the VM can know it.
   const key = randomBytes(16).toString('hex');
   const script = attachScript({ session: target.session, create, who, readOnly, independent, trueColor, again, key });
   const terminal = request.terminal();
-  // It attaches to nothing before the line of `goAhead`.
+  // It may run twice, because it attaches to nothing before it gets the line of `goAhead`.
   const { remote, words, text } = await startScript({ access, reached, script, terminal, mayRepeat: true, caller });
   const [, id = '', born = '', now] = words;
   const parting = farewell(key);
   const stdout = remote.stdout.pipe(parting.stream);
   const { stdin, resize, check, close } = remote;
-  // Nothing is lost when it cannot be done; the signal may be why it is done.
+  // Failing does no harm. The caller's signal is not used, because its abort may be the reason for the call.
   const { signal: always } = new AbortController();
   const tell = (command: 'refresh-client' | 'detach-client') =>
     run(ownClientScript(who.token, command), always).then(
@@ -109,7 +109,7 @@ export async function attachTo(attaching: Attaching, caller: Caller): Promise<At
   };
 }
 
-/** Milliseconds that the farewell of a client may take that has been told to detach. */
+/** Milliseconds that the farewell of a client may take after the client was told to detach. */
 const FAREWELL = 1_000;
 
 function endedSoon(clock: Clock, end: Promise<AttachmentEnd>): Promise<void> {
@@ -146,7 +146,7 @@ export interface OpenedShell {
   readonly end: Promise<ExitStatus>;
 }
 
-/** A login shell on the VM that the identifier names, without tmux. */
+/** Opens a login shell on the target's VM, without tmux. */
 export function openShell(
   access: FleetAccess,
   { target, terminal }: Pick<ConnectRequest, 'target' | 'terminal'>,
@@ -160,7 +160,7 @@ export function openShell(
   });
 }
 
-/** Rejects as `connectSession` would for a session that is not there. */
+/** Rejects like `connectSession` if the session does not exist. */
 export function requireSession(access: FleetAccess, ref: TargetRef, caller: Caller): Promise<void> {
   return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
     if (target.origin === 'default') return;

@@ -20,11 +20,11 @@ export interface DisconnectRequest {
   readonly target: TargetRef;
   /** End the session as well. */
   readonly kill: boolean;
-  /** Only the clients of this label, or this name in tmux. */
+  /** Only the clients with this label, or with this name in tmux. */
   readonly client: string | undefined;
 }
 
-/** Detaches the clients of a session, who read by whom; `kill` ends the session as well. */
+/** Detaches the clients of a session and tells them who did it; `kill` ends the session as well. */
 export function disconnectSession(
   access: FleetAccess,
   { target: ref, kill, client }: DisconnectRequest,
@@ -38,14 +38,14 @@ export function disconnectSession(
   });
 }
 
-/** What tmux calls the clients of the session that people call so. Rejects when there is none. */
+/** The tmux names of the session's clients with this label or name. Rejects if there are none. */
 async function clientsNamed(
   { target, tmux }: { readonly target: Target; readonly tmux: TmuxServer },
   wanted: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { sessions, clients } = await tmux.clients(signal);
-  // Whoever looks at its windows through a view is there, too.
+  // Clients of its views look at its windows, too.
   const { group } = sessionOf(sessions, target);
   const here = clients.filter((client) => client.group === group);
   const found = here.filter(({ label, name }) => label === wanted || name === wanted);

@@ -10,7 +10,7 @@ export interface EnsuredSession {
   readonly created: boolean;
 }
 
-/** Makes the session if it is missing, and attaches to nothing. */
+/** Makes the session if it is missing, without attaching to it. */
 export function ensureSession(access: FleetAccess, ref: TargetRef, caller: Caller): Promise<EnsuredSession> {
   return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
     const { created } = await tmux.ensure(target.session, caller.signal);

@@ -16,7 +16,7 @@ export interface ListRequest {
   readonly refresh: boolean;
   /** `KEY` or `KEY=VALUE`; all must hold. */
   readonly tags: readonly string[];
-  /** A glob over VM names, without case. */
+  /** A pattern for VM names; case does not matter. */
   readonly host: string | undefined;
   /** Milliseconds for each VM, and for all of them. */
   readonly deadline: number;
@@ -25,22 +25,22 @@ export interface ListRequest {
   readonly onRows?: ((rows: readonly SessionRow[], progress: ListProgress) => void) | undefined;
 }
 
-/** VMs that were to be asked, and those that have answered or will not. */
+/** How many VMs are asked, and how many have answered or failed. */
 export interface ListProgress {
   readonly asked: number;
   readonly answered: number;
 }
 
 export interface ListResult {
-  /** By VM name, then by session name. */
+  /** Sorted by VM name, then by session name. */
   readonly rows: readonly SessionRow[];
-  /** What is hidden, for people. */
+  /** Says, for people, what is hidden. */
   readonly notes: readonly string[];
-  /** No VM accepted a key. */
+  /** Set if no VM accepted a key. */
   readonly failure: AppError | undefined;
 }
 
-/** The sessions of the fleet. VMs that could not be asked are warnings. */
+/** The sessions of the fleet. Warns about VMs that could not be asked. */
 export async function listSessions(access: FleetAccess, request: ListRequest, caller: Caller): Promise<ListResult> {
   const fleet = await access.inventory.listVms({ fresh: request.refresh, whole: true }, caller);
   for (const warning of fleet.warnings) caller.warn(warning);
@@ -90,12 +90,12 @@ function notesOf(inScope: number, matching: number, hidden: number): readonly st
 
 const SKIPPED: Answer = { probe: 'skipped', reason: 'not asked' };
 
-/** Running, or nobody knows: hiding it would hide sessions. */
+/** Whether the VM is running or may be: hiding it could hide sessions. */
 function isUp(vm: Vm): boolean {
   return vm.powerState === 'Running' || vm.powerState === 'Unknown';
 }
 
-/** The VMs with these tags and that name. */
+/** Accepts the VMs with these tags and a name that matches the pattern. */
 export function vmFilter({ tags, host }: Pick<ListRequest, 'tags' | 'host'>): (vm: Vm) => boolean {
   const wanted = tags.map((tag) => {
     const at = tag.indexOf('=');

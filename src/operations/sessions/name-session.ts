@@ -13,7 +13,7 @@ export interface NamedSession {
   readonly session: string;
   /** The friendly name, null when it has none. */
   readonly sessionName: string | null;
-  /** ISO 8601: when it is no longer needed; null for one that is to stay. */
+  /** ISO 8601: when the session is no longer needed; null if it is to stay. */
   readonly expiresAt: string | null;
 }
 
@@ -21,7 +21,7 @@ export interface NameRequest {
   readonly target: TargetRef;
   /** Undefined shows the friendly name, null removes it. */
   readonly friendlyName: string | null | undefined;
-  /** Milliseconds from now after which it is no longer needed; undefined leaves that as it is, null takes it away. */
+  /** Milliseconds from now after which the session is no longer needed; undefined changes nothing, null removes the limit. */
   readonly ttl: number | null | undefined;
 }
 

@@ -17,17 +17,17 @@ export interface PrunedSession {
   readonly idleSeconds: number;
   /** ISO 8601. */
   readonly expiresAt: string | null;
-  /** `expired`: its time is over; `idle`: nothing has happened there for long. */
+  /** `expired`: its time is over; `idle`: nothing has happened there for a long time. */
   readonly why: 'idle' | 'expired';
   readonly outcome: 'closed' | 'would-close' | 'kept' | 'failed';
-  /** What it was in use by, whether it was kept or ended by `--force`; or what failed. */
+  /** What was using it, whether it was kept or closed by `--force`; or why closing it failed. */
   readonly reason: string | null;
 }
 
 export interface PruneRequest {
-  /** Milliseconds without activity; undefined closes only those whose time is over. */
+  /** Milliseconds without activity; undefined closes only expired sessions. */
   readonly idle: number | undefined;
-  /** Close those that are in use as well. */
+  /** Close sessions that are in use as well. */
   readonly force: boolean;
   readonly tags: readonly string[];
   readonly host: string | undefined;
@@ -36,10 +36,10 @@ export interface PruneRequest {
   readonly wholeDeadline: number;
 }
 
-/** What would be done. */
+/** What pruning would do. */
 export interface Pruning {
   readonly sessions: readonly PrunedSession[];
-  /** Closes those that would be closed, and says what became of all. */
+  /** Closes the sessions that are `would-close`, and returns what became of all of them. */
   close(caller: Caller): Promise<readonly PrunedSession[]>;
 }
 
@@ -51,7 +51,7 @@ interface Found {
 
 const CONCURRENCY = 32;
 
-/** Finds the sessions that nobody seems to need. VMs that could not be asked are warnings. */
+/** Finds the sessions that nobody seems to need. Warns about VMs that could not be asked. */
 export async function findPrunable(access: FleetAccess, request: PruneRequest, caller: Caller): Promise<Pruning> {
   const { deadline, wholeDeadline } = request;
   const answers = await askFleet(
@@ -76,7 +76,7 @@ export async function findPrunable(access: FleetAccess, request: PruneRequest, c
 }
 
 function whyClose({ idle, overdue }: IdleSession, limit: number | undefined): PrunedSession['why'] | undefined {
-  // Whoever said how long a session is needed has said it.
+  // If a session has an expiry time, only that counts, however idle it is.
   if (overdue !== null) return overdue >= 0 ? 'expired' : undefined;
   return limit !== undefined && idle * 1_000 >= limit ? 'idle' : undefined;
 }

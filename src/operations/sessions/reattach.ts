@@ -22,11 +22,11 @@ export interface Reattaching {
   /** What was lost, and how. */
   readonly lost: AttachedSession;
   readonly cause: AppError;
-  /** How many times in a row it was lost at once: then there is something else wrong than the network. */
+  /** How many times in a row it was lost at once: then something other than the network is wrong. */
   readonly brief: number;
-  /** How often to try; undefined for as long as it takes. */
+  /** How many times to try; undefined for as long as it takes. */
   readonly attempts: number | undefined;
-  /** Calls back when the user does not want to wait; what it returns ends that. */
+  /** Registers a callback for when the user does not want to wait; returns a function that removes it. */
   readonly onHurry: (hurry: () => void) => () => void;
   /** Called about once a second. */
   readonly tell: (state: Offline) => void;
@@ -39,30 +39,30 @@ export interface Offline {
   readonly seconds: number | undefined;
 }
 
-/** Between attempts; the first one is made at once, and a server that answers ends the wait. */
+/** Waits between attempts. The first attempt is made at once, and a server that answers ends the wait. */
 const AGAIN = { first: 1_000, longest: 30_000 };
 
-/** Milliseconds that a server has to answer before anybody is asked whether its VM has moved, and that this may take. */
+/** Milliseconds that a server has to answer before azlin looks up whether its VM has moved, and that this look-up may take. */
 const HEARING = 400;
 const LOOKING = 10_000;
 
 /** Where the VM is, as far as is known. */
 interface Place {
   target: Target;
-  /** Since when it has been knocked at, by the clock. */
+  /** By the clock: since when azlin has been knocking at it. */
   since: number;
 }
 
 /**
- * Attaches again to the very session whose connection was lost, however long that takes; never to another one, and it makes none. Rejects when
- * there is no hope any more, the attempts are used up, or the caller gives up.
+ * Attaches again to the very session whose connection was lost, however long that takes. It never attaches to another session, and never makes one. Rejects
+ * when more attempts cannot help, the attempts are used up, or the caller gives up.
  */
 export async function reattach(reattaching: Reattaching): Promise<AttachedSession> {
   const { access, lost, attempts = Number.POSITIVE_INFINITY, tell, caller } = reattaching;
   const { signal } = caller;
   const place: Place = { target: lost.target, since: access.clock.now() };
   let { cause } = reattaching;
-  // A server that answers and then fails is given time: whoever listens to it would not wait at all.
+  // Give a server that answers and then fails some time: listening to it would end the wait at once.
   let isSilent = reattaching.brief === 0;
   let next = reattaching.brief;
   for (let made = 0; made < attempts; made++) {
@@ -92,11 +92,11 @@ interface Wait {
   readonly cause: AppError;
 }
 
-/** Milliseconds between two looks at the clock; when far more have passed, the machine was asleep. */
+/** Milliseconds between two looks at the clock; if ASLEEP more have passed, this machine was asleep. */
 const TICK = 1_000;
 const ASLEEP = 5_000;
 
-/** Waits, and tells for how long. Whoever presses a key, and a machine that wakes, does not want to wait; a server that answers need not be waited for. */
+/** Waits, and reports how long the wait still is. A key press, this machine waking up, or an answer from the server ends the wait early. */
 async function waitFor(
   { access, onHurry, tell, caller: { signal } }: Reattaching,
   { ms, ear, cause }: Wait,
@@ -122,7 +122,7 @@ async function waitFor(
   }
 }
 
-/** Undefined where nobody can be heard. */
+/** Undefined if there is no server that could be heard. */
 function earAt(access: FleetAccess, { target, since }: Place, caller: Caller): Ear | undefined {
   const endpoint = endpointOrReason(target);
   return typeof endpoint === 'string' ? undefined : listenFor(access, { endpoint, since }, caller);
@@ -166,7 +166,7 @@ async function attachAgain(
   return attachTo({ access, reached, request, who: lost.who, again: lost.session }, caller);
 }
 
-/** Most often a connection that has no answer yet will have none: when somebody who knocks later is answered, it is begun anew. */
+/** How many times to begin one connection. If a later knock is answered first, the connection will hardly get an answer any more, so it is begun anew. */
 const BEGINNINGS = 8;
 
 async function connectNow(access: FleetAccess, endpoint: Endpoint, caller: Caller): Promise<Connection> {
@@ -191,7 +191,7 @@ async function connectNow(access: FleetAccess, endpoint: Endpoint, caller: Calle
   }
 }
 
-/** The target as its VM is now; undefined where nobody can tell. Rejects with `vm-not-found`, and with `vm-not-running`. */
+/** The target with the current data of its VM; undefined if that cannot be looked up. Rejects with `vm-not-found` and `vm-not-running`. */
 async function whereItIs(access: FleetAccess, target: Target, caller: Caller): Promise<Target | undefined> {
   const { vm, hostname } = target;
   if (!vm) return undefined;

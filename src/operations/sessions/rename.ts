@@ -19,7 +19,7 @@ export interface RenameRequest {
   readonly name: string;
 }
 
-/** Gives a session another name; who is attached to it stays. */
+/** Gives a session another name; its clients stay attached. */
 export function renameSession(
   access: FleetAccess,
   { target: ref, name }: RenameRequest,

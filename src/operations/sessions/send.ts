@@ -7,15 +7,15 @@ import { withTarget } from '../access/with-target.ts';
 export interface SendRequest {
   readonly target: TargetRef;
   readonly text: string;
-  /** By the names that tmux has for them. */
+  /** By tmux's names for them. */
   readonly keys: readonly string[];
 }
 
-// tmux types a name that it does not know letter by letter.
+// Unknown names are refused, because tmux would type them letter by letter.
 const KEY =
   /^([CMS]-)*(.|F\d{1,2}|Enter|Escape|Tab|BTab|Space|BSpace|Up|Down|Left|Right|Home|End|PageUp|PgUp|PPage|PageDown|PgDn|NPage|DC|Delete|IC|Insert)$/u;
 
-/** Types into the active pane of a session, and says which one that was. */
+/** Types into the active pane of a session, and resolves to which session that was. */
 export function sendToSession(
   access: FleetAccess,
   { target: ref, text, keys }: SendRequest,

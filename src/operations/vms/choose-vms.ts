@@ -7,23 +7,23 @@ import { matchingVms } from '../../targets/select.ts';
 import { parseSelection } from '../../targets/selection.ts';
 import { vmFilter } from '../sessions/list.ts';
 
-/** Which VMs, by what they are instead of by an identifier. */
+/** Chooses VMs by their properties instead of by identifiers. */
 export interface VmChoice {
   /** `KEY` or `KEY=VALUE`; all must hold. */
   readonly tags: readonly string[];
-  /** A pattern of names. */
+  /** A pattern for VM names. */
   readonly host: string | undefined;
-  /** A session of each, by name or by pattern; undefined for the default session. */
+  /** The session on each VM, by name or by pattern; undefined for the default session. */
   readonly session: string | undefined;
 }
 
-/** VMs that were named, and those that match something. */
+/** VMs that were named, and VMs that matched a pattern or an option. */
 export interface FoundVms {
   readonly named: readonly Vm[];
   readonly matched: readonly Vm[];
 }
 
-/** VMs by names, lists and patterns. Throws where one of them means none, or a name means several. */
+/** Finds VMs by names, lists and patterns. Throws an AppError if one of them matches no VM, or if a name is ambiguous. */
 export function vmsNamed(texts: readonly string[], fleet: Fleet, verb: string): FoundVms {
   const named: Vm[] = [];
   const matched: Vm[] = [];
@@ -45,7 +45,7 @@ export function vmsNamed(texts: readonly string[], fleet: Fleet, verb: string): 
   return { named, matched };
 }
 
-/** VMs by what they are. Throws an AppError where there are none. */
+/** Finds VMs by their properties. Throws an AppError if there are none. */
 export function chosenVms(choice: VmChoice, fleet: Fleet): FoundVms {
   const matched = matchingVms({ resourceGroup: undefined, host: '*' }, fleet.vms.filter(vmFilter(choice)));
   if (matched.length === 0)

@@ -21,11 +21,11 @@ export async function knownHostKeys(access: FleetAccess, text: string, caller: C
 
 export interface ForgottenKeys {
   readonly removed: readonly HostKeyRow[];
-  /** Some could not be removed. */
+  /** Set if some could not be removed. */
   readonly failure: AppError | undefined;
 }
 
-/** Removes the host keys that are known for a VM, an address or a host name, wherever they stand. */
+/** Removes the host keys that are known for a VM, an address or a host name, from all files. */
 export async function forgetHostKeys(access: FleetAccess, text: string, caller: Caller): Promise<ForgottenKeys> {
   const hosts = await hostsNamed({ access, text, verb: 'host-key forget', caller });
   const removed: KnownKey[] = [];
@@ -48,7 +48,7 @@ function unique(keys: readonly KnownKey[]): readonly KnownKey[] {
   return [...new Map(keys.map((key) => [`${key.path}:${key.line}`, key])).values()];
 }
 
-/** A VM under its id and its address; else what is kept under that name, a VM that is gone by now included. */
+/** A VM is known by its id and its address. Any other text is a name in the files of keys, perhaps of a VM that no longer exists. */
 async function hostsNamed({ access, text, verb, caller }: Named): Promise<readonly HostOfKeys[]> {
   const host = hostOf(text);
   if (host?.kind === 'address') return [access.endpoints.at(host.address)];
@@ -63,7 +63,7 @@ async function hostsNamed({ access, text, verb, caller }: Named): Promise<readon
   try {
     return [access.endpoints.of(vm)];
   } catch {
-    // Without an address it still has its id.
+    // A VM without an address still has its id.
     return [{ ...literal(vm.vmId), label: vm.name }];
   }
 }

@@ -22,7 +22,7 @@ export interface PowerRow {
 
 export interface PowerResult {
   readonly rows: readonly PowerRow[];
-  /** What did not work, for whichever VMs. */
+  /** What failed, for one or more VMs. */
   readonly failure: AppError | undefined;
 }
 
@@ -36,9 +36,9 @@ const CONCURRENCY = 16;
 /** VMs that the user means. */
 export interface MeantVms {
   readonly vms: readonly NamedVm[];
-  /** Those that match, and are already as they are to be. */
+  /** VMs that match but are already in the wanted state. */
   readonly already: readonly string[];
-  /** What patterns and options mean, for people. */
+  /** Describes, for people, which VMs the patterns and options mean. */
   readonly notes: readonly string[];
 }
 
@@ -47,7 +47,7 @@ export interface VmWish {
   readonly isFresh: boolean;
 }
 
-/** The VMs that the user names or chooses, each once. Rejects for the first that cannot be found: nothing has been done then. */
+/** The VMs that the user names or chooses, each once. Rejects if one cannot be found; nothing has been done by then. */
 export async function meantVms(
   { access, caller }: Work,
   from: readonly string[] | VmChoice,
@@ -63,7 +63,7 @@ export async function meantVms(
   const find = async (fresh: boolean): Promise<MeantVms> => {
     const fleet = await access.inventory.listVms({ fresh, whole: true }, caller);
     const found = foundIn(fleet);
-    // Whether there is something to do is not for old data to say, nor that a VM is not there.
+    // Do not rely on old data for whether there is something to do, or for a VM not existing.
     const isOldNews = found instanceof AppError ? hasTrait(found.code, 'news') : found.matched.length > 0;
     if (fleet.isKept && isOldNews) return find(true);
     if (found instanceof AppError) throw found;
@@ -73,7 +73,7 @@ export async function meantVms(
   return find(isFresh);
 }
 
-/** Patterns mean those for which there is something to do; whoever names a VM means it. */
+/** A pattern means only VMs that are not in the wanted state yet; a VM that is named is always meant. */
 function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantVms {
   const names = qualifiedNames(fleet.vms);
   const nameOf = (vm: Vm) => names.get(vm) ?? vm.name;
@@ -95,7 +95,7 @@ function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantV
   };
 }
 
-/** What would end with these VMs: `myvm: 2 sessions, 1 client attached`. VMs that cannot be asked are said to be unknown. */
+/** What would end with these VMs: `myvm: 2 sessions, 1 client attached`. If a VM cannot be asked, its line says so. */
 export async function whatRunsOn(
   { access, caller }: Work,
   named: readonly NamedVm[],
@@ -114,7 +114,7 @@ export async function whatRunsOn(
   });
 }
 
-/** Starts or stops every one of them at once. What fails for one VM does not hold up the others. */
+/** Starts or stops all of the VMs at once. A failure of one does not hold up the others. */
 export async function changePower(work: Work, verb: 'start' | 'stop', named: readonly NamedVm[]): Promise<PowerResult> {
   const { caller } = work;
   const verbing = verb === 'start' ? 'Starting' : 'Stopping';
@@ -166,7 +166,7 @@ async function changeOne(
   return { ...row, status: vm.powerState, ip: access.endpoints.addressOf(vm) };
 }
 
-/** A VM that was started may have another address. */
+/** Looks the VM up again, because it may have another address once it was started. */
 async function lookAgain({ access, caller }: Work, named: NamedVm): Promise<Vm | undefined> {
   try {
     return await access.power.look(named, caller);

@@ -17,7 +17,7 @@ import { sessionOf } from '../sessions/session-of.ts';
 /** A VM and what runs on it. Fields are only ever added: this is what `--format json` prints. */
 export interface VmStatus {
   readonly hostname: string;
-  /** The power state; null for an address, of which Azure was not asked. */
+  /** The power state; null for an address, because Azure was not asked about it. */
   readonly status: string | null;
   readonly size: string | null;
   readonly region: string | null;
@@ -29,7 +29,7 @@ export interface VmStatus {
   readonly ip: string | null;
   readonly publicIp: string | null;
   readonly privateIp: string | null;
-  /** ISO 8601: when Azure said so. */
+  /** ISO 8601: when the inventory was asked. */
   readonly fetchedAt: string;
   /** Whole seconds since then. */
   readonly ageSeconds: number;
@@ -45,18 +45,18 @@ export interface SessionStatus {
   readonly windows: number;
   readonly createdAt: string | null;
   readonly activityAt: string | null;
-  /** When `azlin session --ttl` says it is no longer needed. */
+  /** When it is no longer needed, as set with `azlin session --ttl`. */
   readonly expiresAt: string | null;
   readonly clients: readonly ClientStatus[];
 }
 
 export interface ClientStatus {
-  /** What its user is called; null where azlin did not start it. */
+  /** The label of its user; null if azlin did not start it. */
   readonly label: string | null;
   /** What tmux calls it. */
   readonly client: string;
   readonly attachedAt: string | null;
-  /** Since somebody typed there. */
+  /** Seconds since somebody typed there. */
   readonly idleSeconds: number;
   readonly columns: number;
   readonly rows: number;
@@ -89,7 +89,7 @@ export async function targetStatus(
     return { target, asked };
   };
   const first = await askAbout(refresh ? await latestTarget(wanted) : await firstTarget(wanted));
-  // What old data could explain is asked once more with new data.
+  // If old data could explain the answer, ask once more with fresh data.
   const isOld = first.target.cached || (access.settings.lags && first.target.vm !== null && !refresh);
   if (!isOld || hasSession(first)) return oneStatus(access, first);
   const target = await latestOrWarning(wanted);
@@ -103,26 +103,26 @@ interface Asked {
   readonly asked: Probed<Attached>;
 }
 
-/** Whether there is what the user named. */
+/** Whether what the user named exists. */
 function hasSession({ target, asked }: Asked): boolean {
   if (asked.probe !== 'ok') return false;
   return target.origin !== 'found' || sessionsNamed(asked.value.sessions, target.session).length > 0;
 }
 
 function oneStatus(access: FleetAccess, { target, asked }: Asked): VmStatus {
-  // One by one: the endpoint of a VM without an address must not be read.
+  // Picked one by one, because reading the endpoint of a VM without an address throws.
   const { hostname, vm, fetchedAt } = target;
   const place = { hostname, vm, fetchedAt, address: vm ? null : target.endpoint.address };
   if (asked.probe !== 'ok' || target.origin === 'default') return statusOf(access, place, asked);
   const session = sessionOf(asked.value.sessions, target);
-  // With the views that people have of it: they look at its windows.
+  // Include views of the session: their clients look at its windows.
   const sessions = [session, ...asked.value.sessions.filter((one) => one !== session && one.group === session.group)];
   return statusOf(access, place, { ...asked, value: { ...asked.value, sessions } });
 }
 
 export interface FleetStatus {
   readonly vms: readonly VmStatus[];
-  /** No VM accepted a key. */
+  /** Set if no VM accepted a key. */
   readonly failure: AppError | undefined;
 }
 

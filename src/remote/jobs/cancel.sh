@@ -1,5 +1,5 @@
-# Ends the job azlin_id_of_job, and says how it ended, or after azlin_seconds that it is ending; a job that has ended already is left as it is. Where its
-# supervisor is gone, azlin_kill_after seconds are between SIGTERM and SIGKILL.
+# Ends the job azlin_id_of_job and says how it ended, or, after azlin_seconds, that it is still ending. A job that has already ended is left alone. If its
+# supervisor is gone, this script ends the job itself, with azlin_kill_after seconds between SIGTERM and SIGKILL.
 . ./parts/prelude.sh
 . ./parts/jobs/place.sh
 . ./parts/jobs/journal.sh
@@ -10,7 +10,7 @@ cd "$azlin_jobs/$azlin_id_of_job" 2>/dev/null || azlin_no_job "$azlin_id_of_job"
 azlin_read
 [ -z "$azlin_how" ] || azlin_refuse "ok ended $azlin_how"
 if [ -n "$azlin_pid" ] && ! azlin_alive; then
-  # Nobody is left to end what may still run, or to say how it ends.
+  # The supervisor is gone: nothing else would end what may still be running, or say how it ends.
   # shellcheck disable=SC2086
   azlin_is_still $azlin_leader || azlin_refuse 'ok ended lost'
   azlin_say ending cancelled
@@ -27,7 +27,7 @@ if [ -n "$azlin_pid" ] && ! azlin_alive; then
   azlin_refuse 'ok now lost'
 fi
 azlin_say ending cancelled
-# What begins meanwhile reads this word, or has been read here.
+# A command that begins at this moment either reads this word, or its `running` line is read here.
 azlin_read
 azlin_ask_to_end "$azlin_group"
 azlin_left=$((azlin_seconds * 10))

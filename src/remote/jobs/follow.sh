@@ -1,5 +1,5 @@
-# Follows the job azlin_id_of_job. Values: azlin_out and azlin_err, where to start: a byte, `-N` for the last N lines, `none`; azlin_now, `now` for what
-# there is by now; azlin_forwards, azlin_settles.
+# Follows the job azlin_id_of_job. Values: azlin_out and azlin_err, where to start: a byte, `-N` for the last N lines, or `none`; azlin_now, `now` to read only
+# what is there now; azlin_forwards and azlin_settles, see parts/jobs/follow.sh.
 . ./parts/prelude.sh
 . ./parts/errors.sh
 . ./parts/room.sh
@@ -8,7 +8,7 @@
 . ./parts/jobs/tail.sh
 . ./parts/jobs/follow.sh
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_created=0 azlin_went=cwd azlin_found=found azlin_title=
-# What is not there yet cannot be made any more. Where that cannot be seen to, it may still begin.
+# If the job's folder does not exist yet, make it, so that the job cannot be started any more. If that fails, the job may still begin.
 [ -z "$azlin_settles" ] || azlin_may_begin
 if [ -n "$azlin_settles" ] && [ ! -d "$azlin_job" ]; then
   azlin_make_jobs

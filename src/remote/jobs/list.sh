@@ -1,10 +1,10 @@
-# The job azlin_id_of_job, or every job where that is empty. Two lines each: the VM where another one has it, id, when it was started and when it
-# ended, how, session; the command.
+# Lists the job azlin_id_of_job, or every job if that is empty. Two lines for each: first the VM if the job belongs to another one, its id, when it was started
+# and when it ended, how it ended, its session; then the command.
 . ./parts/prelude.sh
 . ./parts/jobs/place.sh
 . ./parts/jobs/journal.sh
 
-# The jobs in the folder $1, of the VM called $2; empty for this one.
+# Lists the jobs in the folder $1, of the VM called $2; $2 is empty for this VM.
 azlin_list_jobs() {
   cd "$1" 2>/dev/null || return
   for azlin_id in ${azlin_id_of_job:-*}; do

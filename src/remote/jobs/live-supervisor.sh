@@ -1,6 +1,6 @@
-# The file `run` of a job in a live shell. `run live SHELL TERMINAL SECONDS` shows what comes on the pane and keeps it; `run ended SHELL CODE` is what the
-# shell says when it has done the command. While the command's line runs, the shell's own output is the job's pipe: that tells its prompt from a `read`
-# of the command, and the program of a prompt from the command. A command that is broken off by Ctrl-C takes the rest of its line with it.
+# The file `run` of a job in a live shell. `run live SHELL TERMINAL SECONDS` keeps the output and shows it on the pane; the shell runs `run ended SHELL CODE`
+# after the command. While the command's line runs, the shell's own output is the job's pipe. This tells the shell's prompt from a `read` in the command, and a
+# program of the prompt from the command. If Ctrl-C interrupts the command, the shell drops the rest of its line, and `run ended` with it.
 . ./parts/jobs/journal.sh
 . ./parts/jobs/prompt.sh
 . ./parts/jobs/tail.sh
@@ -13,7 +13,7 @@ azlin_finish() {
 }
 azlin_in_line() { [ "/proc/$azlin_shell/fd/1" -ef o ]; }
 azlin_interrupt() {
-  # A program that the shell starts for its prompt is not what is to end.
+  # Do not interrupt a program that the shell starts for its prompt.
   azlin_in_line || return 0
   azlin_tries=$((azlin_tries + 1))
   azlin_front_of "$azlin_shell"
@@ -42,7 +42,7 @@ azlin_live() {
     cat <e >>err || azlin_say cut err
     azlin_say drained
   } &
-  # A pane that is stopped by Ctrl-S holds up what is shown, not what is kept.
+  # Shown by other processes: a pane that is stopped by Ctrl-S holds up what is shown, not what is kept.
   azlin_choose_tail
   $azlin_tail -c +1 -f out 2>/dev/null &
   azlin_readers=$!
@@ -72,7 +72,7 @@ azlin_live() {
   done
   azlin_sweep "$(date +%s)"
 }
-# Whether the readers $@ have shown all there is: how far each has read stands in its open files.
+# Whether the readers $@ have shown everything: /proc tells how far each has read its files.
 azlin_is_shown() {
   for azlin_reader in "$@"; do
     for azlin_fd in /proc/"$azlin_reader"/fd/*; do
@@ -86,7 +86,7 @@ azlin_is_shown() {
     done
   done
 }
-# The shell has done the command. What it left in the background may keep its output; nobody waits for that long.
+# The shell is done with the command. Background processes may still hold its output open, so do not wait for that long.
 azlin_ended() {
   trap '' HUP INT QUIT
   azlin_tries=0

@@ -1,5 +1,5 @@
-# `azlin run`: a job whose command runs in the interactive shell of a session's pane, where `cd` and `export` stay; it is followed. All that is typed
-# there is the name of a file. The shell reads the command from another one, with pipes for its output. Values: those of the parts, azlin_id_of_job,
+# `azlin run`: starts and follows a job whose command runs in the interactive shell of a session's pane, where the effects of `cd` and `export` last. Only the
+# name of a file is typed there. The shell reads the command from another file, with pipes for its output. Values: those of the parts, azlin_id_of_job,
 # azlin_text, azlin_seconds of a timeout, azlin_supervisor.
 . ./parts/prelude.sh
 . ./parts/errors.sh
@@ -14,7 +14,7 @@
 . ./parts/jobs/follow.sh
 azlin_may_begin
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=new azlin_forwards= azlin_settles=1
-# Short, because people see it: it is what is typed.
+# Short, because this is what is typed, and people see it.
 azlin_go=$azlin_home/.azlin/go/$azlin_id_of_job
 
 azlin_busy() { azlin_refuse busy "$1"; }
@@ -38,9 +38,9 @@ azlin_write() {
     "{ . $azlin_job/command; } >$azlin_job/o 2>$azlin_job/e" \
     "command sh $azlin_job/run ended $azlin_front \$?" "fi" >"$azlin_go"
 }
-# Whether the words that a shell was started with name neither a script nor a command.
+# Whether a shell whose command line is $@ was started with neither a script nor a command.
 azlin_is_interactive() {
-  # It has ended meanwhile.
+  # Without words, the shell has ended in the meantime.
   [ $# -gt 0 ] || return
   shift
   while [ $# -gt 0 ]; do
@@ -54,7 +54,7 @@ azlin_is_interactive() {
     shift
   done
 }
-# Whether a shell waits at its prompt in the pane: what is in front there is looked up each time, because prompts start programs, too.
+# Whether a shell waits at its prompt in the pane. The foreground process is looked up each time, because prompts start programs, too.
 azlin_is_ready() {
   azlin_front_of "$azlin_pane_pid"
   [ -n "$azlin_front" ] || return
@@ -65,8 +65,8 @@ azlin_is_ready() {
   # shellcheck disable=SC2086
   azlin_is_interactive $azlin_words && azlin_at_prompt "$azlin_front" "$azlin_tty"
 }
-# Whether what is in front is no program of a prompt: one has not been there for three seconds, and a shell that sleeps without a child runs none; one
-# that waits for a processor may.
+# Whether the foreground process cannot be a program of a prompt. Such a program does not run for three seconds, and a shell that sleeps without a child runs
+# none. A shell that waits for a processor may be about to run one.
 azlin_is_settled() {
   case $azlin_comm in
   bash | zsh)
@@ -76,12 +76,12 @@ azlin_is_settled() {
   *) azlin_age "$azlin_front" && [ "$azlin_up" -gt 300 ] ;;
   esac
 }
-# Tries $1 times, 20 a second.
+# Waits for the prompt: $1 tries, 20 per second.
 azlin_wait_for_prompt() {
   azlin_tries=0
   until azlin_is_ready; do
     [ "$azlin_tries" -lt "$1" ] || return
-    # It may have come to its prompt since it was looked at.
+    # The shell may have come to its prompt since the last look.
     ! azlin_is_settled || { azlin_is_ready; return; }
     sleep 0.05 || {
       sleep 1
@@ -94,11 +94,11 @@ azlin_check_pane() {
   [ "$azlin_dead" != 1 ] || azlin_busy 'its shell has ended'
   azlin_front_of "$azlin_pane_pid"
   [ -n "$azlin_front" ] || azlin_cannot 'its /proc does not show processes'
-  # The shell of a session that has just been made reads its start-up files; another one may be at what it does before each prompt.
+  # The shell of a new session still reads its start-up files; any other shell may be busy with what it does before each prompt.
   if [ "$azlin_created" = 1 ]; then azlin_wait_for_prompt 100; else azlin_wait_for_prompt 25; fi || {
     case $azlin_comm:$azlin_words in bash: | zsh: | bash:?*' '?* | zsh:?*' '?* | [!bz]*) azlin_busy "$azlin_words" ;; *) azlin_busy "a builtin or function of $azlin_comm" ;; esac
   }
-  # A job that is being broken off there is not done with the pane.
+  # A job that is being interrupted there is not done with the pane.
   azlin_other=
   { read -r azlin_other <"$azlin_jobs/.live-$azlin_front"; } 2>/dev/null
   if [ -n "$azlin_other" ] && cd "$azlin_jobs/$azlin_other" 2>/dev/null; then
@@ -106,7 +106,7 @@ azlin_check_pane() {
     [ -n "$azlin_how" ] || ! azlin_alive || azlin_busy "job $azlin_other"
   fi
 }
-# How many lines the pane has had so far.
+# Prints how many lines the pane has had so far.
 azlin_lines_of() {
   azlin_said=$(tmux display-message -p -t "$azlin_pane" "$azlin_mark:#{history_size} #{cursor_y}" 2>/dev/null)
   azlin_said=${azlin_said##*"$azlin_mark:"}
@@ -121,23 +121,23 @@ azlin_new_line() {
     azlin_tries=$((azlin_tries + 1))
   done
 }
-# Ctrl-C takes away what somebody has begun to type, in whatever way of typing, and a line that is not at its end. What comes before the next prompt is
-# there would be lost with it.
+# Types the command. Ctrl-C first removes what somebody has begun to type, in any editing mode, and a line that is not complete. Anything typed before the next
+# prompt appears would be lost with it.
 azlin_type() {
   azlin_breaks=0
-  # Before 3.2 a pane stands still while somebody looks at its history.
+  # Before tmux 3.2, a pane is frozen while somebody looks at its history.
   case $azlin_version in 2.* | 3.[01]*) azlin_leave_history "$azlin_pane" ;; esac
-  # The first one may end a search only, and leave the line.
+  # The first Ctrl-C may only end a search, and leave the line.
   until azlin_new_line; do
     azlin_breaks=$((azlin_breaks + 1))
     [ "$azlin_breaks" -lt 4 ] || return 0
   done
   azlin_wait_for_prompt 100 || return 0
-  # What may stand behind the cursor is a comment, where the shell knows comments at its prompt.
+  # Turns anything behind the cursor into a comment, if the shell knows comments at its prompt.
   case $azlin_comm in bash) azlin_end=' #' ;; *) azlin_end= ;; esac
   printf ' . %s%s\n' "$azlin_go" "$azlin_end" | azlin_paste "$azlin_pane" "azlin-$azlin_id_of_job"
 }
-# Typed again if it has been lost all the same: the command begins once, however often it is typed.
+# Types it again if it was lost all the same: the command begins only once, however often it is typed.
 azlin_type_until_begun() {
   for azlin_try in 1 2 3; do
     [ "$azlin_try" = 1 ] || azlin_wait_for_prompt 20 || return 0

@@ -5,7 +5,7 @@
 azlin_may_begin
 cd "$azlin_jobs/$azlin_id_of_job" 2>/dev/null || azlin_no_job "$azlin_id_of_job"
 azlin_read
-# In a live shell the command is what has the terminal.
+# In a live shell, the command is the foreground process group of the terminal.
 if [ -n "$azlin_live" ] && azlin_read_stat "${azlin_live%% *}"; then
   # shellcheck disable=SC2086
   set -- $azlin_stat

@@ -1,6 +1,6 @@
-# Starts a job and follows it; one that is there already is followed only. More values than those of the parts: azlin_id_of_job, azlin_title, what lists call
-# it, azlin_upload, the name of its standard input, azlin_is_new, set when it must not be there, azlin_seconds and azlin_part of a timeout,
-# azlin_kill_after, seconds between SIGTERM and SIGKILL, azlin_grace, seconds that it goes on with nobody following, empty for ever, azlin_supervisor,
+# Starts a job and follows it; a job that already exists is only followed. Values besides those of the parts: azlin_id_of_job; azlin_title, what lists call it;
+# azlin_upload, the name of its standard input; azlin_is_new, set if the job must not exist yet; azlin_seconds and azlin_part of a timeout; azlin_kill_after,
+# the seconds between SIGTERM and SIGKILL; azlin_grace, the seconds that it goes on while nobody follows it, empty for no limit; azlin_supervisor;
 # azlin_detach, set to return at once.
 . ./parts/prelude.sh
 . ./parts/errors.sh
@@ -14,15 +14,15 @@
 . ./parts/jobs/follow.sh
 azlin_may_begin
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=found azlin_forwards=$azlin_agent
-# What nobody takes is thrown away.
+# An upload that no job takes is thrown away.
 [ -z "$azlin_upload" ] || trap 'rm -f "$azlin_jobs/.in-$azlin_upload"' EXIT
 
 azlin_write() {
   cd "$azlin_job" && mkfifo w o e && mkdir unasked || return
-  # With its first line the journal has the room on the disk that it needs to its end.
+  # With this first line, the journal gets the disk space that it needs until its end.
   echo new >state && : >out && : >err && printf '%s\n%s\n' "$azlin_session" "$azlin_errors" >info || return
   printf '%s\n' "$azlin_title" >command && printf '%s' "$azlin_supervisor" >run || return
-  # What is too long for the environment has a file of its own; so has what bash would write in a way that other shells do not read.
+  # A text that is too long for the environment gets a file of its own. So does any text in bash, which may export it in a form that other shells cannot read.
   if [ "${#azlin_text}" -gt 30000 ] || [ -n "$BASH_VERSION" ]; then printf '%s' "$azlin_text" >text || return; else export azlin_text; fi
   [ -z "$azlin_upload" ] || mv "$azlin_jobs/.in-$azlin_upload" in || return
   [ -z "$azlin_grace" ] || : >lease
@@ -42,7 +42,7 @@ azlin_start() {
   *[!A-Za-z0-9_./@+,-]*) azlin_quoted="'$(printf '%s' "$azlin_job" | sed "s/'/'\\\\''/g; s/#/##/g")'" ;;
   *) azlin_quoted=$azlin_job ;;
   esac
-  # Opened both ways: neither side waits for the other one to open it.
+  # Opened for reading and writing, so that neither side waits for the other to open it.
   exec 4<>"$azlin_job/w"
   # shellcheck disable=SC2016
   azlin_line='setsid env -i PATH="$PATH" sh '"$azlin_quoted/run supervise '$azlin_seconds' '$azlin_part' $azlin_kill_after '$azlin_grace' $azlin_errors </dev/null >/dev/null 2>&1; exit 0"
@@ -50,19 +50,20 @@ azlin_start() {
     azlin_remove
     azlin_refuse failed "$azlin_said"
   }
-  # Not before: what has come this far begins, whether azlin is still there or not.
+  # Not earlier: a job that has come this far begins, whether azlin is still there or not.
   azlin_listen
   azlin_choose_tail
   read -r azlin_word <&4
   exec 4>&-
 }
 
-# Whoever still stands in it finds nothing to run.
+# Removed first, so that a process that is still in the folder finds nothing to run.
 azlin_remove() {
   rm -f "$azlin_job/run" "$azlin_job/env"
   rm -rf "$azlin_job"
 }
-# One that was given up before it began leaves its id to whoever tries again: that is not who gave it up, however late a packet of theirs comes.
+# Whether the job does not exist or was given up before it began. Then its id is free for a new try, but not for the try that gave it up, however late that
+# one's packets arrive.
 azlin_is_free() {
   [ -e "$azlin_job/begun/void" ] || return
   azlin_void=
@@ -72,7 +73,7 @@ azlin_is_free() {
 if [ ! -e "$azlin_job" ] || azlin_is_free; then
   azlin_path=$PATH
   azlin_enter
-  # The user's PATH is for the user's command.
+  # The PATH of the session is only for the user's command.
   azlin_user_path=$PATH PATH=$azlin_path
   for azlin_tool in setsid mkfifo awk; do
     command -v "$azlin_tool" >/dev/null || azlin_cannot "$azlin_tool is not installed there"
@@ -80,7 +81,7 @@ if [ ! -e "$azlin_job" ] || azlin_is_free; then
   azlin_make_jobs
   azlin_umask=$(umask) azlin_cwd=$PWD azlin_program=$azlin_shell
   umask 077
-  # Of many who come for it one clears it away.
+  # If several tries come for it at once, only one clears it away.
   ! azlin_is_free || ! mv "$azlin_job/begun/void" "$azlin_job/begun/void-$$" 2>/dev/null || azlin_remove
   if azlin_said=$(mkdir "$azlin_job" 2>&1); then azlin_start
   elif [ ! -d "$azlin_job" ]; then azlin_cannot "$azlin_said"; fi

@@ -1,14 +1,14 @@
-# What stands between the tmux server and the user's command, and outlives connections: the file `run` of a job. `run supervise SECONDS FRACTION KILL_AFTER
-# GRACE ERRORS` in an empty environment starts the command by `run begin` in a process group of its own, keeps what it writes, and records how it ended.
-# A command gets pipes, not the files: a `> /dev/stderr` in a script would empty a file.
+# The file `run` of a job. It runs between the tmux server and the user's command, and outlives connections. `run supervise SECONDS FRACTION KILL_AFTER GRACE
+# ERRORS`, in an empty environment, starts the command with `run begin` in a process group of its own, keeps its output, and records how it ended. The command
+# writes to pipes, not to the files: a `> /dev/stderr` in a script would empty a file.
 . ./parts/jobs/journal.sh
 . ./parts/jobs/ask-to-end.sh
 . ./parts/begin.sh
 . ./parts/jobs/sweep.sh
 
-# Ends the whole process group: asked to, when the time is up, or when nobody has followed for as long as GRACE says.
+# Ends the whole process group: when asked to, when the time is up, or when nobody has followed for GRACE seconds.
 azlin_watch() {
-  # The command may take the journal away, but not the end of its time.
+  # Kept open: even if the command deletes the journal, it cannot escape its timeout.
   exec 5<state
   azlin_state=/proc/self/fd/5
   [ -z "$azlin_left" ] || [ "$azlin_part" = 0 ] || sleep "$azlin_part" || sleep 1
@@ -50,7 +50,7 @@ azlin_watch() {
     done
     kill -KILL "-$azlin_its"
   fi
-  # What has left the group may keep the output open for ever; nobody waits for that any more.
+  # A process that has left the group may hold the output open forever, so stop waiting for it.
   azlin_left=5
   while kill -0 "$1" || kill -0 "$2"; do
     [ "$azlin_left" -gt 0 ] || kill "$1" "$2"
@@ -59,12 +59,12 @@ azlin_watch() {
   done
 }
 
-# Runs the command, and sets azlin_ended to how that did. awk's system() tells a signal from an exit status of 128 + n, which `wait` does not; where awk
-# cannot tell, as busybox's and mawk before 1.3.4 cannot, it says nothing.
+# Runs the command, and sets azlin_ended to how it ended. awk's system() tells a signal from an exit status of 128 + n, which `wait` does not. An awk that
+# cannot tell, such as busybox's and mawk before 1.3.4, prints nothing.
 azlin_run_command() {
   azlin_code=$(awk 'BEGIN { if (system("kill -9 $$") >= 256) printf "%s", system(ARGV[1]) }' "exec setsid sh ./run begin $azlin_errors >&3 2>&4 3>&- 4>&-")
   if [ -z "$azlin_code" ]; then
-    # Shells say on their own standard error how a child was ended.
+    # The redirections are inside, because a shell reports on its own standard error which signal ended a child.
     setsid sh -c "exec sh ./run begin $azlin_errors >&3 2>&4 3>&- 4>&-"
     azlin_code=$?
     [ "$azlin_code" -le 128 ] || ! kill -l $((azlin_code - 128)) >/dev/null || azlin_code=$((azlin_code + 128))
@@ -72,7 +72,7 @@ azlin_run_command() {
   azlin_ended="exited $azlin_code"
   [ "$azlin_code" -lt 256 ] || {
     azlin_code=$((azlin_code % 128))
-    # Shells name few of the real-time signals.
+    # Shells have names for few of the real-time signals.
     azlin_name=$(kill -l $azlin_code 2>/dev/null)
     azlin_ended="signaled ${azlin_name:-$azlin_code}"
   }
@@ -85,9 +85,9 @@ azlin_supervise() {
     rm -rf "$PWD"
     exit 0
   }
-  # Whoever started it waits for this word; when it has gone, the word is lost, and nothing else.
+  # The script that started this waits for this word. If that script is gone, only the word is lost.
   echo begun 1<>w
-  # No end waits for the other one to be opened: a child that ends meanwhile would break the wait off, and with it some shells.
+  # Opened this way, no end waits for the other to be opened. A child that ends during such a wait would interrupt it, and some shells would fail.
   exec 7<>o 8<>e
   exec 5<o 6<e
   exec 3>o 4>e 7>&- 8>&-
@@ -98,14 +98,14 @@ azlin_supervise() {
   exec 5<&- 6<&-
   azlin_say at "$(date +%s)" &
   azlin_ats=$!
-  # Whatever is started here with an ampersand ignores Ctrl-C, and so would the command.
+  # Only helpers are started with an ampersand: what is started that way ignores Ctrl-C, and so would the command.
   { azlin_watch "$azlin_outs" "$azlin_errs"; } 3>&- 4>&- &
   azlin_watcher=$!
   azlin_run_command
   exec 3>&- 4>&-
   wait "$azlin_outs" "$azlin_errs" "$azlin_ats"
   azlin_read
-  # Nothing of the user's has run.
+  # The user's command has not run.
   [ -n "$azlin_group" ] || azlin_ended=void
   if [ -n "$azlin_why" ]; then
     azlin_ended=$azlin_why
@@ -123,15 +123,15 @@ azlin_supervise() {
   azlin_sweep "$azlin_now"
 }
 
-# The command's own environment is taken over last: nothing of ours is left in it.
+# Becomes the command. The command's own environment is loaded last, so that nothing of azlin's is left in it.
 azlin_run() {
-  # One too long for the environment.
+  # A text that is too long for the environment.
   [ ! -s text ] || { azlin_text=$(cat text && echo .) && azlin_text=${azlin_text%.}; } || exit 255
   # shellcheck disable=SC1091
   . ./env
   : >env
   [ -z "$BASH_VERSION" ] || azlin_has_room || exit 255
-  # What is not recorded must not run: its end would say that nothing did.
+  # A command that is not recorded must not run: its end would be recorded as if nothing had run.
   azlin_birth "$$"
   azlin_say running "$$" "${azlin_born:--}" "${azlin_boot:--}" || exit 255
   azlin_read
@@ -149,7 +149,7 @@ azlin_run() {
   esac
   azlin_begin
 }
-# Values that the environment brought stay ours.
+# Keeps the values that came with the environment, but does not pass them on to the command.
 azlin_unexport() {
   set -- "$azlin_kind" "$azlin_given_shell" "$azlin_text"
   unset azlin_kind azlin_given_shell azlin_text

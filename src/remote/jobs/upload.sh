@@ -1,5 +1,5 @@
-# Takes standard input to the VM, up to the word azlin_upload, which ends and names it. What was cut off half-way is thrown away. Says that it is ready,
-# then, with a second status, that it has all.
+# Stores standard input on the VM, up to the word azlin_upload, which ends and names it. Input that was cut off is thrown away. Says that it is ready, then,
+# with a second status, that it has everything.
 . ./parts/prelude.sh
 . ./parts/room.sh
 . ./parts/jobs/place.sh

@@ -1,8 +1,8 @@
-# Becomes the user's command. Values: azlin_kind (`command`, `words` that are quoted, `script`, `errexit` for one with -eo pipefail), azlin_text, azlin_shell,
-# azlin_given_shell. A command goes to the shell as ssh gives it. A script, or a command that is too long for an argument, is read from descriptor 3: all
-# line numbers are the user's own, no file holds it, no list of processes shows it.
+# Becomes the user's command. Values: azlin_kind (`command`, `words` that are quoted, `script`, `errexit` for a script with -eo pipefail), azlin_text,
+# azlin_shell, azlin_given_shell. A command is passed to the shell as ssh would pass it. A script, or a command that is too long for an argument, is read from
+# descriptor 3: its line numbers are the user's own, no file contains it, and no list of processes shows it.
 
-# `setsid` where the command needs a process group of its own: dropbear leaves it in that of the connection.
+# Set to `setsid` if the command needs its own process group: dropbear leaves it in that of the connection.
 azlin_setsid=
 azlin_newline='
 '
@@ -14,11 +14,12 @@ azlin_is_posix() {
   esac
 }
 
-# `.` reads a file with its own line numbers in every POSIX shell, `eval` does not in some. $1: the shell's options. What stands before the user's text stays on its first line.
+# Runs the text in the shell, with options $@. With `.`, a file has its own line numbers in every POSIX shell; with `eval`, not in all. What is put before the
+# user's text stays on its first line.
 azlin_source() {
   azlin_before='exec 3<&-;'
   if [ -n "$BASH_ENV" ]; then
-    # As with ssh it is for the shells that the command starts; this one would read it, and print what it prints.
+    # As with ssh, BASH_ENV is for shells that the command starts. The shell itself must not read it, or the file's output would be printed.
     azlin_before="export BASH_ENV=\$1; shift; $azlin_before"
     azlin_startup=$BASH_ENV
     unset BASH_ENV
@@ -31,7 +32,7 @@ $azlin_before $azlin_text
 azlin_text_end
 }
 
-# Whether bash can keep a text that it reads as a file in a temporary one: where that is full nothing has begun yet.
+# Whether bash has room for the temporary file that it needs for a here-document. Checked now, while nothing has begun yet.
 azlin_has_room() {
   case $azlin_kind in command | words) [ "${#azlin_text}" -gt 30000 ] || [ -n "$BASH_ENV" ] || return 0 ;; esac
   true <<azlin_text_end
@@ -42,7 +43,7 @@ azlin_text_end
 azlin_begin() {
   case $azlin_kind:${azlin_shell##*/} in
   command:* | words:fish) ;;
-  # Not every shell reads quotes as they are meant.
+  # Not every shell understands these quotes.
   words:*) azlin_is_posix || azlin_shell=sh ;;
   *) [ -n "$azlin_given_shell" ] || azlin_is_posix || azlin_shell=$(command -v bash || echo sh) ;;
   esac
@@ -57,14 +58,14 @@ azlin_begin() {
       ;;
     esac
     if azlin_is_posix; then azlin_source; fi
-    # An interpreter of another kind reads it as it would over ssh; the line break at its end comes anew.
+    # Any other interpreter reads it as its standard input, as over ssh. The here-document adds the line break at the end again.
     azlin_text=${azlin_text%"$azlin_newline"}
     exec $azlin_setsid "$azlin_shell" <<azlin_text_end
 $azlin_text
 azlin_text_end
     ;;
   esac
-  # A shell takes a command that starts with a dash for one of its own options.
+  # A shell would take a command that starts with a dash for one of its own options.
   case $azlin_text in -*) azlin_text=" $azlin_text" ;; esac
   if [ "${#azlin_text}" -gt 30000 ]; then
     azlin_is_posix && azlin_source

@@ -1,8 +1,8 @@
-# Who is attached: a row for each client of tmux, then, for each process that azlin started, who it is. azlin puts that into the environment of the
-# client: it is there as long as the client is, and nowhere else. The name of the client, usually its terminal, comes last.
+# Who is attached: a row for each client of tmux, then, for each process that azlin started, who it is. azlin puts that into the environment of the client,
+# so that it exists as long as the client does, and nowhere else. The name of the client, usually its terminal, comes last.
 azlin_client_format='client:#{client_pid}:#{session_id}:#{client_created}:#{client_activity}:#{client_width}x#{client_height}:#{client_readonly}:#{client_name}'
 
-# Who the clients among the rows $1 are.
+# Prints who the clients among the rows $1 are.
 azlin_who() {
   case $1 in *client:*) ;; *) return 0 ;; esac
   printf '%s\n' "$1" | while IFS=: read -r azlin_word azlin_pid azlin_rest; do

@@ -1,10 +1,10 @@
-# Goes where the user's command is to run: finds the session, takes its environment over, changes to its directory. One call of tmux tells all of it.
-# Values: azlin_session, azlin_new_name, azlin_directory to go to another one, azlin_given_shell, azlin_variables (lines of `export NAME='value'`),
-# azlin_agent, set when the SSH agent is forwarded: the session knows the one of whoever attached last, if any.
+# Goes where the user's command is to run: finds the session, takes over its environment, and changes to its directory. One call of tmux tells all of it.
+# Values: azlin_session, azlin_new_name, azlin_directory to go to another directory, azlin_given_shell, azlin_variables (lines of `export NAME='value'`),
+# azlin_agent, set if the SSH agent is forwarded: the session only knows the agent of the client that attached last, if any.
 # Sets azlin_id, azlin_created, azlin_went (cwd or no-cwd), azlin_shell.
 
-# Turns the lines of `show-environment -s` into statements that are safe to evaluate: an exported bash function, say, has a name that no assignment
-# can have. For values with line breaks; starting awk takes longer than all the rest.
+# Turns the lines of `show-environment -s` into statements that are safe to evaluate: an exported bash function, for example, has a name that cannot be
+# assigned to. Only used for values with line breaks, because starting awk takes longer than all the rest.
 azlin_statements() {
   LC_ALL=C awk '
     function wanted(name) { return name !~ /^(SHLVL|PWD|OLDPWD|_|IFS|TERM|TMUX|TMUX_PANE|OPTIND|SHELLOPTS|BASHOPTS|UID|EUID|PPID)$/ && name !~ /^(azlin_|_q..?$|BASH_ARG|BASH_FUNC|BASH_LINENO|BASH_SOURCE|BASH_VERS|BASHPID)/ }
@@ -21,8 +21,8 @@ azlin_statements() {
     }'
 }
 
-# The same where each variable of $1 is on a line of its own, which is nearly always so; fails where not. A line that only looks like one is part of a
-# longer value: what opens that value looks like none, and a quote inside of a value stands after a backslash.
+# The same without awk, if each variable of $1 is on a line of its own, as is nearly always so; fails otherwise. A line of a longer value may look like a
+# variable, but the line that opens that value does not, so this fails. A quote inside a value always has a backslash before it.
 azlin_plain_statements() {
   azlin_safe= azlin_names=
   for azlin_line in $1; do
@@ -43,7 +43,7 @@ azlin_plain_statements() {
     azlin_names=$azlin_names$azlin_name
     case $azlin_name in
     '' | [0-9]*) return 1 ;;
-    # Spares most names the comparison with all of the others.
+    # Saves most names the comparison with the long list below.
     [!BEIOPSTU_a]*) ;;
     SHLVL | PWD | OLDPWD | _ | IFS | TERM | TMUX | TMUX_PANE | OPTIND | SHELLOPTS | BASHOPTS | UID | EUID | PPID | azlin_* | _q? | _q?? | \
       BASH_ARG* | BASH_FUNC* | BASH_LINENO* | BASH_SOURCE* | BASH_VERS* | BASHPID) continue ;;
@@ -53,8 +53,8 @@ azlin_plain_statements() {
   case $azlin_names in *[!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_]*) return 1 ;; esac
 }
 
-# $1: the session as tmux's target. The answer ends with a line of ours: what is taken from a command loses the line breaks at its end, and a
-# directory may have some. What is short stands in front: shells take long to cut something long at its far end.
+# Reads the session $1, a target of tmux. The answer ends with a line of azlin's: a command substitution drops line breaks at the end, and a directory may
+# end with some. Short parts come first: shells are slow at cutting a long text at its far end.
 azlin_context() {
   azlin_said=$(
     $azlin_beside
@@ -87,15 +87,15 @@ azlin_context() {
 
 azlin_enter() {
   azlin_shell=${azlin_given_shell:-${SHELL:-/bin/sh}} azlin_own_agent=$SSH_AUTH_SOCK
-  # A name that ends in a semicolon would end the tmux command, and an id is no name: both take the longer way.
+  # A name that ends in a semicolon would end the tmux command, and an id is not a name. Both are looked up in the list of sessions first.
   case $azlin_session in *\; | '$'*) false ;; *) azlin_context "=$azlin_session" ;; esac || {
     azlin_list
     azlin_find_or_make
     azlin_context "$azlin_id" || azlin_refuse failed "the session $azlin_id cannot be read"
     azlin_session=$azlin_name_found
   }
-  # A login by ssh has read ~/.bashrc already; at this level the command's own bash leaves it alone, and what it prints.
-  # bash takes one off when it becomes another program.
+  # A login over ssh has read ~/.bashrc already. At this level, the command's own bash does not read it again, nor print what it prints.
+  # bash subtracts one when it becomes another program.
   SHLVL=1
   [ -z "$BASH_VERSION" ] || SHLVL=2
   export TMUX TMUX_PANE SHLVL

@@ -1,6 +1,6 @@
-# What azlin keeps on a VM stands in ~/.azlin, where nobody else can look or put anything.
+# azlin keeps its files on a VM in ~/.azlin, where nobody else can read or write anything.
 
-# Makes the directory $1, or says in azlin_said why it cannot be trusted. Whoever made a link could lead it elsewhere.
+# Makes the directory $1, or says in azlin_said why it cannot be trusted. A link cannot: whoever made it could point it elsewhere.
 azlin_private() {
   [ -d "$1" ] || [ -L "$1" ] || azlin_said=$(umask 077 && mkdir "$1" 2>&1) || [ -d "$1" ] || return
   [ ! -L "$1" ] || { azlin_said="$1 is a symbolic link, and azlin keeps nothing behind a link"; return 1; }

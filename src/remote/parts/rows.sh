@@ -1,16 +1,16 @@
-# Sessions, as tmux tells them: rows that start with azlin_mark, a word nobody on the VM can know. A line break in somebody's friendly name makes no
-# row, nor does what a preloaded library prints. Where no server runs there are no sessions; that is no failure.
+# Sessions, as tmux lists them: rows that start with azlin_mark, a word that nobody on the VM can know. So a line break in a friendly name cannot make a row,
+# nor can anything that a preloaded library prints. If no server runs, there are no sessions; that is not a failure.
 
 azlin_find_tmux() {
   command -v tmux >/dev/null 2>&1 && return
-  # Some systems tell only login shells where it is.
+  # On some systems, only login shells have it on their PATH.
   azlin_login=$("${SHELL:-/bin/sh}" -l -c env </dev/null 2>/dev/null | sed -n 's/^PATH=//p' | tail -n 1)
   PATH=$PATH:$azlin_login
   command -v tmux >/dev/null 2>&1 || azlin_refuse no-tmux
 }
 azlin_find_tmux
 
-# $1: the version that the server tells; older ones than 2.4 tell none. What they lack they would do wrong rather than refuse.
+# $1: the version that the server reports; before 2.4 it reports none. Old versions are refused, because they would do wrong what they do not know.
 azlin_check_version() {
   azlin_version=${1:-$(tmux -V 2>/dev/null)}
   azlin_version=${azlin_version##* }
@@ -20,17 +20,17 @@ azlin_check_version() {
   esac
 }
 
-# A row: `$3:windows:attached:created:activity:version:name`. tmux 3.7 has names with colons, so the name comes last.
+# A row: `$3:windows:attached:created:activity:version:name`. tmux 3.7 allows colons in names, so the name comes last.
 azlin_row_format='#{session_id}:#{session_windows}:#{session_attached}:#{session_created}:#{session_activity}:#{version}:#{session_name}'
-# More rows: its friendly name, what it has in common with those that share its windows, until when it is needed.
+# More rows: the session's friendly name, its group, which sessions that share its windows have in common, and until when it is needed.
 azlin_friendly_format='friendly:#{session_id}:#{@azlin-name}'
 azlin_group_format='group:#{session_id}:#{?session_group,#{session_group},#{session_name}}'
 azlin_expires_format='expires:#{session_id}:#{@azlin-expires}'
 
-# The rows among the lines of $1, without their mark, in azlin_rows.
+# Sets azlin_rows to the rows among the lines of $1, without their mark.
 azlin_take_rows() {
   azlin_rows=
-  # Of thousands each would copy all those before it.
+  # With thousands of rows, the loop below would be slow: each row copies all those before it.
   if [ "${#1}" -gt 30000 ]; then
     azlin_rows=$(printf '%s\n' "$1" | sed -n "s/^$azlin_mark://p")$azlin_newline
     return
@@ -46,10 +46,10 @@ azlin_take_rows() {
   unset IFS
 }
 
-# Runs tmux with $@ and takes the rows that it prints; azlin_trouble is what it says where it fails. A server that is just ending is asked once more.
+# Runs tmux with $@ and takes the rows that it prints; azlin_trouble is its message if it fails. If the server is just ending, tries once more.
 azlin_ask() {
   azlin_trouble=
-  # A server that is made now would keep what start-up files have opened, and the connection with it.
+  # A server that starts now must not inherit what start-up files have opened: it would keep that open, and the connection with it.
   azlin_said=$(tmux -u "$@" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-)
   azlin_take_rows "$azlin_said"
   [ -z "$azlin_rows" ] || return 0
@@ -60,7 +60,7 @@ azlin_ask() {
     azlin_again=1
     azlin_ask "$@"
     ;;
-  # What the loader says of a broken LD_PRELOAD is no failure of tmux.
+  # What the loader says about a broken LD_PRELOAD is not a failure of tmux.
   *) azlin_trouble=$(printf '%s\n' "$azlin_said" | sed '/^ERROR: ld\.so: /d') ;;
   esac
 }

@@ -1,5 +1,5 @@
-# Finds the session that azlin_session names: by name, by friendly name, or by tmux's id (`$3`). tmux would match prefixes and patterns, so it is not
-# asked. Where azlin_new_name is set, which is the name as `new-session` takes it, a missing one is made.
+# Finds the session that azlin_session names: by name, by friendly name, or by tmux's id (`$3`). tmux would match prefixes and patterns, so it is not asked.
+# If azlin_new_name is set, which is the name as `new-session` takes it, a missing session is made.
 
 # Sets azlin_id, and azlin_name_found to its name.
 azlin_find() {
@@ -31,12 +31,12 @@ azlin_find() {
   azlin_id=$azlin_friend
 }
 
-# Makes it, and looks whether it is there: tmux says so even where it ends at once, or where a hook gives it another name.
+# Makes the session, and checks that it is there: tmux reports success even if the session ends at once, or if a hook gives it another name.
 azlin_create() {
   azlin_again=
   azlin_ask new-session -d -P -F "$azlin_mark:#{session_id}:#{destroy-unattached}:#{?default-command,1,}:#{session_name}" -s "$azlin_new_name" -c "$HOME"
   if [ -z "$azlin_rows" ]; then
-    # Somebody else may have made it at this moment.
+    # Somebody else may have made it at the same moment.
     azlin_made=$azlin_trouble
     azlin_list
     azlin_find

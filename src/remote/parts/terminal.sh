@@ -1,7 +1,7 @@
-# The script has come over this terminal, which neither showed nor changed it; programs want it as terminals are.
+# The terminal was set neither to echo nor to change input, because the script came over it. Programs expect the usual mode.
 stty sane -echo 2>/dev/null
-# A TERM that the VM does not know would be refused, even where it names several; those used instead are known nearly everywhere, and every terminal is
-# nearly one of them.
+# tmux would refuse a TERM that the VM does not know, even if it names several. Those used instead are known nearly everywhere, and nearly every terminal
+# behaves like one of them.
 if command -v infocmp >/dev/null 2>&1 && ! infocmp >/dev/null 2>&1; then
   for azlin_term in xterm-256color xterm screen vt100; do
     TERM=$azlin_term

@@ -1,10 +1,10 @@
-# Attaches to the session on the terminal. More values than those of the parts: azlin_who, who is attaching (a token and a label); azlin_read_only, set for
-# a client that types nothing; azlin_view, the name of a view of one's own, or nothing; azlin_colours, set where the terminal has all of them; azlin_words,
-# what those read who are detached (a shell command); azlin_left_id and azlin_left_birth, the session that was left when a connection was lost; azlin_key.
+# Attaches to the session on the terminal. Values besides those of the parts: azlin_who, who is attaching (a token and a label); azlin_read_only, set for a
+# client that cannot type; azlin_view, the name of the user's own view, or nothing; azlin_colours, set if the terminal supports true colour; azlin_words, a
+# shell command that tells users who are detached who did it; azlin_left_id and azlin_left_birth, the session whose connection was lost; azlin_key.
 # The words of its status: created (0 or 1), the id of the session, its birth, the time of the VM. Its text: rows of clients and groups.
 #
-# tmux begins with throwing away what the terminal has not passed on yet: the script waits for a line, which says that the status has arrived: azlin_key,
-# and `take-over` or nothing. The key comes before what is said at the end: as an argument anybody could print it.
+# tmux begins by throwing away what the terminal has not passed on yet. So the script waits for a line that says that the status has arrived: azlin_key, and
+# `take-over` or nothing. The key also comes before what is said at the end. It is not an argument, because anybody could read and print it then.
 . ./parts/prelude.sh
 . ./parts/terminal.sh
 . ./parts/rows.sh
@@ -13,9 +13,9 @@
 . ./parts/parting.sh
 azlin_may_begin
 
-# Ids begin anew with each server: what was created when, and by which server, tells the same session.
+# Ids start anew with each server. When a session was created, and by which server, tells whether it is the same one.
 azlin_birth() { azlin_tells "$1" '#{session_created}-#{pid}'; }
-# What the lost connection has left of itself: the VM may not know yet that it is lost. It tells which session its user went to.
+# Detaches the ghost that the lost connection has left: the VM may not know yet that it is lost. The ghost tells which session its user went to.
 azlin_take_ghost() {
   IFS=$azlin_newline
   set -f
@@ -28,7 +28,7 @@ azlin_take_ghost() {
   set +f
   unset IFS
 }
-# A view that a lost connection has left is taken again; one that is in use is left alone, and so is what only has its name.
+# Makes the view. A view that a lost connection has left is used again; one that is in use is left alone, and so is a session that only has the same name.
 azlin_make_view() {
   azlin_base=$azlin_id azlin_number=1 azlin_session=$azlin_view
   until
@@ -83,14 +83,14 @@ azlin_said=$(
   export AZLIN_CLIENT
   exec tmux -u "$@" -t "$azlin_id" 2>&1
 )
-# What the loader says of a broken LD_PRELOAD is nothing of tmux.
+# What the loader says about a broken LD_PRELOAD does not come from tmux.
 case $azlin_said in *'ERROR: ld.so: '*) azlin_said=$(printf '%s\n' "$azlin_said" | sed '/^ERROR: ld\.so: /d' 2>/dev/null) ;; esac
 case $azlin_said in
 '[moved]') exit 0 ;;
 '[detached by '* | '[detached and SIGHUP'*) ;;
-# The connection is lost: its user will be back.
+# The connection is lost, and its user will be back: leave the view, and say nothing.
 *) [ -z "$azlin_hup" ] || exit 1 ;;
 esac
-# Without other sessions in its group the view is all that holds the windows.
+# Close the view, unless it is the only session left in its group: it alone keeps the windows then.
 [ -z "$azlin_view" ] || tmux if-shell -F -t "$azlin_id:" '#{||:#{session_attached},#{==:#{session_group_size},1}}' '' "kill-session -t '$azlin_id'" 2>/dev/null
 printf '\001%s%s\n' "$azlin_key" "$azlin_said"

@@ -1,5 +1,5 @@
-# Ends the session azlin_id if it is still the one created at azlin_created_at and, where azlin_stamp_seen is set, still does what that says. azlin_words is
-# what its clients read (a shell command).
+# Ends the session azlin_id if it is still the one created at azlin_created_at and, if azlin_stamp_seen is set, still does what that says. azlin_words is a
+# shell command that tells its clients who did it.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/parting.sh
@@ -8,7 +8,7 @@ azlin_may_begin
 [ "$(azlin_tells "$azlin_id" '#{session_created}')" = "$azlin_created_at" ] || azlin_refuse 'ok changed'
 if [ -n "$azlin_stamp_seen" ]; then
   [ "$(azlin_facts -s -t "$azlin_id")" = "$azlin_stamp_seen" ] || azlin_refuse 'ok changed'
-  # Whoever looks at its windows through another session has it open, too.
+  # Clients that look at its windows through another session have it open, too.
   azlin_group=$(azlin_tells "$azlin_id" '#{?session_group,#{session_group},#{session_name}}')
   ! tmux -u list-clients -F "$azlin_mark:#{?session_group,#{session_group},#{session_name}}" 2>/dev/null | grep -Fxq -e "$azlin_mark:$azlin_group" || azlin_refuse 'ok changed'
   azlin_said=$(tmux if-shell -F -t "$azlin_id:" '#{session_attached}' '' "kill-session -t '$azlin_id'" 2>&1)

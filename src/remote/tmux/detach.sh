@@ -1,11 +1,11 @@
-# Detaches clients and prints their names: those in azlin_only, words for the shell, or all. azlin_kill is set to end the session as well; azlin_words is
-# what those read who are detached (a shell command), azlin_by who does it. Views of the session are a part of it.
+# Detaches clients and prints their names: those in azlin_only, quoted words for the shell, or all. azlin_kill is set to end the session as well; azlin_words
+# is a shell command that tells users who are detached who did it; azlin_by is who did it. Views of the session count as part of it.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/session.sh
 . ./parts/parting.sh
 
-# The views that people have of the session; none of one that is a view itself.
+# Prints the views of the session; none if the session is a view itself.
 azlin_views() {
   azlin_group=$(azlin_tells "$azlin_id" '#{?@azlin-view,,#{session_group}}')
   [ -z "$azlin_group" ] || tmux -u list-sessions -F "$azlin_mark:#{session_id} #{?@azlin-view,1,0} #{session_group}" 2>/dev/null | sed -n "s/^$azlin_mark://p" |

@@ -1,4 +1,4 @@
-# Says that the session is no longer needed in azlin_seconds, empty when it is to stay. Answers when that is by the clock of the VM.
+# Sets that the session is no longer needed after azlin_seconds, empty if it is to stay. Answers when that is, by the clock of the VM.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/session.sh

@@ -1,5 +1,5 @@
-# Every session and every client: one call of tmux, and the shell alone takes the answer apart, because a fleet is asked this all day. The word of its
-# status is the VM's time; its clock tells how long ago things were.
+# Lists every session and every client. One call of tmux, and the shell alone parses the answer, because a fleet is asked this all day. The word of its status
+# is the VM's time: how long ago something happened is measured by the VM's clock.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/clients.sh

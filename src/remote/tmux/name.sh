@@ -1,4 +1,4 @@
-# Gives the session the friendly name azlin_friendly_name; nothing removes it.
+# Gives the session the friendly name azlin_friendly_name; an empty one removes it.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/session.sh

@@ -1,4 +1,4 @@
-# Lets tmux do azlin_action (`refresh-client`, `detach-client`) to the client with the token azlin_token.
+# Makes tmux do azlin_action (`refresh-client`, `detach-client`) to the client with the token azlin_token.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/parting.sh

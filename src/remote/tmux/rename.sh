@@ -1,5 +1,5 @@
-# Gives the session the name azlin_wanted; azlin_wanted_plain is the same for tmux, which expands formats in it. A name that tmux would change is taken
-# back. tmux before 3.0 says it failed where it did not, so what it says counts only when the name is not the new one.
+# Gives the session the name azlin_wanted; azlin_wanted_plain is the same, escaped for tmux, which expands formats in it. If tmux changes the name, the old one
+# is restored. tmux before 3.0 may report a failure when there was none, so its message counts only if the name is not the new one.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/session.sh

@@ -1,4 +1,4 @@
-# What the active pane shows, with azlin_lines of its history above.
+# Prints what the active pane shows, after azlin_lines lines of its history.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/session.sh

@@ -1,5 +1,5 @@
-# Types azlin_text, then presses azlin_keys, words for the shell: keys by tmux's names. Whoever looks at the history of the pane is taken back: else the
-# keys would mean something there.
+# Types azlin_text, then presses azlin_keys, quoted words for the shell: keys by tmux's names. Leaves the history of the pane first if somebody is looking at
+# it, because keys would have another meaning there.
 . ./parts/prelude.sh
 . ./parts/rows.sh
 . ./parts/session.sh

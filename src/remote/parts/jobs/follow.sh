@@ -1,11 +1,11 @@
-# Three readers of growing files write to the channel as bytes come: the journal and `out` to its output, `err` to its errors. Where only `err` is
-# wanted it comes on the output, too. Each line of the journal gets azlin_wire in front, a word that stands in no file and in no list of processes, so
-# that a line is told from the command's output wherever it lands. azlin says when it has what it wants by closing its end. Until then it is told if
-# nobody is left who could say how the job ends. The SSH agent of a connection goes with it: the job's is a link to the latest one.
-# Values: azlin_job, azlin_forwards (`agent` when the SSH agent is forwarded), azlin_settles, a word of whoever must know: if the job has not begun, it
-# must not begin from now on; azlin_created, azlin_went, azlin_found for the status.
+# Three readers of growing files write to the channel as bytes come: the journal and `out` to standard output, `err` to standard error. If only `err` is wanted,
+# it goes to standard output, too. Each line of the journal gets azlin_wire in front, a word that is in no file and in no list of processes, so that the line
+# can be told from the command's output wherever it ends up. azlin closes its end when it has what it wants. Until then, it is told if nothing is left that
+# could say how the job ends. The SSH agent of a connection goes away with it, so the job's agent is a link to the latest one.
+# Values: azlin_job, azlin_forwards (`agent` if the SSH agent is forwarded), azlin_settles, a word that is set if azlin must know for certain: if the job has
+# not begun, it must not begin from now on; azlin_created, azlin_went, azlin_found for the status.
 
-# $1 where to start in the file $2: a byte, or `-N` for the last N lines.
+# Prints the byte at which to start in the file $2. $1: that byte, or `-N` for the last N lines.
 azlin_from() {
   case $1 in
   -*)
@@ -15,7 +15,7 @@ azlin_from() {
   *) echo "$1" ;;
   esac
 }
-# Every line from azlin says that it is there; when it has gone, all this goes.
+# Each line from azlin says that it is still there. When azlin is gone, this script ends.
 azlin_listen() {
   exec 3<&0 </dev/null
   # shellcheck disable=SC2034
@@ -26,7 +26,7 @@ azlin_listen() {
   azlin_listener=$! azlin_kids=
   exec 3<&-
 }
-# Ends with all that is left here: whoever listens must not outlive the process that it would end.
+# Ends this script and its children: the listener must not outlive the process that it would end.
 # shellcheck disable=SC2086
 azlin_leave() {
   kill $azlin_kids $azlin_listener 2>/dev/null
@@ -37,18 +37,18 @@ azlin_leave_without() {
   kill $azlin_kids $azlin_listener 2>/dev/null
   azlin_no_job "${azlin_job##*/}"
 }
-# The lines of the journal on standard input, after the number of the process that they come from: told to end, that ends as well.
+# Passes on the lines of the journal from standard input. Before them comes the id of the process that they come from, which is ended together with this one.
 azlin_tell_journal() {
   read -r azlin_reader
   trap 'kill $azlin_reader 2>/dev/null; exit 0' TERM
   while read -r azlin_word azlin_rest; do printf '%s %s %s\n' "$azlin_wire" "$azlin_word" "$azlin_rest"; done
 }
-# Whether the job runs what azlin_title says: a command can end in line breaks.
+# Whether the job runs what azlin_title says. The dot keeps line breaks at the end of the command.
 azlin_is_same() {
   azlin_said=$(cat command && echo .) 2>/dev/null
   [ "$azlin_said" = "$azlin_title$azlin_newline." ]
 }
-# Waits until the job has begun; the first line says where following starts, and `lost` for errors that a start-up file sends elsewhere.
+# Waits until the job has begun. The status says where following starts, and `lost` for standard error that a start-up file redirects.
 azlin_await() {
   cd "$azlin_job" 2>/dev/null || azlin_leave_without
   azlin_tries=0
@@ -57,12 +57,13 @@ azlin_await() {
     [ -n "$azlin_pid" ]
   do
     [ ! -e begun/void ] || azlin_leave_without
-    # Whoever made it may be at it, or may have been stopped; from then on it will not begin. The folder stays: without it they would make it anew.
+    # The script that made the job may still be at work, or may have been stopped. Making `begun` here keeps the job from beginning. The job's folder stays:
+    # without it, that script would make the job anew.
     if [ -n "$azlin_settles" ] && [ "$azlin_tries" -gt 250 ] && mkdir begun 2>/dev/null; then
       echo "$azlin_settles" >begun/void
       azlin_leave_without
     fi
-    # What is about to begin may still do so.
+    # Wait longer only for a job that is about to begin, if azlin must know for certain.
     [ "$azlin_tries" -lt 400 ] || { [ -n "$azlin_settles" ] && [ -d begun ]; } || azlin_leave_without
     sleep 0.02 2>/dev/null || {
       sleep 1
@@ -74,7 +75,7 @@ azlin_await() {
   [ "$azlin_forwards" != agent ] || [ -z "$SSH_AUTH_SOCK" ] || ln -sf "$SSH_AUTH_SOCK" agent
   azlin_out=$1 azlin_err=$2
   case $1$2 in *-*) azlin_out=$(azlin_from "$1" out) azlin_err=$(azlin_from "$2" err) ;; esac
-  # What a job was started with holds for it; what holds here need not be that.
+  # The job keeps the kind of standard error that it was started with, which need not be the kind that this script has.
   azlin_its= azlin_one=
   { read -r azlin_one && read -r azlin_its; } 2>/dev/null <info
   if [ "$azlin_out" != none ] && [ "$azlin_err" != none ]; then
@@ -90,7 +91,7 @@ azlin_await() {
     printf '%s now %s %s\n' "$azlin_wire" "$(wc -c <out)" "$(wc -c <err)"
   }
 }
-# Whether all that the journal promises is there.
+# Whether all output that the journal promises is there.
 azlin_whole() {
   # shellcheck disable=SC2086
   set -- $azlin_how
@@ -125,7 +126,7 @@ azlin_follow() {
   while :; do
     sleep 2 >/dev/null 2>&1 &
     wait "$!"
-    # Without one of its readers azlin would wait for ever: it comes again.
+    # If one of the readers is gone, azlin would wait forever. So end, and azlin connects again.
     for azlin_kid in $azlin_kids; do kill -0 "$azlin_kid" 2>/dev/null || azlin_leave; done
     [ -z "$azlin_told" ] || continue
     azlin_read

@@ -1,15 +1,14 @@
 # A job is a folder of mode 0700 in azlin_jobs:
-#   state    the journal: lines that are only ever appended, by whoever has something to say
+#   state    the journal: lines that are only ever appended, by any script that has something to say
 #   out, err what the command has written
-#   command  what lists call it; text: what runs, where that is too long for env; in: its standard input; info: its session, and what becomes of its errors
-#   run, env its supervisor, and its environment, which is gone once it has been read
-#   unasked  a folder: whoever takes it away sends SIGTERM
-#   begun    a folder: whoever makes it decides whether the command is started; void in it: it is not, and who decided so
+#   command  what lists call it; text: what runs, if that is too long for env; in: its standard input; info: its session, and what becomes of its errors
+#   run, env its supervisor, and its environment, which is emptied once it has been read
+#   unasked  a folder: the process that removes it sends SIGTERM
+#   begun    a folder: the process that makes it decides whether the command is started; void in it: the command is not, and who decided that
 # Words of the journal:
 #   new | started PID BORN BOOT | at SECONDS | running GROUP BORN BOOT | live SHELL TERMINAL | shown READERS | drained | ending timed-out, cancelled | cut out, err |
 #   exited CODE OUT ERR | signaled NAME OUT ERR | timed-out OUT ERR | cancelled OUT ERR | void | left | end SECONDS
-# OUT and ERR are the lengths of the two streams. The journal has had its room on the disk since before the command began: the end is recorded on a full
-# disk, too.
+# OUT and ERR are the lengths of the two streams. The journal gets its disk space before the command begins, so that the end is recorded even on a full disk.
 . ./parts/stat.sh
 
 # Reads the journal of the job in the current directory.
@@ -33,10 +32,10 @@ azlin_read() {
 }
 azlin_say() { printf '%s\n' "$*" >>state; }
 
-# Whether the process that the journal names is still that one: a number is used again, above all after a restart.
+# Helps to tell whether a process id in the journal still means the same process: ids are used again, above all after a restart.
 azlin_boot=
 { read -r azlin_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
-# When process $1 began, in ticks since the system did.
+# Sets azlin_born to when process $1 began, in ticks since the system started.
 azlin_birth() {
   azlin_born=
   azlin_read_stat "$1" || return
@@ -46,10 +45,10 @@ azlin_birth() {
 }
 # shellcheck disable=SC2086
 azlin_alive() { azlin_is_still $azlin_pid; }
-# Whether process $1 is the one that began at $2, after the start $3 of the system.
+# Whether process $1 is the one that began at $2, when the boot id of the system was $3.
 azlin_is_still() {
   [ -n "$1" ] || return
-  # Where the system does not tell, the number must do.
+  # If the system does not tell these, the process id must do.
   if [ "$2" = - ] || [ "$3" = - ]; then
     kill -0 "$1" 2>/dev/null
     return

@@ -1,5 +1,5 @@
-# The jobs of this VM, in azlin_jobs. Several VMs can share a home (NFS): each has a folder of its own, by its name, its machine id and where its
-# tmux servers are.
+# Sets azlin_jobs to the folder with the jobs of this VM. Several VMs can share a home directory (NFS), so each has its own folder, named by the VM's name, its
+# machine id and where its tmux servers are.
 azlin_home=$HOME
 azlin_host= azlin_machine=
 {
@@ -9,7 +9,7 @@ azlin_host= azlin_machine=
 azlin_host=${azlin_host%%.*}
 case $azlin_host in '' | *[!A-Za-z0-9-]*) azlin_host=vm ;; esac
 case $azlin_machine in *[!a-z0-9]*) azlin_machine= ;; esac
-# Eight characters tell VMs of one name apart.
+# Eight characters are enough to tell VMs with the same name apart.
 azlin_here=$azlin_host-${azlin_machine%"${azlin_machine#????????}"}
 azlin_add_place() {
   IFS=/
@@ -29,13 +29,13 @@ azlin_make_jobs() {
   [ -d "$azlin_jobs" ] || azlin_said=$(umask 077 && mkdir -p "$azlin_jobs" 2>&1 && printf '%s\n' "$azlin_host" 2>&1 >"$azlin_jobs/.vm") || azlin_cannot "$azlin_said"
 }
 
-# What the VM with the folder $1 is called.
+# Prints the name of the VM that has the folder $1.
 azlin_name_of() {
   azlin_name=
   { read -r azlin_name <"$1/.vm"; } 2>/dev/null
   printf '%s\n' "${azlin_name:-another VM}"
 }
-# Answers that there is no job $1 here; or whose it is, where another VM that shares this home has it.
+# Answers that there is no job $1 here, or which VM has it, if it is another one that shares this home directory.
 azlin_no_job() {
   for azlin_other in "$azlin_home"/.azlin/jobs/*/"$1"; do
     azlin_folder=${azlin_other%/*}

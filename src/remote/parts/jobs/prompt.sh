@@ -1,5 +1,5 @@
 . ./parts/stat.sh
-# The process group in the foreground of the terminal of process $1.
+# Sets azlin_front to the process group in the foreground of the terminal of process $1.
 azlin_front_of() {
   azlin_front=
   azlin_read_stat "$1" || return
@@ -7,8 +7,8 @@ azlin_front_of() {
   set -- $azlin_stat
   azlin_front=$6
 }
-# A shell at its prompt reads keys as they come, shows none, and takes Return as it is (bash) or tells it from Ctrl-J (zsh). A program finds the terminal
-# reading lines; a `read -n` of a shell is told by Return.
+# Whether the shell $1 is at its prompt on the terminal $2. There, a shell reads keys as they come, without echo, and takes Return as it is (bash) or tells it
+# from Ctrl-J (zsh). A program gets a terminal that reads lines, and a `read -n` of a shell treats Return differently.
 azlin_at_prompt() {
   azlin_front_of "$1"
   [ "$azlin_front" = "$1" ] || return

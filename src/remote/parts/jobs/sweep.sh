@@ -1,4 +1,4 @@
-# Jobs that have ended are kept for a week, 200 of them; running ones for ever. Once an hour all are looked at.
+# Removes old jobs. Jobs that have ended are kept for a week, at most 200 of them; running ones are never removed. All of them are checked once an hour.
 azlin_sweep() {
   azlin_now=$1 azlin_count=0 azlin_last=0
   cd .. || return
@@ -14,7 +14,7 @@ azlin_sweep() {
     cd "./$azlin_name" || continue
     azlin_read
     cd .. || return
-    # What was never begun by now never will be.
+    # A job that has not begun by now never will.
     [ -n "$azlin_pid" ] || {
       [ -z "$azlin_all" ] || find "./$azlin_name" -prune -mmin +60 -exec rm -rf {} +
       continue
