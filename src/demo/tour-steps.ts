@@ -40,7 +40,7 @@ export const STEPS: readonly TourStep[] = [
   {
     says: 'Sessions can be renamed, and kept for a time',
     line: 'azlin rename shared-vm:alice alice-work\nazlin session shared-vm:alice-work --ttl 8h',
-    expects: /^shared-vm:alice is shared-vm:alice-work now\nshared-vm:alice-work is needed until \d{4}-\S+Z/,
+    expects: /^shared-vm:alice is now shared-vm:alice-work\nshared-vm:alice-work is needed until \d{4}-\S+Z/,
   },
   {
     says: 'Sessions that nobody needs any more, and what is kept',

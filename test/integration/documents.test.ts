@@ -283,9 +283,20 @@ describe('nothing is left out', () => {
     const table = text.slice(text.indexOf('## Commands'), text.indexOf('An identifier is'));
     for (const { name, heading } of CONTENTS.entries)
       if (heading) expect([name, new RegExp(`\`(azlin )?${name}\\b`).test(table)]).toEqual([name, true]);
-    expect(textOf('docs/terminal.svg')).toMatch(
-      /^<svg [\s\S]*\$ azlin list[\s\S]*Ambiguous session name[\s\S]*<\/svg>\n$/,
+    const picture = textOf('docs/terminal.svg');
+    expect(picture).toMatch(
+      /^<svg [\s\S]*\$ azlin list[\s\S]*Ambiguous session name[\s\S]*connection lost[\s\S]*<\/svg>\n$/,
     );
+    // Columns have places of their own; browsers would make one space of several.
+    expect(picture.match(/<text [^>]*>[^<]* {2}/g)).toBe(null);
+    const times = [...picture.matchAll(/keyTimes="([^"]*)" values="([^"]*)"/g)].map(([, keys = '', values = '']) => ({
+      keys: keys.split(';').map(Number),
+      values: values.split(';'),
+    }));
+    expect(times.length).toBeGreaterThan(20);
+    // A browser drops an animation whose times do not begin at 0 and rise.
+    for (const { keys, values } of times)
+      expect([keys[0], keys.length, [...new Set(keys)].sort((a, b) => a - b)]).toEqual([0, values.length, keys]);
     for (const { name } of TOPICS) expect(existsSync(join(ROOT, 'dist/man', `azlin-${name}.7`))).toBe(true);
   });
 });

@@ -164,7 +164,7 @@ describe('which targets are meant', () => {
     expect(refused.stderr).toMatch(/The alias "web" means 2 identifiers, but azlin status takes one/);
     expect(refused.exitCode).toBe(2);
     writeFileSync(path, '[aliases]\na = ["b"]\nb = "a"\n');
-    expect((await on('aliases')).stderr).toMatch(/aliases\.toml:1: aliases: .*"a" means itself/);
+    expect((await on('aliases')).stderr).toMatch(/aliases\.toml:1: aliases: .*"a" refers to itself/);
   });
 });
 
@@ -372,7 +372,7 @@ describe('control', () => {
     const all = await run('exec', '--deadline', '2s', '--fanout', '2', 'web-1:main,web-2:main,web-3:main', command);
     expect(all.exitCode).toBe(124);
     expect(all.stderr).toMatch(/^failed: web-\[1-2\]:main \(2\): timed out after [\d.]+ s$/m);
-    expect(all.stderr).toMatch(/^failed: web-3:main: the time for all of them \(--deadline\) was over$/m);
+    expect(all.stderr).toMatch(/^failed: web-3:main: the deadline for all targets \(--deadline\) has passed$/m);
     await until('the commands to end', () => processes(command).length === 0);
   });
 
@@ -463,7 +463,7 @@ describe('sessions and VMs', () => {
     const asked = await run('stop', '--tag', 'role=web');
     expect([asked.exitCode, asked.stderr]).toEqual([
       2,
-      expect.stringMatching(/to stop: web-\[1-4,9\][\s\S]*must be confirmed[\s\S]*azlin stop --tag role=web --yes/),
+      expect.stringMatching(/to stop: web-\[1-4,9\][\s\S]*Confirmation needed[\s\S]*azlin stop --tag role=web --yes/),
     ]);
     expect((await run('stop', 'web-{9,4}', '--yes')).stdout).toBe('web-4: Deallocated\nweb-9: Deallocated\n');
     expect((await run('exec', 'web-[49]:main', 'true')).stderr).toMatch(

@@ -83,7 +83,7 @@ describe('what is typed', () => {
     await terminal.press('C-u', 'Enter');
     await terminal.type('~');
     await terminal.type('?');
-    await terminal.shows(/^ ~\. {2}disconnect .* ~~ {2}a tilde .* ~\? {2}this help/m);
+    await terminal.shows(/^ ~\. {2}disconnect .* ~~ {2}send a tilde .* ~\? {2}this help/m);
     await terminal.type('y');
     await until('the status line of tmux', async () => /\[dev\].*\s*$/.test(await terminal.screen()));
     await terminal.press('C-u', 'Enter');

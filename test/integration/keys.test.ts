@@ -26,6 +26,43 @@ const agentWith = (...keys: readonly string[]) =>
   `eval "$(ssh-agent -s)" >/dev/null; trap 'kill $SSH_AGENT_PID' EXIT; ssh-add -q ${keys.join(' ')}; `;
 const azlinLine = (...words: readonly string[]) => [process.execPath, CLI, ...words].join(' ');
 
+describe('a key that no VM accepts', () => {
+  const stranger = () => ({ ...lab.environment(), AZLIN_IDENTITY: lab.key('ecdsa') });
+  const said = /^error: None of the \d VMs accepted a key\nhint: azlin doctor \S+ shows why\n$/;
+
+  test('is one error of all VMs, not a warning for each; the list shows what is known', async () => {
+    const list = await azlin({ environment: stranger() }, ['list']);
+    expect(list).toMatchObject({ exitCode: 5, stderr: expect.stringMatching(said) });
+    expect(list.stdout).toMatch(/^vm +\? +Running +127/m);
+    const records = await azlin({ environment: stranger() }, ['list', '--format', 'json']);
+    expect([records.exitCode, JSON.parse(records.stderr).error.code]).toEqual([5, 'ssh-denied']);
+    expect(JSON.parse(records.stdout)).toContainEqual(expect.objectContaining({ hostname: 'vm', probe: 'denied' }));
+    const status = await azlin({ environment: stranger() }, ['status']);
+    expect(status).toMatchObject({ exitCode: 5, stderr: expect.stringMatching(said) });
+    expect(status.stdout).toMatch(/^vm +Running/m);
+  });
+
+  test.each([
+    ['jobs', 5],
+    ['prune', 5],
+    ['logs some-job', 5],
+    ['exec some-session true', 255],
+  ])('%s says the same', async (line, exitCode) => {
+    const ended = await azlin({ environment: stranger() }, line.split(' '));
+    expect(ended).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(said) });
+  });
+
+  test('of the only VM: what it refused', async () => {
+    const { exitCode, stderr } = await azlin({ environment: stranger() }, ['list', '--host', 'vm']);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 5,
+      stderr: expect.stringMatching(
+        /^error: Cannot sign in to "vm" .*: it refused \S+\nhint: azlin doctor vm shows why\n$/,
+      ),
+    });
+  });
+});
+
 describe('the order in which keys are offered', () => {
   /** The fingerprints that ssh offers, and those that azlin does. */
   async function offered(environment: Readonly<Record<string, string>>, config: string, before = '') {

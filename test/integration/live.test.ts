@@ -115,8 +115,8 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
   test('a busy pane is refused, with what keeps it busy', async () => {
     for (const [line, what] of [
       ['sleep 31', 'sleep 31'],
-      ['read x', `a command of ${shell} itself`],
-      [shell === 'bash' ? 'read -n 1 x' : 'read -k 1 x', `a command of ${shell} itself`],
+      ['read x', `a builtin or function of ${shell}`],
+      [shell === 'bash' ? 'read -n 1 x' : 'read -k 1 x', `a builtin or function of ${shell}`],
       [`${shell} ~/ask`, `${shell} ${homeOf(shell)}/ask`],
     ] as const) {
       writeFileSync(join(homeOf(shell), 'ask'), `read -${shell === 'bash' ? 'n' : 'k'} 1 answer; touch ~/answered`);

@@ -246,7 +246,7 @@ describe('start and stop', () => {
       await terminal.type('azlin stop up; echo "code $?"\n');
       await terminal.shows(/^up: 2 sessions$[\s\S]*Stop and deallocate up\?/m);
       await terminal.press('Enter');
-      await terminal.shows(/error: Nothing was stopped\n[\s\S]*code 2/);
+      await terminal.shows(/error: Nothing was stopped\n[\s\S]*code 130/);
       expect(await statusOf('up')).toBe('Running');
     });
   });

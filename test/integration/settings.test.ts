@@ -283,7 +283,7 @@ describe('azlin config', () => {
 describe('contexts', () => {
   test('create, use, show, delete', async () => {
     expect((await azlin('context')).stderr).toContain('no contexts;');
-    expect((await azlin('context create lab')).stderr).toMatch(/What is context "lab" to hold\?/);
+    expect((await azlin('context create lab')).stderr).toMatch(/Missing settings for the context "lab"/);
     await azlin('context create lab --subscription lab -g rg-lab -l bob --tenant t1 --port 2222 --jump bastion');
     await azlin('context create prod --inventory prod.toml');
     expect(text()).toContain(
@@ -326,7 +326,7 @@ describe('contexts', () => {
       'AZLIN_CONTEXT=one takes precedence',
     );
     expect((await azlin('context show one', { AZLIN_CONTEXT: 'one', AZLIN_SSH_USER: 'env' })).stderr).toContain(
-      'ssh.user: AZLIN_SSH_USER counts more now',
+      'ssh.user: AZLIN_SSH_USER takes precedence now',
     );
   });
 
@@ -437,7 +437,7 @@ describe('azlin init', () => {
       'azure.subscriptions': expect.stringMatching(/ file$/),
     });
     const { stderr } = await azlin('init -y', { AZURE_CONFIG_DIR: home, AZLIN_HOME: mkdtempSync(join(home, 'x-')) });
-    expect(stderr).toMatch(/The Azure CLI \(az\) knows no subscriptions\nhint: az login/);
+    expect(stderr).toMatch(/The Azure CLI \(az\) knows no subscriptions\nhint: run az login/);
   });
 });
 

@@ -39,7 +39,7 @@ export const stop = defineCommand({
       for (const line of await whatRunsOn(work, vms, config.listDeadline)) note(line);
       const names = listNames(vms.map(({ hostname }) => hostname));
       const question = `Stop and deallocate ${vms.length === 1 ? names : `${count(vms.length, 'VM')} (${names})`}?`;
-      if (!(await app.confirm(question, caller.signal))) throw new AppError('usage', 'Nothing was stopped');
+      if (!(await app.confirm(question, caller.signal))) throw new AppError('interrupted', 'Nothing was stopped');
     }
     const { rows, failure } = await changePower(work, 'stop', vms);
     return { data: rows, failure };
