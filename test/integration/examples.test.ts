@@ -87,9 +87,9 @@ const STAGES: Readonly<Record<string, Staging>> = {
   },
   "azlin send 'web-*:main' --keys C-c": { before: make('web-1:main', 'web-2:main') },
   "azlin send myvm:dev 'make test' --keys Enter": { before: make('myvm:dev') },
-  'azlin stop myvm': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 2 },
-  'azlin status myvm; azlin stop myvm': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 2 },
-  'azlin stop --tag env=test': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 2 },
+  'azlin stop myvm': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 130 },
+  'azlin status myvm; azlin stop myvm': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 130 },
+  'azlin stop --tag env=test': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 130 },
   'azlin session myvm:dev': { before: make('myvm:dev', 'web-1:ci-1') },
 };
 

@@ -261,7 +261,7 @@ describe('start and stop', () => {
       await terminal.type('azlin stop --quiet other up; echo "code $?"\n');
       await terminal.shows(/Stop and deallocate 2 VMs \(other, up\)\?/);
       await terminal.press('Enter');
-      await terminal.shows(/code 2/);
+      await terminal.shows(/code 130/);
       await terminal.type('clear; azlin stop other; echo "code $?"\n');
       await terminal.shows(/^other: 1 session$[\s\S]*Stop and deallocate other\?/m);
       await terminal.type('y');

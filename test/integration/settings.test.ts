@@ -289,7 +289,7 @@ describe('contexts', () => {
     expect(text()).toContain(
       '[contexts.lab.azure]\nsubscriptions = [ "lab" ]\ntenant = "t1"\nresource_group = "rg-lab"\n',
     );
-    expect((await azlin('context create lab -l x')).stderr).toContain('There is a context "lab" already');
+    expect((await azlin('context create lab -l x')).stderr).toContain('The context "lab" already exists');
     expect((await azlin('context use lb')).stderr).toContain('did you mean lab?');
     expect((await azlin('context use lab')).exitCode).toBe(0);
     const { stdout } = await azlin('context');
