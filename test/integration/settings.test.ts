@@ -303,7 +303,7 @@ describe('contexts', () => {
     });
     await azlin('config set --context lab ssh.user carol');
     expect((await azlin('config get ssh.user')).stdout).toBe('carol\n');
-    expect((await azlin('config set ssh.user dave')).stderr).toContain('context "lab" counts more');
+    expect((await azlin('config set ssh.user dave')).stderr).toContain('context "lab" takes precedence');
     expect((await azlin('context delete lab')).stderr).toContain('it was in use; no context is in use now');
     expect((await azlin('config get ssh.user')).stdout).toBe('dave\n');
     expect(text()).not.toContain('lab');

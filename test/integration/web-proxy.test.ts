@@ -65,7 +65,7 @@ describe('requests to Azure go by the proxy that the environment names', () => {
     expect(without).toMatchObject({ exitCode: 7, names: [] });
     expect(without.stderr).toMatch(
       new RegExp(
-        `the proxy http://${at} (set by HTTPS_PROXY) asks for a user name and a password\nhint: HTTPS_PROXY=http://USER:PASSWORD@${at}`,
+        `the proxy http://${at} \\(set by HTTPS_PROXY\\) asks for a user name and a password\nhint: HTTPS_PROXY=http://USER:PASSWORD@${at}`,
       ),
     );
     const wrong = await list({ HTTPS_PROXY: `http://carol:another-word@${at}` });

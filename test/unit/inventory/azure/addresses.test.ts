@@ -106,7 +106,7 @@ describe('addresses', () => {
     );
     expect(readPublicIp({ id: '/x/i', properties: { ipAddress: 'evil.example' } })).toMatchObject({
       found: { address: null },
-      problem: 'Azure sent a public IP address "i" whose ipAddress azlin cannot read',
+      problem: 'Azure sent a public IP address "i" with fields that azlin cannot read (ipAddress)',
     });
     expect(addresses([odd], []).of([ref('/x/a')])).toEqual({ publicIp: null, privateIp: null });
     for (const { body } of RECORDED) {
