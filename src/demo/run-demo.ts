@@ -21,17 +21,18 @@ export interface DemoRun {
   readonly onExit: (restore: () => void) => () => void;
 }
 
-const WELCOME = `A fleet of four VMs is running on this machine, and azlin in this shell is set up for it. Try:
+const WELCOME = `Four VMs are running on this machine, and a fifth one is stopped. azlin in this
+shell is set up for them. Try:
 
   azlin list                                   the sessions of the fleet
   azlin connect myvm:dev                       attach (Ctrl-B d detaches)
   azlin exec myvm:dev 'pwd; tmux ls'           run a command in a session
   azlin ssh shared-vm --tmux-session alice     a session of your own
   azlin session myvm:dev my-feature            a friendly name
-  azlin connect main                           two VMs have it, so this is an error
+  azlin connect main                           two VMs have it: an error
   azlin status myvm                            its sessions, and who is attached
   azlin connect oldvm                          it is stopped; offers to start it
-  azlin list --all --all-subscriptions         you have no access to one subscription
+  azlin list --all --all-subscriptions         one subscription is closed
   azlin --help
 
 To end the demo and remove everything it made, type exit.

@@ -77,7 +77,7 @@ function valuesOf(table: object, { path, prefix, known, lineOf }: Reading): Kept
 export function unknownSetting(key: string, known: Iterable<string>, where = ''): AppError {
   const keys = [...known];
   const hint = didYouMean(key, keys) ?? `azlin help configuration lists them: ${keys.slice(0, 4).join(', ')}, …`;
-  return new AppError('config', `${where}unknown setting "${key}"`, { hint });
+  return new AppError('config', `${where === '' ? 'Unknown' : `${where}unknown`} setting "${key}"`, { hint });
 }
 
 /** Rejects with `config`, naming the line. */

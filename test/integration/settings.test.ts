@@ -191,7 +191,7 @@ describe('azlin config', () => {
   });
 
   test.each([
-    ['config set ssh.usr x', /unknown setting "ssh.usr"\nhint: did you mean ssh.user\?/],
+    ['config set ssh.usr x', /Unknown setting "ssh.usr"\nhint: did you mean ssh.user\?/],
     ['config set ssh.port 70000', /Invalid value for ssh.port: "70000": expected a port number/],
     ['config set ssh.port', /Missing value: azlin config set/],
     ['config set ssh.user a b', /ssh.user takes one value, not 2/],
