@@ -72,8 +72,12 @@ export async function startMachine(request: MachineRequest): Promise<Machine> {
     killTree([sshd.pid ?? 0, ...supervisors]);
   };
   try {
-    for (const session of sessions)
-      await run(tools.tmux, ['-u', 'new-session', '-d', '-s', session, '-c', home], { env: environment, cwd: home });
+    for (const session of sessions) {
+      const start = () =>
+        run(tools.tmux, ['-u', 'new-session', '-d', '-s', session, '-c', home], { env: environment, cwd: home });
+      // A tmux server that starts on a busy machine sometimes ends at once.
+      await start().catch((error: Error) => (/server exited/.test(error.message) ? start() : Promise.reject(error)));
+    }
   } catch (error) {
     stop();
     throw error;

@@ -99,6 +99,30 @@ test('a script that is cut off half-way runs nothing', async () => {
   rmSync(dirname(path), { recursive: true });
 }, 60_000);
 
+describe('a shell at its prompt', () => {
+  const read = (path: string) => readFileSync(join(FOLDER, path), 'utf8');
+  // Process 7 is in the foreground of its terminal at each look that `looks` counts; the terminal is as a prompt has it.
+  const atPrompt = (looks: number) =>
+    include('./looks.sh', (path) =>
+      path === './looks.sh'
+        ? `. ./parts/jobs/prompt.sh
+looks=0
+azlin_read_stat() { looks=$((looks + 1)); azlin_stat='S 1 7 7 34816 7'; [ "$looks" -le ${looks} ]; }
+stty() { echo '-icrnl x -icanon x -echo'; }
+azlin_at_prompt 7 /dev/null && echo yes || echo no`
+        : read(path),
+    );
+
+  test.each(['dash', 'bash', 'busybox sh'].filter((shell) => hasTool(shell.split(' ')[0] ?? '')))(
+    'is not a subshell of the prompt that has ended by the time its terminal is looked at: %s',
+    (shell) => {
+      const [program = '', ...args] = shell.split(' ');
+      const said = (looks: number) => execFileSync(program, [...args, '-c', atPrompt(looks)], { encoding: 'utf8' });
+      expect([said(2), said(1), said(0)]).toEqual(['yes\n', 'no\n', 'no\n']);
+    },
+  );
+});
+
 describe('how a script is made', () => {
   const read = (files: Readonly<Record<string, string>>) => (path: string) => files[path] ?? '';
 

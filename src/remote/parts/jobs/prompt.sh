@@ -17,4 +17,7 @@ azlin_at_prompt() {
   *' -icanon '*' -echo '*' -icrnl '* | *' -icanon '*' -echo '*' inlcr '*) ;;
   *) return 1 ;;
   esac
+  # A subshell of the prompt looks like its shell. It may have been in the foreground at the first look, and the shell have come to its prompt by the second.
+  azlin_front_of "$1"
+  [ "$azlin_front" = "$1" ]
 }
