@@ -4,10 +4,10 @@ import { messageOf } from '../domain/errors.ts';
 import type { Reply } from './arm-faults.ts';
 import type { DemoSubscription, DemoVm } from './arm-resources.ts';
 
-export type PowerVerb = 'start' | 'deallocate';
+export type OrderVerb = 'start' | 'deallocate' | 'restart';
 
-/** What starting and deallocating a VM does; gives the VM as it is afterwards. */
-export type ChangePower = (verb: PowerVerb, vm: DemoVm) => Promise<DemoVm>;
+/** What starting, deallocating and restarting a VM does; gives the VM as it is afterwards. */
+export type ChangePower = (verb: OrderVerb, vm: DemoVm) => Promise<DemoVm>;
 
 interface Operation {
   readonly startedAt: number;
@@ -16,7 +16,7 @@ interface Operation {
 
 export interface Operations {
   /** Starts an operation. The reply says where to ask for its progress. */
-  begin(verb: PowerVerb, subscription: DemoSubscription, vm: DemoVm): Reply;
+  begin(verb: OrderVerb, subscription: DemoSubscription, vm: DemoVm): Reply;
   /** The progress of the operation with that id; undefined if there is none. */
   progress(id: string): Reply | undefined;
 }
@@ -33,7 +33,8 @@ export function longRunningOperations(clock: Clock, changePower: ChangePower, ba
       const id = randomUUID();
       const operation: Operation = { startedAt: clock.now(), outcome: { status: 'InProgress' } };
       operations.set(id, operation);
-      replace(subscription, { ...vm, powerState: verb === 'start' ? 'starting' : 'deallocating' });
+      const during = { start: 'starting', deallocate: 'deallocating', restart: 'running' } as const;
+      replace(subscription, { ...vm, powerState: during[verb] });
       void changePower(verb, vm).then(
         (changed) => {
           replace(subscription, changed);

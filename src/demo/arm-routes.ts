@@ -92,8 +92,10 @@ interface VmQuestion {
 function vmReply({ question, subscription, vm, verb }: VmQuestion): Reply {
   const { method, operations, searchParams } = question;
   const order = `${method} ${verb ?? ''}`;
-  if (order === 'POST start' || order === 'POST deallocate')
-    return operations.begin(order === 'POST start' ? 'start' : 'deallocate', subscription, vm);
+  if (order === 'POST restart' && vm.powerState !== 'running')
+    return refusal(409, 'OperationNotAllowed', `The VM '${vm.name}' is not running, so it cannot be restarted.`);
+  if (method === 'POST' && (verb === 'start' || verb === 'deallocate' || verb === 'restart'))
+    return operations.begin(verb, subscription, vm);
   if (order === 'GET instanceView') return { status: 200, body: instanceView(vm) };
   const plain = virtualMachine(subscription.id, vm);
   const expand = searchParams.get('$expand')?.toLowerCase() === 'instanceview';

@@ -115,10 +115,11 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
       const running = started.get(folderOf(machine));
       // As on any machine, what ran before the stop is gone. Starting one that runs changes nothing.
       if (verb === 'start' && !running) await start(machine, index, []);
-      if (verb === 'deallocate' && running) {
+      if (verb !== 'start' && running) {
         running.stop();
         started.delete(folderOf(machine));
       }
+      if (verb === 'restart') await start(machine, index, []);
       return describe(machine, index);
     };
     const { key, certificate } = await loopbackCertificate(clock.now());

@@ -6,7 +6,7 @@ import { formatDuration } from '../../domain/duration.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable, shellWord, shorten } from '../../domain/text.ts';
 import type { PowerState, Vm } from '../../domain/vm.ts';
-import type { NamedVm, VmPower } from '../vm-power.ts';
+import { type NamedVm, type PowerVerb, stateAfter, type VmPower } from '../vm-power.ts';
 import { segmentAfter } from './addresses.ts';
 import { type AzureSettings, type AzureWork, askAzure, type Credentials, credentialsOf } from './ask-azure.ts';
 import { azureError } from './azure-errors.ts';
@@ -17,9 +17,7 @@ import { azureClientOptions } from './web/azure-client.ts';
 const POLL_INTERVAL = 1_000;
 const LOOK_INTERVAL = 2_000;
 
-type Verb = 'start' | 'stop';
-
-/** Starts and stops VMs by long-running operations of Resource Manager. `powerDeadline`: milliseconds for each of them. */
+/** Starts, stops and restarts VMs by long-running operations of Resource Manager. `powerDeadline`: milliseconds for each of them. */
 export function azurePower(settings: AzureSettings, powerDeadline: number): VmPower {
   const { clock, endpoint } = settings;
   let credentials: Credentials | undefined;
@@ -39,14 +37,14 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
     let isChanging = false;
     for (;;) {
       const state = await stateOrUnknown(ask(named, caller, settings.deadline), named);
-      if (state === (order.verb === 'start' ? 'Running' : 'Deallocated')) return;
+      if (state === stateAfter(order.verb)) return;
       if (state === 'Starting' || state === 'Stopping') isChanging = true;
       else if (isChanging && state !== 'Unknown') throw failed(order, `it is ${state.toLowerCase()} again`);
       await pause(clock, LOOK_INTERVAL, caller.signal);
     }
   };
 
-  const change = async (verb: Verb, named: NamedVm, caller: Caller): Promise<void> => {
+  const change = async (verb: PowerVerb, named: NamedVm, caller: Caller): Promise<void> => {
     const { vm, hostname } = named;
     const { signal } = caller;
     const { access } = ask(named, caller, powerDeadline);
@@ -67,8 +65,8 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
       await withDeadline(limit(powerDeadline, signal), async (limited) => {
         const polling = { abortSignal: limited, updateIntervalInMs: POLL_INTERVAL };
         const operations = client.virtualMachines;
-        const poller =
-          verb === 'start' ? operations.start(group, vm.name, polling) : operations.deallocate(group, vm.name, polling);
+        const name = ({ start: 'start', stop: 'deallocate', restart: 'restart' } as const)[verb];
+        const poller = operations[name](group, vm.name, polling);
         await withDeadline(limit(settings.deadline, limited), () => poller.submitted());
         order.isTaken = true;
         try {
@@ -88,6 +86,7 @@ export function azurePower(settings: AzureSettings, powerDeadline: number): VmPo
     look: (named, caller) => lookAtVm(ask(named, caller, settings.deadline), named),
     start: (named, caller) => change('start', named, caller),
     stop: (named, caller) => change('stop', named, caller),
+    restart: (named, caller) => change('restart', named, caller),
   };
 }
 
@@ -102,7 +101,7 @@ async function stateOrUnknown(asking: AzureWork, named: NamedVm): Promise<PowerS
 }
 
 interface Order {
-  readonly verb: Verb;
+  readonly verb: PowerVerb;
   readonly hostname: string;
   readonly endpoint: string;
   /** Whether Azure has accepted the order. Then it goes on, whatever happens to azlin. */

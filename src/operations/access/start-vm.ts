@@ -2,7 +2,7 @@ import type { Caller } from '../../domain/caller.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
 import { isAzureVm, type Vm } from '../../domain/vm.ts';
-import type { NamedVm } from '../../inventory/vm-power.ts';
+import type { NamedVm, PowerVerb } from '../../inventory/vm-power.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
 /** Whether azlin can start the VM: only Azure can be asked to, and Windows has no tmux. */
@@ -49,7 +49,7 @@ export function notRunning({ vm, hostname }: NamedVm, { start }: Caller): AppErr
 }
 
 /** Ctrl-C ends azlin, not what Azure has begun. */
-export function stillChanging(verb: 'start' | 'stop', hostnames: readonly string[]): AppError {
+export function stillChanging(verb: PowerVerb, hostnames: readonly string[]): AppError {
   const [first = ''] = hostnames;
   return new AppError('interrupted', `Interrupted; Azure may still ${verb} ${hostnames.join(', ')}`, {
     hint: `azlin status ${hostnames.length === 1 ? `${shellWord(first)} ` : ''}--refresh shows the state`,

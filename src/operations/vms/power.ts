@@ -6,10 +6,12 @@ import { listNames } from '../../domain/fold-names.ts';
 import { count } from '../../domain/text.ts';
 import { mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
 import type { Fleet } from '../../inventory/inventory.ts';
-import type { NamedVm } from '../../inventory/vm-power.ts';
+import { type NamedVm, type PowerVerb, stateAfter } from '../../inventory/vm-power.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { stillChanging } from '../access/start-vm.ts';
 import { chosenVms, type FoundVms, type VmChoice, vmsNamed } from './choose-vms.ts';
+
+export type { PowerVerb };
 
 /** A VM that was started or stopped, as Azure described it afterwards. */
 export interface PowerRow {
@@ -43,7 +45,7 @@ export interface MeantVms {
 }
 
 export interface VmWish {
-  readonly verb: 'start' | 'stop';
+  readonly verb: PowerVerb;
   readonly isFresh: boolean;
 }
 
@@ -73,11 +75,12 @@ export async function meantVms(
   return find(isFresh);
 }
 
-/** A pattern means only VMs that are not in the wanted state yet; a VM that is named is always meant. */
+/** A pattern means only VMs for which there is something to do; a VM that is named is always meant. */
 function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantVms {
   const names = qualifiedNames(fleet.vms);
   const nameOf = (vm: Vm) => names.get(vm) ?? vm.name;
-  const isDone = (vm: Vm) => vm.powerState === (verb === 'start' ? 'Running' : 'Deallocated');
+  const isDone = ({ powerState }: Vm) =>
+    verb === 'restart' ? powerState !== 'Running' : powerState === stateAfter(verb);
   const named = new Set(found.named);
   const matched = [...new Set(found.matched)].filter((vm) => !named.has(vm));
   const todo = [...named, ...matched.filter((vm) => !isDone(vm))];
@@ -88,12 +91,12 @@ function settledVms(found: FoundVms, fleet: Fleet, verb: VmWish['verb']): MeantV
     already,
     notes: [
       ...(many ? [`to ${verb}: ${todo.length === 0 ? 'none' : listNames(todo.map(nameOf))}`] : []),
-      ...(already.length > 0
-        ? [`left out, already ${verb === 'start' ? 'running' : 'deallocated'}: ${listNames(already)}`]
-        : []),
+      ...(already.length > 0 ? [`left out, ${LEFT_OUT[verb]}: ${listNames(already)}`] : []),
     ],
   };
 }
+
+const LEFT_OUT = { start: 'already running', stop: 'already deallocated', restart: 'not running' } as const;
 
 /** What would end with these VMs: `myvm: 2 sessions, 1 client attached`. If a VM cannot be asked, its line says so. */
 export async function whatRunsOn(
@@ -114,10 +117,10 @@ export async function whatRunsOn(
   });
 }
 
-/** Starts or stops all of the VMs at once. A failure of one does not hold up the others. */
-export async function changePower(work: Work, verb: 'start' | 'stop', named: readonly NamedVm[]): Promise<PowerResult> {
+/** Starts, stops or restarts all of the VMs at once. A failure of one does not hold up the others. */
+export async function changePower(work: Work, verb: PowerVerb, named: readonly NamedVm[]): Promise<PowerResult> {
   const { caller } = work;
-  const verbing = verb === 'start' ? 'Starting' : 'Stopping';
+  const verbing = { start: 'Starting', stop: 'Stopping', restart: 'Restarting' }[verb];
   const underWay = new Set<string>();
   let done = 0;
   const tell = () => {
@@ -148,11 +151,7 @@ export async function changePower(work: Work, verb: 'start' | 'stop', named: rea
 }
 
 /** Rejects only when it is interrupted. */
-async function changeOne(
-  { access, caller }: Work,
-  verb: 'start' | 'stop',
-  named: NamedVm,
-): Promise<PowerRow | AppError> {
+async function changeOne({ access, caller }: Work, verb: PowerVerb, named: NamedVm): Promise<PowerRow | AppError> {
   try {
     await access.power[verb](named, caller);
   } catch (error) {
@@ -162,7 +161,7 @@ async function changeOne(
   const { hostname, vm: before } = named;
   const vm = await lookAgain({ access, caller }, named);
   const row = { hostname, resourceGroup: before.resourceGroup, subscriptionId: before.subscriptionId };
-  if (!vm) return { ...row, status: verb === 'start' ? 'Running' : 'Deallocated', ip: null };
+  if (!vm) return { ...row, status: stateAfter(verb), ip: null };
   return { ...row, status: vm.powerState, ip: access.endpoints.addressOf(vm) };
 }
 

@@ -39,7 +39,7 @@ describe('the VMs that are meant', () => {
   });
 
   test('by what they are: with nothing to do that is said', async () => {
-    const choice = { tags: [], host: 'db', session: undefined };
+    const choice = { tags: [], hosts: ['db'], session: undefined };
     expect(await meant(choice, { vms })).toMatchObject({
       hostnames: [],
       notes: ['to start: none', expect.anything()],
@@ -84,6 +84,7 @@ function starting(names: readonly string[], start: Starting, look?: VmPower['loo
   const power: VmPower = {
     start: ({ hostname }, { signal }) => start(hostname, signal),
     stop: () => Promise.reject(new Error('nothing is to be stopped')),
+    restart: () => Promise.reject(new Error('nothing is to be restarted')),
     look: look ?? (async ({ vm }) => ({ ...vm, powerState: 'Running', publicIp: `10.0.0.${vm.name}` })),
   };
   const caller = aCaller({
