@@ -49,7 +49,7 @@ export function ambiguousVm(ref: VmRef, found: readonly Vm[], { session, verb = 
     candidates: { title, items },
     hint: isGroups
       ? `azlin ${verb} ${shellWord(items[0]?.identifier ?? '')}`
-      : `for only one of them: ${found.map(({ subscriptionId }) => `--subscription ${subscriptionId}`).join('   or ')}`,
+      : `for only one of them: ${found.map(({ subscriptionId }) => `--subscription ${subscriptionId}`).join(' or ')}`,
   });
 }
 

@@ -36,6 +36,15 @@ export function namePattern(text: string, { ignoreCase }: PatternOptions): (name
   return (name) => matches(name);
 }
 
+/** The pattern with its lists of numbers padded: `node-[01-03]` for `node-[1-3]` and width 2; undefined if it has none. */
+export function paddedPattern(text: string, width: number): string | undefined {
+  const pad = (list: string) => list.replace(/\d+/g, (number) => number.padStart(width, '0'));
+  const padded = text
+    .replace(BRACE_NUMBERS, (_, from: string, to: string) => `{${pad(from)}..${pad(to)}}`)
+    .replace(NUMBERS, (_, list: string) => `[${pad(list)}]`);
+  return padded === text ? undefined : padded;
+}
+
 /** Whether the text has characters with a special meaning in patterns. */
 export function isPattern(text: string): boolean {
   return /[*?[\]{}]/.test(text.replace(/\\./gs, ''));

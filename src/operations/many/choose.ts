@@ -15,9 +15,9 @@ import {
   selectSessions,
 } from '../../targets/select.ts';
 import { parseSelection, type SelectionPart, sessionChoice, singleIdentifier } from '../../targets/selection.ts';
-import { identifierOf, targetOf } from '../../targets/target.ts';
+import { aloneTarget, identifierOf, targetOf } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { chosenVms, describeChoice, noSuchVms, type VmChoice } from '../vms/choose-vms.ts';
+import { chosenVms, describeChoice, noSuchVms, paddingHint, type VmChoice } from '../vms/choose-vms.ts';
 
 export interface ChooseRequest {
   /** Identifiers and patterns, separated by commas; or a choice of the VMs in scope. */
@@ -26,6 +26,8 @@ export interface ChooseRequest {
   readonly fresh: boolean;
   /** Find out first which VMs have such a session. */
   readonly ask: boolean;
+  /** The VMs without a session. */
+  readonly alone?: boolean;
   /** Milliseconds for each VM that is asked, and for all of them. */
   readonly deadline: number;
   readonly wholeDeadline: number;
@@ -41,6 +43,7 @@ export interface Choice extends Selected {
 /** The sessions that the user means. Rejects with an AppError if an identifier cannot be found, or if nothing matches. */
 export async function chooseTargets(access: FleetAccess, request: ChooseRequest, caller: Caller): Promise<Choice> {
   const parts = typeof request.from === 'string' ? parseSelection(request.from) : [];
+  if (request.alone) refuseSessions(parts);
   // A list of identifiers is left to the resolver, which asks the inventory; an address does not need the inventory.
   const isPlain = parts.length > 0 && parts.every(({ kind }) => kind === 'identifier');
   if (isPlain) {
@@ -128,7 +131,8 @@ async function selectFrom({ access, request, parts, fleet }: Selecting, caller: 
     if (typeof from !== 'string') {
       const session = from.session === undefined ? undefined : sessionChoice(from.session, from.session);
       const vms = chosenVms(from, fleet).matched;
-      return await selectSessions({ settings, vms, session, user: undefined }, settled, caller);
+      const found = await selectSessions({ settings, vms, session, user: undefined }, settled, caller);
+      return request.alone ? withoutSessions(found) : found;
     }
     const selected: Selected[] = [];
     // One after the other: what the fleet answers for the first bare name is known to the next one.
@@ -136,11 +140,11 @@ async function selectFrom({ access, request, parts, fleet }: Selecting, caller: 
       if (part.kind === 'identifier') selected.push(await plain({ access, request }, [part], caller));
       else {
         const vms = matchingVms(part, fleet.vms);
-        if (vms.length === 0 && parts.length > 1) throw noSuchVms(part.text);
+        if (vms.length === 0 && parts.length > 1) throw noSuchVms(part.text, fleet.vms);
         selected.push(await selectSessions({ settings, vms, session: part.session, user: part.user }, settled, caller));
       }
     }
-    return joinSelected(selected);
+    return joinSelected(request.alone ? selected.map(withoutSessions) : selected);
   } finally {
     caller.progress(undefined);
   }
@@ -148,14 +152,33 @@ async function selectFrom({ access, request, parts, fleet }: Selecting, caller: 
 
 /** Resolves all identifiers, so that a mistake in one is found before anything is done with the others. */
 async function plain(
-  { access, request: { fresh } }: Pick<Selecting, 'access' | 'request'>,
+  { access, request: { fresh, alone = false } }: Pick<Selecting, 'access' | 'request'>,
   parts: readonly SelectionPart[],
   caller: Caller,
 ): Promise<Selected> {
   const chosen: Selected['chosen'][number][] = [];
-  for (const { text } of parts)
-    chosen.push({ target: await access.resolver.resolve(text, { fresh }, caller), mayLack: false });
-  return joinSelected([{ chosen, unasked: [], stopped: [], lacking: [] }]);
+  for (const { text } of parts) {
+    // By its VM alone, whatever session is called so.
+    const wanted = alone ? `${text}:${access.settings.defaultSession}` : text;
+    chosen.push({ target: await access.resolver.resolve(wanted, { fresh }, caller), mayLack: false });
+  }
+  const selected = { chosen, unasked: [], stopped: [], lacking: [] };
+  return joinSelected([alone ? withoutSessions(selected) : selected]);
+}
+
+/** Nobody needs to be asked whether there is a session. */
+function withoutSessions(selected: Selected): Selected {
+  const chosen = selected.chosen.map(({ target }) => ({ target: aloneTarget(target), mayLack: false }));
+  return { ...selected, chosen };
+}
+
+/** Throws `usage` where a session is named although none is to be used. */
+function refuseSessions(parts: readonly SelectionPart[]): void {
+  const named = parts.find((part) =>
+    part.kind === 'identifier' ? part.text.replace(/\[.*\]/, '').includes(':') : part.session !== undefined,
+  );
+  if (named)
+    throw new AppError('usage', `"${named.text}" names a session, but none is used`, { hint: 'name the VM alone' });
 }
 
 interface Noting {
@@ -192,6 +215,7 @@ function describeChosen(chosen: Selected['chosen']): string {
   if (first && isOpen && first.target.origin === 'default')
     return `means the session "${first.target.session}" on ${count(vms.length, 'VM')}: ${listNames(vms)}`;
   if (first && isOpen) return `matches ${count(vms.length, 'VM')}: ${listNames(vms)}`;
+  if (first?.target.origin === 'alone') return `matches ${count(vms.length, 'VM')}: ${listNames(vms)}`;
   const names = chosen.map(({ target }) => identifierOf(target));
   return `means ${count(names.length, 'session')}${names.length > 0 ? `: ${listNames(names)}` : ''}`;
 }
@@ -207,8 +231,9 @@ function nothingMatches(what: string, { stopped, lacking }: Selected, vms: reado
     return new AppError('vm-not-running', `Nothing that matches ${what} is running: ${listNames(stopped)}`, {
       hint: 'azlin start starts them, azlin list --all shows them',
     });
+  const padded = paddingHint(what.replace(/^"|"$/g, ''), vms);
   return new AppError('vm-not-found', `No VM matches ${what}; ${count(vms.length, 'VM')} in scope`, {
-    hint: "azlin list --all shows the VMs; '*:NAME' means a session NAME on every VM",
+    hint: padded ?? "azlin list --all shows the VMs; '*:NAME' means a session NAME on every VM",
   });
 }
 

@@ -40,7 +40,7 @@ export function resultOf(
   facts: Pick<TargetResult, 'durationMs' | 'attempts' | 'jobId' | 'isFound'>,
 ): TargetResult {
   const { hostname, session } = target;
-  return { target: identifierOf(target), hostname, session, outcome, ...facts };
+  return { target: identifierOf(target), hostname, session: session || null, outcome, ...facts };
 }
 
 export function unaskedResult({ hostname, reason }: Unasked): TargetResult {

@@ -155,9 +155,13 @@ export function openShell(
   return withTarget({ access, target, caller }, async (reached) => {
     const opening = { access, reached, script: shellScript(), terminal: terminal(), mayRepeat: true, caller };
     const { remote } = await startScript(opening);
-    const end = Promise.all([remote.exit, readToEnd(remote.stdout)]).then(([exit]) => exit);
-    return { target: reached.target, remote, end };
+    return { target: reached.target, remote, end: endOfShell(remote) };
   });
+}
+
+/** Settles when the output of a process on a terminal has been read to its end. */
+export function endOfShell(remote: RemoteProcess): Promise<ExitStatus> {
+  return Promise.all([remote.exit, readToEnd(remote.stdout)]).then(([exit]) => exit);
 }
 
 /** Rejects like `connectSession` if the session does not exist. */

@@ -14,10 +14,10 @@ export interface ListRequest {
   /** Ask the VMs for their sessions. */
   readonly sessions: boolean;
   readonly refresh: boolean;
-  /** `KEY` or `KEY=VALUE`; all must hold. */
+  /** `KEY` or `KEY=VALUE`. Every key must hold, by one of its values. */
   readonly tags: readonly string[];
-  /** A pattern for VM names; case does not matter. */
-  readonly host: string | undefined;
+  /** Patterns of VM names, whatever the case; a VM must match one of them. Empty for all VMs. */
+  readonly hosts: readonly string[];
   /** Milliseconds for each VM, and for all of them. */
   readonly deadline: number;
   readonly wholeDeadline: number;
@@ -96,17 +96,19 @@ function isUp(vm: Vm): boolean {
 }
 
 /** Accepts the VMs with these tags and a name that matches the pattern. */
-export function vmFilter({ tags, host }: Pick<ListRequest, 'tags' | 'host'>): (vm: Vm) => boolean {
-  const wanted = tags.map((tag) => {
-    const at = tag.indexOf('=');
-    return at < 0 ? { key: tag.toLowerCase() } : { key: tag.slice(0, at).toLowerCase(), value: tag.slice(at + 1) };
-  });
-  const named = host === undefined ? () => true : namePattern(host, { ignoreCase: true });
+export function vmFilter({ tags, hosts }: Pick<ListRequest, 'tags' | 'hosts'>): (vm: Vm) => boolean {
+  const patterns = hosts.map((host) => namePattern(host, { ignoreCase: true }));
+  const wanted = new Map<string, (string | undefined)[]>();
+  for (const tag of tags) {
+    const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(tag) ?? [];
+    const key = name.toLowerCase();
+    wanted.set(key, [...(wanted.get(key) ?? []), value]);
+  }
   return (vm) =>
-    named(vm.name) &&
-    wanted.every(({ key, value }) =>
+    (patterns.length === 0 || patterns.some((matches) => matches(vm.name))) &&
+    [...wanted].every(([key, values]) =>
       Object.entries(vm.tags).some(
-        ([name, has]) => name.toLowerCase() === key && (value === undefined || value === has),
+        ([name, has]) => name.toLowerCase() === key && (values.includes(undefined) || values.includes(has)),
       ),
     );
 }

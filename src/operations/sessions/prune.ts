@@ -30,7 +30,7 @@ export interface PruneRequest {
   /** Close sessions that are in use as well. */
   readonly force: boolean;
   readonly tags: readonly string[];
-  readonly host: string | undefined;
+  readonly hosts: readonly string[];
   /** Milliseconds for each VM, and for all of them. */
   readonly deadline: number;
   readonly wholeDeadline: number;

@@ -1,18 +1,19 @@
 import { AppError } from '../../domain/errors.ts';
-import { count } from '../../domain/text.ts';
+import { count, shellWord } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Fleet } from '../../inventory/inventory.ts';
 import { findVm, vmRefOf } from '../../targets/find-vm.ts';
+import { paddedPattern } from '../../targets/pattern.ts';
 import { matchingVms } from '../../targets/select.ts';
 import { parseSelection } from '../../targets/selection.ts';
 import { vmFilter } from '../sessions/list.ts';
 
 /** Chooses VMs by their properties instead of by identifiers. */
 export interface VmChoice {
-  /** `KEY` or `KEY=VALUE`; all must hold. */
+  /** `KEY` or `KEY=VALUE`. Every key must hold, by one of its values. */
   readonly tags: readonly string[];
-  /** A pattern for VM names. */
-  readonly host: string | undefined;
+  /** Patterns of VM names, of which one must match; empty for all. */
+  readonly hosts: readonly string[];
   /** The session on each VM, by name or by pattern; undefined for the default session. */
   readonly session: string | undefined;
 }
@@ -39,7 +40,7 @@ export function vmsNamed(texts: readonly string[], fleet: Fleet, verb: string): 
         hint: "name VMs alone, without a session: 'web-*'",
       });
     const vms = matchingVms(part, fleet.vms);
-    if (vms.length === 0) throw noSuchVms(part.text);
+    if (vms.length === 0) throw noSuchVms(part.text, fleet.vms);
     matched.push(...vms);
   }
   return { named, matched };
@@ -59,14 +60,25 @@ export function chosenVms(choice: VmChoice, fleet: Fleet): FoundVms {
   return { named: [], matched };
 }
 
-export function describeChoice({ tags, host, session }: VmChoice): string {
-  const words = [...tags.map((tag) => `--tag ${tag}`), ...(host === undefined ? [] : [`--host ${host}`])];
+export function describeChoice({ tags, hosts, session }: VmChoice): string {
+  const words = [...tags.map((tag) => `--tag ${tag}`), ...hosts.map((host) => `--host ${host}`)];
   const vms = words.length === 0 ? '--all' : words.join(' ');
   return session === undefined ? vms : `${vms} --session ${session}`;
 }
 
-export function noSuchVms(text: string): AppError {
+export function noSuchVms(text: string, vms: readonly Vm[]): AppError {
   return new AppError('vm-not-found', `No VM matches "${text}"; nothing was done`, {
-    hint: 'azlin list --all shows the VMs',
+    hint: paddingHint(text, vms) ?? 'azlin list --all shows the VMs',
   });
+}
+
+/** For `node-[1-3]` where the VMs are called `node-01` and so on. */
+export function paddingHint(text: string, vms: readonly Vm[]): string | undefined {
+  for (const width of [2, 3, 4]) {
+    const padded = paddedPattern(text, width);
+    const [part, ...others] = padded === undefined ? [] : parseSelection(padded);
+    const isThere = part?.kind === 'pattern' && others.length === 0 && matchingVms(part, vms).length > 0;
+    if (isThere) return `numbers are padded there: ${shellWord(padded ?? '')}`;
+  }
+  return undefined;
 }

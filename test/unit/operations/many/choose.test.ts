@@ -68,7 +68,7 @@ describe('what is chosen', () => {
   });
 
   test('without an identifier it is the default session of every VM', async () => {
-    const everything = { tags: [], host: undefined, session: undefined };
+    const everything = { tags: [], hosts: [], session: undefined };
     const { targets, notes } = await choose(everything, { vms: [aVm('web-1'), aVm('db')] });
     expect(targets).toEqual(['db:azlin', 'web-1:azlin']);
     expect(notes).toEqual(['--all means the session "azlin" on 2 VMs: db, web-1']);
@@ -78,7 +78,7 @@ describe('what is chosen', () => {
     const vms = [aVm('web-1', { tags: { Env: 'prod' } }), aVm('web-2')];
     const answers = { 'web-1': has(['api-1'], ['main'], ['api-2']) };
     const { targets, surveyed } = await choose(
-      { tags: ['env=prod'], host: undefined, session: 'api-*' },
+      { tags: ['env=prod'], hosts: [], session: 'api-*' },
       {
         ...{ vms, answers },
       },
