@@ -107,7 +107,9 @@ function fromWord(from: From): string {
 
 /** Stores standard input on the VM, up to the word `name` that ends it. It answers when it is ready, and a second time when it has everything. */
 export const uploadScript = (name: string) => remoteScript('jobs/upload', { upload: name });
-export const listJobsScript = (id = '') => remoteScript('jobs/list', { id_of_job: id });
+/** Lists every job, or those whose id starts with `prefix`. */
+export const listJobsScript = (prefix?: string) =>
+  remoteScript('jobs/list', { id_of_job: prefix === undefined ? '' : `${prefix}*` });
 /** Ends a job. In milliseconds: how long to wait for the end, and the time between SIGTERM and SIGKILL if the job's supervisor is gone. */
 export const cancelJobScript = (
   id: string,

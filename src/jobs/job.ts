@@ -6,6 +6,8 @@ export interface Job {
   readonly session: string;
   /** The first line of what runs. */
   readonly command: string;
+  /** `run`: in the session's own shell, by `azlin run`. */
+  readonly kind: 'exec' | 'run';
   /** `lost`: it is unknown how it ended, because the VM was restarted or its supervisor was killed. */
   readonly state:
     | 'starting'
@@ -37,7 +39,7 @@ export function parseJobs(text: string): readonly Job[] {
   const lines = text.split('\n');
   const jobs = lines.flatMap((line, index) => {
     if (index % 2 === 1 || line === '') return [];
-    const [ownedBy = '', id = '', at = '', end = '', how = '', ...session] = line.split(':');
+    const [ownedBy = '', id = '', at = '', end = '', how = '', live = '', ...session] = line.split(':');
     const ended = parseEnd(how);
     return [
       {
@@ -45,6 +47,7 @@ export function parseJobs(text: string): readonly Job[] {
         ownedBy: ownedBy || null,
         session: session.join(':'),
         command: lines[index + 1] ?? '',
+        kind: live === '' ? 'exec' : 'run',
         state: ended?.kind ?? (STATES.find((state) => state === how) || (how === 'void' ? 'not-started' : 'lost')),
         exitCode: ended?.kind === 'exited' ? Number(ended.detail) : null,
         signal: ended?.kind === 'signaled' ? ended.detail : null,

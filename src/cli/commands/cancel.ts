@@ -15,7 +15,7 @@ const cancelledView: View<CancelledJob> = {
 
 export const cancel = defineCommand({
   usage: '<job>',
-  positionals: { job: 'The id of a job' },
+  positionals: { job: 'The id of a job, its beginning, or an identifier for the newest job there' },
   examples: [
     { line: 'azlin cancel deploy-42', does: 'wherever it runs' },
     { line: 'azlin cancel --vm web-1 deploy-42', does: 'when several VMs have a job with that id' },

@@ -1,13 +1,12 @@
 import { AppError } from '../../domain/errors.ts';
-import type { FleetAccess } from '../../operations/access/fleet-access.ts';
-import type { PlacedJob } from '../../operations/jobs/list-jobs.ts';
-import { type CallContext, defineCommand } from '../command.ts';
+import { defineCommand, type View } from '../command.ts';
+import { wantsRecords } from '../line/fleet-options.ts';
 import { findRequest, VM_OPTION } from '../line/job-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 
 export const logs = defineCommand({
   usage: '<job>',
-  positionals: { job: 'The id of a job, or an identifier for the newest job of a session' },
+  positionals: { job: 'The id of a job, its beginning, or an identifier for the newest job there' },
   examples: [
     { line: 'azlin logs deploy-42', does: 'its stdout' },
     { line: 'azlin logs --follow --lines 20 v42', does: 'its last lines, then follow it' },
@@ -24,52 +23,39 @@ export const logs = defineCommand({
       short: 'n',
       describe: 'Only the last N lines; with --screen, N lines of history',
     },
+    tail: { kind: 'text', takes: 'N', describe: 'The same as --lines' },
     screen: { kind: 'flag', describe: 'Show the active pane of a session' },
     ...VM_OPTION,
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
   async run(call) {
-    const { args, positionals, access, io, note, caller } = call;
+    const { args, positionals, access, config, io, note, caller } = call;
     const name = positionals['job'] ?? '';
-    const lines = args.lines === undefined ? undefined : Number(args.lines);
+    if (args.lines !== undefined && args.tail !== undefined)
+      throw new AppError('usage', 'Give --lines or --tail, not both');
+    const text = args.lines ?? args.tail;
+    const lines = text === undefined ? undefined : Number(text);
     if (lines !== undefined && !(Number.isInteger(lines) && lines >= 0 && lines < 1e9))
-      throw new AppError('usage', `Invalid number "${args.lines}" for --lines`);
+      throw new AppError('usage', `Invalid number "${text}" for --${args.lines === undefined ? 'tail' : 'lines'}`);
     const { showLogs, showScreen } = await import('../../operations/jobs/logs.ts');
     const fleet = await access();
     if (args.screen) {
       if (args.follow || args.stderr || args.vm !== undefined)
         throw new AppError('usage', '--screen shows a session as it is now, and only --lines works with it');
-      io.stdout.write(await showScreen(fleet, { target: name, history: lines ?? 0 }, caller));
-      return {};
+      return { data: { screen: await showScreen(fleet, { target: name, history: lines ?? 0 }, caller) } };
     }
-    const job = await jobOf(call, fleet, { name, vm: args.vm });
+    if (wantsRecords(call))
+      throw new AppError('usage', 'azlin logs prints what the job wrote, unchanged: --format does not apply', {
+        hint: 'azlin jobs --json has the state of jobs',
+      });
+    const { findJob } = await import('../../operations/jobs/find-job.ts');
+    const job = await findJob(fleet, findRequest(name, args.vm, config), caller);
     const stream = args.stderr ? 'stderr' : 'stdout';
     await showLogs(fleet, { job, stream, lines, follow: args.follow, to: io.stdout }, caller);
     const other = args.stderr ? job.stdoutBytes : job.stderrBytes;
     if (!args.stderr && other) note(`It also wrote ${other} bytes to stderr: azlin logs --stderr ${job.id}`);
     return {};
   },
+  view: { text: ({ screen }) => screen, records: (data) => data } satisfies View<{ readonly screen: string }>,
 });
-
-/** The job with that id; if there is none, the newest job of the session with that name. */
-async function jobOf(
-  { config, caller }: CallContext,
-  fleet: FleetAccess,
-  { name, vm }: { readonly name: string; readonly vm: string | undefined },
-): Promise<PlacedJob> {
-  const { findJob, isIdentifier, newestJob } = await import('../../operations/jobs/find-job.ts');
-  if (isIdentifier(name) && vm === undefined) return newestJob(fleet, name, caller);
-  try {
-    return await findJob(fleet, findRequest(name, vm, config), caller);
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'job-not-found' || vm !== undefined) throw error;
-    try {
-      return await newestJob(fleet, name, caller);
-    } catch (other) {
-      // It is not an identifier either, so the user probably meant a job.
-      if (other instanceof AppError && /^(vm|session)-not-found$/.test(other.code)) throw error;
-      throw other;
-    }
-  }
-}

@@ -1,11 +1,13 @@
 import { defineCommand } from '../command.ts';
 import { runExec } from '../exec/run-exec.ts';
+import { wantsRecords } from '../line/fleet-options.ts';
 import { findRequest, VM_OPTION } from '../line/job-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
+import { execView } from '../views/exec.ts';
 
 export const wait = defineCommand({
   usage: '<job>',
-  positionals: { job: 'The id of a job' },
+  positionals: { job: 'The id of a job, its beginning, or an identifier for the newest job there' },
   examples: [
     { line: 'azlin wait deploy-42', does: 'wherever it runs' },
     { line: 'azlin wait --vm web-1 deploy-42', does: 'when several VMs have a job with that id' },
@@ -30,6 +32,8 @@ export const wait = defineCommand({
         return watchJob(access, await findJob(access, findRequest(name, args.vm, config), caller), caller);
       },
       result: args.result,
+      record: wantsRecords(call),
     });
   },
+  view: execView,
 });

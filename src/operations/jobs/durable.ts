@@ -38,8 +38,6 @@ export interface DurableRequest extends ExecRequest {
 export interface StartedJob {
   readonly id: string;
   readonly isFound: boolean;
-  /** Whether the job with that id runs a different command. */
-  readonly runsOther: boolean;
   readonly target: string;
   /** The timeout of its command in milliseconds; undefined without one, and for a job that was found. */
   readonly timeout?: number | undefined;
@@ -138,6 +136,13 @@ export async function startJob(access: FleetAccess, request: DurableRequest, cal
   }
 }
 
+/** The id must not stand for two commands: what the user wants has not run, and its output must not be taken for that of the other one. */
+function otherCommand(id: string, where: string): AppError {
+  return new AppError('usage', `Job ${id} on ${where} runs another command; nothing was started`, {
+    hint: `azlin logs ${id} shows its output; use another id for this command`,
+  });
+}
+
 function notBegun({ id, target }: Attempt): AppError {
   const message = `Job ${id} was not started on ${describeRef(target)}: it did not begin in time, or its directory on the VM is damaged`;
   return new AppError('vm-failed', message, { hint: 'nothing ran, and nothing will; try again' });
@@ -148,7 +153,7 @@ function doubtful({ id, target: place }: Attempt, error: unknown): StartedJob {
   const target = describeRef(place);
   const text = `Job ${id} may have been started on ${target}: ${message}`;
   const doubt = new AppError(code, text, { hint: `azlin wait ${id} asks again`, cause: error });
-  return { id, isFound: false, runsOther: false, target, place, follower: undefined, doubt };
+  return { id, isFound: false, target, place, follower: undefined, doubt };
 }
 
 async function tryToStart(attempt: Attempt): Promise<StartedJob> {
@@ -175,6 +180,10 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
       throw error;
     });
     const [, went, found, , err] = started.words;
+    if (found === 'other') {
+      started.remote.close();
+      throw otherCommand(id, describeTarget(target));
+    }
     if (err === 'lost') caller.warn(errorsLost(id, describeTarget(target)));
     if (went === 'no-cwd')
       caller.warn(`${describeTarget(target)}: its directory no longer exists; the command runs in the home directory`);
@@ -182,7 +191,6 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     return {
       id,
       isFound: found !== 'new',
-      runsOther: found === 'other',
       target: describeTarget(target),
       timeout: found === 'new' ? timeout : undefined,
       place: attempt.target,

@@ -11,7 +11,7 @@ import { withTarget } from '../access/with-target.ts';
 import { jobsOf, listJobs, type PlacedJob } from './list-jobs.ts';
 
 export interface FindRequest {
-  /** A job's id, or an identifier, which means the newest job of that session. */
+  /** A job's id, its beginning, or an identifier. */
   readonly name: string;
   /** The VM, in case several have a job with that id. */
   readonly vm: string | undefined;
@@ -20,29 +20,49 @@ export interface FindRequest {
   readonly wholeDeadline: number;
 }
 
-/** The job that is meant. Throws `job-not-found` or `ambiguous`. */
+/** The job that is meant: by its id, the unique beginning of one, or an identifier, which means the newest job there. Throws `job-not-found`, `ambiguous`. */
 export async function findJob(access: FleetAccess, request: FindRequest, caller: Caller): Promise<PlacedJob> {
   const { name, vm } = request;
-  const named = jobIdProblem(name) ? [] : await jobsNamed(access, request, caller);
+  // What cannot be an id can only be an identifier.
+  if (jobIdProblem(name) !== undefined && vm === undefined) return newestJob(access, name, caller);
+  try {
+    return await jobById(access, request, caller);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'job-not-found' || vm !== undefined) throw error;
+    try {
+      return await newestJob(access, name, caller);
+    } catch (other) {
+      // It is not an identifier either, so the user probably meant a job.
+      if (other instanceof AppError && /^(vm|session)-not-found$/.test(other.code)) throw error;
+      throw other;
+    }
+  }
+}
+
+async function jobById(access: FleetAccess, request: FindRequest, caller: Caller): Promise<PlacedJob> {
+  const { name, vm } = request;
+  const begun = jobIdProblem(name) ? [] : await jobsNamed(access, request, caller);
+  const exact = begun.filter(({ id }) => id === name);
+  const named = exact.length > 0 ? exact : begun;
   // VMs that share a home directory see each other's jobs, but only the VM that owns a job knows its state.
   const found = named.some(isOwn) ? named.filter(isOwn) : named;
   const [only, ...others] = found;
   if (only && others.length === 0) return only;
-  if (only)
-    throw new AppError('ambiguous', `Ambiguous job "${name}"`, {
-      candidates: {
-        title: `Found on ${count(found.length, 'VM')}`,
-        items: found.map(({ hostname }) => ({ identifier: hostname, ip: null })),
-      },
-      hint: `name the VM: --vm ${shellWord(only.hostname)}`,
-    });
-  throw notFound(name, vm);
+  if (!only) throw notFound(name, vm);
+  const isOneId = others.every(({ id }) => id === only.id);
+  throw new AppError('ambiguous', `Ambiguous job "${name}"`, {
+    candidates: {
+      title: isOneId ? `Found on ${count(found.length, 'VM')}` : `The beginning of ${count(found.length, 'job')}`,
+      items: found.map(({ id, hostname }) => ({ identifier: isOneId ? hostname : `${id} on ${hostname}`, ip: null })),
+    },
+    hint: isOneId ? `name the VM: --vm ${shellWord(only.hostname)}` : 'give more of the id',
+  });
 }
 
 const isOwn = ({ ownedBy }: PlacedJob) => ownedBy === null;
 
 /** The newest job of the session that the identifier names. Throws `job-not-found`. */
-export async function newestJob(access: FleetAccess, identifier: string, caller: Caller): Promise<PlacedJob> {
+async function newestJob(access: FleetAccess, identifier: string, caller: Caller): Promise<PlacedJob> {
   const newest = (await jobsOf(access, { target: identifier }, caller)).find(isOwn);
   if (newest) return newest;
   throw new AppError('job-not-found', `No job has been started in "${identifier}"`, {
@@ -50,17 +70,18 @@ export async function newestJob(access: FleetAccess, identifier: string, caller:
   });
 }
 
-/** Whether a name can only be an identifier. */
-export function isIdentifier(name: string): boolean {
-  return jobIdProblem(name) !== undefined;
-}
-
-async function jobsNamed(access: FleetAccess, { name: id, vm, deadline, wholeDeadline }: FindRequest, caller: Caller) {
-  if (vm !== undefined) return jobsOf(access, { target: vm, id }, caller);
+/** The jobs whose id starts with the name. The VM of a job that this machine has started is known. */
+async function jobsNamed(
+  access: FleetAccess,
+  { name: prefix, vm, deadline, wholeDeadline }: FindRequest,
+  caller: Caller,
+) {
+  if (vm !== undefined) return jobsOf(access, { target: vm, prefix }, caller);
   const found = new Map<string, PlacedJob>();
-  for (const known of await access.jobMemory.recall(id, caller)) {
+  for (const known of await access.jobMemory.recall(prefix, caller)) {
     try {
-      for (const job of await jobsOf(access, { target: known, id }, caller)) found.set(job.hostname, job);
+      for (const job of await jobsOf(access, { target: known, prefix }, caller))
+        if (job.id === prefix) found.set(job.hostname, job);
     } catch (error) {
       if (caller.signal.aborted || !(error instanceof AppError)) throw error;
       // The job is on this VM. If the VM cannot be reached, that is the answer, unless the VM or the session no longer exists.
@@ -68,7 +89,7 @@ async function jobsNamed(access: FleetAccess, { name: id, vm, deadline, wholeDea
     }
   }
   if (found.size > 0) return [...found.values()];
-  return listJobs(access, { target: undefined, id, deadline, wholeDeadline }, caller);
+  return listJobs(access, { target: undefined, hosts: [], prefix, deadline, wholeDeadline }, caller);
 }
 
 function notFound(name: string, vm: string | undefined): AppError {

@@ -29,7 +29,6 @@ export interface FollowedJob {
   /** `myvm:dev`. */
   readonly target: string;
   readonly isFound: boolean;
-  readonly runsOther?: boolean;
   readonly isWatched: boolean;
   /** The timeout of its command in milliseconds, if this call started it. */
   readonly timeout?: number | undefined;
@@ -72,7 +71,6 @@ export function jobAsCommand(access: FleetAccess, job: FollowedJob, caller: Call
     job: {
       id,
       isFound: job.isFound,
-      runsOther: job.runsOther === true,
       endsWithUs: job.endsWithUs === true,
       isWatched,
       cancel: () => tell(access, { place, id, script: cancelJobScript(id, { wait: END_LIMIT, killAfter }) }, caller),

@@ -22,10 +22,10 @@ export interface PlacedJob extends Job {
 export interface JobsRequest {
   /** A VM, or a session of one; undefined for every running VM in scope. */
   readonly target: TargetRef | undefined;
-  /** Without a target, only the VMs whose name matches this pattern. */
-  readonly host?: string | undefined;
-  /** Only the job with this id. */
-  readonly id?: string | undefined;
+  /** Patterns of VM names, of which one must match; empty for all. */
+  readonly hosts: readonly string[];
+  /** Only jobs whose id starts with this. */
+  readonly prefix?: string | undefined;
   /** Milliseconds for each VM, and for all of them. */
   readonly deadline: number;
   readonly wholeDeadline: number;
@@ -37,21 +37,21 @@ export async function listJobs(
   request: JobsRequest,
   caller: Caller,
 ): Promise<readonly PlacedJob[]> {
-  const { target, id } = request;
+  const { target, prefix } = request;
   const jobs =
-    target === undefined ? await fleetJobs(access, request, caller) : await jobsOf(access, { target, id }, caller);
+    target === undefined ? await fleetJobs(access, request, caller) : await jobsOf(access, { target, prefix }, caller);
   return [...jobs].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
 }
 
 /** The jobs of one VM; only those of one session if the target names one. */
 export function jobsOf(
   access: FleetAccess,
-  { target: ref, id }: { readonly target: TargetRef; readonly id?: string | undefined },
+  { target: ref, prefix }: { readonly target: TargetRef; readonly prefix?: string | undefined },
   caller: Caller,
 ): Promise<readonly PlacedJob[]> {
   return withTarget({ access, target: ref, caller }, async ({ target, run }) => {
-    const jobs = await askForJobs(run, { id, signal: caller.signal, hostname: target.hostname });
-    const mine = id !== undefined || target.origin === 'default' ? jobs : jobs.filter((job) => isOf(job, target));
+    const jobs = await askForJobs(run, { prefix, signal: caller.signal, hostname: target.hostname });
+    const mine = prefix !== undefined || target.origin === 'default' ? jobs : jobs.filter((job) => isOf(job, target));
     return mine.map((job) => ({ ...job, hostname: target.hostname, target: exactTarget(target) }));
   });
 }
@@ -72,25 +72,25 @@ function placeOf({ endpoints, settings }: FleetAccess, { vm, hostname, fetchedAt
 }
 
 interface JobsQuestion {
-  readonly id: string | undefined;
+  readonly prefix: string | undefined;
   readonly hostname: string;
   readonly signal: AbortSignal;
 }
 
-async function askForJobs(run: RunScript, { id, hostname, signal }: JobsQuestion) {
-  const { stdout } = await run(listJobsScript(id), signal);
+async function askForJobs(run: RunScript, { prefix, hostname, signal }: JobsQuestion) {
+  const { stdout } = await run(listJobsScript(prefix), signal);
   const status = parseStatus(stdout);
   if (status.kind !== 'ok') throw new AppError('vm-failed', `"${hostname}" could not list its jobs`);
   return parseJobs(status.text).map((job) => ({ ...job, askedAt: Number(status.words[0]) }));
 }
 
 async function fleetJobs(access: FleetAccess, request: JobsRequest, caller: Caller) {
-  const { id, deadline, wholeDeadline } = request;
+  const { prefix, deadline, wholeDeadline } = request;
   const answers = await askFleet(
     access,
     {
-      ...{ about: 'jobs', of: vmFilter({ tags: [], host: request.host }), deadline, wholeDeadline },
-      ask: ({ run, limited }, { hostname }) => askForJobs(run, { id, hostname, signal: limited }),
+      ...{ about: 'jobs', of: vmFilter({ tags: [], hosts: request.hosts }), deadline, wholeDeadline },
+      ask: ({ run, limited }, { hostname }) => askForJobs(run, { prefix, hostname, signal: limited }),
     },
     caller,
   );

@@ -1,5 +1,5 @@
 # Lists the job azlin_id_of_job, or every job if that is empty. Two lines for each: first the VM if the job belongs to another one, its id, when it was started
-# and when it ended, how it ended, its session; then the command.
+# and when it ended, how it ended, `live` if it runs in the session's own shell, its session; then the command. azlin_id_of_job may end with a star.
 . ./parts/prelude.sh
 . ./parts/jobs/place.sh
 . ./parts/jobs/journal.sh
@@ -22,7 +22,7 @@ azlin_list_jobs() {
       elif [ -z "$azlin_pid" ]; then azlin_how=starting
       elif azlin_alive; then azlin_how=running
       else azlin_how=lost; fi
-      printf '%s:%s:%s:%s:%s:%s\n%.300s%s\n' "$2" "$azlin_id" "$azlin_at" "$azlin_end" "$azlin_how" "$azlin_session" "$azlin_command" "${azlin_more:+ ...}"
+      printf '%s:%s:%s:%s:%s:%s:%s\n%.300s%s\n' "$2" "$azlin_id" "$azlin_at" "$azlin_end" "$azlin_how" "${azlin_live:+live}" "$azlin_session" "$azlin_command" "${azlin_more:+ ...}"
     fi
     cd .. || return
   done

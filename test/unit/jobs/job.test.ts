@@ -4,14 +4,21 @@ import { jobIdProblem } from '../../../src/jobs/job-scripts.ts';
 
 test('jobs, the newest first; a command that looks like a job is none', () => {
   const text =
-    ':old:100:105:exited 3 10 0:dev\nmake\n:new:200::running:späß\nx:1:2:exited 0 0 0:dev\nweb-2:theirs:50::elsewhere:a:b\nmake\n:bad:::nonsense:\n\n';
+    ':old:100:105:exited 3 10 0::dev\nmake\n:new:200::running:live:späß\nx:1:2:exited 0 0 0:dev\nweb-2:theirs:50::elsewhere::a:b\nmake\n:bad:::nonsense::\n\n';
   expect(parseJobs(text)).toEqual([
-    expect.objectContaining({ id: 'new', state: 'running', session: 'späß', command: 'x:1:2:exited 0 0 0:dev' }),
+    expect.objectContaining({
+      id: 'new',
+      state: 'running',
+      kind: 'run',
+      session: 'späß',
+      command: 'x:1:2:exited 0 0 0:dev',
+    }),
     {
       id: 'old',
       ownedBy: null,
       session: 'dev',
       command: 'make',
+      kind: 'exec',
       state: 'exited',
       exitCode: 3,
       signal: null,

@@ -94,16 +94,19 @@ describe('starting a job', () => {
 
   test('is remembered with its place', async () => {
     const { result, remembered } = begin({ turns: [started('new')], job: 'nightly' });
-    expect(await result()).toMatchObject({ id: 'nightly', isFound: false, runsOther: false, target: 'vm:dev' });
+    expect(await result()).toMatchObject({ id: 'nightly', isFound: false, target: 'vm:dev' });
     expect(remembered).toEqual(['nightly vm:dev']);
   });
 
-  test('without an id makes one that must be new; a given one may be there, and may be another command', async () => {
+  test('without an id makes one that must be new; a given one may be there, but not as another command', async () => {
     const fresh = begin({ turns: [started('new')] });
     expect((await fresh.result()).id).toMatch(/^[a-z2-9]{10}$/);
     expect(fresh.starts()[0]?.['is_new']).toBe('new');
     const given = begin({ turns: [started('other')], job: 'nightly' });
-    expect(await given.result()).toMatchObject({ isFound: true, runsOther: true });
+    await expect(given.result()).rejects.toMatchObject({
+      code: 'usage',
+      message: 'Job nightly on vm:dev runs another command; nothing was started',
+    });
     expect(given.starts()[0]?.['is_new']).toBe('');
   });
 
