@@ -12,6 +12,7 @@ export const SCRIPTS = [
   'exec',
   'facts',
   'signal',
+  'terminal',
   'timed-out',
   'jobs/cancel',
   'jobs/follow',

@@ -2,6 +2,7 @@
 export const VALUES = [
   'action',
   'agent',
+  'alone',
   'argv',
   'by',
   'colours',

@@ -11,9 +11,10 @@ export interface Target {
   readonly vm: Vm | null;
   /** The user before the `@`. */
   readonly user: string | undefined;
+  /** Empty for a target without a session. */
   readonly session: string;
-  /** `named` by the user, `found` on the VM by its name, or the `default` session of a host. */
-  readonly origin: 'named' | 'found' | 'default';
+  /** `named` by the user, `found` on the VM by its name, the `default` session of a host, or `alone`: the VM without a session. */
+  readonly origin: 'named' | 'found' | 'default' | 'alone';
   /** Whether it rests on data that may be out of date. */
   readonly cached: boolean;
   /** When its VM was looked up, in milliseconds since 1970. */
@@ -42,13 +43,20 @@ export function describeRef(ref: TargetRef): string {
 export function exactTarget(target: Target): Target {
   // Not `endpoint`: reading it throws where there is none.
   const { hostname, vm, user, session, fetchedAt } = target;
-  const fields = { hostname, vm, user, session, fetchedAt, origin: 'named', cached: vm !== null } as const;
+  const origin = target.origin === 'alone' ? 'alone' : 'named';
+  const fields = { hostname, vm, user, session, fetchedAt, origin, cached: vm !== null } as const;
   return targetOf(fields, () => target.endpoint);
 }
 
-/** `myvm:dev`. */
+/** The VM of the target, without a session. */
+export function aloneTarget(target: Target): Target {
+  const { hostname, vm, user, cached, fetchedAt } = target;
+  return targetOf({ hostname, vm, user, cached, fetchedAt, session: '', origin: 'alone' }, () => target.endpoint);
+}
+
+/** `myvm:dev`; `myvm` without a session. */
 export function describeTarget({ hostname, session }: Target): string {
-  return `${hostname}:${session}`;
+  return session === '' ? hostname : `${hostname}:${session}`;
 }
 
 /** An identifier that names the same VM and session from now on. */

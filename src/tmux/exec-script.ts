@@ -5,6 +5,8 @@ import { nameToCreate } from './plain-word.ts';
 /** What runs in a session, and how. */
 export interface SessionCommand {
   readonly session: string;
+  /** Run it as over ssh: in the home directory, without a session. */
+  readonly alone: boolean;
   readonly create: boolean;
   /** `text` is a command for the shell, words that are quoted for it, or a script; `title` is what lists call it. */
   readonly run: {
@@ -32,11 +34,17 @@ export function execScript(command: SessionCommand, ticket: string): RemoteScrip
   return remoteScript('exec', { ...enterValues(command), input: command.stdin ? 'stdin' : '', ticket });
 }
 
+/** Runs a command on the terminal of the connection. The words of its status: created (0 or 1), `cwd` or `no-cwd`. */
+export function terminalScript(command: SessionCommand): RemoteScript {
+  return remoteScript('terminal', enterValues(command));
+}
+
 /** The values of context.sh and begin.sh, and those of a timeout. */
 export function enterValues(command: SessionCommand): ScriptValues {
-  const { session, create, run, timeout, cwd = '', variables, shell = '' } = command;
+  const { session, alone, create, run, timeout, cwd = '', variables, shell = '' } = command;
   return {
     session,
+    alone: alone ? 'alone' : '',
     new_name: create ? nameToCreate(session) : '',
     kind: run.kind,
     text: run.text,

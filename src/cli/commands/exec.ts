@@ -1,7 +1,11 @@
 import { AppError } from '../../domain/errors.ts';
+import { shellWord } from '../../domain/text.ts';
 import type { ExecRequest } from '../../operations/exec/exec-request.ts';
+import { describeRef } from '../../targets/target.ts';
+import { onTerminal } from '../attach/attach.ts';
 import { type Args, type Call, defineCommand, type Options } from '../command.ts';
-import { readScript, runExec, starter } from '../exec/run-exec.ts';
+import { resolveAlone } from '../exec/alone.ts';
+import { readScript, runExec, type StartCommand, starter } from '../exec/run-exec.ts';
 import { variablesIn } from '../line/env-file.ts';
 import {
   checkedNames,
@@ -11,14 +15,31 @@ import {
   JOB_OPTIONS,
   variablesOf,
 } from '../line/exec-options.ts';
-import { CHOOSE_OPTIONS, CONTROL_OPTIONS, meantBy, OUTPUT_OPTIONS, refuseIdentifier } from '../line/fleet-options.ts';
-import { CREATE_OPTION, FORWARD_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../line/options.ts';
+import {
+  CHOOSE_OPTIONS,
+  CONTROL_OPTIONS,
+  type Meant,
+  meantBy,
+  OUTPUT_OPTIONS,
+  refuseIdentifier,
+  wantsRecords,
+} from '../line/fleet-options.ts';
+import {
+  CREATE_OPTION,
+  FORWARD_OPTION,
+  SCOPE_OPTIONS,
+  SSH_OPTIONS,
+  START_OPTION,
+  TTY_OPTION,
+} from '../line/options.ts';
 import { execOnMany } from '../many/exec-on-many.ts';
 import { execView } from '../views/exec.ts';
 
 const OPTIONS = {
   ...CREATE_OPTION,
   ...START_OPTION,
+  ...TTY_OPTION,
+  'no-session': { kind: 'flag', describe: 'As over ssh: home directory, no session' },
   stdin: { kind: 'flag', describe: 'Forward standard input to the command' },
   shell: { kind: 'text', takes: 'SHELL', describe: 'Run with this shell, not the login shell' },
   errexit: { kind: 'flag', short: 'e', describe: 'Run a script with -eo pipefail' },
@@ -58,7 +79,6 @@ export const exec = defineCommand({
     { line: 'azlin exec myvm:dev < deploy.sh', does: 'run a script' },
     { line: 'tar c . | azlin exec --stdin myvm tar x', does: 'forward standard input' },
     { line: 'azlin exec --job v42 myvm:dev ./deploy', does: 'as a job, which runs once' },
-    { line: 'azlin exec --detach myvm:dev make', does: 'start a job and return' },
     { line: "azlin exec 'web-*:main' uptime", does: 'on every VM that matches' },
     { line: 'azlin exec --group --tag env=prod date', does: 'show identical output once' },
     { line: "azlin exec --canary 1 '*:main' ./deploy", does: 'on one VM first' },
@@ -69,7 +89,8 @@ export const exec = defineCommand({
   failsWith255: true,
   async run(call) {
     const { args, positionals, app, config } = call;
-    const meant = meantBy(args, positionals['identifier'], 'exec');
+    const records = wantsRecords(call) && !args.detach;
+    const meant = meantBy(args, positionals['identifier'], { name: 'exec', records });
     if (meant.kind === 'many') refuseIdentifier(call.remote, meant.from);
     const timeout = durationOf('timeout', args.timeout);
     const files = await Promise.all(args['env-file'].map(variablesIn));
@@ -79,10 +100,15 @@ export const exec = defineCommand({
     if (args.detach && args.result !== undefined)
       throw new AppError('usage', '--detach leaves no outcome to write; use azlin wait --result FILE');
     const { create, cwd, shell, result } = args;
+    if (args.tty) refuseBeside(args, '--tty', [...JOB_WISHES, 'stdin', 'result', 'timeout', 'errexit']);
+    if (args['no-session']) refuseBeside(args, '--no-session', [...JOB_WISHES, 'create', 'session']);
+    if (args.tty) return onTerminalOf({ ...call, args }, meant, { create, timeout, cwd, shell, variables });
     const what = await whatToRun(call, meant.kind === 'one' ? meant.identifier : undefined);
     const request = { create, timeout, cwd, shell, variables, ...what };
     if (meant.kind === 'many') return execOnMany({ ...call, args }, { meant, request, durable });
     const { identifier } = meant;
+    if (args['no-session'])
+      return runExec(call, { identifier, start: startAlone(starter(request, undefined)), result });
     if (!durable?.detach) return runExec(call, { identifier, start: starter(request, durable), result });
     const { startJob } = await import('../../operations/jobs/durable.ts');
     const job = await startJob(await call.access(), { ...request, ...durable, target: identifier }, call.caller);
@@ -92,6 +118,49 @@ export const exec = defineCommand({
   },
   view: execView,
 });
+
+/** Options that make a command a job, or are about one. */
+const JOB_WISHES = ['durable', 'job', 'detach', 'on-disconnect', 'on-interrupt'] as const;
+
+function refuseBeside(
+  args: Args<typeof OPTIONS>,
+  option: string,
+  others: readonly (keyof Args<typeof OPTIONS>)[],
+): void {
+  const other = others.find((name) => args[name] !== undefined && args[name] !== false);
+  if (other !== undefined) throw new AppError('usage', `Give ${option} or --${other}, not both`);
+}
+
+async function onTerminalOf(
+  call: Call & { readonly args: Args<typeof OPTIONS> },
+  meant: Meant,
+  fields: Omit<ExecRequest, 'target' | 'command' | 'stdin'>,
+): Promise<{ readonly exitCode: number }> {
+  if (meant.kind === 'many') throw new AppError('usage', '--tty is for one target: many cannot share a terminal');
+  const { identifier } = meant;
+  const command = call.remote;
+  if (command.length === 0)
+    throw new AppError('usage', 'Missing command', {
+      hint: `azlin connect ${shellWord(identifier)} attaches to a session`,
+    });
+  return onTerminal(call, {
+    identifier,
+    open: async (access, terminal, caller) => {
+      const isAlone = call.args['no-session'];
+      const target = isAlone ? await resolveAlone(access, { identifier, option: '--no-session' }, caller) : identifier;
+      const { execOnTerminal } = await import('../../operations/exec/exec-on-terminal.ts');
+      return execOnTerminal(access, { ...fields, target, command, stdin: undefined, terminal }, caller);
+    },
+  });
+}
+
+/** The same on the VM alone, without a session. */
+function startAlone(start: StartCommand): StartCommand {
+  return async (access, identifier, caller) => {
+    const text = describeRef(identifier);
+    return start(access, await resolveAlone(access, { identifier: text, option: '--no-session' }, caller), caller);
+  };
+}
 
 /** Shells that know -e. If the login shell does not, bash runs the script. */
 const POSIX_SHELL = /(^|\/)(ba|z|k|mk|da|a)?sh$/;

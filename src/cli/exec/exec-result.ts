@@ -14,17 +14,17 @@ export interface Finished {
   readonly found: boolean;
 }
 
-/** Writes the file of `--result`. */
-export async function writeResult(
-  path: string,
-  { outcome, interruptedBy, target, durationMs, jobId, found }: Finished,
-): Promise<void> {
+/** What programs are told about a command that has ended. Fields are only ever added. */
+export function resultRecord({ outcome, interruptedBy, target, durationMs, jobId, found }: Finished): object {
   const cause = 'cause' in outcome ? { error: { code: outcome.cause.code, message: outcome.cause.message } } : {};
   const signal = outcome.kind === 'signaled' ? outcome.signal : null;
   const isInterrupted = outcome.kind === 'cancelled' || ('cause' in outcome && outcome.cause.code === 'interrupted');
   const exitCode = (isInterrupted ? interruptedBy : undefined) ?? exitStatusOf(outcome);
-  await write(path, { outcome: outcome.kind, exitCode, signal, target, durationMs, jobId, found, ...cause });
+  return { outcome: outcome.kind, exitCode, signal, target, durationMs, jobId, found, ...cause };
 }
+
+/** Writes the file of `--result`. */
+export const writeResult = (path: string, finished: Finished): Promise<void> => write(path, resultRecord(finished));
 
 /** The content of the file of `--result` for many targets. */
 export interface Results {

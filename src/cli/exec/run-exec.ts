@@ -9,9 +9,10 @@ import { execCommand, type RunningCommand } from '../../operations/exec/exec.ts'
 import type { ExecRequest } from '../../operations/exec/exec-request.ts';
 import type { TargetRef } from '../../targets/target.ts';
 import type { IoStreams } from '../app.ts';
-import type { CallContext } from '../command.ts';
+import type { CallContext, Result } from '../command.ts';
 import type { JobWishes } from '../line/exec-options.ts';
-import { prepareResult, writeResult } from './exec-result.ts';
+import type { ExecData } from '../views/exec.ts';
+import { prepareResult, resultRecord, writeResult } from './exec-result.ts';
 
 /** Starts a command in a session, or finds the job that it is already. */
 export type StartCommand = (access: FleetAccess, target: TargetRef, caller: Caller) => Promise<RunningCommand>;
@@ -21,6 +22,8 @@ export interface ExecLine {
   readonly start: StartCommand;
   /** Where the outcome goes as JSON. */
   readonly result?: string | undefined;
+  /** Print the outcome as a record, because the output of the command is not printed. */
+  readonly record?: boolean;
 }
 
 /** Starts a command as `exec` does. `durable`: how to run it as a job. */
@@ -33,7 +36,7 @@ export function starter(request: Omit<ExecRequest, 'target'>, durable: JobWishes
 }
 
 /** Runs a command with the streams of this process: bytes pass through unchanged, and its exit code is returned. */
-export async function runExec(call: CallContext, line: ExecLine): Promise<{ exitCode: number }> {
+export async function runExec(call: CallContext, line: ExecLine): Promise<Result<ExecData>> {
   const { app, interrupts } = call;
   // The file is tried and emptied before anything runs: later the outcome would be lost, and an old one must not pass for the new one.
   if (line.result !== undefined) await prepareResult(line.result);
@@ -43,29 +46,25 @@ export async function runExec(call: CallContext, line: ExecLine): Promise<{ exit
   try {
     command = await line.start(await call.access(), line.identifier, call.caller);
     const { job } = command;
-    if (job?.isFound) {
-      const other = job.runsOther ? ' with another command' : '';
-      call.note(`Job ${job.id} already exists${other}; nothing was started, and this is its output`);
-    }
+    if (job?.isFound) call.note(`Job ${job.id} already exists; nothing was started, and this is its output`);
     outcome = await follow(call, command);
   } catch (error) {
     outcome = command ? { kind: 'lost', cause: toAppError(error) } : outcomeOfError(error);
   }
   const durationMs = app.clock.now() - startedAt;
-  if (line.result !== undefined) {
-    const target = command ? command.target : line.identifier;
-    const jobId = command?.job?.id ?? null;
-    const found = command?.job?.isFound === true;
-    const interruptedBy = interrupts.exitCode();
-    await writeResult(line.result, { outcome, interruptedBy, target, durationMs, jobId, found });
-  }
+  const finished = {
+    ...{ outcome, durationMs, interruptedBy: interrupts.exitCode(), target: command?.target ?? line.identifier },
+    ...{ jobId: command?.job?.id ?? null, found: command?.job?.isFound === true },
+  };
+  if (line.result !== undefined) await writeResult(line.result, finished);
   if (outcome.kind === 'lost' || outcome.kind === 'not-started') throw outcome.cause;
   if (outcome.kind === 'timed-out') call.note(`${line.identifier}: ${timedOutText(outcome)}`);
   if (outcome.kind === 'cancelled') {
     const why = interrupts.signal.aborted ? 'Interrupted; ' : '';
     call.note(`${why}job ${command?.job?.id ?? ''} on ${command?.target ?? line.identifier} was cancelled`);
   }
-  return { exitCode: exitStatusOf(outcome) };
+  const data = { kind: 'result', record: resultRecord(finished) } as const;
+  return { exitCode: exitStatusOf(outcome), ...(line.record ? { data } : {}) };
 }
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');

@@ -64,6 +64,7 @@ export function prepare(
   checkText(text);
   return {
     session: target.session,
+    alone: target.origin === 'alone',
     create: request.create || target.origin === 'default',
     run: isScript(asked)
       ? { kind: asked.errexit ? 'errexit' : 'script', text, title: titleOf(asked) }

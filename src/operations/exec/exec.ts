@@ -33,8 +33,6 @@ export interface RunningJob {
   readonly id: string;
   /** Whether the job already existed, so that nothing was started. */
   readonly isFound: boolean;
-  /** Whether the job with that id runs a different command. */
-  readonly runsOther: boolean;
   /** Whether ending azlin ends the job. */
   readonly endsWithUs: boolean;
   /** Whether azlin only watches the job, so that Ctrl-C is not meant for the command. */

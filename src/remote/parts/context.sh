@@ -1,6 +1,7 @@
 # Goes where the user's command is to run: finds the session, takes over its environment, and changes to its directory. One call of tmux tells all of it.
 # Values: azlin_session, azlin_new_name, azlin_directory to go to another directory, azlin_given_shell, azlin_variables (lines of `export NAME='value'`),
-# azlin_agent, set if the SSH agent is forwarded: the session only knows the agent of the client that attached last, if any.
+# azlin_agent, set if the SSH agent is forwarded: the session only knows the agent of the client that attached last, if any. azlin_alone, set if the command
+# runs as over ssh: in the home directory, without a session.
 # Sets azlin_id, azlin_created, azlin_went (cwd or no-cwd), azlin_shell.
 
 # Turns the lines of `show-environment -s` into statements that are safe to evaluate: an exported bash function, for example, has a name that cannot be
@@ -88,17 +89,23 @@ azlin_context() {
 azlin_enter() {
   azlin_shell=${azlin_given_shell:-${SHELL:-/bin/sh}} azlin_own_agent=$SSH_AUTH_SOCK
   # A name that ends in a semicolon would end the tmux command, and an id is not a name. Both are looked up in the list of sessions first.
-  case $azlin_session in *\; | '$'*) false ;; *) azlin_context "=$azlin_session" ;; esac || {
-    azlin_list
-    azlin_find_or_make
-    azlin_context "$azlin_id" || azlin_refuse failed "the session $azlin_id cannot be read"
-    azlin_session=$azlin_name_found
-  }
+  if [ -n "$azlin_alone" ]; then
+    azlin_cwd=$HOME
+    $azlin_beside
+  else
+    case $azlin_session in *\; | '$'*) false ;; *) azlin_context "=$azlin_session" ;; esac || {
+      azlin_list
+      azlin_find_or_make
+      azlin_context "$azlin_id" || azlin_refuse failed "the session $azlin_id cannot be read"
+      azlin_session=$azlin_name_found
+    }
+    export TMUX TMUX_PANE
+  fi
   # A login over ssh has read ~/.bashrc already. At this level, the command's own bash does not read it again, nor print what it prints.
   # bash subtracts one when it becomes another program.
   SHLVL=1
   [ -z "$BASH_VERSION" ] || SHLVL=2
-  export TMUX TMUX_PANE SHLVL
+  export SHLVL
   [ -z "$azlin_agent" ] || [ -z "$azlin_own_agent" ] || export SSH_AUTH_SOCK="$azlin_own_agent"
   eval "$azlin_variables"
   azlin_went=cwd

@@ -8,7 +8,7 @@ azlin_find_tmux() {
   PATH=$PATH:$azlin_login
   command -v tmux >/dev/null 2>&1 || azlin_refuse no-tmux
 }
-azlin_find_tmux
+[ -n "$azlin_alone" ] || azlin_find_tmux
 
 # $1: the version that the server reports; before 2.4 it reports none. Old versions are refused, because they would do wrong what they do not know.
 azlin_check_version() {

@@ -15,7 +15,7 @@ function run(job?: Partial<RunningJob>) {
   const notes: string[] = [];
   const signals: CommandSignal[] = [];
   const aJob: RunningJob = {
-    ...{ id: 'j1', isFound: false, runsOther: false, endsWithUs: false, isWatched: false },
+    ...{ id: 'j1', isFound: false, endsWithUs: false, isWatched: false },
     cancel: async () => true,
     leave: () => {},
     ...job,
