@@ -103,7 +103,8 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
         const { all = false, refresh = false, tags = [], host, deadline } = checkOptions(given);
         const { listDeadline, listWholeDeadline: wholeDeadline } = settings;
         const ms = checkTime('deadline', deadline) ?? listDeadline;
-        const request = { all, refresh, tags, host, sessions: true, deadline: ms, wholeDeadline };
+        const hosts = host === undefined ? [] : [host];
+        const request = { all, refresh, tags, hosts, sessions: true, deadline: ms, wholeDeadline };
         const { rows, notes } = await listSessions(access, request, caller());
         return { rows, notes };
       }),

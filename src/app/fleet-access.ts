@@ -4,7 +4,7 @@ import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { isAzureVm } from '../domain/vm.ts';
 import { forgetInventories } from '../inventory/cached-inventory.ts';
-import type { NamedVm, VmPower } from '../inventory/vm-power.ts';
+import type { NamedVm, PowerVerb, VmPower } from '../inventory/vm-power.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import { type AccessParts, makeAccess } from '../operations/access/make-access.ts';
@@ -58,7 +58,7 @@ function defaultLabel(environment: NodeJS.ProcessEnv): string {
   return `${localUser(environment)}@${hostname()}`;
 }
 
-/** Starts and stops VMs. Each change drops the cached inventories, which are out of date after it. */
+/** Starts, stops and restarts VMs. Each change drops the cached inventories, which are out of date after it. */
 function powerOf(request: AccessRequest, world: World): VmPower {
   const { config } = request;
   let made: Promise<VmPower> | undefined;
@@ -68,7 +68,7 @@ function powerOf(request: AccessRequest, world: World): VmPower {
     made ??= azurePowerOf(request, world);
     return made;
   };
-  const change = async (verb: 'start' | 'stop', named: NamedVm, caller: Caller) => {
+  const change = async (verb: PowerVerb, named: NamedVm, caller: Caller) => {
     const azure = await power(verb, named);
     try {
       await azure[verb](named, caller);
@@ -79,6 +79,7 @@ function powerOf(request: AccessRequest, world: World): VmPower {
   return {
     start: (named, caller) => change('start', named, caller),
     stop: (named, caller) => change('stop', named, caller),
+    restart: (named, caller) => change('restart', named, caller),
     look: async (named, caller) => (await power('look up', named)).look(named, caller),
   };
 }

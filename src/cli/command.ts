@@ -124,7 +124,7 @@ export interface Definition<O extends Options = Options, Data = unknown> {
   readonly seeAlso: readonly string[];
   readonly options: O;
   /** Where a remote command begins: after the identifier, or only after `--`. */
-  readonly remote?: 'after-identifier' | 'after-dashes';
+  readonly remote?: 'after-identifier' | 'after-options' | 'after-dashes';
   /** As with ssh, azlin's own failures exit with 255; for some commands only with a remote command. */
   readonly failsWith255?: boolean | 'with-command';
   /** It takes lists and patterns in place of an identifier. */

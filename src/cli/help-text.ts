@@ -21,11 +21,11 @@ export const TAGLINE = 'Named tmux sessions on Azure VMs';
 export function mainHelp(contents: Contents, page: HelpPage): string {
   const commands = mainSections(contents).filter(({ title }) => title !== HELP);
   const more = [
-    { left: 'azlin COMMAND --help', right: 'options and examples of a command' },
+    { left: 'azlin COMMAND --help', right: 'usage, examples and options of a command' },
     { left: 'azlin help TOPIC', right: TOPICS.map(({ name }) => name).join(', ') },
   ];
-  const usage = `${page.style.bold('Usage:')} azlin COMMAND [options]`;
-  return `${wrap(`${TAGLINE}. To try it without Azure: azlin demo`, page.width, 0)}\n${usage}\n\n${sectionsText(commands, page)}\n${rowsText({ title: HELP, rows: more }, page.width)}`;
+  const first = `${TAGLINE}. To try them without Azure: azlin demo`;
+  return `${wrap(first, page.width, 0)}\n\n${sectionsText(commands, page)}\n${rowsText({ title: HELP, rows: more }, page.width)}`;
 }
 
 /** The commands by heading. */

@@ -141,7 +141,7 @@ function overridesOf(
 
 /** The positionals, with aliases of VMs and sessions replaced by what they mean. Throws `usage`. */
 function meantWords(
-  { name, takesMany = false }: LoadedCommand,
+  { name, usage, takesMany = false }: LoadedCommand,
   { positionals, several }: Pick<Call, 'positionals' | 'several'>,
   aliases: Aliases,
 ): Pick<Call, 'positionals' | 'several'> {
@@ -156,7 +156,8 @@ function meantWords(
   };
   const isName = (key: string) => ['identifier', 'host', 'vm'].includes(key);
   const named = Object.entries(positionals).map(([key, text]) => [key, text && isName(key) ? meant(text) : text]);
-  return { positionals: Object.fromEntries(named), several: several.map(meant) };
+  const [, repeated = ''] = /[<[]([\w-]+)\.\.[\]>]/.exec(usage) ?? [];
+  return { positionals: Object.fromEntries(named), several: isName(repeated) ? several.map(meant) : several };
 }
 
 /** The scope options as words, for hints: a command from a hint must mean the same VMs. */

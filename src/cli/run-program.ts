@@ -5,7 +5,7 @@ import { shorten } from '../domain/text.ts';
 import type { App, IoStreams } from './app.ts';
 import type { LoadedCommand } from './command.ts';
 import { CONTENTS } from './commands/index.ts';
-import { builtIn, styleOn, wordAfter } from './line/built-in.ts';
+import { builtIn, formatIn, styleOn, wordAfter } from './line/built-in.ts';
 import { GLOBAL_OPTIONS } from './line/options.ts';
 import { parseLine } from './line/parse-line.ts';
 import { type SplitArgv, splitArgv } from './line/split-argv.ts';
@@ -76,7 +76,7 @@ async function reportError(
   error: AppError,
   { own, remote, command, format, scope = [] }: SplitArgv & SettledSoFar,
 ): Promise<number> {
-  const asJson = /json$/.test(format ?? wordAfter(own, 'format') ?? app.environment['AZLIN_FORMAT'] ?? '');
+  const asJson = /json$/.test(format ?? formatIn(own) ?? app.environment['AZLIN_FORMAT'] ?? '');
   const style = styleOn(io.stderr, wordAfter(own, 'color') as ColorChoice | undefined, app);
   const verbose = own.some((word) => word === '--verbose' || /^-[a-z]*v/.test(word));
   const hint = error.hint && hintInScope(error.hint, { verbs: await scoped(scope), words: scope });

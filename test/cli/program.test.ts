@@ -124,7 +124,7 @@ describe('errors', () => {
     ['host-key shw vm', 2, /Invalid value "shw" as action: expected one of show, forget/],
     ['list -x', 2, /Unknown option -x/],
     ['list --format xml', 2, /Invalid value "xml" for --format: expected one of table, json, ndjson, csv/],
-    ['list extra', 2, /Unexpected argument: extra/],
+    ['list extra more', 2, /Unexpected argument: more/],
     ['list --tag', 2, /--tag needs a value/],
     ['ssh', 2, /Missing argument: azlin ssh <host>/],
     ['connect a --port x', 2, /Invalid port "x"/],
@@ -140,9 +140,21 @@ describe('errors', () => {
     ],
     ['exec gpu-1:x --env=TOKEN=hidden -e ls', 255, /: azlin exec --env VARIABLE -e gpu-1:x COMMAND\n$/],
     ['run gpu-1:x --nosuch', 255, /"gpu-1:x": --nosuch\nhint: .* dash after --: azlin run gpu-1:x -- COMMAND/],
-    ['exec -it gpu-1 bash', 255, /a terminal \(-it\)\nhint: azlin connect gpu-1 attaches/],
-    ['exec -ti gpu-1 bash', 255, /a terminal \(-it\)\nhint: azlin connect gpu-1 attaches/],
-    ['exec gpu-1:x -it bash', 255, /a terminal \(-it\)\nhint: azlin connect gpu-1:x attaches/],
+    // As docker and kubectl have it: not an identity file called t.
+    ['exec -it gpu-1 bash', 255, /Cannot use a terminal on "gpu-1": standard input and output are not a terminal/],
+    ['exec -ti gpu-1 bash', 255, /Cannot use a terminal on "gpu-1": /],
+    ['exec gpu-1:x -it bash', 255, /before the identifier: azlin exec -t gpu-1:x COMMAND/],
+    ['exec -t --stdin gpu-1 bash', 255, /Give --tty or --stdin, not both/],
+    ['exec -t gpu-1,web x', 255, /--tty is for one target/],
+    ['exec --no-session --job a gpu-1 x', 255, /Give --no-session or --job, not both/],
+    ['exec --no-session gpu-1:x ls', 255, /--no-session uses no session: name the VM alone/],
+    ['ssh gpu-1 -s x uname', 255, /A command of azlin ssh uses no session/],
+    ['jobs --limit 0', 2, /Invalid number "0" for --limit/],
+    ['list -o csv --format table', 2, /Give --format or --output, not both/],
+    ['logs v42 -o csv', 2, /--format does not apply/],
+    ['aliases set a', 2, /Missing identifier: azlin aliases set a IDENTIFIER/],
+    ['aliases unset nosuch', 2, /There is no alias "nosuch"/],
+    ['context rename a', 2, /Missing new name: azlin context rename a NEW-NAME/],
   ])('%s', async (line, exitCode, message) => {
     const { stderr, stdout, ...rest } = await run(line, fleet);
     expect({ ...rest, stdout, stderr }).toEqual({ exitCode, stdout: '', stderr: expect.stringMatching(message) });

@@ -33,6 +33,7 @@ afterAll(() => {
 
 const REQUEST = {
   session: 'dev',
+  alone: false,
   create: false,
   run: { kind: 'command', text: 'env -0; pwd', title: '' },
   stdin: false,

@@ -180,7 +180,7 @@ export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
       forget: nowhere,
     },
     jobMemory: { recall: async () => [], remember: async () => {}, all: async () => [] },
-    power: { start: nowhere, stop: nowhere, look: nowhere },
+    power: { start: nowhere, stop: nowhere, restart: nowhere, look: nowhere },
     ...parts,
     settings: {
       ...{ lags: false, sshConfig: { entries: [], files: [] }, defaultSession: 'azlin', label: 'me@here' },

@@ -1,12 +1,15 @@
+import type { Caller } from '../../domain/caller.ts';
 import { formatAge } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { exitStatusOf } from '../../domain/outcome.ts';
 import { clientName } from '../../domain/session.ts';
 import { printable, shellWord } from '../../domain/text.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
 import {
   type AttachedSession,
   type ConnectRequest,
   connectSession,
+  type OpenedShell,
   openShell,
 } from '../../operations/sessions/connect.ts';
 import { sizeOf, type TerminalStreams } from '../../terminal/terminal.ts';
@@ -106,20 +109,46 @@ function describeOther(one: AttachedSession['others'][number], sessionId: string
 }
 
 /** The terminal to attach. Throws an error that says what works without one. */
-export function requireTerminal({ app }: Pick<CallContext, 'app'>, identifier: string): TerminalStreams {
+export function requireTerminal(
+  { app }: Pick<CallContext, 'app'>,
+  identifier: string,
+  what = 'attach to',
+): TerminalStreams {
   const terminal = app.terminal();
   if (terminal) return terminal;
-  throw new AppError('usage', `Cannot attach to "${identifier}": standard input and output are not a terminal`, {
+  throw new AppError('usage', `Cannot ${what} "${identifier}": standard input and output are not a terminal`, {
     hint: `azlin exec ${shellWord(identifier)} COMMAND runs a command there without one`,
   });
 }
 
 /** A login shell on the VM of the identifier, without tmux. azlin exits with its exit code. */
 export async function plainShell(call: CallContext, identifier: string): Promise<{ readonly exitCode: number }> {
-  const { caller } = call;
   const terminal = requireTerminal(call, identifier);
   const request = { target: identifier, terminal: () => sizeOf(terminal) };
-  const { target, remote, end: ended } = await openShell(await call.access(), request, caller);
+  return bridged(call, terminal, await openShell(await call.access(), request, call.caller));
+}
+
+/** A command with the terminal of this process. azlin exits with its exit status. */
+export async function onTerminal(
+  call: CallContext,
+  { identifier, open }: { readonly identifier: string; readonly open: OpenOnTerminal },
+): Promise<{ readonly exitCode: number }> {
+  const terminal = requireTerminal(call, identifier, 'use a terminal on');
+  return bridged(call, terminal, await open(await call.access(), () => sizeOf(terminal), call.caller));
+}
+
+type OpenOnTerminal = (
+  access: FleetAccess,
+  terminal: ConnectRequest['terminal'],
+  caller: Caller,
+) => Promise<OpenedShell>;
+
+async function bridged(
+  call: CallContext,
+  terminal: TerminalStreams,
+  { target, remote, end: ended }: OpenedShell,
+): Promise<{ readonly exitCode: number }> {
+  const { caller } = call;
   const isInOrder = (end: Awaited<typeof ended> | undefined) => end?.kind === 'exited';
   const end = await withTerminal(call, { terminal, title: target.hostname, isInOrder }, (held) =>
     held.bridge({ remote, end: ended, redraw: () => {} }, caller.signal),
@@ -128,6 +157,6 @@ export async function plainShell(call: CallContext, identifier: string): Promise
   // The shell may have left the cursor in the middle of a line.
   terminal.output.write('\n');
   if (end) throw end.cause;
-  call.note(`${printable(target.hostname)}: disconnected; the shell there ends too`);
+  call.note(`${printable(target.hostname)}: disconnected; what ran there ends too`);
   return { exitCode: 130 };
 }

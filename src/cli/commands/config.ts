@@ -20,7 +20,7 @@ import { placeOfKey, settingAt, valueFrom } from '../line/setting-words.ts';
 import { EXPLAINED } from '../topics/settings.ts';
 import { type SettingRow, settingsView } from '../views/settings.ts';
 
-const ACTIONS = ['list', 'get', 'set', 'unset', 'edit', 'path'] as const;
+const ACTIONS = ['list', 'view', 'get', 'set', 'unset', 'edit', 'path'] as const;
 
 export const config = defineCommand({
   usage: '[action] [key] [value..]',
@@ -48,7 +48,7 @@ export const config = defineCommand({
   async run(call) {
     const { positionals, several, args, app, config: known } = call;
     const { action = 'list', key } = positionals;
-    if (key !== undefined && ['list', 'edit', 'path'].includes(action))
+    if (key !== undefined && ['list', 'view', 'edit', 'path'].includes(action))
       throw new AppError('usage', `azlin config ${action} takes no key`, {
         hint: `azlin config get ${shellWord(key)} shows one setting`,
       });
@@ -70,7 +70,8 @@ export const config = defineCommand({
     }
     const { context } = args;
     const settled = await app.config(context === undefined ? {} : { context });
-    return action === 'get' ? getOne(settled, key ?? '') : listed(settled, args.all);
+    // kubectl config view shows everything, too.
+    return action === 'get' ? getOne(settled, key ?? '') : listed(settled, args.all || action === 'view');
   },
   view: settingsView,
 });

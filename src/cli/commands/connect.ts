@@ -1,9 +1,9 @@
 import { AppError } from '../../domain/errors.ts';
-import { shellWord } from '../../domain/text.ts';
 import { requireSession } from '../../operations/sessions/connect.ts';
 import { attach, plainShell, requireTerminal } from '../attach/attach.ts';
 import { pickSession } from '../attach/pick-session.ts';
 import { defineCommand } from '../command.ts';
+import { vmAlone } from '../exec/alone.ts';
 import { runExec, starter } from '../exec/run-exec.ts';
 import { refuseAttaching, refuseContradictions } from '../line/attach-options.ts';
 import { durableOf } from '../line/exec-options.ts';
@@ -57,18 +57,10 @@ export const connect = defineCommand({
     }
     if (args['no-tmux']) {
       requireTerminal(call, identifier);
-      return plainShell(call, vmAlone(identifier, config.defaultSession));
+      return plainShell(call, vmAlone(identifier, config.defaultSession, '--no-tmux'));
     }
     // A mistake in the identifier is more useful to report than a missing terminal.
     if (!app.terminal()) await requireSession(await access(), identifier, caller);
     return attach({ ...call, args }, { identifier, create, terminal: requireTerminal(call, identifier) });
   },
 });
-
-/** Adds a session, which is not used, so that the identifier is resolved by its VM alone. */
-function vmAlone(identifier: string, session: string): string {
-  if (!identifier.replace(/\[.*\]/, '').includes(':')) return `${identifier}:${session}`;
-  throw new AppError('usage', '--no-tmux uses no session: name the VM alone', {
-    hint: `azlin connect --no-tmux ${shellWord(identifier.replace(/:[^:]*$/, ''))}`,
-  });
-}

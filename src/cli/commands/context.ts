@@ -6,9 +6,9 @@ import { changeSettings, contextsIn, usesContext } from '../../settings/settings
 import { type Args, type CallContext, defineCommand, type Option, type Options, type Result } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { placeOfKey, valueFrom } from '../line/setting-words.ts';
-import { type ContextRow, contextsView } from '../views/contexts.ts';
+import { type ContextsData, contextsView } from '../views/contexts.ts';
 
-const ACTIONS = ['list', 'use', 'create', 'delete', 'show'] as const;
+const ACTIONS = ['list', 'current', 'use', 'create', 'rename', 'delete', 'show'] as const;
 
 /** The same option, but its value is stored in a context and not used now. */
 function toKeep<const O extends Option>({ setting: _setting, ...option }: O): Omit<O, 'setting'> {
@@ -41,10 +41,11 @@ const KEY_OF: Readonly<Record<keyof typeof HELD, string>> = {
 };
 
 export const context = defineCommand({
-  usage: '[action] [name]',
+  usage: '[action] [name] [new-name]',
   positionals: {
     action: { describe: 'What to do; default: list', choices: ACTIONS },
     name: 'The name of a context; without one, show means the one in use',
+    'new-name': 'With rename: its new name',
   },
   examples: [
     { line: 'azlin context create lab --subscription lab -l bob', does: 'create one' },
@@ -55,6 +56,8 @@ export const context = defineCommand({
       line: 'azlin context; azlin list --context lab',
       does: 'use it for one command; AZLIN_CONTEXT=lab for one shell',
     },
+    { line: 'azlin context; azlin context current', does: 'the name of the one in use' },
+    { line: 'azlin context rename lab test', does: 'give it another name' },
     { line: 'azlin context delete lab', does: 'delete its settings; no VM is touched' },
   ],
   seeAlso: ['config', 'init', 'configuration'],
@@ -66,17 +69,21 @@ export const context = defineCommand({
     const given = Object.keys(HELD).filter((one) => args[one as keyof typeof HELD] !== undefined);
     if (given.length > 0 && action !== 'create')
       throw new AppError('usage', `--${given[0]} only works with azlin context create`);
-    if (name === undefined && ['use', 'create', 'delete'].includes(action))
+    const newName = positionals['new-name'];
+    if (name === undefined && ['use', 'create', 'rename', 'delete'].includes(action))
       throw new AppError('usage', `Missing context: azlin context ${action} NAME`);
-    if (name !== undefined && action === 'list')
+    if (name !== undefined && ['list', 'current'].includes(action))
       throw new AppError('usage', `Unexpected argument: ${name}`, {
         hint: `azlin context show ${shellWord(name)} shows one context`,
       });
+    if (newName !== undefined && action !== 'rename') throw new AppError('usage', `Unexpected argument: ${newName}`);
     switch (action) {
       case 'create':
         return create({ ...call, args }, name ?? '');
       case 'use':
         return use(call, name ?? '');
+      case 'rename':
+        return rename(call, name ?? '', newName);
       case 'delete':
         return remove(call, name ?? '');
     }
@@ -89,6 +96,7 @@ export const context = defineCommand({
     }));
     if (action === 'list') return { data: rows, notes: rows.length === 0 ? [NONE] : [] };
     const wanted = name ?? settled.context;
+    if (wanted !== undefined && action === 'current') return { data: { current: wanted } };
     if (wanted === undefined) return { notes: [`no context is in use; azlin config shows the settings`] };
     const row = rows.find((one) => one.context === wanted);
     if (!row)
@@ -106,7 +114,7 @@ export const context = defineCommand({
 
 const NONE = 'no contexts; azlin context create NAME --subscription … creates one';
 
-type Shown = Result<ContextRow | readonly ContextRow[]>;
+type Shown = Result<ContextsData>;
 
 async function create(call: CallContext & { readonly args: Args<typeof HELD> }, name: string): Promise<Shown> {
   const { args, app, config, note } = call;
@@ -138,6 +146,26 @@ async function use(call: CallContext, name: string): Promise<Shown> {
   note(`context "${name}" is now in use`);
   const variable = app.environment['AZLIN_CONTEXT'];
   return { notes: variable && variable !== name ? [`AZLIN_CONTEXT=${variable} takes precedence in this shell`] : [] };
+}
+
+async function rename(call: CallContext, name: string, newName: string | undefined): Promise<Shown> {
+  const { app, config, note } = call;
+  if (newName === undefined)
+    throw new AppError('usage', `Missing new name: azlin context rename ${shellWord(name)} NEW-NAME`);
+  const problem = contextNameProblem(newName);
+  if (problem !== undefined) throw new AppError('usage', `Invalid context name "${newName}": ${problem}`);
+  const names = await contextsIn(config.file.path);
+  if (!names.includes(name)) throw noContext(name, names);
+  if (names.includes(newName)) throw new AppError('usage', `The context "${newName}" already exists`);
+  const values = (await app.config({})).file.contexts.get(name) ?? new Map();
+  const isUsed = await usesContext(config.file.path, name);
+  await changeSettings({ path: config.file.path, clock: app.clock }, [
+    ...[...values].map(([key, value]) => ({ at: ['contexts', newName, ...placeOfKey(key)], value })),
+    { at: ['contexts', name], value: undefined },
+    ...(isUsed ? [{ at: ['context'], value: newName }] : []),
+  ]);
+  note(`renamed context "${name}" to "${newName}"`);
+  return {};
 }
 
 async function remove(call: CallContext, name: string): Promise<Shown> {

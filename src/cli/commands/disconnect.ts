@@ -49,7 +49,7 @@ export const disconnect = defineCommand({
       throw new AppError('usage', 'Give --kill or --client, not both: a session ends for everybody');
     if (yes && !kill)
       throw new AppError('usage', '--yes only works with --kill, which asks before ending several sessions');
-    const meant = meantBy(args, positionals['identifier'], 'disconnect');
+    const meant = meantBy(args, positionals['identifier'], { name: 'disconnect' });
     if (meant.kind === 'one') {
       const request = { target: meant.identifier, kill, client };
       return { data: await disconnectSession(await access(), request, caller) };

@@ -65,6 +65,7 @@ const ENTRIES: readonly ContentsEntry[] = [
     'Check everything from the settings to the shell of a VM',
     async () => (await import('./doctor.ts')).doctor,
   ),
+  vm('restart', 'Restart VMs', async () => (await import('./restart.ts')).restart),
   vm('start', 'Start VMs', async () => (await import('./start.ts')).start),
   vm('stop', 'Stop and deallocate VMs', async () => (await import('./stop.ts')).stop),
   vm('host-key', 'Show or forget the host keys of a VM', async () => (await import('./host-key.ts')).hostKey),
@@ -79,12 +80,17 @@ const ENTRIES: readonly ContentsEntry[] = [
     'List, create, delete or switch named sets of settings',
     async () => (await import('./context.ts')).context,
   ),
-  setting('aliases', 'List the aliases defined in the settings', async () => (await import('./aliases.ts')).aliases),
+  setting(
+    'aliases',
+    'List, set or unset aliases: names for identifiers',
+    async () => (await import('./aliases.ts')).aliases,
+  ),
   setting(
     'completion',
     'Print or install completion for bash, zsh or fish',
     async () => (await import('./completion.ts')).completion,
   ),
+  help('version', 'Show the version', async () => (await import('./version.ts')).version),
   help('help', 'Explain a command or a topic', async () => (await import('./help.ts')).help),
   help(
     'demo',
@@ -103,6 +109,8 @@ export const CONTENTS: Contents = {
   entries: ENTRIES,
   shorthands: {
     options: ['help', 'options'],
+    ls: ['list'],
+    ps: ['jobs'],
     open: ['ssh', '--detach'],
     attach: ['connect'],
     close: ['disconnect', '--kill'],

@@ -26,7 +26,7 @@ const OPTIONS = {
     describe: 'With --watch: time between updates; default: 5s',
   },
   tag: { kind: 'texts', takes: 'TAG', describe: 'Only VMs with this tag: KEY or KEY=VALUE' },
-  host: { kind: 'text', takes: 'PATTERN', describe: 'Only VMs whose name matches this pattern' },
+  host: { kind: 'texts', takes: 'PATTERN', describe: 'Only VMs whose name matches this pattern' },
   'no-sessions': { kind: 'flag', describe: 'List VMs without asking them for sessions' },
   refresh: { kind: 'flag', describe: 'Ask again, without caches' },
   ...SCOPE_OPTIONS,
@@ -36,12 +36,12 @@ const OPTIONS = {
 const INTERVAL = 5_000;
 
 export const list = defineCommand({
-  usage: '',
-  positionals: {},
+  usage: '[pattern]',
+  positionals: { pattern: "VMs whose name matches: 'web-*'; the same as --host" },
   examples: [
     { line: 'azlin list', does: 'sessions of the running VMs' },
     { line: 'azlin list --all --wide', does: 'stopped VMs too, nothing truncated' },
-    { line: "azlin list --host 'web-*' --tag env=prod", does: 'part of the fleet' },
+    { line: "azlin list 'web-*' --tag env=prod", does: 'part of the fleet' },
     { line: 'azlin list --sort activity', does: 'most recently active first' },
     { line: 'azlin list --watch', does: 'kept up to date' },
     { line: "azlin list --format json | jq -r '.[].hostname'", does: 'for programs' },
@@ -49,14 +49,15 @@ export const list = defineCommand({
   seeAlso: ['status', 'connect', 'jobs'],
   options: OPTIONS,
   async run(call) {
-    const { args, access, config, caller, emit, io } = call;
+    const { args, positionals, access, config, caller, emit, io } = call;
+    const hosts = [...args.host, ...(positionals['pattern'] === undefined ? [] : [positionals['pattern']])];
     const sort = args.sort as SortKey | undefined;
     const request = {
       all: args.all,
       sessions: !args['no-sessions'],
       refresh: args.refresh,
       tags: args.tag,
-      host: args.host,
+      hosts,
       deadline: config.listDeadline,
       wholeDeadline: config.listWholeDeadline,
     };

@@ -23,7 +23,7 @@ export const prune = defineCommand({
     'dry-run': { kind: 'flag', short: 'n', describe: 'Only show what would be closed' },
     yes: { kind: 'flag', short: 'y', describe: 'Do not ask for confirmation' },
     tag: { kind: 'texts', takes: 'TAG', describe: 'Only on VMs with this tag: KEY or KEY=VALUE' },
-    host: { kind: 'text', takes: 'PATTERN', describe: 'Only on VMs whose name matches this pattern' },
+    host: { kind: 'texts', takes: 'PATTERN', describe: 'Only on VMs whose name matches this pattern' },
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
   },
@@ -31,9 +31,9 @@ export const prune = defineCommand({
     const { args, access, config, caller } = call;
     if (args['dry-run'] && args.yes) throw new AppError('usage', 'Give --dry-run or --yes, not both');
     const idle = durationOf('idle', args.idle);
-    const { force, tag: tags, host } = args;
+    const { force, tag: tags, host: hosts } = args;
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
-    const request = { idle, force, tags, host, deadline, wholeDeadline };
+    const request = { idle, force, tags, hosts, deadline, wholeDeadline };
     const pruning = await findPrunable(await access(), request, caller);
     const closing = pruning.sessions.filter(({ outcome }) => outcome === 'would-close');
     if (args['dry-run'] || closing.length === 0)

@@ -12,6 +12,7 @@ import {
   meantBy,
   OUTPUT_OPTIONS,
   refuseIdentifier,
+  wantsRecords,
 } from '../line/fleet-options.ts';
 import { CREATE_OPTION, SCOPE_OPTIONS, SSH_OPTIONS, START_OPTION } from '../line/options.ts';
 import { runMany } from '../many/run-many.ts';
@@ -50,7 +51,7 @@ export const run = defineCommand({
   failsWith255: true,
   async run(call) {
     const { args, positionals, remote, config, app } = call;
-    const meant = meantBy(args, positionals['identifier'], 'run');
+    const meant = meantBy(args, positionals['identifier'], { name: 'run', records: wantsRecords(call) });
     if (meant.kind === 'many') refuseIdentifier(remote, meant.from);
     if (remote.length === 0)
       throw new AppError('usage', 'Missing command', {

@@ -1,9 +1,16 @@
 import { AppError } from '../../domain/errors.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
-import { type Args, type Call, defineCommand } from '../command.ts';
+import { type Args, type Call, defineCommand, type View } from '../command.ts';
 import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy, type VMS_OPTIONS } from '../line/fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { type Act, chooseEach, forEach } from '../many/act-on-each.ts';
+
+/** People are told in a note; programs get the targets. */
+const sentView: View<readonly string[]> = {
+  text: () => '',
+  records: (targets) => targets.map((target) => ({ target })),
+  fields: ['target'],
+};
 
 export const send = defineCommand({
   usage: '[identifier] [text]',
@@ -37,17 +44,19 @@ export const send = defineCommand({
     const { identifier, text } = wordsOf(args, positionals, remote);
     const keys = args.keys.flatMap((words) => words.split(/\s+/).filter((word) => word !== ''));
     if (text === '' && keys.length === 0) throw new AppError('usage', 'Nothing to type: give text or --keys');
-    const meant = meantBy(args, identifier, 'send');
+    const meant = meantBy(args, identifier, { name: 'send' });
     if (meant.kind === 'one') {
       const request = { target: meant.identifier, text, keys };
-      note(`${await sendToSession(await access(), request, caller)}: typed`);
-      return {};
+      const target = await sendToSession(await access(), request, caller);
+      note(`${target}: typed`);
+      return { data: [target] };
     }
     const { choice, control } = await chooseEach(call, args, meant);
     const act: Act<string> = (own, target, one) => sendToSession(own, { target, text, keys }, one);
-    const { values: _typed, ...rest } = await forEach(call, { choice, control, doing: 'Typing', act });
-    return rest;
+    const { values, ...rest } = await forEach(call, { choice, control, doing: 'Typing', act });
+    return { data: values, ...rest };
   },
+  view: sentView,
 });
 
 /** If options say which VMs are meant, the first word is the text. Throws `usage`. */
@@ -56,7 +65,7 @@ function wordsOf(
   { identifier, text }: Call['positionals'],
   remote: readonly string[],
 ): { readonly identifier: string | undefined; readonly text: string } {
-  const isChosen = args.all || args.host !== undefined || args.tag.length > 0;
+  const isChosen = args.all || args.host.length > 0 || args.tag.length > 0;
   const typed = isChosen ? identifier : text;
   if ((typed !== undefined && remote.length > 0) || (isChosen && text !== undefined))
     throw new AppError('usage', 'Give the text once: as one argument, or after --', {

@@ -59,7 +59,7 @@ export const session = defineCommand({
         hint: '--ttl none sets no limit',
       });
     const friendlyName = args.clear ? null : name;
-    const meant = meantBy(args, positionals['identifier'], 'session');
+    const meant = meantBy(args, positionals['identifier'], { name: 'session' });
     if (meant.kind === 'many') return onMany({ ...call, args }, meant, { friendlyName, ttl });
     const request = { target: meant.identifier, friendlyName, ttl };
     const data = await nameSession(await access(), request, caller);

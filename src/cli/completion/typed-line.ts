@@ -72,7 +72,8 @@ async function read(reading: Reading, word: string, { shorthands, describe }: Vo
     reading.isRemote = reading.command === undefined;
   } else {
     reading.positionals.push(word);
-    if (command.remote === 'after-identifier') reading.isRemote = true;
+    const isCommand = command.remote === 'after-options' && reading.positionals.length > 1;
+    if (command.remote === 'after-identifier' || isCommand) reading.isRemote = true;
   }
 }
 

@@ -19,7 +19,6 @@ export async function builtIn(
   { own, verb, command, misplaced }: SplitArgv,
 ): Promise<string | undefined> {
   const options: Options = { ...GLOBAL_OPTIONS, ...command?.options, ...BUILT_IN };
-  if (command?.remote === 'after-identifier') refuseTerminal(command, own, misplaced);
   const unknown = unknownOption(own, options);
   // The word after an unknown option may be its value.
   const isAfterUnknown = unknown !== undefined && unknown.index < own.indexOf(verb ?? '');
@@ -38,20 +37,12 @@ export async function builtIn(
   return command ? commandHelp(command, page) : mainHelp(CONTENTS, page);
 }
 
-/** Refuses `-it VM`, as docker and kubectl take it: it does not mean an identity file called "t". */
-function refuseTerminal({ name }: LoadedCommand, own: readonly string[], misplaced: Misplaced | undefined): void {
-  const isAsked = (word: string | undefined) => /^-(it|ti)$/.test(word ?? '');
-  const at = own.findIndex(isAsked);
-  if (at < 0 && !isAsked(misplaced?.words[0])) return;
-  const identifier = misplaced?.identifier ?? own[at + 1] ?? 'IDENTIFIER';
-  throw new AppError('usage', `azlin ${name} cannot give the command a terminal (-it)`, {
-    hint: `azlin connect ${shellWord(identifier)} attaches to the session, where commands have one`,
-  });
-}
-
 /** An option where the command should begin, since no command begins with a dash. Values are not repeated: they may be secret. */
 function misplacedOption({ name }: LoadedCommand, { identifier, words }: Misplaced, options: Options): AppError {
-  const tokens = [...tokensOf(words, options)];
+  // `-it` is for a terminal, and not an identity file.
+  const [first = '', ...others] = words;
+  const typed = 'tty' in options && /^-(it|ti)$/.test(first) ? ['-t', ...others] : words;
+  const tokens = [...tokensOf(typed, options)];
   const end = tokens.findIndex(({ kind }) => kind !== 'option');
   const given = tokens.slice(0, end < 0 ? undefined : end).flatMap((token) => (token.kind === 'option' ? token : []));
   const [vm, known] = [shellWord(identifier), given.every(({ option }) => option)];
@@ -64,7 +55,7 @@ function misplacedOption({ name }: LoadedCommand, { identifier, words }: Misplac
 }
 
 /** Commands that end or close something are never suggested: somebody may just run them. */
-const NEVER_SUGGESTED = ['stop', 'close', 'cancel', 'prune'];
+const NEVER_SUGGESTED = ['stop', 'restart', 'close', 'cancel', 'prune'];
 
 async function unknownCommand(verb: string): Promise<AppError> {
   const { didYouMean } = await import('../../domain/nearest.ts');
@@ -93,6 +84,13 @@ export function wordAfter(own: readonly string[], name: string): string | undefi
   for (const token of tokensOf(own, GLOBAL_OPTIONS))
     if (token.kind === 'option' && token.name === name) return token.value;
   return undefined;
+}
+
+/** The format that was asked for, in whichever way. */
+export function formatIn(own: readonly string[]): string | undefined {
+  for (const token of tokensOf(own, GLOBAL_OPTIONS))
+    if (token.kind === 'option' && token.name === 'json') return 'json';
+  return wordAfter(own, 'format') ?? wordAfter(own, 'output');
 }
 
 export function styleOn(stream: { readonly isTTY?: boolean }, choice: ColorChoice | undefined, app: App): Style {

@@ -21,7 +21,12 @@ export const VMS_OPTIONS = underMany({
     describe: 'VMs with this tag: KEY or KEY=VALUE; repeatable',
     choosesVms: true,
   },
-  host: { kind: 'text', takes: 'PATTERN', describe: 'VMs whose name matches this pattern', choosesVms: true },
+  host: {
+    kind: 'texts',
+    takes: 'PATTERN',
+    describe: 'VMs whose name matches this pattern; repeatable',
+    choosesVms: true,
+  },
   all: { kind: 'flag', describe: 'Every VM in scope', choosesVms: true },
 });
 
@@ -73,15 +78,15 @@ type FleetArgs = ChooseArgs & ControlArgs & Partial<Args<typeof OUTPUT_OPTIONS>>
 
 /** The VMs that options choose; undefined if none does. Throws `usage`. */
 export function vmChoice(args: Args<typeof VMS_OPTIONS> & { readonly session?: string | undefined }) {
-  const { tag: tags, host, all, session } = args;
-  const isChosen = tags.length > 0 || host !== undefined || all;
+  const { tag: tags, host: hosts, all, session } = args;
+  const isChosen = tags.length > 0 || hosts.length > 0 || all;
   if (!isChosen && session !== undefined)
     throw new AppError('usage', '--session goes with --tag, --host or --all', {
       hint: `for one VM, put it into the identifier: vm:${session}`,
     });
-  if (all && (tags.length > 0 || host !== undefined))
+  if (all && (tags.length > 0 || hosts.length > 0))
     throw new AppError('usage', 'Give --all, or --tag and --host, not both');
-  return isChosen ? { tags, host, session } : undefined;
+  return isChosen ? { tags, hosts, session } : undefined;
 }
 
 /** VMs by name, or by what they are. Throws `usage`. */
@@ -105,8 +110,17 @@ export type Meant =
   | { readonly kind: 'one'; readonly identifier: string }
   | { readonly kind: 'many'; readonly from: string | VmChoice; readonly isPlain: boolean };
 
+/** Whether records were asked for by an option of this line, and not by a setting: then one command gives one, too. */
+export function wantsRecords({ config }: Pick<CallContext, 'config'>): boolean {
+  return config.format !== 'table' && config.sources.format === 'flag';
+}
+
 /** What the user means. `name`: the command, for hints. Throws `usage`, `invalid-identifier`. */
-export function meantBy(args: FleetArgs, identifier: string | undefined, name: string): Meant {
+export function meantBy(
+  args: FleetArgs,
+  identifier: string | undefined,
+  { name, records = false }: { readonly name: string; readonly records?: boolean },
+): Meant {
   const choice = vmChoice(args);
   if (choice && identifier !== undefined)
     throw new AppError('usage', `Give "${identifier}" or ${describeChoice(choice)}, not both`, {
@@ -119,7 +133,7 @@ export function meantBy(args: FleetArgs, identifier: string | undefined, name: s
     });
   const one = namesOne(identifier);
   const isMany = CONTROL.some((option) => args[option]) || args.group || args['output-dir'] || args.refresh;
-  if (one !== undefined && !isMany) return { kind: 'one', identifier: one };
+  if (one !== undefined && !isMany && !records) return { kind: 'one', identifier: one };
   return { kind: 'many', from: identifier, isPlain: one !== undefined };
 }
 
@@ -172,14 +186,26 @@ export interface Choosing {
   readonly refresh: boolean;
   /** Find out first which VMs have such a session. */
   readonly ask: boolean;
+  /** VMs without a session. */
+  readonly alone?: boolean;
   readonly control: Control;
 }
 
 /** Finds the targets that are meant, within the deadline for all of them. Rejects with an AppError if there are none. */
-export async function choose(call: CallContext, { from, refresh, ask, control: { until } }: Choosing): Promise<Choice> {
+export async function choose(
+  call: CallContext,
+  { from, refresh, ask, alone = false, control: { until } }: Choosing,
+): Promise<Choice> {
   const { app, config, caller } = call;
   const left = until === undefined ? Number.POSITIVE_INFINITY : Math.max(1, until - app.clock.now());
   const [deadline, wholeDeadline] = [config.listDeadline, config.listWholeDeadline].map((ms) => Math.min(ms, left));
-  const request = { from, fresh: refresh, ask, deadline: deadline ?? left, wholeDeadline: wholeDeadline ?? left };
+  const request = {
+    from,
+    fresh: refresh,
+    ask,
+    alone,
+    deadline: deadline ?? left,
+    wholeDeadline: wholeDeadline ?? left,
+  };
   return chooseTargets(await call.access(), request, caller);
 }

@@ -4,6 +4,8 @@ import type { Options } from '../command.ts';
 /** Every command has these. */
 export const GLOBAL_OPTIONS = {
   format: { kind: 'text', describe: 'Format of results and errors', choices: FORMATS, setting: 'format' },
+  output: { kind: 'text', short: 'o', describe: 'The same as --format', choices: FORMATS, setting: 'format' },
+  json: { kind: 'flag', describe: 'The same as --format json', setting: 'format', value: 'json' },
   color: { kind: 'text', describe: 'When to use colours', choices: ['auto', 'always', 'never'] },
   quiet: { kind: 'flag', short: 'q', describe: 'Print no notes or warnings' },
   verbose: { kind: 'flag', short: 'v', describe: 'Print each step to stderr' },
@@ -12,7 +14,7 @@ export const GLOBAL_OPTIONS = {
 /** Options that end the call, whatever the command is. */
 export const BUILT_IN = {
   help: { kind: 'flag', short: 'h', describe: 'Show help' },
-  version: { kind: 'flag', describe: 'Show the version' },
+  version: { kind: 'flag', short: 'V', describe: 'Show the version' },
 } as const satisfies Options;
 
 /** Which VMs are in scope. */
@@ -92,6 +94,11 @@ export const ATTACH_OPTIONS = {
   },
   'no-tmux': { kind: 'flag', describe: 'A plain login shell instead of a session' },
   yes: { kind: 'flag', short: 'y', describe: 'Do not ask for confirmation' },
+} as const satisfies Options;
+
+/** How a command runs that needs no session, or a terminal. */
+export const TTY_OPTION = {
+  tty: { kind: 'flag', short: 't', describe: 'Give the command a terminal' },
 } as const satisfies Options;
 
 export const START_OPTION = {

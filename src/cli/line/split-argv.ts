@@ -35,10 +35,17 @@ export async function splitArgv(argv: readonly string[], contents: Contents, glo
   const expanded = [...argv.slice(0, verbAt), ...words, ...argv.slice(verbAt + 1)];
   const command = await commandNamed(contents, words[0] ?? '');
   const options = { ...globals, ...command?.options };
-  const { own, remote, misplaced } = cut({ words: expanded, start: verbAt + words.length, command, options });
-  // `-it` is kept whole: it asks for a terminal, and is not an identity file.
-  const isKept = command?.remote === 'after-identifier' ? (word: string) => word === '-it' : () => false;
-  return { own: spellOut(own, options, isKept), remote, verb, command, misplaced };
+  const start = verbAt + words.length;
+  const typed = 'tty' in options ? withTty(expanded, start, options) : expanded;
+  const { own, remote, misplaced } = cut({ words: typed, start, command, options });
+  return { own: spellOut(own, options), remote, verb, command, misplaced };
+}
+
+/** `-it`, as docker and kubectl have it, asks for a terminal, not for an identity file called "t". */
+function withTty(words: readonly string[], start: number, options: Options): readonly string[] {
+  const at = words.findIndex((word, index) => index >= start && /^-(it|ti)$/.test(word));
+  const isOption = at >= 0 && firstWord(words.slice(0, at), start, options) === at;
+  return isOption ? words.with(at, '--tty') : words;
 }
 
 interface Uncut {
@@ -58,6 +65,12 @@ function cut({ words, start, command, options }: Uncut): Pick<SplitArgv, 'own' |
     return dashes < 0 ? uncut : { ...uncut, own: words.slice(0, dashes), remote: words.slice(dashes + 1) };
   }
   const first = firstWord(words, start, options);
+  if (command.remote === 'after-options') {
+    // As with ssh, options may also stand between the host and the command.
+    const next = firstWord(words, first + 1, options);
+    const own = words.slice(0, next).filter((word, index) => !(word === '--' && index >= start));
+    return { own, remote: words.slice(next), misplaced: undefined };
+  }
   // If options say which VMs are meant, the first word belongs to the remote command.
   const identifierAt = choosesVms(words.slice(start, first), options) ? first - 1 : first;
   const rest = words.slice(identifierAt + 1);
@@ -68,10 +81,10 @@ function cut({ words, start, command, options }: Uncut): Pick<SplitArgv, 'own' |
 }
 
 /** Turns `-lalice` and `-l=alice` into `--user=alice`: users of ssh type them, but yargs does not read them. */
-function spellOut(words: readonly string[], options: Options, isKept = (_: string) => false): readonly string[] {
+function spellOut(words: readonly string[], options: Options): readonly string[] {
   const end = words.indexOf('--');
   return words.flatMap((word, index) => {
-    if ((end >= 0 && index > end) || !/^-[A-Za-z]/.test(word) || isKept(word)) return [word];
+    if ((end >= 0 && index > end) || !/^-[A-Za-z]/.test(word)) return [word];
     const letters = optionsIn(word, options);
     const last = letters.at(-1);
     if (last?.name === undefined || last.value === undefined) return [word];

@@ -6,7 +6,7 @@ import type { Args, CallContext, Result } from '../command.ts';
 import { jobNameFor } from '../exec/job-name.ts';
 import { withResultFile } from '../exec/result-file.ts';
 import { starter } from '../exec/run-exec.ts';
-import type { JobWishes } from '../line/exec-options.ts';
+import type { JOB_OPTIONS, JobWishes } from '../line/exec-options.ts';
 import {
   type CHOOSE_OPTIONS,
   type CONTROL_OPTIONS,
@@ -23,7 +23,11 @@ import { spoolInput } from './spool.ts';
 
 export type ManyArgs = Args<typeof CHOOSE_OPTIONS> &
   Args<typeof CONTROL_OPTIONS> &
-  Args<typeof OUTPUT_OPTIONS> & { readonly result: string | undefined };
+  Args<typeof OUTPUT_OPTIONS> &
+  Pick<Args<typeof JOB_OPTIONS>, 'job' | 'detach'> & {
+    readonly result: string | undefined;
+    readonly 'no-session': boolean;
+  };
 
 type Durable = JobWishes | undefined;
 
@@ -36,16 +40,21 @@ interface ExecManyLine {
 /** `azlin exec` for many targets, or for one with an option that is for many. */
 export async function execOnMany(
   call: CallContext & { readonly args: ManyArgs },
-  { meant, request, durable }: ExecManyLine,
+  { meant, request, durable: wanted }: ExecManyLine,
 ): Promise<Result<ExecData>> {
   const { args, app } = call;
   const { group, 'output-dir': outputDir, result } = args;
+  // VMs that options choose are meant themselves, unless a session is named.
+  const alone = args['no-session'] || (typeof meant.from !== 'string' && meant.from.session === undefined);
+  const durable = alone ? undefined : wanted;
+  if (alone && wanted && isAskedFor(call))
+    throw new AppError('usage', 'A job needs a session', { hint: 'name it with --session, or use --direct' });
   refuseWithoutOutput(call, durable);
   const control = controlOf(args, app.clock);
   const spool = request.stdin ? await spoolInput(call) : undefined;
   try {
     return await withResultFile(call, result, async (save) => {
-      const choosing = { from: meant.from, refresh: args.refresh, ask: false, control };
+      const choosing = { from: meant.from, refresh: args.refresh, ask: false, alone, control };
       const choice = await choose(call, choosing);
       if (!meant.isPlain) for (const note of choice.notes) call.note(note);
       /** Each target reads the whole input, and has its own job. */
@@ -59,6 +68,11 @@ export async function execOnMany(
   } finally {
     spool?.remove();
   }
+}
+
+/** Whether somebody asked for a job here, not CI or a setting. */
+function isAskedFor({ args, config }: CallContext & { readonly args: ManyArgs }): boolean {
+  return args.job !== undefined || args.detach || config.sources.durable === 'flag';
 }
 
 interface JobsLine {

@@ -8,8 +8,12 @@ export interface ContextRow {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-export const contextsView: View<ContextRow | readonly ContextRow[]> = {
+/** One context, all of them, or the name of the one in use. */
+export type ContextsData = ContextRow | readonly ContextRow[] | { readonly current: string };
+
+export const contextsView: View<ContextsData> = {
   async text(shown, { width, style }) {
+    if ('current' in shown) return `${printable(shown.current)}\n`;
     const { table } = await import('./table.ts');
     if ('context' in shown) {
       const rows = Object.entries(shown.settings).map(([key, value]) => ({ cells: [key, textOf(value)] }));
