@@ -87,7 +87,9 @@ function shape(line: string): RegExp {
     if (index % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
     return VARIES.find(([shown]) => new RegExp(`^(?:${shown.source})$`).test(part))?.[1] ?? '.*';
   });
-  return new RegExp(`^${text.join('')}$`);
+  // A summary names the target that took longest if it took a second or more.
+  const tail = /^\d+ of \d+ done in/.test(line) && !line.includes('; longest: ') ? '(?:; longest: .*)?' : '';
+  return new RegExp(`^${text.join('')}${tail}$`);
 }
 
 /**

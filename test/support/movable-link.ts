@@ -44,12 +44,19 @@ export async function startMovableLink(to: () => { address: string; port: number
   const carry = (way: Way) => {
     const { from, into, held } = way;
     ways.add(way);
+    let isJustRead = false;
     from.on('data', (chunk: Buffer) => {
+      isJustRead = true;
+      setImmediate(() => {
+        isJustRead = false;
+      });
       if (way.isStalled) held.push(chunk);
       else if (!into.write(chunk)) from.pause();
     });
     into.on('drain', () => from.resume());
     from.on('error', () => held.splice(0));
+    // libuv reports a reset that it reads together with data as an end in the same turn; a real end comes in a later turn.
+    from.on('end', () => isJustRead && held.splice(0));
     from.on('close', () => way.isStalled || release(way));
   };
   const listen = () =>
