@@ -13,9 +13,13 @@ describe('scripts as users write them, each on a fresh fleet', () => {
   const files = readdirSync(FOLDER).filter((file) => file.endsWith('.sh') && file !== 'lib.sh');
   // In a pipeline commands are jobs.
   const lines = files.flatMap((file) => [[file, 'false'] as const, [file, 'true'] as const]);
-  test.each(lines)('%s, CI=%s', async (file, ci) => {
-    fleet = await startFleet();
-    const { exitCode, stderr, stdout } = await bash(fleet, `exec ${FOLDER}${file}`, { environment: { CI: ci } });
-    expect({ exitCode, said: exitCode === 0 ? '' : stdout + stderr }).toEqual({ exitCode: 0, said: '' });
-  });
+  test.each(lines)(
+    '%s, CI=%s',
+    async (file, ci) => {
+      fleet = await startFleet();
+      const { exitCode, stderr, stdout } = await bash(fleet, `exec ${FOLDER}${file}`, { environment: { CI: ci } });
+      expect({ exitCode, said: exitCode === 0 ? '' : stdout + stderr }).toEqual({ exitCode: 0, said: '' });
+    },
+    120_000,
+  );
 });
