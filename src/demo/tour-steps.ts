@@ -67,7 +67,7 @@ export const STEPS: readonly TourStep[] = [
   {
     says: 'Jobs that run, and jobs that ran',
     line: 'azlin jobs',
-    expects: /^JOB +HOSTNAME [\s\S]*^\w{10} +myvm +dev +exited +3 [\s\S]*^deploy-42 +prodvm +main +exited +0 /m,
+    expects: /^JOB +STATE [\s\S]*^\w{10} +exit 3 .* myvm:dev [\s\S]*^deploy-42 +exit 0 .* prodvm:main /m,
   },
   {
     says: "In the session's own shell, what a command changes stays for the next one",

@@ -16,6 +16,25 @@ const fleet = {
   },
 } as const;
 
+describe('a range of numbers that matches nothing', () => {
+  const padded = { vms: ['node-01', 'node-02', 'node-10'].map((name) => aVm(name)) };
+  test.each([
+    ['exec node-[1-3]:main true', "numbers are padded there: 'node-[01-03]:main'"],
+    ['exec --host node-{1..3} true', "numbers are padded there: 'node-{01..03}'"],
+    ['exec node-[1,2] true', "numbers are padded there: 'node-[01,02]'"],
+    ['exec other-[1-3]:main true', "azlin list --all shows the VMs; '*:NAME' means a session NAME on every VM"],
+  ])('%s', async (line, hint) => {
+    const { exitCode, stderr } = await run(line, padded);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 255, stderr: expect.stringContaining(`hint: ${hint}`) });
+  });
+
+  test('in a list it is a note', async () => {
+    expect((await run('list node-[1-3]', padded)).stderr).toBe(
+      "none of the 3 VMs in scope matches; numbers are padded there: 'node-[01-03]'\n",
+    );
+  });
+});
+
 describe('list', () => {
   test('table', async () => {
     expect(await run('list', fleet)).toEqual({

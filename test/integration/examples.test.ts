@@ -53,14 +53,15 @@ const STAGES: Readonly<Record<string, Staging>> = {
   'azlin list --watch': { typing: [[/Ctrl-C to stop/, 'C-c']] },
   'azlin config set --context lab ssh.user bob': { before: 'azlin context create lab -l x' },
   'azlin context create lab --subscription lab -l bob': { before: 'azlin context delete lab; true' },
+  'azlin context delete lab': { before: 'azlin context create lab -l x; azlin context delete test' },
   'azlin context show lab': { before: 'azlin config unset context' },
   'azlin context; azlin list --context lab': {
     before: 'azlin context create lab --subscription lab',
     exitCode: 2,
     says: /"lab" is not a subscription id/,
   },
-  'azlin aliases; azlin exec prod uptime': {
-    before: `azlin start web-1 web-2; ${make('web-1:main', 'web-2:main')}; azlin config set aliases.prod web-1:main web-2:main`,
+  'azlin aliases set prod web-1:main; azlin exec prod uptime': {
+    before: `azlin start web-1; ${make('web-1:main')}`,
   },
   'azlin cancel deploy-42': { before: JOBS },
   'azlin jobs myvm; azlin cancel v42': { before: JOBS },
@@ -90,6 +91,8 @@ const STAGES: Readonly<Record<string, Staging>> = {
   'azlin stop myvm': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 130 },
   'azlin status myvm; azlin stop myvm': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 130 },
   'azlin stop --tag env=test': { typing: [[/Stop and deallocate/, 'n', 'Enter']], exitCode: 130 },
+  'azlin restart myvm': { typing: [[/Restart/, 'n', 'Enter']], exitCode: 130 },
+  'azlin restart --tag env=test': { typing: [[/Restart/, 'n', 'Enter']], exitCode: 130 },
   'azlin session myvm:dev': { before: make('myvm:dev', 'web-1:ci-1') },
 };
 

@@ -109,17 +109,38 @@ describe('the same id', () => {
     expect(readFileSync(join(home(), 'killed'), 'utf8')).toBe('ran\n');
   });
 
-  test('that another command has is said; whoever follows it and stops reading does it no harm', async () => {
+  test('for another command is refused: nothing runs, and nothing of the other one is shown', async () => {
+    await azlin('exec', '--job', 'elses', 'vm:dev', 'echo one >>~/elses');
+    for (const how of [[], ['--detach']]) {
+      const { exitCode, stdout, stderr } = await azlin(
+        'exec',
+        ...how,
+        '--job',
+        'elses',
+        'vm:dev',
+        'echo two >>~/elses',
+      );
+      expect({ exitCode, stdout, stderr }).toEqual({
+        exitCode: 255,
+        stdout: '',
+        stderr: expect.stringMatching(
+          /^error: Job elses on vm:dev runs another command; nothing was started\nhint: azlin logs elses /,
+        ),
+      });
+    }
+    expect(readFileSync(join(home(), 'elses'), 'utf8')).toBe('one\n');
+  });
+
+  test('whoever follows it and stops reading does it no harm', async () => {
     const line = 'echo 1; until [ -e ~/other ]; do sleep 0.1; done; seq 100000';
-    await azlin('exec', '--detach', '--job', 'elses', 'vm:dev', line);
-    const { stdout, stderr } = await bash(
+    await azlin('exec', '--detach', '--job', 'read', 'vm:dev', line);
+    const { stdout } = await bash(
       fleet,
-      '(sleep 1; touch "$VM_HOME/other") & azlin exec --job elses vm:dev echo else | head -n 1; wait',
+      `(sleep 1; touch "$VM_HOME/other") & azlin exec --job read vm:dev '${line}' | head -n 1; wait`,
       { environment: { VM_HOME: home() } },
     );
-    expect(stderr).toContain('Job elses already exists with another command');
     expect(stdout).toMatch(/^1\n/);
-    expect(await azlin('wait', 'elses')).toMatchObject({ exitCode: 0 });
+    expect(await azlin('wait', 'read')).toMatchObject({ exitCode: 0 });
   });
 
   test('a job that was never begun will not begin, and the id is free again', async () => {
@@ -568,9 +589,67 @@ describe('jobs, logs, wait, cancel', () => {
   test('a table for people', async () => {
     await azlin('exec', '-q', '--job', 'table', 'vm:dev', 'exit 2');
     const { stdout } = await azlin('jobs', 'vm');
-    expect(stdout).toMatch(/^JOB +HOSTNAME +SESSION +STATE +EXIT +AGE +COMMAND\n/);
-    expect(stdout).toMatch(/^table +vm +dev +exited +2 +\d+ s +exit 2$/m);
+    expect(stdout).toMatch(/^JOB +STATE +AGE +WHERE +COMMAND\n/);
+    expect(stdout).toMatch(/^table +exit 2 +\d+ s +vm:dev +exit 2$/m);
   });
+
+  test('those of azlin run only with --all; those that run, the newest few', async () => {
+    await azlin('exec', '-q', '--job', 'ended', 'vm2:two', 'true');
+    await azlin('run', 'vm2:two', 'echo of run');
+    await until('another second', async () => (await machine('sh', '-c', 'sleep 1.1')).code === 0);
+    await azlin('exec', '--detach', '--job', 'going', 'vm2:two', 'until [ -e ~/gone ]; do sleep 0.1; done');
+    const commands = async (...args: string[]) => (await jobs('vm2', ...args)).map(({ command }) => command);
+    expect(await commands()).toEqual([expect.stringMatching(/^until /), 'true']);
+    expect(await commands('--all')).toContain('echo of run');
+    expect((await jobs('vm2', '--running')).map(({ id }) => id)).toEqual(['going']);
+    expect((await jobs('vm2', '--limit', '1')).map(({ id }) => id)).toEqual(['going']);
+    for (const wrong of ['0', '-1', 'many'])
+      expect((await azlin('jobs', `--limit=${wrong}`)).stderr).toContain(`Invalid number "${wrong}" for --limit`);
+    writeFileSync(join(fleet.machines.get('vm2')?.home ?? '', 'gone'), '');
+    expect((await azlin('wait', 'going')).exitCode).toBe(0);
+  });
+
+  test('the beginning of an id is enough where one job has it; a whole id is that job', async () => {
+    for (const id of ['abc', 'abc-1', 'abc-2']) await azlin('exec', '--job', id, 'vm:dev', `echo ${id}; exit 4`);
+    const environment = freshHome(fleet);
+    for (const [how, options] of Object.entries({ remembered: {}, asked: { environment } })) {
+      const on = (...args: string[]) => azlinOn(fleet, args, options);
+      expect({ how, logs: (await on('logs', 'abc')).stdout }).toEqual({ how, logs: 'abc\n' });
+      expect({ how, logs: (await on('logs', 'abc-2')).stdout }).toEqual({ how, logs: 'abc-2\n' });
+      expect((await on('wait', '--vm', 'vm', 'abc-1')).exitCode).toBe(4);
+      const { exitCode, stderr } = await on('logs', 'abc-');
+      expect({ how, exitCode, stderr }).toEqual({
+        how,
+        exitCode: 4,
+        stderr: expect.stringMatching(
+          /^error: Ambiguous job "abc-"\nThe beginning of 2 jobs:\n {2}abc-[12] on vm\n {2}abc-[12] on vm\nhint: give more of the id\n$/,
+        ),
+      });
+    }
+    await azlin('exec', '--job', 'unlike', 'vm:dev', 'echo unlike');
+    expect((await azlin('logs', 'unl')).stdout).toBe('unlike\n');
+  }, 60_000);
+
+  test('wait and cancel take an identifier as logs does', async () => {
+    await azlin('exec', '--detach', '--job', 'newest', 'vm:other', `sleep ${LONG}`);
+    expect((await azlin('cancel', 'vm:other')).stdout).toBe('Job newest on vm: cancelled\n');
+    expect((await azlin('wait', 'vm:other')).exitCode).toBe(143);
+  });
+
+  test('--watch keeps the list up to date until Ctrl-C', async () => {
+    const terminal = await openTerminal(fleet.environment, 90, 20);
+    try {
+      await terminal.type(`${process.execPath} ${CLI} jobs vm2:two --watch --interval 1s; echo "code $?"\n`);
+      await terminal.shows(/^JOB +STATE +AGE +WHERE +COMMAND$/m);
+      await azlin('exec', '--job', 'appears', 'vm2:two', 'exit 6');
+      await terminal.shows(/^appears +exit 6 /m);
+      await terminal.press('C-c');
+      await terminal.shows(/^code 0$/m);
+      expect(await terminal.leftOn()).toBe('0 1 0 0');
+    } finally {
+      await terminal.close();
+    }
+  }, 40_000);
 
   test('without memory of it the fleet is asked; where two have it, the VM must be named', async () => {
     const both = await startFleet([

@@ -50,7 +50,7 @@ import { warmAzlin as azlinOn } from '../support/warm-azlin.ts';
       'echo on; until [ -e ~/end ]; do sleep 0.1; done; exit 7',
     );
     expect(await jobs('two')).toEqual([expect.objectContaining({ id: 'theirs', state: 'elsewhere', ownedBy: 'one' })]);
-    expect((await azlin('jobs', 'two')).stdout).toMatch(/^theirs +two +dev +on one /m);
+    expect((await azlin('jobs', 'two')).stdout).toMatch(/^theirs +on one +\d+ s +two:dev /m);
     for (const verb of ['cancel', 'wait', 'logs']) {
       const { exitCode, stderr } = await azlin(verb, '--vm', 'two', 'theirs');
       expect({ verb, exitCode: exitCode !== 0, stderr }).toEqual({

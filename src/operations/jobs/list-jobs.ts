@@ -8,7 +8,7 @@ import { parseStatus } from '../../tmux/status.ts';
 import { type AskedVm, askFleet } from '../access/ask-fleet.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
-import { vmFilter } from '../sessions/list.ts';
+import { vmFilter } from '../vms/choose-vms.ts';
 
 /** A job and where it is. */
 export interface PlacedJob extends Job {

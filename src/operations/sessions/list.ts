@@ -4,9 +4,9 @@ import type { AppError } from '../../domain/errors.ts';
 import type { Probe, Session, SessionRow } from '../../domain/session.ts';
 import { count } from '../../domain/text.ts';
 import { compareVms, mayAnswer, type Vm } from '../../domain/vm.ts';
-import { namePattern } from '../../targets/pattern.ts';
 import { type Answer, noKeyFits } from '../../targets/probe.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { paddingHint, vmFilter } from '../vms/choose-vms.ts';
 
 export interface ListRequest {
   /** Include VMs that are not running. */
@@ -76,13 +76,22 @@ export async function listSessions(access: FleetAccess, request: ListRequest, ca
     if (answer.probe !== 'ok' && !(failure && answer.keyRefused))
       caller.warn(`${vm.name}: ${answer.reason}; its sessions are unknown`);
   const hidden = matching.length - shown.length;
-  const notes = notesOf(fleet.vms.length, matching.length, hidden);
+  const padded = request.hosts.map((host) => paddingHint(host, fleet.vms)).find(Boolean);
+  const notes = notesOf({ inScope: fleet.vms.length, matching: matching.length, hidden, padded });
   return { rows: shown.flatMap((vm) => rows.get(vm) ?? []), notes, failure };
 }
 
-function notesOf(inScope: number, matching: number, hidden: number): readonly string[] {
+interface Noted {
+  readonly inScope: number;
+  readonly matching: number;
+  readonly hidden: number;
+  readonly padded: string | undefined;
+}
+
+function notesOf({ inScope, matching, hidden, padded }: Noted): readonly string[] {
   if (inScope === 0) return ['no VMs in scope'];
-  if (matching === 0) return [`none of the ${count(inScope, 'VM')} in scope matches`];
+  if (matching === 0)
+    return [`none of the ${count(inScope, 'VM')} in scope matches${padded === undefined ? '' : `; ${padded}`}`];
   return hidden === 0
     ? []
     : [`${count(hidden, 'stopped VM')} hidden; azlin list --all shows ${hidden === 1 ? 'it' : 'them'}`];
@@ -93,24 +102,6 @@ const SKIPPED: Answer = { probe: 'skipped', reason: 'not asked' };
 /** Whether the VM is running or may be: hiding it could hide sessions. */
 function isUp(vm: Vm): boolean {
   return vm.powerState === 'Running' || vm.powerState === 'Unknown';
-}
-
-/** Accepts the VMs with these tags and a name that matches the pattern. */
-export function vmFilter({ tags, hosts }: Pick<ListRequest, 'tags' | 'hosts'>): (vm: Vm) => boolean {
-  const patterns = hosts.map((host) => namePattern(host, { ignoreCase: true }));
-  const wanted = new Map<string, (string | undefined)[]>();
-  for (const tag of tags) {
-    const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(tag) ?? [];
-    const key = name.toLowerCase();
-    wanted.set(key, [...(wanted.get(key) ?? []), value]);
-  }
-  return (vm) =>
-    (patterns.length === 0 || patterns.some((matches) => matches(vm.name))) &&
-    [...wanted].every(([key, values]) =>
-      Object.entries(vm.tags).some(
-        ([name, has]) => name.toLowerCase() === key && (values.includes(undefined) || values.includes(has)),
-      ),
-    );
 }
 
 function rowsOf(vm: Vm, answer: Answer, ip: string | null): readonly SessionRow[] {

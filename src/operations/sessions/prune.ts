@@ -7,7 +7,7 @@ import { closeSession, type IdleSession, idleSessions } from '../../tmux/idle.ts
 import { runOverSsh } from '../../transport/run-script.ts';
 import { askFleet } from '../access/ask-fleet.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { vmFilter } from './list.ts';
+import { vmFilter } from '../vms/choose-vms.ts';
 
 /** A session that nobody seems to need. Fields are only ever added: this is what `--format json` prints. */
 export interface PrunedSession {

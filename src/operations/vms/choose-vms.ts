@@ -3,10 +3,9 @@ import { count, shellWord } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Fleet } from '../../inventory/inventory.ts';
 import { findVm, vmRefOf } from '../../targets/find-vm.ts';
-import { paddedPattern } from '../../targets/pattern.ts';
+import { namePattern, paddedPattern } from '../../targets/pattern.ts';
 import { matchingVms } from '../../targets/select.ts';
 import { parseSelection } from '../../targets/selection.ts';
-import { vmFilter } from '../sessions/list.ts';
 
 /** Chooses VMs by their properties instead of by identifiers. */
 export interface VmChoice {
@@ -54,16 +53,37 @@ export function chosenVms(choice: VmChoice, fleet: Fleet): FoundVms {
       'vm-not-found',
       `No VM matches ${describeChoice(choice)}; ${count(fleet.vms.length, 'VM')} in scope`,
       {
-        hint: 'azlin list --all shows the VMs',
+        hint:
+          choice.hosts.map((host) => paddingHint(host, fleet.vms)).find(Boolean) ?? 'azlin list --all shows the VMs',
       },
     );
   return { named: [], matched };
 }
 
+/** Accepts the VMs with these tags and a name that matches the pattern. */
+export function vmFilter({ tags, hosts }: Pick<VmChoice, 'tags' | 'hosts'>): (vm: Vm) => boolean {
+  const patterns = hosts.map((host) => namePattern(host, { ignoreCase: true }));
+  const wanted = new Map<string, (string | undefined)[]>();
+  for (const tag of tags) {
+    const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(tag) ?? [];
+    const key = name.toLowerCase();
+    wanted.set(key, [...(wanted.get(key) ?? []), value]);
+  }
+  return (vm) =>
+    (patterns.length === 0 || patterns.some((matches) => matches(vm.name))) &&
+    [...wanted].every(([key, values]) =>
+      Object.entries(vm.tags).some(
+        ([name, has]) => name.toLowerCase() === key && (values.includes(undefined) || values.includes(has)),
+      ),
+    );
+}
+
+/** The options as they can be typed again. */
 export function describeChoice({ tags, hosts, session }: VmChoice): string {
-  const words = [...tags.map((tag) => `--tag ${tag}`), ...hosts.map((host) => `--host ${host}`)];
+  const word = (text: string) => (/^\w[\w.=-]*$/.test(text) ? text : shellWord(text));
+  const words = [...tags.map((tag) => `--tag ${word(tag)}`), ...hosts.map((host) => `--host ${word(host)}`)];
   const vms = words.length === 0 ? '--all' : words.join(' ');
-  return session === undefined ? vms : `${vms} --session ${session}`;
+  return session === undefined ? vms : `${vms} --session ${word(session)}`;
 }
 
 export function noSuchVms(text: string, vms: readonly Vm[]): AppError {
