@@ -1,10 +1,24 @@
 import { AppError } from '../../domain/errors.ts';
 import { count, printable } from '../../domain/text.ts';
-import { type Disconnected, disconnectSession } from '../../operations/sessions/disconnect.ts';
-import { defineCommand, type View } from '../command.ts';
+import { type Disconnected, type DisconnectRequest, disconnectSession } from '../../operations/sessions/disconnect.ts';
+import { type CallContext, defineCommand, type View } from '../command.ts';
 import { CHOOSE_OPTIONS, EACH_OPTIONS, meantBy } from '../line/fleet-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { type Act, chooseEach, confirmMany, forEach } from '../many/act-on-each.ts';
+
+/** Asks before a session ends that somebody else has open. */
+function askFirst({ app, interrupts, caller }: CallContext): NonNullable<DisconnectRequest['ending']> {
+  return async (where, others) => {
+    const whole = `${others.join(', ')} ${others.length === 1 ? 'is' : 'are'} attached to ${where}`;
+    if (!app.canAsk())
+      throw new AppError('usage', `${whole}; it was not ended`, {
+        hint: '--yes ends it all the same; azlin status shows who is there',
+      });
+    caller.progress(undefined);
+    if (await app.confirm(`${whole}. End it?`, interrupts.signal)) return;
+    throw new AppError('interrupted', 'Nothing was ended');
+  };
+}
 
 const disconnectedView: View<Disconnected | readonly Disconnected[]> = {
   text: (data) => [data].flat().map(lineOf).join(''),
@@ -36,7 +50,7 @@ export const disconnect = defineCommand({
   options: {
     kill: { kind: 'flag', describe: 'End the session as well' },
     client: { kind: 'text', takes: 'LABEL', describe: 'Only the clients with this label; azlin status shows them' },
-    yes: { kind: 'flag', short: 'y', describe: 'Do not ask before ending several sessions' },
+    yes: { kind: 'flag', short: 'y', describe: 'Do not ask before ending sessions' },
     ...CHOOSE_OPTIONS,
     ...EACH_OPTIONS,
     ...SCOPE_OPTIONS,
@@ -47,11 +61,10 @@ export const disconnect = defineCommand({
     const { kill, client, yes } = args;
     if (kill && client !== undefined)
       throw new AppError('usage', 'Give --kill or --client, not both: a session ends for everybody');
-    if (yes && !kill)
-      throw new AppError('usage', '--yes only works with --kill, which asks before ending several sessions');
+    if (yes && !kill) throw new AppError('usage', '--yes only works with --kill');
     const meant = meantBy(args, positionals['identifier'], { name: 'disconnect' });
     if (meant.kind === 'one') {
-      const request = { target: meant.identifier, kill, client };
+      const request = { target: meant.identifier, kill, client, ending: yes ? undefined : askFirst(call) };
       return { data: await disconnectSession(await access(), request, caller) };
     }
     const { choice, control } = await chooseEach(call, { ...args, refresh: args.refresh || kill }, meant);
