@@ -85,6 +85,8 @@ async function rememberSessions(): Promise<void> {
     group: `session-${index}`,
     clients: [],
     expiresAt: null,
+    owner: null,
+    idle: null,
   }));
   const memory: Memory = Object.fromEntries(
     value.vms.map(({ vmId }) => [`azureuser@${vmId} 127.0.0.1:22`, { askedAt, answer: { probe: 'ok', sessions } }]),

@@ -104,7 +104,7 @@ export function createAzlin(options: AzlinOptions = {}): Azlin {
         const { listDeadline, listWholeDeadline: wholeDeadline } = settings;
         const ms = checkTime('deadline', deadline) ?? listDeadline;
         const hosts = host === undefined ? [] : [host];
-        const request = { all, refresh, tags, hosts, sessions: true, deadline: ms, wholeDeadline };
+        const request = { all, refresh, tags, hosts, sessions: true, mine: false, deadline: ms, wholeDeadline };
         const { rows, notes } = await listSessions(access, request, caller());
         return { rows, notes };
       }),

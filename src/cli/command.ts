@@ -83,8 +83,10 @@ export interface Call<O extends Options = Options> extends CallContext {
 
 export interface ViewContext {
   readonly style: Style;
-  /** Columns of the terminal; undefined if nothing may be cut. */
+  /** Columns of the terminal; undefined if it is not one: then nothing is cut or left out, and times are ISO 8601. */
   readonly width: number | undefined;
+  /** By the clock. */
+  readonly now: number;
 }
 
 /** How the result of a command is printed. */

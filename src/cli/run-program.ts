@@ -62,8 +62,8 @@ async function callCommand(
   progress.show(undefined);
   const { io, styles } = call;
   const width = io.stdout.isTTY ? io.stdout.columns : undefined;
-  if (data !== undefined && command.view)
-    await write(io, await render({ view: command.view, data, format, context: { style: styles.stdout, width } }));
+  const context = { style: styles.stdout, width, now: call.app.clock.now() };
+  if (data !== undefined && command.view) await write(io, await render({ view: command.view, data, format, context }));
   for (const one of notes) call.note(one);
   for (const one of failures) call.failed(one);
   for (const one of hints) call.hint(one);

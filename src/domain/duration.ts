@@ -23,6 +23,12 @@ export function formatAge(ms: number): string {
   return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
+/** The time from an ISO 8601 time to `now`, in milliseconds, as an age: `4 min`, or `in 4 min`. */
+export function formatTime(iso: string, now: number): string {
+  const ms = now - Date.parse(iso);
+  return ms < 0 ? `in ${formatAge(-ms)}` : formatAge(ms);
+}
+
 /** Seconds since 1970 as ISO 8601 without a fraction; null if it is not a valid time. */
 export function isoTime(seconds: number): string | null {
   if (!(seconds > 0 && seconds < 8e12)) return null;

@@ -17,6 +17,10 @@ export interface Session {
   readonly clients: readonly string[];
   /** When it is no longer needed, in seconds since 1970 by the VM's clock; null if it has no limit. */
   readonly expiresAt: number | null;
+  /** The label of whoever made it; null if azlin did not. Anybody who shares the account on the VM can change it. */
+  readonly owner: string | null;
+  /** Seconds since somebody typed in it, by the VM's clock; null if its time is not known. */
+  readonly idle: number | null;
 }
 
 /** A tmux client attached to a session. */
@@ -98,6 +102,10 @@ export interface SessionRow {
   readonly clients: readonly string[];
   /** ISO 8601: when `azlin session --ttl` says it is no longer needed. */
   readonly expiresAt: string | null;
+  /** The same by the name that lists use. */
+  readonly neededUntil: string | null;
+  readonly owner: string | null;
+  readonly idleSeconds: number | null;
   /** tmux's own id: `$3`. `vm:$3` is an identifier too. */
   readonly id: string | null;
   readonly probe: Probe;
@@ -123,6 +131,9 @@ export const SESSION_FIELDS = [
   'activityAt',
   'clients',
   'expiresAt',
+  'neededUntil',
+  'owner',
+  'idleSeconds',
   'id',
   'probe',
 ] as const satisfies readonly (keyof SessionRow)[];

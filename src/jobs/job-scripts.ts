@@ -2,7 +2,7 @@ import type { RemoteScript } from '../domain/remote-script.ts';
 import { remoteScript } from '../remote/remote-script.ts';
 import { shellFile } from '../remote/shell-files.ts';
 import { enterValues, killAfterValue, type SessionCommand } from '../tmux/exec-script.ts';
-import { nameToCreate } from '../tmux/plain-word.ts';
+import { creationValues } from '../tmux/plain-word.ts';
 
 export interface JobStart {
   readonly id: string;
@@ -53,7 +53,8 @@ export function startJobScript({
 export interface LiveStart {
   readonly id: string;
   readonly session: string;
-  readonly create: boolean;
+  /** As in `SessionCommand`. */
+  readonly owner: string | undefined;
   readonly command: string;
   /** Milliseconds. */
   readonly timeout: number;
@@ -61,10 +62,10 @@ export interface LiveStart {
 }
 
 /** Runs a command in the session's own shell, and follows it. Its status is that of `startJobScript`. */
-export function liveScript({ id, session, create, command, timeout, wire }: LiveStart): RemoteScript {
+export function liveScript({ id, session, owner, command, timeout, wire }: LiveStart): RemoteScript {
   return remoteScript('jobs/live', {
     session,
-    new_name: create ? nameToCreate(session) : '',
+    ...creationValues(session, owner),
     id_of_job: id,
     text: command,
     seconds: `${Math.ceil(timeout / 1_000)}`,

@@ -33,6 +33,7 @@ export const VALUES = [
   'now',
   'only',
   'out',
+  'owner',
   'part',
   'patience',
   'pid',

@@ -1,7 +1,7 @@
 import type { RemoteScript } from '../domain/remote-script.ts';
 import { shellWord } from '../domain/text.ts';
 import { remoteScript } from '../remote/remote-script.ts';
-import { nameToCreate } from './plain-word.ts';
+import { creationValues, plainWord } from './plain-word.ts';
 
 /** Who attaches. */
 export interface ClientIdentity {
@@ -42,7 +42,8 @@ export function attachScript(attach: Attach): RemoteScript {
   const { session, create, who, again, key } = attach;
   return remoteScript('tmux/attach', {
     session,
-    new_name: create ? nameToCreate(session) : '',
+    ...creationValues(session, create ? who.label : undefined),
+    owner: plainWord(who.label),
     who: `${who.token} ${who.label}`,
     read_only: attach.readOnly ? 'read-only' : '',
     view: attach.independent ? viewName(session, who.label) : '',

@@ -1,13 +1,14 @@
 import type { RemoteScript } from '../domain/remote-script.ts';
 import { remoteScript, type ScriptValues } from '../remote/remote-script.ts';
-import { nameToCreate } from './plain-word.ts';
+import { creationValues } from './plain-word.ts';
 
 /** What runs in a session, and how. */
 export interface SessionCommand {
   readonly session: string;
   /** Run it as over ssh: in the home directory, without a session. */
   readonly alone: boolean;
-  readonly create: boolean;
+  /** The label of whoever makes the session if it is missing; undefined to make none. */
+  readonly owner: string | undefined;
   /** `text` is a command for the shell, words that are quoted for it, or a script; `title` is what lists call it. */
   readonly run: {
     readonly kind: 'command' | 'words' | 'script' | 'errexit';
@@ -41,11 +42,11 @@ export function terminalScript(command: SessionCommand): RemoteScript {
 
 /** The values of context.sh and begin.sh, and those of a timeout. */
 export function enterValues(command: SessionCommand): ScriptValues {
-  const { session, alone, create, run, timeout, cwd = '', variables, shell = '' } = command;
+  const { session, alone, owner, run, timeout, cwd = '', variables, shell = '' } = command;
   return {
     session,
     alone: alone ? 'alone' : '',
-    new_name: create ? nameToCreate(session) : '',
+    ...creationValues(session, owner),
     kind: run.kind,
     text: run.text,
     seconds: timeout === undefined ? '' : `${Math.floor(timeout / 1_000)}`,

@@ -3,11 +3,12 @@ import { printable, shorten } from '../domain/text.ts';
 
 const ROW = /^row:(\$\d+):(\d+):(\d+):(\d+):(\d+):[^:]*:(.+)$/;
 
-/** Parses the sessions in the rows of remote/parts/rows.sh. Other lines are ignored, and clients are left empty. */
-export function parseRows(text: string): readonly Session[] {
+/** Parses the sessions in the rows of remote/parts/rows.sh. Other lines are ignored, and clients are left empty. `now`: the VM's time, in seconds since 1970. */
+export function parseRows(text: string, now?: number): readonly Session[] {
   const friendly = valuesOf('friendly', text);
   const groups = groupsOf(text);
   const expiries = valuesOf('expires', text);
+  const owners = valuesOf('owner', text);
   return lines(text).flatMap((row) => {
     const [, id = '', windows, attached, createdAt, activityAt, name] = ROW.exec(row) ?? [];
     if (name === undefined) return [];
@@ -24,6 +25,8 @@ export function parseRows(text: string): readonly Session[] {
         group: groups.get(id) ?? name,
         clients: [],
         expiresAt: /^\d{1,12}$/.test(expires) ? Number(expires) : null,
+        owner: labelIn(owners.get(id) ?? '') || null,
+        idle: now === undefined ? null : Math.max(0, now - Number(activityAt)),
       },
     ];
   });
@@ -53,7 +56,7 @@ export function parseList(
   text: string,
   now: number,
 ): { readonly sessions: readonly Session[]; readonly clients: readonly Client[] } {
-  const rows = parseRows(text);
+  const rows = parseRows(text, now);
   const names = new Map(rows.map(({ id, name }) => [id, name]));
   const clients = parseClients(text, now).flatMap(({ sessionId, age: _age, ...client }) => {
     const session = names.get(sessionId);
@@ -69,6 +72,7 @@ export function parseList(
 const CLIENT = /^client:(\d+):(\$\d+):(\d+):(\d+):(\d+)x(\d+):([01]):(.+)$/;
 const WHO = /^who:(\w+) (.*)$/;
 const LABEL_LENGTH = 64;
+const labelIn = (text: string) => shorten(printable(text).trim(), LABEL_LENGTH);
 
 /** A client with the id of its session instead of the session's name. */
 export type PlacedClient = Omit<Client, 'session'> & {
@@ -117,7 +121,7 @@ function whoIsWho(rows: readonly string[]) {
   for (const row of rows) {
     pid = /^pid:(\d+)$/.exec(row)?.[1] ?? pid;
     const [, token, text = ''] = WHO.exec(row) ?? [];
-    const label = shorten(printable(text).trim(), LABEL_LENGTH);
+    const label = labelIn(text);
     if (token !== undefined && label !== '' && !known.has(pid)) known.set(pid, { token, label });
   }
   return known;

@@ -4,7 +4,7 @@ import type { Client, Session } from '../domain/session.ts';
 import { quoteArgv } from '../domain/text.ts';
 import { remoteScript, type ScriptName, type ScriptValues } from '../remote/remote-script.ts';
 import { partingWords } from './attach.ts';
-import { nameToCreate, plainWord } from './plain-word.ts';
+import { creationValues, nameToCreate, plainWord } from './plain-word.ts';
 import { parseList } from './rows.ts';
 import { parseStatus } from './status.ts';
 import { statusError } from './status-error.ts';
@@ -16,7 +16,8 @@ export interface TmuxServer {
   /** Every session and who is attached to it. */
   clients(signal: AbortSignal): Promise<{ readonly sessions: readonly Session[]; readonly clients: readonly Client[] }>;
   /** Makes the session if it is missing, and says whether it did. */
-  ensure(name: string, signal: AbortSignal): Promise<{ readonly created: boolean }>;
+  /** `owner`: the label of whoever makes it. */
+  ensure(name: string, owner: string, signal: AbortSignal): Promise<{ readonly created: boolean }>;
   /** Detaches clients, and says how many there were. */
   detachClients(name: string, detaching: Detaching, signal: AbortSignal): Promise<number>;
   /** What the active pane shows, after `history` lines of its history. */
@@ -69,8 +70,8 @@ export function tmuxServer(run: RunScript, host: string): TmuxServer {
   return {
     list: async (signal) => (await all(signal)).sessions,
     clients: all,
-    async ensure(session, signal) {
-      const { words } = await change('tmux/ensure', { session, new_name: nameToCreate(session) }, signal);
+    async ensure(session, owner, signal) {
+      const { words } = await change('tmux/ensure', { session, ...creationValues(session, owner) }, signal);
       return { created: words[0] === '1' };
     },
     async detachClients(session, { by, kill, only = [] }, signal) {

@@ -51,11 +51,39 @@ describe('list', () => {
     });
   });
 
+  test('on a terminal who is attached and how long nobody has typed; a narrow one leaves out address, status and then that', async () => {
+    const busy = aSession('dev', { attached: 2, clients: ['ann@laptop', 'bob'], idle: 250 });
+    const shared = { vms: [aVm('myvm')], answers: { myvm: { probe: 'ok', sessions: [busy] } } } as const;
+    const headers = async (columns: number) =>
+      (await run('list', { ...shared, columns, environment: { NO_COLOR: '1' } })).stdout.split('\n');
+    expect(await headers(80)).toEqual([
+      'HOSTNAME  SESSION  STATUS   IP         ATTACHED         IDLE',
+      'myvm      dev      Running  127.0.0.1  ann@laptop, bob  4 min',
+      '',
+    ]);
+    expect((await headers(50))[0]).toBe('HOSTNAME  SESSION  STATUS   ATTACHED         IDLE');
+    expect((await headers(42))[0]).toBe('HOSTNAME  SESSION  ATTACHED         IDLE');
+    expect((await headers(36))[0]).toBe('HOSTNAME  SESSION  ATTACHED');
+    expect((await headers(28))[1]).toBe('myvm      dev      ann@lapt…');
+    expect((await run('list', shared)).stdout).toMatch(/^HOSTNAME +SESSION +STATUS +IP\n/);
+  });
+
+  test('--wide has ages on a terminal, and times elsewhere', async () => {
+    const made = aSession('dev', { owner: 'ann', createdAt: 1_700_000_000, expiresAt: 1_700_000_000 });
+    const wide = { vms: [aVm('myvm')], answers: { myvm: { probe: 'ok', sessions: [made] } } } as const;
+    const { stdout } = await run('list --wide', wide);
+    expect(stdout).toMatch(/ACTIVITY +CLIENTS +OWNER +CREATED +NEEDED UNTIL +ID\n/);
+    expect(stdout).toMatch(/ann +2023-11-14T22:13:20Z +2023-11-14T22:13:20Z +\$0\n/);
+    const shown = (await run('list --wide', { ...wide, columns: 80 })).stdout;
+    expect(shown).not.toMatch(/\dT\d/);
+    expect(shown).toMatch(/ann +.*\d+ (s|min|h|d) +.*\d+ (s|min|h|d) +\$0/);
+  });
+
   test('on a terminal: attached sessions bold, the others dim, long names cut; --wide and pipes cut nothing', async () => {
     const long = { vms: [aVm('a-vm-with-a-very-long-name-that-goes-on')], columns: 40 };
     const { stdout } = await run('list', long);
     expect(stdout).toBe(
-      'HOSTNAME     SESSION  STATUS   IP\n\u001b[2ma-vm-with-…  -        Running  127.0.0.1\u001b[22m\n',
+      'HOSTNAME               SESSION  ATTACHED\n\u001b[2ma-vm-with-a-very-lon…  -        -\u001b[22m\n',
     );
     expect((await run('list --wide', long)).stdout).toContain('a-vm-with-a-very-long-name-that-goes-on');
     expect((await run('list', { vms: long.vms })).stdout).toContain('a-vm-with-a-very-long-name-that-goes-on');

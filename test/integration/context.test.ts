@@ -34,7 +34,7 @@ afterAll(() => {
 const REQUEST = {
   session: 'dev',
   alone: false,
-  create: false,
+  owner: undefined,
   run: { kind: 'command', text: 'env -0; pwd', title: '' },
   stdin: false,
   timeout: undefined,

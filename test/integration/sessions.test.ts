@@ -104,6 +104,9 @@ describe('list', () => {
       activityAt: expect.stringMatching(/^\d{4}-/),
       clients: [],
       expiresAt: null,
+      neededUntil: null,
+      owner: null,
+      idleSeconds: expect.any(Number),
       id: expect.stringMatching(/^\$\d+$/),
       probe: 'ok',
     });

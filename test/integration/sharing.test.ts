@@ -128,9 +128,34 @@ describe('a session that three clients of two people have open', () => {
   });
 
   test('disconnect --kill: everybody reads who ended it', async () => {
-    expect((await run('disconnect', 'shared:dev', '--kill')).stdout).toBe('Ended shared:dev (2 clients detached)\n');
+    const line = ['disconnect', 'shared:dev', '--kill'];
+    for (const asked of [line, ['close', 'shared:dev']])
+      expect(await run(...asked)).toMatchObject({
+        exitCode: 2,
+        stdout: '',
+        stderr: expect.stringMatching(
+          /^error: alice@(laptop, alice@desk|desk, alice@laptop) are attached to shared:dev; it was not ended\nhint: --yes ends it all the same/,
+        ),
+      });
+    await attached('alice@desk', 'alice@laptop');
+    expect((await run(...line, '--yes')).stdout).toBe('Ended shared:dev (2 clients detached)\n');
     await laptop.shows(/^shared:dev: the session was ended by carol@desk\ncode 0$/m);
     await desk.shows(/was ended by carol@desk/);
+  });
+
+  test('at a terminal close asks, and a list shows who is attached and for how long nobody has typed', async () => {
+    await bob.type('clear; azlin list; echo "code $?"\n');
+    await bob.shows(/^HOSTNAME +SESSION +STATUS +IP +ATTACHED +IDLE$/m);
+    await bob.shows(/^shared +dev +Running +127\S+ +(alice@(desk|laptop)(, )?){2} +\d+ s$/m);
+    await bob.type('clear; azlin close shared:dev; echo "code $?"\n');
+    await bob.shows(/alice@\w+, alice@\w+ are attached to shared:dev\. End it\?/);
+    await bob.press('n', 'Enter');
+    await bob.shows(/^error: Nothing was ended\ncode 130$/m);
+    await attached('alice@desk', 'alice@laptop');
+    await bob.type('clear; azlin close shared:dev; echo "code $?"\n');
+    await bob.shows(/End it\?/);
+    await bob.press('y', 'Enter');
+    await bob.shows(/^Ended shared:dev \(2 clients detached\)\ncode 0$/m);
   });
 
   test('a tmux that azlin did not start is there too, and reads who it was', async () => {
@@ -148,4 +173,55 @@ describe('a session that three clients of two people have open', () => {
       await plain.close();
     }
   });
+});
+
+describe('whose a session is', () => {
+  const as = (label: string, ...args: string[]) => azlin(fleet, args, { environment: { AZLIN_LABEL: label } });
+  const owners = async () =>
+    Object.fromEntries(
+      (JSON.parse((await as('x', 'list', '--json')).stdout) as { session: string; owner: string | null }[]).map(
+        ({ session, owner }) => [session, owner],
+      ),
+    );
+
+  test('every way of making one says who it was, and one that was there keeps its owner', async () => {
+    await tmux('new-session', '-d', '-s', 'plain');
+    const ann = '#{a} $(id) é;';
+    await as(ann, 'exec', '--create', 'shared:of-exec', 'true');
+    await as('bob', 'exec', '--durable', '--create', 'shared:of-job', 'true');
+    await as('bob', 'run', '--create', 'shared:of-run', 'true');
+    await as('carol', 'open', 'shared', '--tmux-session', 'of-ssh');
+    for (const session of ['of-exec', 'of-ssh', 'plain'])
+      await as('dave', 'exec', '--create', `shared:${session}`, 'true');
+    expect(await owners()).toMatchObject({
+      plain: null,
+      'of-exec': ann,
+      'of-job': 'bob',
+      'of-run': 'bob',
+      'of-ssh': 'carol',
+    });
+    await as('dave', 'rename', 'shared:of-ssh', 'renamed');
+    expect(await owners()).toMatchObject({ renamed: 'carol' });
+  }, 60_000);
+
+  test('list --mine, list --wide and prune --mine', async () => {
+    await as('erin', 'open', 'shared', '--tmux-session', 'erins');
+    await as('frank', 'open', 'shared', '--tmux-session', 'franks');
+    const mine = await as('erin', 'list', '--mine');
+    expect(mine.stdout).toMatch(/^HOSTNAME .*\nshared +erins +Running +\S+\n$/);
+    expect((await as('erin', 'list', '--wide')).stdout).toMatch(
+      /^shared +franks .* frank +\d{4}-\d\d-\d\dT[\d:]+Z +- +\$\d+$/m,
+    );
+    const nobody = await as('nobody', 'list', '--mine');
+    expect(nobody).toMatchObject({ exitCode: 0, stderr: 'no session was made by "nobody"\n' });
+    expect((await as('erin', 'list', '--mine', '--no-sessions')).exitCode).toBe(2);
+    for (const label of ['erin', 'frank']) await as(label, 'session', `shared:${label}s`, '--ttl', '1s');
+    await until('both to be overdue', async () => {
+      const { stdout } = await as('erin', 'prune', '--dry-run', '--json');
+      return (JSON.parse(stdout) as { session: string }[]).length === 2;
+    });
+    await as('erin', 'prune', '--mine', '--yes');
+    expect(await owners()).toEqual(expect.not.objectContaining({ erins: 'erin' }));
+    expect(await owners()).toMatchObject({ franks: 'frank' });
+  }, 60_000);
 });

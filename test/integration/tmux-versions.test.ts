@@ -60,7 +60,7 @@ for arg; do shift; set -- "$@" "$(printf %s "$arg" | sed 's/#{version}/2.5/g')";
     await expect(server.list(signal)).rejects.toMatchObject(refusal);
     real('new-session', '-d', '-s', 'dev');
     await expect(server.list(signal)).rejects.toMatchObject(refusal);
-    await expect(server.ensure('dev', signal)).rejects.toMatchObject(refusal);
+    await expect(server.ensure('dev', 'alice@laptop', signal)).rejects.toMatchObject(refusal);
     await expect(server.send('dev', { text: 'x', keys: [] }, signal)).rejects.toMatchObject(refusal);
   });
 
@@ -68,7 +68,7 @@ for arg; do shift; set -- "$@" "$(printf %s "$arg" | sed 's/#{version}/2.5/g')";
     standIn(`[ "$1" != -V ] || { echo "tmux ${version}"; exit 0; }
 for arg; do shift; set -- "$@" "$(printf %s "$arg" | sed 's/#{version}/${version.replace('openbsd-', '')}/g')"; done`);
     expect(await server.list(signal)).toEqual([]);
-    expect(await server.ensure('dev', signal)).toEqual({ created: true });
+    expect(await server.ensure('dev', 'alice@laptop', signal)).toEqual({ created: true });
     expect(await server.list(signal)).toMatchObject([{ name: 'dev' }]);
   });
 });
@@ -76,7 +76,7 @@ for arg; do shift; set -- "$@" "$(printf %s "$arg" | sed 's/#{version}/${version
 describe('2.7', () => {
   test('rename-session says that it failed, and did not', async () => {
     standIn(`case "$*" in *rename-session*) ${REAL} "$@"; echo 'no current client' >&2; exit 1 ;; esac`);
-    await server.ensure('dev', signal);
+    await server.ensure('dev', 'alice@laptop', signal);
     await server.rename('dev', 'other', signal);
     expect(await server.list(signal)).toMatchObject([{ name: 'other' }]);
   });
@@ -128,20 +128,22 @@ describe('a session that is not there a moment later', () => {
   ])('%s', async (_what, line, message) => {
     // The server stays when its last session has ended.
     writeFileSync(`${directory}/.tmux.conf`, `set -s exit-empty off\n${line}\n`);
-    await expect(server.ensure('dev', signal)).rejects.toMatchObject({ message: expect.stringMatching(message) });
+    await expect(server.ensure('dev', 'alice@laptop', signal)).rejects.toMatchObject({
+      message: expect.stringMatching(message),
+    });
     expect(await server.list(signal)).toEqual([]);
   });
 
   test('where the server ends with it', async () => {
     writeFileSync(`${directory}/.tmux.conf`, "set -g default-command '/nosuch'\n");
-    await expect(server.ensure('dev', signal)).rejects.toMatchObject({
+    await expect(server.ensure('dev', 'alice@laptop', signal)).rejects.toMatchObject({
       message: expect.stringMatching(/default-command/),
     });
   });
 
   test('a default-command that goes on is none', async () => {
     writeFileSync(`${directory}/.tmux.conf`, "set -g default-command 'exec sh'\n");
-    expect(await server.ensure('dev', signal)).toEqual({ created: true });
+    expect(await server.ensure('dev', 'alice@laptop', signal)).toEqual({ created: true });
   });
 });
 
@@ -153,12 +155,12 @@ describe('where tmux is', () => {
       writeFileSync(`${bin}/${name}`, `#!/bin/sh\nexec /usr/bin/${name} "$@"\n`, { mode: 0o755 });
     environment = { ...environment, PATH: bin };
     writeFileSync(`${directory}/.profile`, `PATH=${bin}:/usr/local/bin:/usr/bin:/bin\n`);
-    expect(await server.ensure('dev', signal)).toEqual({ created: true });
+    expect(await server.ensure('dev', 'alice@laptop', signal)).toEqual({ created: true });
   });
 
   test('a TMUX in the environment leads nowhere else', async () => {
     environment = { ...environment, TMUX: `${directory}/nowhere,1,0`, TMUX_PANE: '%9' };
-    await server.ensure('dev', signal);
+    await server.ensure('dev', 'alice@laptop', signal);
     expect(await server.list(signal)).toMatchObject([{ name: 'dev' }]);
     expect(real('list-sessions', '-F', '#{session_name}')).toBe('dev\n');
   });
@@ -166,7 +168,7 @@ describe('where tmux is', () => {
   test('what a preloaded library prints is no session, and no name of one', async () => {
     environment = { ...environment, LD_PRELOAD: '/nosuch.so' };
     expect(await server.list(signal)).toEqual([]);
-    expect(await server.ensure('dev', signal)).toEqual({ created: true });
+    expect(await server.ensure('dev', 'alice@laptop', signal)).toEqual({ created: true });
     expect(await server.list(signal)).toMatchObject([{ name: 'dev' }]);
     await server.rename('dev', 'other', signal);
     expect(await server.list(signal)).toMatchObject([{ name: 'other' }]);

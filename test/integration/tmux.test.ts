@@ -34,7 +34,7 @@ afterEach(async () => {
 describe('tmuxServer', () => {
   test('no server, and a server that is gone, mean no sessions', async () => {
     expect(await server.list(signal)).toEqual([]);
-    await server.ensure('a', signal);
+    await server.ensure('a', 'alice@laptop', signal);
     await tmux('kill-server');
     expect(await server.list(signal)).toEqual([]);
   });
@@ -58,13 +58,13 @@ exec ${real.trim()} "$@"
       mkdirSync(`${directory}/bin`);
       writeFileSync(`${directory}/bin/tmux`, script, { mode: 0o755 });
       environment = { ...environment, PATH: `${directory}/bin:${environment['PATH']}` };
-      expect(await server.ensure('dev', signal)).toEqual({ created: true });
+      expect(await server.ensure('dev', 'alice@laptop', signal)).toEqual({ created: true });
       expect((await server.list(signal)).map(({ name }) => name)).toEqual(['dev']);
     },
   );
 
   test('lists what there is', async () => {
-    await server.ensure('dev', signal);
+    await server.ensure('dev', 'alice@laptop', signal);
     await tmux('new-window', '-t', '=dev:');
     expect(await server.list(signal)).toEqual([
       {
@@ -73,6 +73,8 @@ exec ${real.trim()} "$@"
         clients: [],
         group: 'dev',
         expiresAt: null,
+        owner: 'alice@laptop',
+        idle: expect.any(Number),
         friendlyName: null,
         windows: 2,
         attached: 0,
@@ -83,8 +85,8 @@ exec ${real.trim()} "$@"
   });
 
   test('ensure makes it once, in the home directory', async () => {
-    expect(await server.ensure('dev', signal)).toEqual({ created: true });
-    expect(await server.ensure('dev', signal)).toEqual({ created: false });
+    expect(await server.ensure('dev', 'alice@laptop', signal)).toEqual({ created: true });
+    expect(await server.ensure('dev', 'alice@laptop', signal)).toEqual({ created: false });
     // Its shell goes there a moment after it was made.
     const path = () => tmux('display-message', '-p', '-t', '=dev:', '#{pane_current_path}');
     await until('the directory', async () => (await path()) === `${directory}\n`);
@@ -93,8 +95,8 @@ exec ${real.trim()} "$@"
   test.each(['größe 東京', 'a|b', "it's", '*', 'dev*', '{x}', '#S', '#(touch pwned)', '!x', '~', 'a b  c', '+1'])(
     '%s is an exact name',
     async (name) => {
-      for (const other of ['dev', 'develop']) await server.ensure(other, signal);
-      expect(await server.ensure(name, signal)).toEqual({ created: true });
+      for (const other of ['dev', 'develop']) await server.ensure(other, 'alice@laptop', signal);
+      expect(await server.ensure(name, 'alice@laptop', signal)).toEqual({ created: true });
       expect((await server.list(signal)).map((session) => session.name)).toContain(name);
       await server.setFriendlyName(name, `${name}!`, signal);
       expect((await server.list(signal)).find((session) => session.friendlyName === `${name}!`)?.name).toBe(name);
@@ -105,7 +107,7 @@ exec ${real.trim()} "$@"
   );
 
   test('a name that tmux would change makes nothing', async () => {
-    const made = server.ensure('a\\b', signal);
+    const made = server.ensure('a\\b', 'alice@laptop', signal);
     // tmux 3.1 takes it as it is.
     if (/ (2|3\.[01])/.test(await tmux('-V'))) return void (await made);
     await expect(made).rejects.toMatchObject({ code: 'usage' });
@@ -113,7 +115,7 @@ exec ${real.trim()} "$@"
   });
 
   test('prefixes are other sessions', async () => {
-    await server.ensure('develop', signal);
+    await server.ensure('develop', 'alice@laptop', signal);
     for (const act of [
       server.detachClients('dev', { by: 'me', kill: true }, signal),
       server.detachClients('dev', { by: 'me', kill: false }, signal),
@@ -127,12 +129,12 @@ exec ${real.trim()} "$@"
   });
 
   test('detaching where nobody is attached is no failure', async () => {
-    await server.ensure('dev', signal);
+    await server.ensure('dev', 'alice@laptop', signal);
     expect(await server.detachClients('dev', { by: 'me', kill: false }, signal)).toBe(0);
   });
 
   test('a friendly name is removed', async () => {
-    await server.ensure('dev', signal);
+    await server.ensure('dev', 'alice@laptop', signal);
     await server.setFriendlyName('dev', 'x', signal);
     await server.setFriendlyName('x', null, signal);
     expect(await server.list(signal)).toMatchObject([{ friendlyName: null }]);

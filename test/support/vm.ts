@@ -33,6 +33,8 @@ export function aSession(name: string, fields: Partial<Session> = {}): Session {
     group: name,
     clients: [],
     expiresAt: null,
+    owner: null,
+    idle: null,
     ...fields,
   };
 }

@@ -37,7 +37,7 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
   };
   let isAsking = true;
   const request = {
-    ...{ all: false, sessions: true, refresh: false, tags: [], hosts: [] },
+    ...{ all: false, sessions: true, mine: false, refresh: false, tags: [], hosts: [] },
     deadline: config.listDeadline,
     wholeDeadline: config.listWholeDeadline,
     onRows(answered: readonly SessionRow[]) {

@@ -61,7 +61,8 @@ export const jobs = defineCommand({
       interval: durationOf('interval', args.interval) ?? INTERVAL,
       ask,
       title: (found) => `azlin jobs: ${count(found.length, 'job')}`,
-      text: async (found) => jobsView.text(found, { style: styles.stdout, width: io.stdout.columns }),
+      text: async (found) =>
+        jobsView.text(found, { style: styles.stdout, width: io.stdout.columns, now: app.clock.now() }),
     });
     return { data };
   },

@@ -27,6 +27,7 @@ const OPTIONS = {
   },
   tag: { kind: 'texts', takes: 'TAG', describe: 'Only VMs with this tag: KEY or KEY=VALUE' },
   host: { kind: 'texts', takes: 'PATTERN', describe: 'Only VMs whose name matches this pattern' },
+  mine: { kind: 'flag', describe: 'Only sessions that you made: those of your label' },
   'no-sessions': { kind: 'flag', describe: 'List VMs without asking them for sessions' },
   refresh: { kind: 'flag', describe: 'Ask again, without caches' },
   ...SCOPE_OPTIONS,
@@ -42,6 +43,7 @@ export const list = defineCommand({
     { line: 'azlin list', does: 'sessions of the running VMs' },
     { line: 'azlin list --all --wide', does: 'stopped VMs too, nothing truncated' },
     { line: "azlin list 'web-*' --tag env=prod", does: 'part of the fleet' },
+    { line: 'azlin list --mine', does: 'sessions that you made' },
     { line: 'azlin list --sort activity', does: 'most recently active first' },
     { line: 'azlin list --watch', does: 'kept up to date' },
     { line: "azlin list --format json | jq -r '.[].hostname'", does: 'for programs' },
@@ -55,12 +57,14 @@ export const list = defineCommand({
     const request = {
       all: args.all,
       sessions: !args['no-sessions'],
+      mine: args.mine,
       refresh: args.refresh,
       tags: args.tag,
       hosts,
       deadline: config.listDeadline,
       wholeDeadline: config.listWholeDeadline,
     };
+    if (args.mine && args['no-sessions']) throw new AppError('usage', 'Give --mine or --no-sessions, not both');
     if (args.interval !== undefined && !args.watch) throw new AppError('usage', '--interval only works with --watch');
     if (args.watch) return watch({ ...call, args }, request);
     // Sorting needs the whole list.

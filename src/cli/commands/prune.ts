@@ -13,6 +13,7 @@ export const prune = defineCommand({
   examples: [
     { line: 'azlin prune --idle 1d', does: 'unused for a day; lists them and asks' },
     { line: 'azlin prune', does: 'only those past their --ttl' },
+    { line: 'azlin prune --idle 1d --mine', does: 'only those that you made' },
     { line: 'azlin prune --idle 1h --dry-run', does: 'show what would be closed, and what is kept and why' },
     { line: "azlin prune --idle 12h --host 'ci-*' --yes", does: 'for scripts' },
   ],
@@ -21,6 +22,7 @@ export const prune = defineCommand({
     idle: { kind: 'text', takes: 'TIME', describe: 'Close sessions without activity for this long (30m, 1h, 2d)' },
     force: { kind: 'flag', describe: 'Also close sessions that are attached, or run more than a shell' },
     'dry-run': { kind: 'flag', short: 'n', describe: 'Only show what would be closed' },
+    mine: { kind: 'flag', describe: 'Only sessions that you made: those of your label' },
     yes: { kind: 'flag', short: 'y', describe: 'Do not ask for confirmation' },
     tag: { kind: 'texts', takes: 'TAG', describe: 'Only on VMs with this tag: KEY or KEY=VALUE' },
     host: { kind: 'texts', takes: 'PATTERN', describe: 'Only on VMs whose name matches this pattern' },
@@ -31,9 +33,9 @@ export const prune = defineCommand({
     const { args, access, config, caller } = call;
     if (args['dry-run'] && args.yes) throw new AppError('usage', 'Give --dry-run or --yes, not both');
     const idle = durationOf('idle', args.idle);
-    const { force, tag: tags, host: hosts } = args;
+    const { force, mine, tag: tags, host: hosts } = args;
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
-    const request = { idle, force, tags, hosts, deadline, wholeDeadline };
+    const request = { idle, force, mine, tags, hosts, deadline, wholeDeadline };
     const pruning = await findPrunable(await access(), request, caller);
     const closing = pruning.sessions.filter(({ outcome }) => outcome === 'would-close');
     if (args['dry-run'] || closing.length === 0)

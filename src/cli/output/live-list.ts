@@ -52,7 +52,7 @@ export function liveList({ app: { clock }, io, styles }: CallContext, settings: 
     const { cutTo } = await import('../../terminal/cells.ts');
     const cut = (line: string) => styles.stdout.dim(cutTo(line, columns()));
     const style = wide ? styleFor(false) : styles.stdout;
-    const text = await sessionsView.text({ rows, wide }, { style, width: columns() });
+    const text = await sessionsView.text({ rows, wide }, { style, width: columns(), now: clock.now() });
     if (isOver) return;
     if (!isOpen) opening();
     isOpen = true;

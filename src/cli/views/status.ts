@@ -1,4 +1,4 @@
-import { formatAge } from '../../domain/duration.ts';
+import { formatAge, formatTime } from '../../domain/duration.ts';
 import { printable } from '../../domain/text.ts';
 import type { SessionStatus, VmStatus } from '../../operations/vms/status.ts';
 import type { View, ViewContext } from '../command.ts';
@@ -23,9 +23,9 @@ async function overview(vms: readonly VmStatus[], { style, width }: ViewContext)
   const columns: Column[] = [
     { title: 'HOSTNAME', flexible: true },
     { title: 'STATUS' },
-    { title: 'SIZE', flexible: true },
-    { title: 'REGION' },
-    { title: 'IP' },
+    { title: 'SIZE', flexible: true, dropped: 2 },
+    { title: 'REGION', dropped: 1 },
+    { title: 'IP', dropped: 3 },
     { title: 'SESSIONS' },
     { title: 'CLIENTS' },
   ];
@@ -41,7 +41,8 @@ async function overview(vms: readonly VmStatus[], { style, width }: ViewContext)
   return table(columns, rows, width);
 }
 
-async function details(vm: VmStatus, { style }: ViewContext): Promise<string> {
+async function details(vm: VmStatus, context: ViewContext): Promise<string> {
+  const { style } = context;
   const facts: readonly (readonly [string, string | null])[] = [
     ['status', vm.status],
     ['size', vm.size],
@@ -55,7 +56,7 @@ async function details(vm: VmStatus, { style }: ViewContext): Promise<string> {
   ];
   const known = facts.filter((fact): fact is readonly [string, string] => Boolean(fact[1]));
   const lines = known.map(([name, value]) => `  ${name.padEnd(WIDTH)}${printable(value)}`);
-  return `${[style.bold(printable(vm.hostname)), ...lines, `  ${'sessions'.padEnd(WIDTH)}${sessionsLine(vm)}`].join('\n')}\n${await sessionTable(vm.sessions)}`;
+  return `${[style.bold(printable(vm.hostname)), ...lines, `  ${'sessions'.padEnd(WIDTH)}${sessionsLine(vm)}`].join('\n')}\n${await sessionTable(vm.sessions, context)}`;
 }
 
 const WIDTH = 16;
@@ -70,30 +71,31 @@ function sessionsLine({ probe, reason, sessions }: VmStatus): string {
 }
 
 /** A row for each client, and one for each session without any. */
-async function sessionTable(sessions: readonly SessionStatus[]): Promise<string> {
+async function sessionTable(sessions: readonly SessionStatus[], { width, now }: ViewContext): Promise<string> {
   if (sessions.length === 0) return '';
+  const time = (iso: string | null) => (iso === null ? '-' : width === undefined ? iso : formatTime(iso, now));
   const { table } = await import('./table.ts');
   const named = sessions.some(({ sessionName }) => sessionName !== null);
   const ending = sessions.some(({ expiresAt }) => expiresAt !== null);
   const titles = ['SESSION', ...(named ? ['SESSION NAME'] : []), 'WINDOWS', ...(ending ? ['NEEDED UNTIL'] : [])];
-  const columns = [...titles, 'CLIENT', 'SINCE', 'IDLE', 'SIZE'].map((title) => ({ title }));
+  const titled = [...titles, 'CLIENT', 'SINCE', 'IDLE', 'SIZE'].map((title) => ({ title }));
   const rows = sessions.flatMap((one) => {
     const front = [
       one.session,
       ...(named ? [one.sessionName ?? '-'] : []),
       `${one.windows}`,
-      ...(ending ? [one.expiresAt ?? '-'] : []),
+      ...(ending ? [time(one.expiresAt)] : []),
     ];
     if (one.clients.length === 0) return [{ cells: [...front, '-', '-', '-', '-'] }];
-    return one.clients.map(({ label, client, attachedAt, idleSeconds, columns: width, rows: height, readOnly }) => ({
+    return one.clients.map(({ label, client, attachedAt, idleSeconds, columns, rows: height, readOnly }) => ({
       cells: [
         ...front,
         `${label ?? client}${readOnly ? ' (read-only)' : ''}`,
-        attachedAt ?? '-',
+        time(attachedAt),
         formatAge(idleSeconds * 1_000),
-        `${width}x${height}`,
+        `${columns}x${height}`,
       ],
     }));
   });
-  return `\n${await table(columns, rows, undefined)}`;
+  return `\n${await table(titled, rows, undefined)}`;
 }

@@ -5,6 +5,8 @@ export interface Column {
   readonly title: string;
   /** May be cut to fit a terminal, first those with the longest content. */
   readonly flexible?: boolean;
+  /** Left out where a terminal is too narrow, those with the lowest number first. */
+  readonly dropped?: number;
 }
 
 export interface Row {
@@ -15,15 +17,21 @@ export interface Row {
 
 const GAP = 2;
 const NARROWEST = 8;
+/** What a flexible column should keep of its content before others are left out for it. */
+const READABLE = 24;
 
 /** A header and rows, with two spaces between columns and no borders. With a width, in terminal cells, flexible columns are cut until it fits. */
 export async function table(
-  columns: readonly Column[],
+  wanted: readonly Column[],
   rows: readonly Row[],
   width: number | undefined,
 ): Promise<string> {
-  const cells = rows.map((row) => row.cells.map((cell) => printable(cell)));
-  const { widthOf, cutTo } = cells.flat().every(isPlain) ? ASCII : await import('../../terminal/cells.ts');
+  const whole = rows.map((row) => row.cells.map((cell) => printable(cell)));
+  const { widthOf, cutTo } = whole.flat().every(isPlain) ? ASCII : await import('../../terminal/cells.ts');
+  const { columns, cells } =
+    width === undefined
+      ? { columns: wanted, cells: whole }
+      : fitting({ columns: wanted, cells: whole, width, widthOf });
   const limits = width === undefined ? undefined : fitWidths({ columns, cells, width, widthOf });
   // The library measures text in its own way, so it gets a stand-in for text that is not ASCII, whose width is the same for everybody.
   const odd: string[] = [];
@@ -60,6 +68,22 @@ const ASCII = { widthOf: (text: string) => text.length, cutTo: shorten };
 const STAND_IN = '\ue000';
 const FILLER = '\ue001';
 const STAND_INS = /\ue000\ue001*/g;
+
+/** Leaves out columns until the others have room. */
+function fitting({ columns: wanted, cells: whole, width, widthOf }: Fitting) {
+  const needs = wanted.map(({ title, flexible = false }, index) => {
+    const longest = whole.reduce((most, row) => Math.max(most, widthOf(row[index] ?? '')), title.length);
+    return flexible ? Math.min(longest, Math.max(READABLE, title.length)) : longest;
+  });
+  const kept = new Set(wanted.keys());
+  const needed = () => [...kept].reduce((sum, index) => sum + (needs[index] ?? 0) + GAP, -GAP);
+  const order = [...wanted.entries()]
+    .filter(([, { dropped }]) => dropped !== undefined)
+    .sort(([, a], [, b]) => (a.dropped ?? 0) - (b.dropped ?? 0));
+  for (const [index] of order) if (needed() > width) kept.delete(index);
+  const isKept = (_: unknown, index: number) => kept.has(index);
+  return { columns: wanted.filter(isKept), cells: whole.map((row) => row.filter(isKept)) };
+}
 
 interface Fitting {
   readonly columns: readonly Column[];

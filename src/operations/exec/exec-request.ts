@@ -53,7 +53,7 @@ export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'unt
 export function prepare(
   request: ExecRequest,
   target: Target,
-  { killAfter }: Pick<FleetSettings, 'killAfter'>,
+  { killAfter, label }: Pick<FleetSettings, 'killAfter' | 'label'>,
 ): SessionCommand {
   const { command: asked, stdin, timeout, cwd, shell, variables = [] } = request;
   for (const { name, value } of variables) {
@@ -65,7 +65,7 @@ export function prepare(
   return {
     session: target.session,
     alone: target.origin === 'alone',
-    create: request.create || target.origin === 'default',
+    owner: request.create || target.origin === 'default' ? label : undefined,
     run: isScript(asked)
       ? { kind: asked.errexit ? 'errexit' : 'script', text, title: titleOf(asked) }
       : { kind: asked.length === 1 ? 'command' : 'words', text, title: `${text}` },

@@ -33,10 +33,10 @@ export function runInShell(access: FleetAccess, request: RunRequest, caller: Cal
     // The command is typed only once, so a second attempt fails like the first.
     if (failure !== undefined) throw failure;
     const { target } = reached;
-    const create = request.create || target.origin === 'default';
+    const owner = request.create || target.origin === 'default' ? access.settings.label : undefined;
     const timeout = timeLimit(request, access.clock.now()) ?? request.timeout;
     const wire = newWire();
-    const script = liveScript({ id, session: target.session, create, command, timeout, wire });
+    const script = liveScript({ id, session: target.session, owner, command, timeout, wire });
     const unlessBegun = notTaken(describeTarget(target));
     const job = {
       id,

@@ -13,7 +13,7 @@ export interface EnsuredSession {
 /** Makes the session if it is missing, without attaching to it. */
 export function ensureSession(access: FleetAccess, ref: TargetRef, caller: Caller): Promise<EnsuredSession> {
   return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
-    const { created } = await tmux.ensure(target.session, caller.signal);
+    const { created } = await tmux.ensure(target.session, access.settings.label, caller.signal);
     if (created) await access.survey.forget(target.endpoint, caller);
     return { hostname: target.hostname, session: target.session, created };
   });

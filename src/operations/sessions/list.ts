@@ -18,6 +18,8 @@ export interface ListRequest {
   readonly tags: readonly string[];
   /** Patterns of VM names, whatever the case; a VM must match one of them. Empty for all VMs. */
   readonly hosts: readonly string[];
+  /** Only sessions that the label of the user made. */
+  readonly mine: boolean;
   /** Milliseconds for each VM, and for all of them. */
   readonly deadline: number;
   readonly wholeDeadline: number;
@@ -49,11 +51,15 @@ export async function listSessions(access: FleetAccess, request: ListRequest, ca
   const asked = request.sessions ? shown.filter(mayAnswer) : [];
   const rows = new Map<Vm, readonly SessionRow[]>();
   const settle = (vm: Vm, answer: Answer) => {
-    const own = rowsOf(vm, answer, access.endpoints.addressOf(vm));
+    const found = rowsOf(vm, answer, access.endpoints.addressOf(vm));
+    const own = request.mine ? found.filter(isMine) : found;
     rows.set(vm, own);
     if (isAsked.has(vm)) answered++;
     request.onRows?.(own, { asked: asked.length, answered });
   };
+  // Without a session there is nothing to own, but a VM that could not be asked may have one.
+  const isMine = ({ session, owner, probe }: SessionRow) =>
+    session === null ? probe !== 'ok' && probe !== 'skipped' : owner === access.settings.label;
   const isAsked = new Set(asked);
   let answered = 0;
   for (const vm of shown) if (!isAsked.has(vm)) settle(vm, SKIPPED);
@@ -78,7 +84,9 @@ export async function listSessions(access: FleetAccess, request: ListRequest, ca
   const hidden = matching.length - shown.length;
   const padded = request.hosts.map((host) => paddingHint(host, fleet.vms)).find(Boolean);
   const notes = notesOf({ inScope: fleet.vms.length, matching: matching.length, hidden, padded });
-  return { rows: shown.flatMap((vm) => rows.get(vm) ?? []), notes, failure };
+  const listed = shown.flatMap((vm) => rows.get(vm) ?? []);
+  const none = request.mine && listed.length === 0 ? [`no session was made by "${access.settings.label}"`] : [];
+  return { rows: listed, notes: [...none, ...notes], failure };
 }
 
 interface Noted {
@@ -118,6 +126,7 @@ interface Place {
 }
 
 function rowOf({ vm, ip }: Place, probe: Probe, session: Session | undefined): SessionRow {
+  const neededUntil = session?.expiresAt ? isoTime(session.expiresAt) : null;
   return {
     hostname: vm.name,
     session: session?.name ?? null,
@@ -136,7 +145,10 @@ function rowOf({ vm, ip }: Place, probe: Probe, session: Session | undefined): S
     createdAt: session ? isoTime(session.createdAt) : null,
     activityAt: session ? isoTime(session.activityAt) : null,
     clients: session?.clients ?? [],
-    expiresAt: session?.expiresAt ? isoTime(session.expiresAt) : null,
+    expiresAt: neededUntil,
+    neededUntil,
+    owner: session?.owner ?? null,
+    idleSeconds: session?.idle ?? null,
     id: session?.id ?? null,
     probe,
   };

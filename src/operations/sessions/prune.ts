@@ -29,6 +29,8 @@ export interface PruneRequest {
   readonly idle: number | undefined;
   /** Close sessions that are in use as well. */
   readonly force: boolean;
+  /** Only sessions that the label of the user made. */
+  readonly mine: boolean;
   readonly tags: readonly string[];
   readonly hosts: readonly string[];
   /** Milliseconds for each VM, and for all of them. */
@@ -64,6 +66,7 @@ export async function findPrunable(access: FleetAccess, request: PruneRequest, c
   );
   const found = answers.flatMap(({ vm, hostname, value }) =>
     value.flatMap((session): Found[] => {
+      if (request.mine && session.owner !== access.settings.label) return [];
       const why = whyClose(session, request.idle);
       return why ? [{ vm, session, row: rowOf({ hostname, session, why }, request.force) }] : [];
     }),

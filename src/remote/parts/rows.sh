@@ -22,10 +22,9 @@ azlin_check_version() {
 
 # A row: `$3:windows:attached:created:activity:version:name`. tmux 3.7 allows colons in names, so the name comes last.
 azlin_row_format='#{session_id}:#{session_windows}:#{session_attached}:#{session_created}:#{session_activity}:#{version}:#{session_name}'
-# More rows: the session's friendly name, its group, which sessions that share its windows have in common, and until when it is needed.
+# More rows: the session's friendly name, and its group, which sessions that share its windows have in common.
 azlin_friendly_format='friendly:#{session_id}:#{@azlin-name}'
 azlin_group_format='group:#{session_id}:#{?session_group,#{session_group},#{session_name}}'
-azlin_expires_format='expires:#{session_id}:#{@azlin-expires}'
 
 # Sets azlin_rows to the rows among the lines of $1, without their mark.
 azlin_take_rows() {

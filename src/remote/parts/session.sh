@@ -1,5 +1,5 @@
 # Finds the session that azlin_session names: by name, by friendly name, or by tmux's id (`$3`). tmux would match prefixes and patterns, so it is not asked.
-# If azlin_new_name is set, which is the name as `new-session` takes it, a missing session is made.
+# If azlin_new_name is set, which is the name as `new-session` takes it, a missing session is made; azlin_owner is the label of who makes it.
 
 # Sets azlin_id, and azlin_name_found to its name.
 azlin_find() {
@@ -49,6 +49,7 @@ azlin_create() {
   azlin_name_found=${azlin_options#*:*:}
   case ${azlin_options%":$azlin_name_found"} in : | 0: | off:) azlin_looks=1 ;; *) azlin_looks=10 ;; esac
   [ "$azlin_name_found" = "$azlin_session" ] || azlin_undo renamed
+  tmux -u set-option -t "$azlin_id" @azlin-owner "$azlin_owner" 2>/dev/null
   while :; do
     azlin_seen=$(tmux -u display-message -p -t "$azlin_id:" "$azlin_mark:#{session_id}:#{session_name}" 2>/dev/null)
     azlin_seen=${azlin_seen##*"$azlin_mark:"}

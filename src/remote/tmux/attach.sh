@@ -44,7 +44,7 @@ azlin_make_view() {
     azlin_session=$azlin_view-$azlin_number
   done
   azlin_id=${azlin_rows%"$azlin_newline"}
-  tmux set-option -t "$azlin_id" @azlin-view 1
+  tmux -u set-option -t "$azlin_id" @azlin-view 1 \; set-option -t "$azlin_id" @azlin-owner "$azlin_owner"
 }
 azlin_clients_here() {
   azlin_ask list-clients -F "$azlin_mark:$azlin_client_format" \; list-sessions -F "$azlin_mark:$azlin_group_format"

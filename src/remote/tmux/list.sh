@@ -2,10 +2,12 @@
 # is the VM's time: how long ago something happened is measured by the VM's clock.
 . ./parts/prelude.sh
 . ./parts/rows.sh
+. ./parts/more-rows.sh
 . ./parts/clients.sh
 azlin_again=
 azlin_ask list-sessions -F "$azlin_mark:row:$azlin_row_format" \; list-sessions -F "$azlin_mark:$azlin_friendly_format" \; \
   list-sessions -F "$azlin_mark:$azlin_group_format" \; list-sessions -F "$azlin_mark:$azlin_expires_format" \; \
+  list-sessions -F "$azlin_mark:$azlin_owner_format" \; \
   list-clients -F "$azlin_mark:$azlin_client_format" \; display-message -p "$azlin_mark:now:%s"
 [ -z "$azlin_trouble" ] || azlin_refuse failed "$azlin_trouble"
 azlin_row=${azlin_rows#row:*:*:*:*:*:}
