@@ -137,6 +137,6 @@ describe.each(examples)('azlin %s --help', (name, lines) => {
       });
       if (stage.says) expect(stdout + stderr).toMatch(stage.says);
     },
-    name === 'demo' ? 90_000 : 40_000,
+    name === 'demo' ? 240_000 : 60_000,
   );
 });

@@ -402,6 +402,19 @@ describe('azlin init', () => {
     });
   });
 
+  test('on a terminal of 80 columns the paths of settings are whole', async () => {
+    const long = join(home, 'a-directory-with-a-long-name-that-does-not-fit/next-to-other-columns/id_ed25519');
+    await azlin(`config set ssh.identity ${long}`);
+    const terminal = await openTerminal({ ...fleet.environment, AZLIN_HOME: home, AZLIN_IDENTITY: '' }, 80, 50);
+    try {
+      await terminal.type('clear; azlin config view; echo "code $?"\n');
+      await terminal.shows(/code 0/);
+      expect((await terminal.screen()).replaceAll('\n', '')).toContain(long);
+    } finally {
+      await terminal.close();
+    }
+  });
+
   test.each(['C-d', 'C-c'])('%s at a question ends it, and nothing is written', async (key) => {
     const terminal = await openTerminal({ ...fleet.environment, AZLIN_HOME: home, AZURE_SUBSCRIPTION_ID: '' }, 100, 30);
     try {
@@ -436,6 +449,9 @@ describe('azlin init', () => {
       'ssh.user': 'root file',
       'azure.subscriptions': expect.stringMatching(/ file$/),
     });
+    expect((await azlin('init -y -p 2022')).exitCode).toBe(0);
+    expect((await sources())['ssh.port']).toBe('2022 file');
+    expect((await azlin('init -y -p 70000')).exitCode).toBe(2);
     const { stderr } = await azlin('init -y', { AZURE_CONFIG_DIR: home, AZLIN_HOME: mkdtempSync(join(home, 'x-')) });
     expect(stderr).toMatch(/The Azure CLI \(az\) knows no subscriptions\nhint: run az login/);
   });

@@ -19,6 +19,7 @@ const OPTIONS = {
   inventory: { ...SCOPE_OPTIONS.inventory, heading },
   user: { ...SSH_OPTIONS.user, setting: 'sshUser', heading },
   identity: { ...SSH_OPTIONS.identity, heading },
+  port: { ...SSH_OPTIONS.port, setting: 'sshPort', heading },
   yes: { kind: 'flag', short: 'y', describe: 'Ask nothing; use detected values' },
 } as const satisfies Options;
 
@@ -31,6 +32,8 @@ interface Answers {
   readonly inventory: string | undefined;
   readonly user: string | undefined;
   readonly identity: string | undefined;
+  /** Never asked for: most servers listen on 22. */
+  readonly port: string | undefined;
 }
 
 const KEY_OF: Readonly<Record<keyof Answers, readonly [key: string, name: SettingName]>> = {
@@ -39,6 +42,7 @@ const KEY_OF: Readonly<Record<keyof Answers, readonly [key: string, name: Settin
   inventory: ['inventory.source', 'inventory'],
   user: ['ssh.user', 'sshUser'],
   identity: ['ssh.identity', 'identities'],
+  port: ['ssh.port', 'sshPort'],
 };
 
 export const init = defineCommand({
@@ -93,6 +97,7 @@ function unasked({ args, config }: InitCall, { subscriptions }: Detected): Answe
     inventory: args.inventory,
     user: args.user,
     identity: args.identity,
+    port: args.port,
   };
 }
 
@@ -153,6 +158,7 @@ async function ask(
       args.user ??
       (await text(`User name on the VMs [${known('sshUser', "each VM's admin user")}]:`, fits('ssh.user'))),
     identity: args.identity ?? (await text(`Private key file [${known('identities', found)}]:`, fits('ssh.identity'))),
+    port: args.port,
   };
 }
 

@@ -19,18 +19,19 @@ type Shown = SettingRow | readonly SettingRow[] | { readonly kind: 'path'; reado
 
 /** A single setting is printed as its value alone, for scripts. */
 export const settingsView: View<Shown> = {
-  async text(shown, { width, style }) {
+  async text(shown, { style }) {
     if ('kind' in shown) return `${shown.path}\n`;
     // A script gets a value or nothing, never an explanation.
     if ('key' in shown) return hasValue(shown) ? `${printable(valueText(shown))}\n` : '';
     if (shown.length === 0) return '';
     const { table } = await import('./table.ts');
-    const columns = [{ title: 'SETTING' }, { title: 'VALUE', flexible: true }, { title: 'FROM', flexible: true }];
+    // Paths are there to be copied, so nothing is cut.
+    const columns = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'FROM' }];
     const rows = shown.map((row) => ({
       cells: [row.key, valueText(row), row.source === 'context' ? `context, ${row.where}` : (row.where ?? 'default')],
       ...(row.source === 'default' ? { paint: style.dim } : {}),
     }));
-    return table(columns, rows, width);
+    return table(columns, rows, undefined);
   },
   records: (shown) =>
     'kind' in shown ? { path: shown.path } : Array.isArray(shown) ? shown.map(record) : record(shown as SettingRow),
