@@ -22,7 +22,7 @@ export function mainHelp(contents: Contents, page: HelpPage): string {
   const commands = mainSections(contents).filter(({ title }) => title !== HELP);
   const more = [
     { left: 'azlin COMMAND --help', right: 'usage, examples and options of a command' },
-    { left: 'azlin help TOPIC', right: TOPICS.map(({ name }) => name).join(', ') },
+    { left: 'azlin help TOPIC', right: TOPICS.map(({ name }) => name).join(' ') },
   ];
   const first = `${TAGLINE}. To try them without Azure: azlin demo`;
   return `${wrap(first, page.width, 0)}\n\n${sectionsText(commands, page)}\n${rowsText({ title: HELP, rows: more }, page.width)}`;

@@ -194,7 +194,7 @@ describe('errors', () => {
     ['exec -t --stdin gpu-1 bash', 255, /Give --tty or --stdin, not both/],
     ['exec -t gpu-1,web x', 255, /--tty is for one target/],
     ['exec --no-session --job a gpu-1 x', 255, /Give --no-session or --job, not both/],
-    ['exec --no-session gpu-1:x ls', 255, /--no-session uses no session: name the VM alone/],
+    ['exec --no-session gpu-1:x ls', 255, /"gpu-1:x" names a session, but --no-session uses none/],
     ['ssh gpu-1 -s x uname', 255, /A command of azlin ssh uses no session/],
     ['jobs --limit 0', 2, /Invalid number "0" for --limit/],
     ['list -o csv --format table', 2, /Give --format or --output, not both/],

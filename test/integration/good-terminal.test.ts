@@ -167,13 +167,13 @@ describe('where it runs', () => {
     await terminal.shows(/vm:\S*#/);
     await terminal.press('Enter');
     await terminal.type('~.');
-    await terminal.shows(/^vm: disconnected; the shell there ends too\ncode 130$/m);
+    await terminal.shows(/^vm: disconnected; what ran there ends too\ncode 130$/m);
     expect((await tmux('list-sessions')).stdout).toBe('');
   });
 
   test.each([
     ['ssh vm:dev --no-tmux', /name the VM alone/],
-    ['connect vm:dev --no-tmux', /name the VM alone\nhint: azlin connect --no-tmux vm$/],
+    ['connect vm:dev --no-tmux', /--no-tmux uses none\nhint: name the VM alone: azlin connect --no-tmux vm$/],
     ['connect vm --no-tmux --read-only', /Give --no-tmux or --read-only, not both/],
     ['connect vm:dev --independent --take-over', /Give --independent or --take-over, not both/],
     ['connect vm:dev --yes', /--yes only works with --take-over/],

@@ -87,6 +87,15 @@ describe('what stands in config.toml', () => {
     });
     await own('aliases', 'unset', 'mains');
     expect((await own('aliases', '--json')).stdout).toBe('[]\n');
+
+    // One that makes no sense is an error, and can be removed.
+    writeFileSync(
+      join(environment['AZLIN_HOME'] ?? '', 'config.toml'),
+      '[aliases]\ngood = "better"\nbetter = "good"\n',
+    );
+    expect(await own('aliases')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('refers to itself') });
+    expect((await own('aliases', 'unset', 'good')).exitCode).toBe(0);
+    expect((await own('aliases')).stdout).toMatch(/^better +good$/m);
   });
 });
 

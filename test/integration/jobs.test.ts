@@ -18,6 +18,7 @@ beforeAll(async () => {
   fleet = await startFleet([
     { name: 'vm', sessions: ['dev', 'other'] },
     { name: 'vm2', sessions: ['two'] },
+    { name: 'vm3', sessions: ['three'] },
   ]);
   await exec('vm:dev', 'true');
 }, 60_000);
@@ -594,18 +595,18 @@ describe('jobs, logs, wait, cancel', () => {
   });
 
   test('those of azlin run only with --all; those that run, the newest few', async () => {
-    await azlin('exec', '-q', '--job', 'ended', 'vm2:two', 'true');
-    await azlin('run', 'vm2:two', 'echo of run');
+    await azlin('exec', '-q', '--job', 'ended', 'vm3:three', 'true');
+    await azlin('run', 'vm3:three', 'echo of run');
     await until('another second', async () => (await machine('sh', '-c', 'sleep 1.1')).code === 0);
-    await azlin('exec', '--detach', '--job', 'going', 'vm2:two', 'until [ -e ~/gone ]; do sleep 0.1; done');
-    const commands = async (...args: string[]) => (await jobs('vm2', ...args)).map(({ command }) => command);
+    await azlin('exec', '--detach', '--job', 'going', 'vm3:three', 'until [ -e ~/gone ]; do sleep 0.1; done');
+    const commands = async (...args: string[]) => (await jobs('vm3', ...args)).map(({ command }) => command);
     expect(await commands()).toEqual([expect.stringMatching(/^until /), 'true']);
     expect(await commands('--all')).toContain('echo of run');
-    expect((await jobs('vm2', '--running')).map(({ id }) => id)).toEqual(['going']);
-    expect((await jobs('vm2', '--limit', '1')).map(({ id }) => id)).toEqual(['going']);
+    expect((await jobs('vm3', '--running')).map(({ id }) => id)).toEqual(['going']);
+    expect((await jobs('vm3', '--limit', '1')).map(({ id }) => id)).toEqual(['going']);
     for (const wrong of ['0', '-1', 'many'])
       expect((await azlin('jobs', `--limit=${wrong}`)).stderr).toContain(`Invalid number "${wrong}" for --limit`);
-    writeFileSync(join(fleet.machines.get('vm2')?.home ?? '', 'gone'), '');
+    writeFileSync(join(fleet.machines.get('vm3')?.home ?? '', 'gone'), '');
     expect((await azlin('wait', 'going')).exitCode).toBe(0);
   });
 
@@ -622,7 +623,7 @@ describe('jobs, logs, wait, cancel', () => {
         how,
         exitCode: 4,
         stderr: expect.stringMatching(
-          /^error: Ambiguous job "abc-"\nThe beginning of 2 jobs:\n {2}abc-[12] on vm\n {2}abc-[12] on vm\nhint: give more of the id\n$/,
+          /error: Ambiguous job "abc-"\nThe beginning of 2 jobs:\n {2}abc-[12] on vm\n {2}abc-[12] on vm\nhint: give more of the id\n$/,
         ),
       });
     }
@@ -639,9 +640,9 @@ describe('jobs, logs, wait, cancel', () => {
   test('--watch keeps the list up to date until Ctrl-C', async () => {
     const terminal = await openTerminal(fleet.environment, 90, 20);
     try {
-      await terminal.type(`${process.execPath} ${CLI} jobs vm2:two --watch --interval 1s; echo "code $?"\n`);
+      await terminal.type(`${process.execPath} ${CLI} jobs vm3:three --watch --interval 1s; echo "code $?"\n`);
       await terminal.shows(/^JOB +STATE +AGE +WHERE +COMMAND$/m);
-      await azlin('exec', '--job', 'appears', 'vm2:two', 'exit 6');
+      await azlin('exec', '--job', 'appears', 'vm3:three', 'exit 6');
       await terminal.shows(/^appears +exit 6 /m);
       await terminal.press('C-c');
       await terminal.shows(/^code 0$/m);

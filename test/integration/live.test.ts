@@ -229,7 +229,7 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
     await atPrompt(shell);
     const running = run(dev, 'echo logged; sleep 36');
     const id = await until('the job to run', async () => {
-      const { stdout } = await azlin('jobs', dev, '--format', 'json');
+      const { stdout } = await azlin('jobs', dev, '--all', '--format', 'json');
       const job = (JSON.parse(stdout) as { id: string; state: string; command: string }[]).find(({ command }) =>
         command.includes('sleep 36'),
       );

@@ -199,7 +199,7 @@ describe('azlin config', () => {
     ['config set aliases x', /aliases is a table[^\n]*\nhint: azlin config set aliases.NAME/],
     ['config set context nosuch', /There is no context "nosuch"/],
     ['config set --context nosuch ssh.user x', /There is no context "nosuch"/],
-    ['config frobnicate', /Invalid value "frobnicate" as action: expected one of list, get, set/],
+    ['config frobnicate', /Invalid value "frobnicate" as action: expected one of list, view, get, set/],
     ['config list ssh.user', /azlin config list takes no key/],
     ['config set ssh.port 1e3', /expected a port number/],
     ['config set ssh.port 022', /expected a port number/],

@@ -114,6 +114,30 @@ describe('a session that three clients of two people have open', () => {
     expect((await tmux('list-sessions', '-F', '#{session_name}')).stdout).toBe('dev\n');
   });
 
+  test('azlin who: a line for each of them', async () => {
+    await connectBob('--read-only');
+    await attached("Bob's #{box} $(id) é", 'alice@desk', 'alice@laptop');
+    const { stdout } = await run('who');
+    expect(stdout).toMatch(
+      /^WHO +WHERE +SINCE +IDLE\nBob's #\{box\} \$\(id\) é \(read-only\) +shared:dev +\d{4}-\S+Z +\d+ s\nalice@desk +shared:dev .*\nalice@laptop +shared:dev .*\n$/,
+    );
+    const records = JSON.parse((await run('who', '--json')).stdout);
+    expect(records[1]).toEqual({
+      label: 'alice@desk',
+      client: expect.stringMatching(/^\/dev\//),
+      hostname: 'shared',
+      session: 'dev',
+      sessionName: null,
+      attachedAt: expect.stringMatching(/Z$/),
+      idleSeconds: expect.any(Number),
+      readOnly: false,
+    });
+    await bob.press('C-b', 'd');
+    await bob.shows(/^code 0$/m);
+    await run('disconnect', 'shared:dev');
+    expect(await run('who')).toMatchObject({ exitCode: 0, stdout: '', stderr: 'nobody is attached\n' });
+  });
+
   test('disconnect --client detaches one, who reads by whom', async () => {
     const { exitCode, stdout } = await run('disconnect', 'shared:dev', '--client', 'alice@desk');
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'shared:dev: 1 client detached\n' });

@@ -46,18 +46,22 @@ export const aliases = defineCommand({
   async run({ args, app, config, positionals, several, note }): Promise<Result<readonly AliasRow[]>> {
     const { action = 'list', name } = positionals;
     const { path } = config.file;
+    const { context } = args;
     if (action === 'list') {
       if (name !== undefined) throw new AppError('usage', `Unexpected argument: ${name}`);
-      const rows = Object.entries(config.aliases).map(([alias, identifiers]) => ({ alias, identifiers }));
+      const settled = await app.config(context === undefined ? {} : { context });
+      const rows = Object.entries(settled.aliases).map(([alias, identifiers]) => ({ alias, identifiers }));
       const none = `no aliases; azlin aliases set NAME IDENTIFIER… defines one in ${path}`;
       return { data: rows, notes: rows.length === 0 ? [none] : [] };
     }
-    if (args.context !== undefined) throw new AppError('usage', '--context only works with azlin aliases list');
+    if (context !== undefined) throw new AppError('usage', '--context only works with azlin aliases list');
     if (name === undefined) throw new AppError('usage', `Missing name: azlin aliases ${action} NAME`);
     const key = `aliases.${name}`;
     if (action === 'unset') {
       if (several.length > 0) throw new AppError('usage', `Unexpected argument: ${several.join(', ')}`);
-      if (!Object.hasOwn(config.aliases, name))
+      // A file with a mistake can be mended this way.
+      const settled = await app.config({}).catch(() => undefined);
+      if (settled && !Object.hasOwn(settled.aliases, name))
         throw new AppError('usage', `There is no alias "${name}"`, { hint: 'azlin aliases lists them' });
       await changeSettings({ path, clock: app.clock }, [{ at: placeOfKey(key), value: undefined }]);
       note(`removed the alias "${name}" from ${path}`);

@@ -25,6 +25,8 @@ const OPTIONS = {
   ...FORWARD_OPTION,
 };
 
+const NO_TMUX = { why: '--no-tmux', line: 'azlin connect --no-tmux' };
+
 export const connect = defineCommand({
   usage: '[identifier]',
   positionals: { identifier: 'vm:session, a session, or a VM; without one, choose from a list' },
@@ -57,7 +59,7 @@ export const connect = defineCommand({
     }
     if (args['no-tmux']) {
       requireTerminal(call, identifier);
-      return plainShell(call, vmAlone(identifier, config.defaultSession, '--no-tmux'));
+      return plainShell(call, vmAlone(identifier, config.defaultSession, NO_TMUX));
     }
     // A mistake in the identifier is more useful to report than a missing terminal.
     if (!app.terminal()) await requireSession(await access(), identifier, caller);

@@ -119,6 +119,8 @@ export const exec = defineCommand({
   view: execView,
 });
 
+const NO_SESSION = { why: '--no-session', line: 'azlin exec --no-session' };
+
 /** Options that make a command a job, or are about one. */
 const JOB_WISHES = ['durable', 'job', 'detach', 'on-disconnect', 'on-interrupt'] as const;
 
@@ -147,7 +149,7 @@ async function onTerminalOf(
     identifier,
     open: async (access, terminal, caller) => {
       const isAlone = call.args['no-session'];
-      const target = isAlone ? await resolveAlone(access, { identifier, option: '--no-session' }, caller) : identifier;
+      const target = isAlone ? await resolveAlone(access, { identifier, ...NO_SESSION }, caller) : identifier;
       const { execOnTerminal } = await import('../../operations/exec/exec-on-terminal.ts');
       return execOnTerminal(access, { ...fields, target, command, stdin: undefined, terminal }, caller);
     },
@@ -158,7 +160,7 @@ async function onTerminalOf(
 function startAlone(start: StartCommand): StartCommand {
   return async (access, identifier, caller) => {
     const text = describeRef(identifier);
-    return start(access, await resolveAlone(access, { identifier: text, option: '--no-session' }, caller), caller);
+    return start(access, await resolveAlone(access, { identifier: text, ...NO_SESSION }, caller), caller);
   };
 }
 

@@ -60,6 +60,7 @@ const ENTRIES: readonly ContentsEntry[] = [
     'Show VMs: their state, their sessions and who is attached',
     async () => (await import('./status.ts')).status,
   ),
+  fleet('who', 'Show who is attached to which session', async () => (await import('./who.ts')).who),
   fleet(
     'doctor',
     'Check everything from the settings to the shell of a VM',

@@ -92,7 +92,7 @@ function runAlone(call: SshCall, identifier: string): Promise<{ readonly exitCod
     });
   refuseAttaching(args, 'A command is not attached to');
   const fields = { command, create: false, timeout: undefined };
-  const place = { identifier, option: 'a command of azlin ssh' };
+  const place = { identifier, why: 'a command of azlin ssh', line: 'azlin ssh' };
   if (!args.tty) {
     const start: StartCommand = async (access, _ref, caller) => {
       const { execCommand } = await import('../../operations/exec/exec.ts');
