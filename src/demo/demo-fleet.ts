@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +8,7 @@ import type { DemoSubscription, DemoVm } from './arm-resources.ts';
 import { loopbackCertificate } from './certificate.ts';
 import { type LocalResourceManager, startResourceManager } from './local-arm.ts';
 import type { ServicePrincipal } from './local-authority.ts';
+import { removeFolder } from './remove-folder.ts';
 import { writeSurroundings } from './surroundings.ts';
 import type { Tools } from './tools.ts';
 import { type Machine, type MachineRequest, startMachine } from './virtual-machine.ts';
@@ -86,8 +86,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     isClosed = true;
     for (const machine of started.values()) machine.stop();
     resourceManager?.close();
-    // A program that is just ending may still write files there.
-    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    removeFolder(directory);
   };
   try {
     const identity = join(directory, 'id_ed25519');

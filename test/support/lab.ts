@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeFolder } from '../../src/demo/remove-folder.ts';
 import { ensureTools } from '../../src/demo/tools.ts';
 import { type Machine, type MachineRequest, startMachine } from '../../src/demo/virtual-machine.ts';
 
@@ -101,7 +102,7 @@ export async function startLab(): Promise<Lab> {
     close() {
       for (const name of [...machines.keys()]) stop(name);
       // Supervisors of jobs may still be writing their last lines.
-      rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+      removeFolder(directory);
     },
   };
 }
