@@ -371,7 +371,10 @@ describe('control', () => {
     const command = 'sleep 60.77';
     const all = await run('exec', '--deadline', '2s', '--fanout', '2', 'web-1:main,web-2:main,web-3:main', command);
     expect(all.exitCode).toBe(124);
-    expect(all.stderr).toMatch(/^failed: web-\[1-2\]:main \(2\): timed out after [\d.]+ s$/m);
+    // Lines that say the same are one, but a busy machine may end one later.
+    expect(all.stderr).toMatch(
+      /^failed: web-(\[1-2\]:main \(2\)|1:main: timed out after [\d.]+ s\nfailed: web-2:main): timed out after [\d.]+ s$/m,
+    );
     expect(all.stderr).toMatch(/^failed: web-3:main: the deadline for all targets \(--deadline\) has passed$/m);
     await until('the commands to end', () => processes(command).length === 0);
   });
