@@ -184,6 +184,13 @@ describe('exec with a terminal', () => {
   });
 });
 
+test('logs --tail is logs --lines', async () => {
+  await azlin('exec', '--job', 'tailed', 'db:main', 'seq 5');
+  expect((await azlin('logs', '--tail', '2', 'tailed')).stdout).toBe('4\n5\n');
+  const both = await azlin('logs', '--tail', '2', '--lines', '2', 'tailed');
+  expect(both).toMatchObject({ exitCode: 2, stdout: '' });
+});
+
 describe('restart', () => {
   test('asks where sessions end with it; afterwards the VM is there again, without them', async () => {
     const refused = await azlin('restart', 'web-2');

@@ -228,6 +228,22 @@ describe('whose a session is', () => {
     expect(await owners()).toMatchObject({ renamed: 'carol' });
   }, 60_000);
 
+  test('so do connect --create and a view', async () => {
+    await as('greta', 'open', 'shared', '--tmux-session', 'base');
+    const terminal = await terminalOf('zoe');
+    try {
+      await terminal.type('azlin connect --create shared:of-connect; echo "code $?"\n');
+      await terminal.shows(/\[of-conn/);
+      await terminal.press('C-b', 'd');
+      await terminal.shows(/^code 0$/m);
+      await terminal.type('clear; azlin connect --independent shared:base\n');
+      await terminal.shows(/\[base-zoe/);
+      expect(await owners()).toMatchObject({ 'of-connect': 'zoe', 'base-zoe': 'zoe', base: 'greta' });
+    } finally {
+      await terminal.close();
+    }
+  }, 40_000);
+
   test('list --mine, list --wide and prune --mine', async () => {
     await as('erin', 'open', 'shared', '--tmux-session', 'erins');
     await as('frank', 'open', 'shared', '--tmux-session', 'franks');
