@@ -159,11 +159,13 @@ describe('the same id', () => {
   test('a supervisor that comes too late runs nothing', async () => {
     await azlin('exec', '--job', 'late', 'vm:dev', 'echo ran >>~/late');
     const folderOfLate = folder('late');
-    await machine(
+    await until('its own supervisor to tidy up', () => !existsSync(join(folderOfLate, 'env')));
+    const { code } = await machine(
       'sh',
       '-c',
       `cd ${folderOfLate} && echo new >state && mkfifo w o e && exec timeout 5 env -i PATH="$PATH" sh ${folderOfLate}/run supervise '' '' 5 '' separate`,
     );
+    expect(code).toBe(0);
     expect(readFileSync(join(home(), 'late'), 'utf8')).toBe('ran\n');
     expect(readFileSync(join(folderOfLate, 'state'), 'utf8')).toBe('new\n');
   });

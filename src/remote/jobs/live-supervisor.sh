@@ -7,8 +7,8 @@
 . ./parts/jobs/sweep.sh
 
 azlin_finish() {
-  azlin_say "$1" "$(wc -c <out)" "$(wc -c <err)"
   azlin_say end "$(date +%s)"
+  azlin_say "$1" "$(wc -c <out)" "$(wc -c <err)"
   rm -f o e "../../../go/${PWD##*/}" "../.live-$azlin_shell"
 }
 azlin_in_line() { [ "/proc/$azlin_shell/fd/1" -ef o ]; }

@@ -114,10 +114,11 @@ azlin_supervise() {
   azlin_out=0 azlin_err=0
   [ ! -s out ] || azlin_out=$(wc -c <out)
   [ ! -s err ] || azlin_err=$(wc -c <err)
+  azlin_now=$(date +%s)
+  # In this order, whoever knows how it ended can also see when.
+  azlin_say end "$azlin_now"
   # shellcheck disable=SC2086
   azlin_say "$azlin_ended" $azlin_out $azlin_err
-  azlin_now=$(date +%s)
-  azlin_say end "$azlin_now"
   rm -f w o e env in text lease
   rmdir unasked
   azlin_sweep "$azlin_now"

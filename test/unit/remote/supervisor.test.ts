@@ -34,7 +34,7 @@ test.each(['dash', 'bash', 'busybox sh'].filter((shell) => hasTool(shell.split('
           await setImmediate();
         }
         await ended;
-        expect(readFileSync(file('state'), 'utf8')).toMatch(/\nexited 3 4 4\nend \d+\n$/);
+        expect(readFileSync(file('state'), 'utf8')).toMatch(/\nend \d+\nexited 3 4 4\n$/);
         expect(readFileSync(file('out'), 'utf8') + readFileSync(file('err'), 'utf8')).toBe('out\nerr\n');
       }
     } finally {
