@@ -2,23 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, CLI, type Finished, type RunOptions } from './fleet.ts';
+import { IDLE_CODE, type WarmAnswer, type WarmCall } from './warm-call.ts';
 
 /** Where global-setup.ts builds the server. */
 export const WARM_SERVER = fileURLToPath(new URL('../../node_modules/.cache/azlin/warm-server.cjs', import.meta.url));
-
-export interface WarmCall {
-  readonly cli: string;
-  readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  /** In base64, like what comes back. */
-  readonly input: string;
-}
-
-export interface WarmAnswer {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 interface Server {
   readonly child: ChildProcess;
@@ -40,24 +27,28 @@ export async function warmAzlin(
 ): Promise<Finished> {
   const environment = { ...fleet.environment, ...options.environment };
   const isOwnProcess = options.cwd !== undefined || args.some((word) => word.includes('\ufffd'));
-  const server = isOwnProcess ? undefined : serverFor(environment);
-  if (!server || server.isBusy) return azlin(fleet, args, options);
-  server.isBusy = true;
-  try {
-    const input = Buffer.from(options.input ?? '').toString('base64');
-    const answer = await ask(server.child, { cli: CLI, args, environment, input });
+  if (isOwnProcess) return azlin(fleet, args, options);
+  const input = Buffer.from(options.input ?? '').toString('base64');
+  const call = { cli: CLI, args, environment, input };
+  for (;;) {
+    const server = serverFor(environment);
+    if (server.isBusy) return azlin(fleet, args, options);
+    server.isBusy = true;
+    const answer = await ask(server.child, call).finally(() => {
+      server.isBusy = false;
+    });
+    // It may end for want of calls just as one is sent to it.
+    if (!answer) continue;
     const bytes = Buffer.from(answer.stdout, 'base64');
     const stderr = Buffer.from(answer.stderr, 'base64').toString();
     return { exitCode: answer.exitCode, stdout: bytes.toString(), stderr, bytes };
-  } finally {
-    server.isBusy = false;
   }
 }
 
 function serverFor(environment: Readonly<Record<string, string>>): Server {
   const key = JSON.stringify(Object.entries(environment).filter(([name]) => /^(NODE_|SSL_)/.test(name)));
   const known = servers.get(key);
-  if (known?.child.connected) return known;
+  if (known?.child.connected && known.child.exitCode === null) return known;
   const child = fork(WARM_SERVER, { env: environment, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   // The test that starts it must not wait for it to end.
   child.unref();
@@ -67,7 +58,8 @@ function serverFor(environment: Readonly<Record<string, string>>): Server {
   return server;
 }
 
-function ask(child: ChildProcess, call: WarmCall): Promise<WarmAnswer> {
+/** Undefined if the server has ended without looking at the call. */
+function ask(child: ChildProcess, call: WarmCall): Promise<WarmAnswer | undefined> {
   return new Promise((resolve, reject) => {
     const onMessage = (answer: WarmAnswer) => {
       child.off('exit', onExit);
@@ -75,7 +67,8 @@ function ask(child: ChildProcess, call: WarmCall): Promise<WarmAnswer> {
     };
     const onExit = (code: number | null, signal: string | null) => {
       child.off('message', onMessage);
-      reject(new Error(`the warm azlin ended with ${code ?? signal}`));
+      if (code === IDLE_CODE) resolve(undefined);
+      else reject(new Error(`the warm azlin ended with ${code ?? signal}`));
     };
     child.once('message', onMessage).once('exit', onExit);
     child.send(call);

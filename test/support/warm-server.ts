@@ -3,14 +3,14 @@ import { Readable, Writable } from 'node:stream';
 import { createApp } from '../../src/app/create-app.ts';
 import type { Interrupts } from '../../src/cli/app.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
-import type { WarmAnswer, WarmCall } from './warm-azlin.ts';
+import { IDLE_CODE, type WarmAnswer, type WarmCall } from './warm-call.ts';
 
 /*
  * The program that `warm-azlin.ts` starts: it runs one command line after the other, without a process for each. What belongs to a process (signals, its
  * exit, its streams, its arguments) is not here.
  */
 
-/** Milliseconds without a call after which it ends. */
+/** Milliseconds without a call after which it ends, and its exit code then. */
 const IDLE = 20_000;
 
 /** Interrupts that never come. Every VM adds a listener to the signal, so their number has no limit. */
@@ -26,13 +26,13 @@ function interruptsOfNobody(): Interrupts {
   };
 }
 
-const end = () => process.exit(0);
-let timer = setTimeout(end, IDLE);
-process.on('disconnect', end);
+const idle = () => process.exit(IDLE_CODE);
+let timer = setTimeout(idle, IDLE);
+process.on('disconnect', () => process.exit(0));
 process.on('message', async (call: WarmCall) => {
   clearTimeout(timer);
   process.send?.(await answer(call));
-  timer = setTimeout(end, IDLE);
+  timer = setTimeout(idle, IDLE);
 });
 
 async function answer({ cli, args, environment, input }: WarmCall): Promise<WarmAnswer> {
