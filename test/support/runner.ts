@@ -78,7 +78,9 @@ export function startRunner({ environment, tools }: RunnerSettings) {
           let log = '';
           let exitCode = 0;
           const evaluated = (text: string) =>
-            text.replace(/\$\{\{ *([^}]+?) *\}\}/g, (_, name: string) => lookUp(name, { inputs: given, steps, leg }));
+            text.replace(/\$\{\{ *([^}]+?) *\}\}/g, (_, name: string) =>
+              lookUp(name, { inputs: given, steps, leg, repository: variables['ACTION_REPOSITORY'] ?? '' }),
+            );
           for (const step of runs.steps) {
             const isDue =
               step.if === undefined ? exitCode === 0 && !isCancelled : isCancelled && steps['install'] !== undefined;
@@ -135,9 +137,11 @@ interface Contexts {
   readonly inputs: Readonly<Record<string, string>>;
   readonly steps: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly leg: number;
+  /** The repository of the action; empty for one in the workflow's own. */
+  readonly repository: string;
 }
 
-function lookUp(name: string, { inputs, steps, leg }: Contexts): string {
+function lookUp(name: string, { inputs, steps, leg, repository }: Contexts): string {
   const [context, first = '', , last = ''] = name.split('.');
   if (context === 'inputs' && first in inputs) return inputs[first] ?? '';
   if (context === 'steps') return steps[first]?.[last] ?? '';
@@ -145,6 +149,7 @@ function lookUp(name: string, { inputs, steps, leg }: Contexts): string {
     'runner.os': 'Linux',
     'runner.arch': 'X64',
     'strategy.job-index': `${leg}`,
+    'github.action_repository': repository,
   };
   const value = known[name];
   if (value === undefined) throw new Error(`unknown expression ${name}`);
