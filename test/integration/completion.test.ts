@@ -245,12 +245,38 @@ describe('in real shells, installed by azlin completion --install', () => {
   test('a shell that azlin does not know, and one that is not there', async () => {
     const none = await azlin(fleet, ['completion'], { environment: { SHELL: '/bin/tcsh' } });
     expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('No completion for the shell "tcsh"') });
-    expect((await azlin(fleet, ['completion', 'powershell'])).stderr).toContain('expected one of bash, zsh, fish');
+    expect((await azlin(fleet, ['completion', 'cmd'])).stderr).toContain('expected one of bash, zsh, fish, powershell');
   });
 
-  test.each(['bash', 'zsh', 'fish'])('azlin completion %s prints the script of completions/', async (shell) => {
-    const { stdout } = await azlin(fleet, ['completion', shell]);
-    expect(stdout).toBe(readFileSync(new URL(`../../completions/azlin.${shell}`, import.meta.url), 'utf8'));
-    if (hasTool(shell)) expect((await azlin(fleet, ['completion', shell])).exitCode).toBe(0);
+  // PowerShell itself is not here: only what azlin answers to its script is tested.
+  test('PowerShell: an empty word arrives, and its profile loads the script once', async () => {
+    const asked = async (...words: string[]) => {
+      const { stdout } = await azlin(fleet, ['__complete', '--', 'powershell', 'azlin', ...words]);
+      return stdout.split('\n').map((line) => line.split('\t')[0]);
+    };
+    expect(await asked('connect', 'alpha:dep.')).toEqual(['words', 'alpha:deploy', '']);
+    expect(await asked('connect', '.')).toContain('alpha');
+    expect(await asked('logs', 'build-.')).toContain('build-7');
+    const home = mkdtempSync(join(fleet.directory, "o'user-"));
+    const user = {
+      environment: { ...fleet.environment, HOME: home, SHELL: '/usr/bin/pwsh', XDG_CONFIG_HOME: '', XDG_DATA_HOME: '' },
+      directory: home,
+    };
+    for (let time = 0; time < 2; time++) await azlin(user, ['completion', '--install']);
+    const profile = readFileSync(join(home, '.config/powershell/profile.ps1'), 'utf8');
+    const script = join(home, '.local/share/azlin/azlin.ps1');
+    expect(profile).toBe(`. '${script.replace("'", "''")}' # azlin completion\n`);
+    expect(readFileSync(script, 'utf8')).toBe((await azlin(user, ['completion', 'powershell'])).stdout);
+  });
+
+  test.each([
+    ['bash', 'bash'],
+    ['zsh', 'zsh'],
+    ['fish', 'fish'],
+    ['powershell', 'ps1'],
+  ])('azlin completion %s prints the script of completions/', async (shell, ending) => {
+    const { stdout, exitCode } = await azlin(fleet, ['completion', shell]);
+    expect(stdout).toBe(readFileSync(new URL(`../../completions/azlin.${ending}`, import.meta.url), 'utf8'));
+    expect(exitCode).toBe(0);
   });
 });

@@ -1,6 +1,7 @@
 import { AppError } from '../../domain/errors.ts';
 import { type CallContext, commandNamed, type Described, defineCommand } from '../command.ts';
 import { bashLine, bashWord } from '../completion/bash-line.ts';
+import { isShell, SHELLS } from '../completion/shells.ts';
 import { type Suggestions, suggest } from '../completion/suggest.ts';
 import { typedLine } from '../completion/typed-line.ts';
 
@@ -38,9 +39,10 @@ export const complete = defineCommand({
         ),
       };
     }
-    if (shell !== 'zsh' && shell !== 'fish')
-      throw new AppError('usage', `No completion for the shell "${shell}": expected bash, zsh or fish`);
-    const current = rest.at(-1) ?? '';
+    if (shell === undefined || !isShell(shell))
+      throw new AppError('usage', `No completion for the shell "${shell}": expected ${SHELLS.join(', ')}`);
+    // In PowerShell a dot follows it, because empty arguments may get lost there.
+    const current = (rest.at(-1) ?? '').slice(0, shell === 'powershell' ? -1 : undefined);
     const found = await suggest(await typedLine(rest.slice(1, -1), current, vocabulary), { app, contents });
     return {
       data: text(

@@ -8,13 +8,19 @@ export const completion = defineCommand({
   examples: [
     { line: 'azlin completion --install', does: 'for your shell' },
     { line: 'azlin completion zsh --install', does: 'for another one' },
-    { line: 'azlin completion fish', does: 'print it, to install it yourself' },
+    { line: 'azlin completion powershell', does: 'print it, to install it yourself' },
   ],
   seeAlso: ['config', 'help'],
   options: { install: { kind: 'flag', describe: 'Install it where the shell finds it' } },
   mendsSettings: true,
   async run({ positionals, args, app }) {
-    const shell = positionals['shell'] ?? app.environment['SHELL']?.split('/').at(-1) ?? '';
+    const shell =
+      positionals['shell'] ??
+      app.environment['SHELL']
+        ?.split('/')
+        .at(-1)
+        ?.replace(/^pwsh$/, 'powershell') ??
+      '';
     if (!isShell(shell))
       throw new AppError(
         'usage',

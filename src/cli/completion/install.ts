@@ -33,9 +33,10 @@ export async function installCompletion(installing: Installing): Promise<Install
     await writeFile(path, script);
     const startUp = await startUpFile(installing);
     if (startUp === undefined) return { path, changed: undefined };
-    const line = `source ${shellWord(path)} # azlin completion`;
+    const line = `${installing.shell === 'powershell' ? `. '${path.replaceAll("'", "''")}'` : `source ${shellWord(path)}`} # azlin completion`;
     const known = await readFile(startUp, 'utf8').catch(() => '');
     if (known.split('\n').includes(line)) return { path, changed: undefined };
+    await mkdir(dirname(startUp), { recursive: true });
     await appendFile(startUp, `${known === '' || known.endsWith('\n') ? '' : '\n'}${line}\n`);
     return { path, changed: startUp };
   } catch (error) {
@@ -51,6 +52,7 @@ function placeFor({ shell, environment, home }: Installing): string {
   if (shell === 'fish')
     return join(environment['XDG_CONFIG_HOME'] || join(home, '.config'), 'fish', 'completions', 'azlin.fish');
   if (shell === 'zsh') return join(data, 'azlin', 'azlin.zsh');
+  if (shell === 'powershell') return join(data, 'azlin', 'azlin.ps1');
   return join(environment['BASH_COMPLETION_USER_DIR'] || join(data, 'bash-completion'), 'completions', 'azlin');
 }
 
@@ -58,6 +60,8 @@ function placeFor({ shell, environment, home }: Installing): string {
 async function startUpFile({ shell, environment, home }: Installing): Promise<string | undefined> {
   if (shell === 'fish') return undefined;
   if (shell === 'zsh') return join(environment['ZDOTDIR'] || home, '.zshrc');
+  if (shell === 'powershell')
+    return join(environment['XDG_CONFIG_HOME'] || join(home, '.config'), 'powershell', 'profile.ps1');
   // On macOS, terminals start login shells.
   const startUp = join(home, process.platform === 'darwin' ? '.bash_profile' : '.bashrc');
   // Debian installs bash-completion, and a user's .bashrc loads it, but root's does not.

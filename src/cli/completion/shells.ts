@@ -1,4 +1,4 @@
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export const SHELLS = ['bash', 'zsh', 'fish', 'powershell'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 export function isShell(name: string): name is Shell {
@@ -7,5 +7,5 @@ export function isShell(name: string): name is Shell {
 
 /** The path of the script in this package. */
 export function scriptPath(shell: Shell): string {
-  return `completions/azlin.${shell}`;
+  return `completions/azlin.${shell === 'powershell' ? 'ps1' : shell}`;
 }
