@@ -4,6 +4,7 @@ export const VALUES = [
   'agent',
   'alone',
   'argv',
+  'arrival',
   'by',
   'colours',
   'created_at',

@@ -1,7 +1,10 @@
+import { formatAge } from '../domain/duration.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
-import { shellWord } from '../domain/text.ts';
+import { clientName } from '../domain/session.ts';
+import { printable, shellWord, shorten } from '../domain/text.ts';
 import { remoteScript } from '../remote/remote-script.ts';
 import { creationValues, plainWord } from './plain-word.ts';
+import type { PlacedClient } from './rows.ts';
 
 /** Who attaches. */
 export interface ClientIdentity {
@@ -49,15 +52,32 @@ export function attachScript(attach: Attach): RemoteScript {
     view: attach.independent ? viewName(session, who.label) : '',
     colours: attach.trueColor ? 'RGB' : '',
     words: partingWords('detached', who.label),
+    arrival: again ? '' : statusMessage(arrivalOf(attach)),
     left_id: again?.id ?? '',
     left_birth: again?.born ?? '',
     key,
   });
 }
 
-/** The line that tells the script to go on. */
-export function goAhead(key: string, takeOver: boolean): string {
-  return `${key}${takeOver ? ' take-over' : ''}\n`;
+/** The line that tells the script to go on. `others`: who stays attached, and is named in the status line of the session. */
+export function goAhead(key: string, takeOver: boolean, others: readonly PlacedClient[]): string {
+  const presence = others.map(
+    (one) => `${clientName(one)} (${one.readOnly ? 'read-only, ' : ''}idle ${formatAge(one.idle * 1_000)})`,
+  );
+  const message = presence.length > 0 ? statusMessage(`Also attached: ${presence.join(', ')}`) : '';
+  return `${[key, takeOver ? 'take-over' : 'join', message].join(' ').trimEnd()}\n`;
+}
+
+/** What the others see in their status lines. */
+function arrivalOf({ who, readOnly, independent }: Attach): string {
+  return `${who.label} attached${independent ? ' in a view' : ''}${readOnly ? ', read-only' : ''}`;
+}
+
+const MESSAGE_LENGTH = 200;
+
+/** A text as `display-message` takes it, which expands formats and the conversions of strftime. */
+function statusMessage(text: string): string {
+  return shorten(printable(text), MESSAGE_LENGTH).replace(/[#%]/g, '$&$&');
 }
 
 const NAME_LENGTH = 64;

@@ -54,7 +54,17 @@ describe('a session that three clients of two people have open', () => {
   };
 
   test('who attaches reads who is there, and everybody sees them', async () => {
-    await connectBob('');
+    await bob.type('azlin connect shared:dev; echo "code $?"\n');
+    // His screen is drawn, the status line names the others, and theirs name him. The first key he presses brings the usual one back, and is not lost.
+    const both = /Also attached: (alice@(laptop|desk) \(idle \d+ s\)(, )?){2}/;
+    const [seen, ...others] = await Promise.all([
+      bob.shows(both),
+      laptop.shows(/^Bob's #\{box\} \$\(id\) é attached/m),
+      desk.shows(/^Bob's #\{box\} \$\(id\) é attached/m),
+    ]);
+    for (const screen of [seen, ...others]) expect(screen).toMatch(/^shared:~[#$]/m);
+    await bob.type('echo ty""ped\n');
+    await bob.shows(/^typed\n[\s\S]*\[dev\]/m);
     await attached("Bob's #{box} $(id) é", 'alice@desk', 'alice@laptop');
     const { stdout } = await run('list', '--wide');
     expect(stdout).toMatch(/^shared +dev .* 3 .* (alice@laptop|alice@desk|Bob's #\{box\} \$\(id\) é)(, .*){2}$/m);

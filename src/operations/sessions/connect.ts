@@ -48,7 +48,7 @@ export interface AttachedSession {
   readonly remote: Pick<RemoteProcess, 'stdin' | 'stdout' | 'resize' | 'check' | 'close'>;
   /** Settles when stdout has been read to its end. */
   readonly end: Promise<AttachmentEnd>;
-  /** Attaches; until then, nobody can see this client. `takeOver` detaches the others. */
+  /** Attaches; until then, nobody can see this client. `takeOver` detaches the others; those who stay are told, and so is the user. */
   begin(takeOver: boolean): void;
   /** Makes tmux redraw the screen. Never rejects. */
   redraw(): Promise<void>;
@@ -96,14 +96,18 @@ export async function attachTo(attaching: Attaching, caller: Caller): Promise<At
       () => {},
     );
   const end = endOf(remote, parting, target);
+  const others = parseClientsHere(text, id, Number(now)).filter(({ token }) => token !== who.token);
+  // Somebody who was attached a moment ago knows who is there.
+  const named = again ? [] : others;
   return {
     target,
     session: { id, born },
     who,
-    others: parseClientsHere(text, id, Number(now)).filter(({ token }) => token !== who.token),
+    others,
     remote: { stdin, stdout, resize, check, close },
     end,
-    begin: (takeOver) => void stdin.write(goAhead(key, takeOver)),
+    begin: (takeOver) =>
+      void stdin.write(goAhead(key, takeOver, takeOver ? named.filter(({ sessionId }) => sessionId !== id) : named)),
     redraw: () => tell('refresh-client'),
     leave: () => tell('detach-client').then(() => endedSoon(access.clock, end)),
   };

@@ -1,10 +1,12 @@
 # Attaches to the session on the terminal. Values besides those of the parts: azlin_who, who is attaching (a token and a label); azlin_read_only, set for a
 # client that cannot type; azlin_view, the name of the user's own view, or nothing; azlin_colours, set if the terminal supports true colour; azlin_words, a
-# shell command that tells users who are detached who did it; azlin_left_id and azlin_left_birth, the session whose connection was lost; azlin_key.
+# shell command that tells users who are detached who did it; azlin_arrival, what the others are told; azlin_left_id and azlin_left_birth, the session whose
+# connection was lost; azlin_key.
 # The words of its status: created (0 or 1), the id of the session, its birth, the time of the VM. Its text: rows of clients and groups.
 #
-# tmux begins by throwing away what the terminal has not passed on yet. So the script waits for a line that says that the status has arrived: azlin_key, and
-# `take-over` or nothing. The key also comes before what is said at the end. It is not an argument, because anybody could read and print it then.
+# tmux begins by throwing away what the terminal has not passed on yet. So the script waits for a line that says that the status has arrived: azlin_key,
+# `take-over` or `join`, and what the status line is to say about who else is there, if anybody is. The key also comes before what is said at the end. It is not
+# an argument, because anybody could read and print it then.
 . ./parts/prelude.sh
 . ./parts/terminal.sh
 . ./parts/rows.sh
@@ -52,6 +54,32 @@ azlin_clients_here() {
   printf '%s' "$azlin_rows"
   azlin_who "$azlin_rows"
 }
+# Puts the message $2 into the status line of the client $1. The panes there stand still until it is gone; a key press ends it early.
+azlin_show() {
+  # shellcheck disable=SC2086
+  tmux -u display-message -c "$1" $azlin_long -- "$2" </dev/null >/dev/null 2>&1
+}
+# Prints the names of the clients that look at these windows.
+azlin_clients_near() {
+  azlin_shared=$(azlin_tells "$azlin_id" '#{session_group}')
+  tmux -u list-clients -F "$azlin_mark:#{session_id}:#{session_group}:#{client_name}" 2>/dev/null | while IFS=: read -r azlin_word azlin_one azlin_its azlin_name; do
+    [ "$azlin_word" = "$azlin_mark" ] || continue
+    [ "$azlin_one" != "$azlin_id" ] && [ "${azlin_its:--}" != "$azlin_shared" ] || printf '%s\n' "$azlin_name"
+  done
+}
+# Tells the others that somebody comes, and whoever comes, as the client azlin_tty, who is there. That has to wait until tmux has drawn the screen.
+azlin_introduce() {
+  azlin_long= azlin_tries=0
+  case $azlin_version in 3.[2-9]* | [4-9].*) azlin_long='-d 2000' ;; esac
+  azlin_clients_near | grep -vxF "$azlin_tty" | while IFS= read -r azlin_name; do azlin_show "$azlin_name" "$azlin_arrival"; done
+  while [ "$azlin_tries" -lt 20 ]; do
+    sleep 0.1 2>/dev/null || sleep 1
+    azlin_tries=$((azlin_tries + 1))
+    azlin_clients_near | grep -qxF "$azlin_tty" || continue
+    azlin_show "$azlin_tty" "$azlin_message"
+    return
+  done
+}
 
 azlin_by=${azlin_who#* } azlin_hup=
 azlin_list
@@ -73,10 +101,14 @@ set -- "$@" attach-session
 azlin_answer "ok $azlin_created $azlin_id $(azlin_birth "$azlin_id") $(date +%s) +$azlin_mark"
 printf '%s\n%s\n' "$(azlin_clients_here)" "$azlin_mark"
 until
-  read -r azlin_said azlin_go || exit 1
+  read -r azlin_said azlin_go azlin_message || exit 1
   [ "$azlin_said" = "$azlin_key" ]
 do :; done
 [ "$azlin_go" != take-over ] || azlin_part_all "$azlin_id" '' >/dev/null
+if [ -n "$azlin_message" ]; then
+  azlin_tty=$(tty)
+  azlin_introduce >/dev/null 2>&1 &
+fi
 trap azlin_hup=1 HUP
 azlin_said=$(
   AZLIN_CLIENT=$azlin_who

@@ -75,14 +75,14 @@ describe('a session that is about to be attached to', () => {
   });
 
   test.each([
-    [false, ''],
-    [true, ' take-over'],
+    [false, 'join Also attached: alice@laptop (idle 60 s)'],
+    [true, 'take-over'],
   ])('attaches when it is told to, and not before; taking over: %s', async (takeOver, more) => {
     const { session, client } = await connect();
     await settled();
     expect(client.stdin.read()).toBeNull();
     session.begin(takeOver);
-    expect(`${client.stdin.read()}`).toBe(`${client.values['key']}${more}\n`);
+    expect(`${client.stdin.read()}`).toBe(`${client.values['key']} ${more}\n`);
   });
 
   test.each([
