@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';
+import { processesBelow } from '../support/processes.ts';
 import { openTerminal, type RealTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
 
@@ -112,17 +113,14 @@ describe('connect in a real terminal', () => {
   test('SIGTERM behind a frozen link puts the terminal back all the same', async () => {
     await terminal.type(`azlin connect ${VM}:dev${THEN_MODES}\n`);
     await terminal.shows(/\[dev\]/);
-    const { stdout } = await machine('ps', '-A', '-o', 'pid=,ppid=');
-    const rows = stdout.split('\n').map((row) => row.trim().split(/\s+/).map(Number));
-    const below = (parent: number): number[] =>
-      rows.filter(([, its]) => its === parent).flatMap(([pid = 0]) => [pid, ...below(pid)]);
-    for (const pid of below(fleet.machines.get(VM)?.pid ?? 0)) process.kill(pid, 'SIGSTOP');
+    const ofServer = processesBelow(fleet.machines.get(VM)?.pid ?? 0);
+    for (const pid of ofServer) process.kill(pid, 'SIGSTOP');
     try {
       execFileSync('pkill', ['-TERM', '-f', `azlin.js connect ${VM}:dev$`]);
       await terminal.shows(/code 143/);
       await isAsItWas();
     } finally {
-      for (const pid of below(fleet.machines.get(VM)?.pid ?? 0)) process.kill(pid, 'SIGKILL');
+      for (const pid of ofServer) process.kill(pid, 'SIGKILL');
     }
   });
 
@@ -154,7 +152,7 @@ describe('connect in a real terminal', () => {
   test('the list narrows, tells what is attached, and Ctrl-N names a new session', async () => {
     await terminal.resize(70, 9);
     await terminal.type('clear; azlin connect\n');
-    await terminal.shows(/❯ other:ops +active \d+ s ago +westeurope\n[\s\S]*Ctrl-N new session/);
+    await terminal.shows(/other:ops +active \d+ s ago +westeurope\n[\s\S]*Ctrl-N new session/);
     await terminal.type(VM);
     await terminal.shows(new RegExp(`❯ ${VM}:dev`));
     await terminal.press('Down', 'Up', 'C-n');

@@ -1,27 +1,23 @@
 import { withSignal } from '../../domain/caller.ts';
-import { formatAge } from '../../domain/duration.ts';
-import { AppError } from '../../domain/errors.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
 import type { SessionRow } from '../../domain/session.ts';
-import { sessionNameProblem, sessionRef } from '../../domain/session.ts';
+import { sessionNameProblem } from '../../domain/session.ts';
 import { count, printable } from '../../domain/text.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
+import { disconnectSession } from '../../operations/sessions/disconnect.ts';
 import { listSessions } from '../../operations/sessions/list.ts';
-import type { PickRow } from '../../terminal/picker.ts';
+import type { Picking } from '../../terminal/picker.ts';
+import type { TerminalStreams } from '../../terminal/terminal.ts';
 import type { CallContext } from '../command.ts';
+import { previews } from './previews.ts';
+import { type OfferedSession, sessionChoices, withoutSession } from './session-choices.ts';
 
 /** What the user picked: an identifier, and whether its session must be created. */
-export interface PickedSession {
-  readonly identifier: string;
-  readonly create: boolean;
-}
-
-interface Choice extends PickedSession, PickRow {
-  /** What the user would type to name the VM. */
-  readonly host: string;
-}
+export type PickedSession = Pick<OfferedSession, 'identifier' | 'create'>;
 
 /** Lets the user choose a session of the fleet, while VMs are still being asked, or name a new one. */
 export async function pickSession(call: CallContext): Promise<PickedSession> {
-  const { app, config, interrupts, caller } = call;
+  const { app, interrupts } = call;
   const terminal = app.terminal();
   if (!terminal)
     throw new AppError('usage', 'Missing identifier: choosing a session from a list needs a terminal', {
@@ -30,23 +26,76 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
   const access = await call.access();
   const asking = new AbortController();
   const signal = AbortSignal.any([interrupts.signal, asking.signal]);
-  const rows: SessionRow[] = [];
+  const offer = offerOf(call, access, signal);
+  let releaseOutput = () => {};
+  const screens = previews({
+    clock: app.clock,
+    caller: withSignal(call.caller, signal),
+    tell: offer.tell,
+    async ask(key, caller) {
+      const choice = offer.choices().find((one) => one.key === key);
+      if (!choice || choice.create) return 'no session yet: Enter makes one';
+      const { showScreen } = await import('../../operations/jobs/logs.ts');
+      return showScreen(access, { target: choice.identifier, history: 0 }, caller);
+    },
+  });
+  try {
+    // Wait for the first choice before drawing: signing in may have to ask for a passphrase.
+    await Promise.race([offer.isSomethingThere, offer.failed]);
+    releaseOutput = call.holdOutput();
+    const question = questionOf(call, { terminal, offer, preview: screens.of });
+    for (;;) {
+      const picking = new AbortController();
+      const ends = AbortSignal.any([signal, picking.signal]);
+      const picked = await Promise.race([app.pick(question, ends), offer.failed]).finally(() => picking.abort());
+      if (picked.action === 'close') {
+        await closeSessions(call, access, { offer, keys: picked.keys });
+        continue;
+      }
+      const choice = offer.choices().find(({ key }) => key === picked.key);
+      if (!choice) throw new AppError('bug', 'the chosen session no longer exists');
+      return picked.action === 'choose' ? choice : await newSession(call, choice, offer.rows());
+    }
+  } finally {
+    screens.stop();
+    asking.abort(new AppError('interrupted', 'picked'));
+    releaseOutput();
+  }
+}
+
+/** The sessions of the fleet, as VMs answer. */
+interface Offer {
+  readonly rows: () => readonly SessionRow[];
+  readonly choices: () => readonly OfferedSession[];
+  readonly isAsking: () => boolean;
+  /** Settles when there is something to choose. */
+  readonly isSomethingThere: Promise<void>;
+  /** Rejects where nothing can be chosen. */
+  readonly failed: Promise<never>;
+  readonly onChange: (changed: () => void) => () => void;
+  readonly tell: () => void;
+  /** What is said below the list. */
+  said: string | undefined;
+  readonly remove: (choice: OfferedSession) => void;
+}
+
+function offerOf({ config, caller }: CallContext, access: FleetAccess, signal: AbortSignal): Offer {
+  let rows: readonly SessionRow[] = [];
+  let isAsking = true;
   const listeners = new Set<() => void>();
   const tell = () => {
     for (const listener of listeners) listener();
   };
-  let isAsking = true;
+  const choices = () => sessionChoices(rows, config.defaultSession, access.now());
   const request = {
     ...{ all: false, sessions: true, mine: false, refresh: false, tags: [], hosts: [] },
     deadline: config.listDeadline,
     wholeDeadline: config.listWholeDeadline,
     onRows(answered: readonly SessionRow[]) {
-      rows.push(...answered);
+      rows = [...rows, ...answered];
       tell();
     },
   };
-  const choices = () => choicesOf(rows, config.defaultSession, access.now());
-  const picking = new AbortController();
   const listed = listSessions(access, request, withSignal(caller, signal)).finally(() => {
     isAsking = false;
     tell();
@@ -56,43 +105,86 @@ export async function pickSession(call: CallContext): Promise<PickedSession> {
     ({ failure }) => (choices().length > 0 ? new Promise<never>(() => {}) : Promise.reject(failure ?? nothing(rows))),
     (error) => Promise.reject(error),
   );
-  // Wait for the first choice before drawing: signing in may have to ask for a passphrase.
   const isSomethingThere = new Promise<void>((resolve) => {
     listeners.add(() => choices().length > 0 && resolve());
   });
-  let releaseOutput = () => {};
-  try {
-    await Promise.race([isSomethingThere, failed]);
-    releaseOutput = call.holdOutput();
-    const question = {
-      size: () => ({ columns: terminal.output.columns, rows: terminal.output.rows }),
-      message: 'Session',
-      rows: choices,
-      pending: () =>
-        isAsking ? `asking: ${count(new Set(rows.map(({ vmId }) => vmId)).size, 'VM')} answered so far` : undefined,
-      onChange(changed: () => void) {
-        listeners.add(changed);
-        return () => void listeners.delete(changed);
-      },
-      makes: 'new session',
-    };
-    const picked = await Promise.race([app.pick(question, AbortSignal.any([signal, picking.signal])), failed]);
-    const choice = choices().find(({ key }) => key === picked.key);
-    if (!choice) throw new AppError('bug', 'the chosen session no longer exists');
-    if (picked.action === 'choose') return choice;
-    const taken = rows.filter(({ vmId }) => vmId === choice.vmId).flatMap(({ session }) => session ?? []);
-    const problem = (name: string) =>
-      taken.includes(name) ? 'a session of that name already exists' : sessionNameProblem(name);
-    const name = await app.askText(
-      { message: `New session on ${printable(choice.host)}:`, problem },
-      interrupts.signal,
-    );
-    return { identifier: `${choice.host}:${name}`, create: true };
-  } finally {
-    picking.abort();
-    asking.abort(new AppError('interrupted', 'picked'));
-    releaseOutput();
+  return {
+    ...{ choices, failed, isSomethingThere, tell, said: undefined },
+    rows: () => rows,
+    isAsking: () => isAsking,
+    onChange(changed) {
+      listeners.add(changed);
+      return () => void listeners.delete(changed);
+    },
+    remove(choice) {
+      rows = withoutSession(rows, choice);
+    },
+  };
+}
+
+/** Milliseconds after which somebody may have seen which row comes first. */
+const SETTLING = 300;
+
+interface Question {
+  readonly terminal: TerminalStreams;
+  readonly offer: Offer;
+  readonly preview: Picking['preview'];
+}
+
+function questionOf({ app: { clock } }: CallContext, { terminal, offer, preview }: Question): Picking {
+  const shownAt = clock.now();
+  return {
+    message: 'Session',
+    size: () => ({ columns: terminal.output.columns, rows: terminal.output.rows }),
+    rows: offer.choices,
+    pending() {
+      const answered = count(new Set(offer.rows().map(({ vmId }) => vmId)).size, 'VM');
+      return offer.said ?? (offer.isAsking() ? `asking: ${answered} answered so far` : undefined);
+    },
+    onChange: offer.onChange,
+    isSettled: () => clock.now() - shownAt > SETTLING,
+    preview,
+  };
+}
+
+async function newSession(
+  { app, interrupts }: CallContext,
+  { vmId, host }: OfferedSession,
+  rows: readonly SessionRow[],
+): Promise<PickedSession> {
+  const taken = rows.filter((row) => row.vmId === vmId).flatMap(({ session }) => session ?? []);
+  const problem = (name: string) =>
+    taken.includes(name) ? 'a session of that name already exists' : sessionNameProblem(name);
+  const name = await app.askText({ message: `New session on ${printable(host)}:`, problem }, interrupts.signal);
+  return { identifier: `${host}:${name}`, create: true };
+}
+
+/** Ends sessions, after asking; the list says below what became of them. */
+async function closeSessions(
+  { app, interrupts, caller }: CallContext,
+  access: FleetAccess,
+  { offer, keys }: { readonly offer: Offer; readonly keys: readonly string[] },
+): Promise<void> {
+  const chosen = offer.choices().filter(({ key, create }) => keys.includes(key) && !create);
+  offer.said = 'there is no session to close';
+  if (chosen.length === 0) return;
+  const names = chosen.map(
+    ({ identifier, attached }) => `${printable(identifier)}${attached > 0 ? ` (${attached} attached)` : ''}`,
+  );
+  offer.said = 'nothing was closed';
+  if (!(await app.confirm(`Close ${names.join(', ')}? What runs there ends too`, interrupts.signal))) return;
+  const failures: string[] = [];
+  for (const choice of chosen) {
+    try {
+      await disconnectSession(access, { target: choice.identifier, kill: true, client: undefined }, caller);
+      offer.remove(choice);
+    } catch (error) {
+      interrupts.signal.throwIfAborted();
+      failures.push(`${printable(choice.identifier)} was not closed: ${messageOf(error)}`);
+    }
   }
+  const closed = chosen.length - failures.length;
+  offer.said = failures.length > 0 ? failures.join('; ') : `${count(closed, 'session')} closed`;
 }
 
 function nothing(rows: readonly SessionRow[]): AppError {
@@ -105,33 +197,4 @@ function nothing(rows: readonly SessionRow[]): AppError {
       },
     );
   return new AppError('vm-not-found', 'No running VM is in scope', { hint: 'azlin list --all shows the stopped ones' });
-}
-
-/** The rows to choose from. VMs that could not be asked may have sessions too: warnings name them, and they are not offered. */
-function choicesOf(
-  rows: readonly SessionRow[],
-  defaultSession: string,
-  now: number,
-): readonly (Choice & { readonly vmId: string })[] {
-  // If VMs in several resource groups have the same name, the group tells them apart.
-  const groups = new Map<string, Set<string>>();
-  for (const { hostname, resourceGroup } of rows)
-    groups.set(hostname, (groups.get(hostname) ?? new Set()).add(resourceGroup));
-  return rows
-    .filter(({ probe }) => probe === 'ok')
-    .map((row) => {
-      const { hostname, resourceGroup, session, id, sessionName, attached, region, vmId } = row;
-      const host = (groups.get(hostname)?.size ?? 0) > 1 ? `${resourceGroup}/${hostname}` : hostname;
-      const ref = session === null || id === null ? defaultSession : sessionRef({ id, name: session });
-      const identifier = `${host}:${ref}`;
-      const columns = [
-        identifier,
-        sessionName ?? '',
-        session === null ? 'new' : attached ? `${attached} attached` : '',
-        row.activityAt === null ? '' : `active ${formatAge(now - Date.parse(row.activityAt))} ago`,
-        region,
-      ].map(printable);
-      return { key: `${vmId} ${session ?? ''}`, identifier, host, vmId, columns, create: session === null };
-    })
-    .sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
 }
