@@ -38,6 +38,8 @@ export interface Resolver {
   resolve(text: string, options: ResolveOptions, caller: Caller): Promise<Target>;
   /** The same session of the same VM, with fresh data from the inventory. Rejects with `vm-not-found` if the VM is gone. */
   refresh(target: Target, caller: Caller): Promise<Target>;
+  /** Every session of the fleet that has this name or friendly name. Warns about VMs that could not be asked. */
+  named(name: string, caller: Caller): Promise<readonly Target[]>;
 }
 
 export function resolver(settings: ResolverSettings): Resolver {
@@ -54,6 +56,14 @@ export function resolver(settings: ResolverSettings): Resolver {
       throw second.error;
     },
     refresh: (target, caller) => refresh(settings, target, caller),
+    async named(name, caller) {
+      const fleet = await settings.inventory.listVms({ fresh: false, whole: true }, caller);
+      for (const warning of fleet.warnings) caller.warn(warning);
+      const surveyed = await askFleet({ settings, fresh: true, caller }, fleet);
+      const failure = warnUnproven(caller, surveyed, name);
+      if (failure) throw failure;
+      return sessionHits(surveyed, name).map((hit) => foundTarget({ settings, fleet, cached: false }, hit));
+    },
   };
 }
 
@@ -134,21 +144,7 @@ async function bareTarget(asked: Attempt, fleet: Fleet, fleetCached: boolean): P
     const [hit] = hits;
     failure = warnUnproven(caller, surveyed, identifier.session);
     if (hits.length > 1) return { error: ambiguousSession(identifier.session, hits, fleet), cached };
-    if (hit) {
-      const { vm, session } = hit;
-      return {
-        target: vmTarget({
-          settings,
-          fleet,
-          vm,
-          user: undefined,
-          session: sessionRef(session),
-          origin: 'found',
-          cached,
-        }),
-        cached,
-      };
-    }
+    if (hit) return { target: foundTarget({ settings, fleet, cached }, hit), cached };
     caller.trace(`resolve: no session is named "${identifier.session}"`);
   }
   const vm = ref && findVm(ref, fleet);
@@ -179,7 +175,13 @@ function vmTarget({ settings, fleet, vm, user, session, origin, cached }: VmTarg
   return targetOf({ hostname, vm, user, session, origin, cached, fetchedAt }, () => settings.endpointOfVm(vm, user));
 }
 
-function askFleet({ settings, fresh, caller }: Attempt, fleet: Fleet): Promise<SurveyResult> {
+function foundTarget(at: Pick<VmTarget, 'settings' | 'fleet' | 'cached'>, { vm, session }: Hit): Target {
+  return vmTarget({ ...at, vm, user: undefined, session: sessionRef(session), origin: 'found' });
+}
+
+type Asking = Pick<Attempt, 'settings' | 'fresh' | 'caller'>;
+
+function askFleet({ settings, fresh, caller }: Asking, fleet: Fleet): Promise<SurveyResult> {
   const vms = fleet.vms.filter(mayAnswer).sort(compareVms);
   caller.trace(`resolve: asking ${count(vms.length, 'running VM')} for their sessions`);
   const { deadline, sessionsTtl } = settings;
@@ -203,11 +205,8 @@ function sessionHits({ answers }: SurveyResult, name: string): readonly Hit[] {
 }
 
 function sessionNames({ answers }: SurveyResult): readonly string[] {
-  return [...answers.values()].flatMap((answer) =>
-    answer.probe === 'ok'
-      ? answer.sessions.flatMap(({ name, friendlyName }) => (friendlyName ? [name, friendlyName] : [name]))
-      : [],
-  );
+  const sessions = [...answers.values()].flatMap((answer) => (answer.probe === 'ok' ? answer.sessions : []));
+  return sessions.flatMap(({ name, friendlyName }) => (friendlyName ? [name, friendlyName] : [name]));
 }
 
 function ambiguousSession(name: string, hits: readonly Hit[], fleet: Fleet): AppError {

@@ -39,6 +39,7 @@ export const session = defineCommand({
   seeAlso: ['rename', 'list', 'prune'],
   options: {
     clear: { kind: 'flag', describe: 'Remove the friendly name' },
+    force: { kind: 'flag', describe: 'Set a friendly name that a session of another VM has' },
     ttl: {
       kind: 'text',
       takes: 'TIME',
@@ -53,6 +54,8 @@ export const session = defineCommand({
     const { args, positionals, access, caller, note } = call;
     const name = positionals['name'];
     if (args.clear && name !== undefined) throw new AppError('usage', 'Give a friendly name or --clear, not both');
+    if (args.force && (name === undefined || args.clear))
+      throw new AppError('usage', '--force only works with a friendly name to set');
     const ttl = args.ttl === 'none' ? null : durationOf('ttl', args.ttl);
     if (ttl && ttl > LONGEST_TTL)
       throw new AppError('usage', `--ttl ${args.ttl} is longer than ten years`, {
@@ -61,7 +64,7 @@ export const session = defineCommand({
     const friendlyName = args.clear ? null : name;
     const meant = meantBy(args, positionals['identifier'], { name: 'session' });
     if (meant.kind === 'many') return onMany({ ...call, args }, meant, { friendlyName, ttl });
-    const request = { target: meant.identifier, friendlyName, ttl };
+    const request = { target: meant.identifier, friendlyName, ttl, force: args.force };
     const data = await nameSession(await access(), request, caller);
     const where = `${data.hostname}:${data.session}`;
     if (data.expiresAt !== null) note(`${where} is needed until ${data.expiresAt}; azlin prune closes it after that`);

@@ -3,7 +3,7 @@ import { isoTime } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Session, sessionNameProblem, sessionRef } from '../../domain/session.ts';
 import { shellWord } from '../../domain/text.ts';
-import type { TargetRef } from '../../targets/target.ts';
+import { identifierOf, type Target, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
 import { sessionOf } from './session-of.ts';
@@ -23,6 +23,8 @@ export interface NameRequest {
   readonly friendlyName: string | null | undefined;
   /** Milliseconds from now after which the session is no longer needed; undefined changes nothing, null removes the limit. */
   readonly ttl: number | null | undefined;
+  /** Set the friendly name even if a session of another VM has that name, so that it means none of them any more. */
+  readonly force?: boolean;
 }
 
 /** Shows or sets the friendly name of a session, and how long it is needed. Both live on the tmux session, so the whole team sees them. */
@@ -35,6 +37,8 @@ export function nameSession(access: FleetAccess, request: NameRequest, caller: C
     const session = sessionOf(sessions, target);
     const others = sessions.filter((one) => one !== session);
     if (typeof friendlyName === 'string') refuseTaken(friendlyName, others, target.hostname);
+    if (typeof friendlyName === 'string' && !request.force)
+      await refuseAmbiguous(access, { friendlyName, target }, caller);
     if (friendlyName !== undefined) await tmux.setFriendlyName(sessionRef(session), friendlyName, caller.signal);
     const seconds = ttl && Math.ceil(ttl / 1_000);
     const expiresAt =
@@ -46,6 +50,25 @@ export function nameSession(access: FleetAccess, request: NameRequest, caller: C
       sessionName: friendlyName === undefined ? session.friendlyName : friendlyName,
       expiresAt: expiresAt === null ? null : isoTime(expiresAt),
     };
+  });
+}
+
+interface Wanted {
+  readonly friendlyName: string;
+  readonly target: Target;
+}
+
+/** A name that sessions of two VMs have would mean neither of them. */
+async function refuseAmbiguous(access: FleetAccess, { friendlyName, target }: Wanted, caller: Caller): Promise<void> {
+  const found = await access.resolver.named(friendlyName, caller);
+  const isHere = (one: Target) =>
+    target.vm
+      ? one.vm?.id.toLowerCase() === target.vm.id.toLowerCase()
+      : one.endpoint.address === target.endpoint.address;
+  const other = found.find((one) => !isHere(one));
+  if (!other) return;
+  throw new AppError('usage', `"${friendlyName}" already means "${identifierOf(other)}"`, {
+    hint: '--force sets it all the same; both then need their VM before the name, as in vm:name',
   });
 }
 
