@@ -154,7 +154,7 @@ function meantWords(
       hint: `${expanded.split(',').join(', ')}; azlin aliases lists all aliases`,
     });
   };
-  const isName = (key: string) => ['identifier', 'host', 'vm'].includes(key);
+  const isName = (key: string) => ['identifier', 'host', 'vm', 'job'].includes(key);
   const named = Object.entries(positionals).map(([key, text]) => [key, text && isName(key) ? meant(text) : text]);
   const [, repeated = ''] = /[<[]([\w-]+)\.\.[\]>]/.exec(usage) ?? [];
   return { positionals: Object.fromEntries(named), several: isName(repeated) ? several.map(meant) : several };

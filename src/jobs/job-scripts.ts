@@ -74,8 +74,8 @@ export function liveScript({ id, session, owner, command, timeout, wire }: LiveS
   });
 }
 
-/** Where to start reading: a byte, the last lines, or not at all. */
-export type From = number | { readonly lines: number } | 'none';
+/** Where to start reading: a byte, the last lines, what was written in the last seconds, or not at all. */
+export type From = number | { readonly lines: number } | { readonly seconds: number } | 'none';
 
 export interface JobFollow {
   readonly id: string;
@@ -103,7 +103,8 @@ export function followJobScript({ id, out, err, now, agent, settles, wire }: Job
 }
 
 function fromWord(from: From): string {
-  return typeof from === 'object' ? `-${from.lines}` : `${from}`;
+  if (typeof from !== 'object') return `${from}`;
+  return 'lines' in from ? `-${from.lines}` : `@${from.seconds}`;
 }
 
 /** Stores standard input on the VM, up to the word `name` that ends it. It answers when it is ready, and a second time when it has everything. */

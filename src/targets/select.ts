@@ -15,6 +15,8 @@ export interface Chosen {
   readonly target: Target;
   /** Whether the session may be missing: a pattern found its VM, which has not been asked yet. */
   readonly mayLack: boolean;
+  /** What it is called, where the target alone does not tell it from others. */
+  readonly name?: string;
 }
 
 /** A VM that matches, but could not be asked which sessions it has. */

@@ -1,7 +1,9 @@
-import { withSignal } from '../../domain/caller.ts';
+import { type Caller, withSignal } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
-import type { PlacedJob } from '../../operations/jobs/list-jobs.ts';
+import { jobsMeant } from '../../operations/jobs/choose-jobs.ts';
+import { listJobs, type PlacedJob } from '../../operations/jobs/list-jobs.ts';
+import { namesOne } from '../../operations/many/choose.ts';
 import { defineCommand } from '../command.ts';
 import { durationOf } from '../line/exec-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
@@ -12,12 +14,13 @@ const INTERVAL = 5_000;
 
 export const jobs = defineCommand({
   usage: '[identifier]',
-  positionals: { identifier: 'vm, vm:session, or a session; without one, every running VM in scope' },
+  positionals: { identifier: "vm, vm:session, a session, or several: 'web-*'; without one, every running VM in scope" },
+  takesMany: true,
   examples: [
     { line: 'azlin jobs', does: 'of the whole fleet, newest first' },
     { line: 'azlin jobs --running', does: 'those that run now' },
     { line: 'azlin jobs myvm:dev --limit 5', does: 'the last five of one session' },
-    { line: "azlin jobs --host 'web-*'", does: 'of some VMs' },
+    { line: "azlin jobs 'web-*:main'", does: 'of some sessions' },
     { line: "azlin jobs --format json | jq '.[].state'", does: 'for programs' },
   ],
   seeAlso: ['logs', 'wait', 'cancel', 'exec'],
@@ -27,6 +30,7 @@ export const jobs = defineCommand({
     all: { kind: 'flag', short: 'a', describe: 'Also the commands of azlin run' },
     watch: { kind: 'flag', describe: 'Keep the list up to date until Ctrl-C' },
     interval: { kind: 'text', takes: 'TIME', describe: 'With --watch: time between updates; default: 5s' },
+    tag: { kind: 'texts', takes: 'TAG', describe: 'Only VMs with this tag: KEY or KEY=VALUE' },
     host: { kind: 'texts', takes: 'PATTERN', describe: 'Only VMs whose name matches this pattern' },
     ...SCOPE_OPTIONS,
     ...SSH_OPTIONS,
@@ -35,20 +39,25 @@ export const jobs = defineCommand({
     const { args, positionals, access, app, config, caller, io, styles } = call;
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
     const { identifier } = positionals;
-    if (identifier !== undefined && args.host.length > 0)
-      throw new AppError('usage', 'Give an identifier or --host, not both');
+    if (identifier !== undefined && args.host.length + args.tag.length > 0)
+      throw new AppError('usage', `Give an identifier or --${args.host.length > 0 ? 'host' : 'tag'}, not both`);
     if (args.limit !== undefined && !/^[1-9]\d{0,5}$/.test(args.limit))
       throw new AppError('usage', `Invalid number "${args.limit}" for --limit`, {
         hint: 'expected a number from 1 on',
       });
     if (args.interval !== undefined && !args.watch) throw new AppError('usage', '--interval only works with --watch');
-    const request = { target: identifier, hosts: args.host, deadline, wholeDeadline };
-    const { listJobs } = await import('../../operations/jobs/list-jobs.ts');
     const fleet = await access();
+    const timing = { deadline, wholeDeadline };
+    const find = (own: Caller) => {
+      if (identifier !== undefined && namesOne(identifier) === undefined)
+        return jobsMeant(fleet, { ...timing, from: identifier, fresh: false }, own);
+      const request = { target: identifier, of: { tags: args.tag, hosts: args.host }, ...timing };
+      return listJobs(fleet, request, own);
+    };
     const isWanted = ({ kind, state }: PlacedJob) =>
       (args.all || kind === 'exec') && (!args.running || state === 'running' || state === 'starting');
     const ask = async (signal: AbortSignal) => {
-      const found = (await listJobs(fleet, request, withSignal(caller, signal))).filter(isWanted);
+      const found = (await find(withSignal(caller, signal))).filter(isWanted);
       return found.slice(0, args.limit === undefined ? undefined : Number(args.limit));
     };
     if (!args.watch) {

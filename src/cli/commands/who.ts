@@ -1,5 +1,6 @@
 import { formatAge, formatTime } from '../../domain/duration.ts';
-import { fleetStatus, type VmStatus } from '../../operations/vms/status.ts';
+import { fleetStatus } from '../../operations/vms/fleet-status.ts';
+import type { VmStatus } from '../../operations/vms/status.ts';
 import { defineCommand, type View } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 
@@ -56,7 +57,11 @@ export const who = defineCommand({
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
   async run({ access, config, caller }) {
     const { listDeadline: deadline, listWholeDeadline: wholeDeadline } = config;
-    const { vms, failure } = await fleetStatus(await access(), { refresh: false, deadline, wholeDeadline }, caller);
+    const { vms, failure } = await fleetStatus(
+      await access(),
+      { from: undefined, refresh: false, deadline, wholeDeadline },
+      caller,
+    );
     const data = vms.flatMap(attachmentsOf).sort(compare);
     const isWhole = vms.every(({ probe }) => probe === 'ok' || probe === 'skipped');
     return { data, failure, notes: data.length === 0 && isWhole ? ['nobody is attached'] : [] };

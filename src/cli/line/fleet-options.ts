@@ -72,9 +72,8 @@ export const OUTPUT_OPTIONS = underMany({
 
 export type ExitPolicy = 'worst' | 'any' | 'all';
 
-type ChooseArgs = Args<typeof CHOOSE_OPTIONS>;
-type ControlArgs = Args<typeof EACH_OPTIONS> & Partial<Args<typeof CONTROL_OPTIONS>>;
-type FleetArgs = ChooseArgs & ControlArgs & Partial<Args<typeof OUTPUT_OPTIONS>>;
+export type ControlArgs = Partial<Args<typeof CONTROL_OPTIONS>>;
+type FleetArgs = Args<typeof CHOOSE_OPTIONS> & ControlArgs & Partial<Args<typeof OUTPUT_OPTIONS>>;
 
 /** The VMs that options choose; undefined if none does. Throws `usage`. */
 export function vmChoice(args: Args<typeof VMS_OPTIONS> & { readonly session?: string | undefined }) {
@@ -115,11 +114,19 @@ export function wantsRecords({ config }: Pick<CallContext, 'config'>): boolean {
   return config.format !== 'table' && config.sources.format === 'flag';
 }
 
-/** What the user means. `name`: the command, for hints. Throws `usage`, `invalid-identifier`. */
+interface Meaning {
+  /** The command, and what it takes, for hints. */
+  readonly name: string;
+  readonly takes?: 'identifier' | 'job';
+  /** Whether one is handled like many. */
+  readonly records?: boolean;
+}
+
+/** What the user means. Throws `usage`, `invalid-identifier`. */
 export function meantBy(
   args: FleetArgs,
   identifier: string | undefined,
-  { name, records = false }: { readonly name: string; readonly records?: boolean },
+  { name, takes = 'identifier', records = false }: Meaning,
 ): Meant {
   const choice = vmChoice(args);
   if (choice && identifier !== undefined)
@@ -128,8 +135,8 @@ export function meantBy(
     });
   if (choice) return { kind: 'many', from: choice, isPlain: false };
   if (identifier === undefined)
-    throw new AppError('usage', `Missing argument: azlin ${name} <identifier>`, {
-      hint: `give an identifier, a pattern like 'web-*:main', or --tag, --host, --all; see azlin ${name} --help`,
+    throw new AppError('usage', `Missing argument: azlin ${name} <${takes}>`, {
+      hint: `give ${takes === 'job' ? 'the id of a job, a' : 'an'} identifier, a pattern like 'web-*:main', or --tag, --host, --all; see azlin ${name} --help`,
     });
   const one = namesOne(identifier);
   const isMany = CONTROL.some((option) => args[option]) || args.group || args['output-dir'] || args.refresh;
@@ -165,7 +172,7 @@ export function controlOf(args: ControlArgs, clock: Clock): Control {
     limits: {
       fanout: numberOf('fanout', args.fanout, 1) ?? 32,
       canary: numberOf('canary', args.canary, 1) ?? 0,
-      failFast: args['fail-fast'],
+      failFast: args['fail-fast'] === true,
       retries: numberOf('retry', args.retry, 0) ?? 0,
     },
     until: deadline === undefined ? undefined : clock.now() + deadline,

@@ -9,9 +9,9 @@ import type { Args, CallContext } from '../command.ts';
 import {
   type CHOOSE_OPTIONS,
   type Control,
+  type ControlArgs,
   choose,
   controlOf,
-  type EACH_OPTIONS,
   type Meant,
 } from '../line/fleet-options.ts';
 import { summaryOf } from '../views/many.ts';
@@ -19,7 +19,7 @@ import { summaryOf } from '../views/many.ts';
 /** Asks the VMs for the targets, notes which they are, and reads the options about how to work through them. */
 export async function chooseEach(
   call: CallContext,
-  args: Args<typeof CHOOSE_OPTIONS> & Args<typeof EACH_OPTIONS>,
+  args: Args<typeof CHOOSE_OPTIONS> & ControlArgs,
   { from }: Meant & { readonly kind: 'many' },
 ): Promise<{ readonly choice: Choice; readonly control: Control }> {
   const control = controlOf(args, call.app.clock);

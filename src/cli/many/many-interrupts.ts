@@ -15,8 +15,15 @@ export interface ManyInterrupts {
   release(): void;
 }
 
-/** Ctrl-C interrupts all commands, and a second one ends azlin. SIGTERM and a reader that is gone end azlin too, after signalling the commands. */
-export function manyInterrupts({ interrupts, io, note }: CallContext, run: ManyRun): ManyInterrupts {
+/**
+ * Ctrl-C interrupts all commands, and a second one ends azlin; jobs that are only watched are left running. SIGTERM and a reader that is gone end azlin too,
+ * after signalling the commands.
+ */
+export function manyInterrupts(
+  { interrupts, io, note }: CallContext,
+  run: ManyRun,
+  isWatched: boolean,
+): ManyInterrupts {
   const why = new AppError('interrupted', 'interrupted');
   let stillRunning: readonly string[] | undefined;
   let exitCode: number | undefined;
@@ -26,7 +33,7 @@ export function manyInterrupts({ interrupts, io, note }: CallContext, run: ManyR
     const isFirst = stillRunning === undefined;
     stillRunning = names();
     exitCode = 130;
-    if (!isFirst) return run.abandon('KILL', why);
+    if (!isFirst || isWatched) return run.abandon('KILL', why);
     if (stillRunning.length > 0)
       note(`Interrupting ${count(stillRunning.length, 'command')}; press Ctrl-C again to leave them running`);
     run.signal('INT', why);

@@ -24,6 +24,8 @@ export interface ManyLine {
   readonly save: SaveResults;
   readonly group: boolean;
   readonly outputDir: string | undefined;
+  /** Whether jobs are only watched, so that Ctrl-C is not meant for them. */
+  readonly isWatched?: boolean;
 }
 
 const TICK = 1_000;
@@ -37,7 +39,7 @@ export async function runMany(call: CallContext, line: ManyLine): Promise<Result
   const { limits, until, exit } = line.control;
   const request = { selected: line.choice, limits, until, start: line.start, sink: output.sink };
   const run = execMany(access, request, call.caller);
-  const interrupts = manyInterrupts(call, run);
+  const interrupts = manyInterrupts(call, run, line.isWatched === true);
   const stopTelling = tellProgress(call, run);
   let all: readonly TargetResult[];
   let results: readonly TargetResult[];

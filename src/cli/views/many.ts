@@ -8,12 +8,12 @@ import type { ExitPolicy } from '../line/fleet-options.ts';
 
 /** What `--format` and `--result` say of one target. Fields are only ever added. */
 export function recordOf(result: TargetResult): object {
-  const { target, hostname, session, outcome, durationMs, attempts, jobId, isFound } = result;
+  const { identifier, hostname, session, outcome, durationMs, attempts, jobId, isFound } = result;
   const signal = outcome.kind === 'signaled' ? outcome.signal : null;
   const exitCode = outcome.kind === 'skipped' ? null : statusOf(result);
   const reason = isGood(result) ? null : reasonOfOutcome(result);
   const error = 'cause' in outcome ? { code: outcome.cause.code, message: outcome.cause.message } : null;
-  const place = { target, hostname, session };
+  const place = { target: identifier, hostname, session };
   return {
     ...place,
     outcome: outcome.kind,

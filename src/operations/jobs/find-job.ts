@@ -45,7 +45,7 @@ async function jobById(access: FleetAccess, request: FindRequest, caller: Caller
   const exact = begun.filter(({ id }) => id === name);
   const named = exact.length > 0 ? exact : begun;
   // VMs that share a home directory see each other's jobs, but only the VM that owns a job knows its state.
-  const found = named.some(isOwn) ? named.filter(isOwn) : named;
+  const found = named.some(isOwnJob) ? named.filter(isOwnJob) : named;
   const [only, ...others] = found;
   if (only && others.length === 0) return only;
   if (!only) throw notFound(name, vm);
@@ -59,11 +59,12 @@ async function jobById(access: FleetAccess, request: FindRequest, caller: Caller
   });
 }
 
-const isOwn = ({ ownedBy }: PlacedJob) => ownedBy === null;
+/** VMs that share a home directory see each other's jobs. */
+export const isOwnJob = ({ ownedBy }: PlacedJob) => ownedBy === null;
 
 /** The newest job of the session that the identifier names. Throws `job-not-found`. */
 async function newestJob(access: FleetAccess, identifier: string, caller: Caller): Promise<PlacedJob> {
-  const newest = (await jobsOf(access, { target: identifier }, caller)).find(isOwn);
+  const newest = (await jobsOf(access, { target: identifier }, caller)).find(isOwnJob);
   if (newest) return newest;
   throw new AppError('job-not-found', `No job has been started in "${identifier}"`, {
     hint: `azlin exec --durable ${shellWord(identifier)} COMMAND starts one; azlin logs --screen shows the session`,
@@ -89,7 +90,7 @@ async function jobsNamed(
     }
   }
   if (found.size > 0) return [...found.values()];
-  return listJobs(access, { target: undefined, hosts: [], prefix, deadline, wholeDeadline }, caller);
+  return listJobs(access, { target: undefined, prefix, deadline, wholeDeadline }, caller);
 }
 
 function notFound(name: string, vm: string | undefined): AppError {

@@ -8,7 +8,7 @@ import { parseStatus } from '../../tmux/status.ts';
 import { type AskedVm, askFleet } from '../access/ask-fleet.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
-import { vmFilter } from '../vms/choose-vms.ts';
+import { type VmChoice, vmFilter } from '../vms/choose-vms.ts';
 
 /** A job and where it is. */
 export interface PlacedJob extends Job {
@@ -22,8 +22,8 @@ export interface PlacedJob extends Job {
 export interface JobsRequest {
   /** A VM, or a session of one; undefined for every running VM in scope. */
   readonly target: TargetRef | undefined;
-  /** Patterns of VM names, of which one must match; empty for all. */
-  readonly hosts: readonly string[];
+  /** Which of the VMs in scope; all by default. */
+  readonly of?: Pick<VmChoice, 'tags' | 'hosts'> | undefined;
   /** Only jobs whose id starts with this. */
   readonly prefix?: string | undefined;
   /** Milliseconds for each VM, and for all of them. */
@@ -40,6 +40,10 @@ export async function listJobs(
   const { target, prefix } = request;
   const jobs =
     target === undefined ? await fleetJobs(access, request, caller) : await jobsOf(access, { target, prefix }, caller);
+  return newestFirst(jobs);
+}
+
+export function newestFirst(jobs: readonly PlacedJob[]): readonly PlacedJob[] {
   return [...jobs].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
 }
 
@@ -89,7 +93,7 @@ async function fleetJobs(access: FleetAccess, request: JobsRequest, caller: Call
   const answers = await askFleet(
     access,
     {
-      ...{ about: 'jobs', of: vmFilter({ tags: [], hosts: request.hosts }), deadline, wholeDeadline },
+      ...{ about: 'jobs', of: vmFilter(request.of ?? { tags: [], hosts: [] }), deadline, wholeDeadline },
       ask: ({ run, limited }, { hostname }) => askForJobs(run, { prefix, hostname, signal: limited }),
     },
     caller,

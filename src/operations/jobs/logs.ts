@@ -1,17 +1,20 @@
-import { Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { type Caller, withSignal } from '../../domain/caller.ts';
-import { AppError } from '../../domain/errors.ts';
-import type { TargetRef } from '../../targets/target.ts';
+import { AppError, toAppError } from '../../domain/errors.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import type { From } from '../../jobs/job-scripts.ts';
+import { identifierOf, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
+import type { RunningCommand } from '../exec/exec.ts';
 import { followToEnd } from './follow-to-end.ts';
 import type { PlacedJob } from './list-jobs.ts';
 
 export interface LogsRequest {
   readonly job: PlacedJob;
   readonly stream: 'stdout' | 'stderr';
-  /** Only so many lines from the end; undefined for all. */
-  readonly lines: number | undefined;
+  /** Where to start; 0 for the beginning. */
+  readonly from: Exclude<From, 'none'>;
   /** Follow until the job ends. */
   readonly follow: boolean;
   readonly to: Writable;
@@ -19,8 +22,7 @@ export interface LogsRequest {
 
 /** Writes the output of a job to `to`. Rejects with an AppError if some of it could not be read. */
 export async function showLogs(access: FleetAccess, request: LogsRequest, caller: Caller): Promise<void> {
-  const { job, stream, lines, follow, to } = request;
-  const from = lines === undefined ? 0 : { lines };
+  const { job, stream, from, follow, to } = request;
   // Aborts when the reader has gone, as with `| head`.
   const unread = new AbortController();
   const stop = () => unread.abort(new AppError('interrupted', 'Nobody reads'));
@@ -40,6 +42,31 @@ export async function showLogs(access: FleetAccess, request: LogsRequest, caller
   to.off('error', stop);
   if (unread.signal.aborted) return;
   if (outcome !== 'read' && (outcome.kind === 'lost' || outcome.kind === 'not-started')) throw outcome.cause;
+}
+
+/** The output of a job, as a command that does nothing but print it. */
+export function logsAsCommand(access: FleetAccess, request: Omit<LogsRequest, 'to'>, caller: Caller): RunningCommand {
+  const { id, target } = request.job;
+  const stdout = new PassThrough();
+  const left = new AbortController();
+  const outcome = showLogs(access, { ...request, to: stdout }, withSignal(caller, left.signal))
+    .then(
+      (): Outcome => ({ kind: 'exited', code: 0 }),
+      (error): Outcome => ({ kind: 'lost', cause: toAppError(error) }),
+    )
+    .finally(() => stdout.end());
+  return {
+    target: identifierOf(target),
+    stdout,
+    stderr: new PassThrough().end(),
+    outcome,
+    kill: async () => {},
+    job: {
+      ...{ id, isFound: false, endsWithUs: false, isWatched: true },
+      cancel: async () => false,
+      leave: () => left.abort(new AppError('interrupted', 'Interrupted')),
+    },
+  };
 }
 
 /** What the session's active pane shows, after `history` lines of its history. */

@@ -2,11 +2,19 @@ import { setMaxListeners } from 'node:events';
 import type { Caller } from '../../domain/caller.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import type { Selected } from '../../targets/select.ts';
-import { identifierOf, type Target } from '../../targets/target.ts';
+import type { Target } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { fanOut, type Limits } from './fan-out.ts';
 import { accessForOne, callerForOne } from './fan-out-access.ts';
-import { NOT_BEGUN, resultOf, type TargetResult, unaskedResult, unaskedStop, verdictOf } from './target-result.ts';
+import {
+  labelOf,
+  NOT_BEGUN,
+  resultOf,
+  type TargetResult,
+  unaskedResult,
+  unaskedStop,
+  verdictOf,
+} from './target-result.ts';
 
 export interface EachRequest<T> {
   readonly selected: Selected;
@@ -74,7 +82,7 @@ export async function eachTarget<T>(
         ended++;
         tell();
       },
-      nameOf: ({ target }) => identifierOf(target),
+      nameOf: labelOf,
     });
     return [...done, ...selected.unasked.map((one) => ({ result: unaskedResult(one), value: undefined }))];
   } finally {

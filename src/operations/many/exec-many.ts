@@ -6,12 +6,13 @@ import type { Slot } from '../../domain/concurrency.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { type Outcome, outcomeOfError } from '../../domain/outcome.ts';
 import type { Chosen, Selected } from '../../targets/select.ts';
-import { identifierOf, type Target } from '../../targets/target.ts';
+import type { Target } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import type { CommandSignal, RunningCommand } from '../exec/exec.ts';
 import { fanOut, type Limits } from './fan-out.ts';
 import { accessForOne, callerForOne } from './fan-out-access.ts';
 import {
+  labelOf,
   NOT_BEGUN,
   resultOf,
   type TargetOutcome,
@@ -105,16 +106,15 @@ export function execMany(access: FleetAccess, request: ManyRequest, caller: Call
     const running = { access, request, begun, ended, caller: callerForOne(caller, starting.signal) };
     const run = (chosen: Chosen, slot: Slot, attempt: number) => runOne(running, chosen, { slot, attempt });
     const skip = (chosen: Chosen, cause: AppError) => resultOf(chosen, { kind: 'skipped', cause }, NOT_BEGUN);
-    const nameOf = ({ target }: Chosen) => identifierOf(target);
     const { signal } = starting;
-    const work = { items: selected.chosen, limits, clock, signal, run, verdict: verdictOf, skip, settled, nameOf };
+    const work = { items: selected.chosen, limits, clock, signal, run, skip, settled };
     const stop = unaskedStop(selected, limits);
-    return [...(await fanOut({ ...work, stop })), ...unasked];
+    return [...(await fanOut({ ...work, stop, verdict: verdictOf, nameOf: labelOf })), ...unasked];
   };
   const expired = (why: AppError) => {
     starting.abort(why);
-    // A job that already existed does not end at this deadline; it goes on without being followed.
-    for (const { command, leave } of underway.values()) if (command.job?.isFound) leave(why);
+    // A job that was not started here does not end at this deadline; it goes on without being followed.
+    for (const { command, leave } of underway.values()) if (command.job?.isFound || command.job?.isWatched) leave(why);
   };
   const cancelExpiry = until === undefined ? () => {} : expire(clock, until, { expired, abandon });
   return {
@@ -124,7 +124,7 @@ export function execMany(access: FleetAccess, request: ManyRequest, caller: Call
       done: counts.done,
       failed: counts.failed,
       running: [...underway]
-        .map(([{ target }, { since }]) => ({ target: identifierOf(target), since }))
+        .map(([chosen, { since }]) => ({ target: labelOf(chosen), since }))
         .sort((a, b) => a.since - b.since),
     }),
     signal: (name, why) => endAll(why, ({ command }) => void command.kill(name)),
@@ -180,7 +180,7 @@ async function runOne(
       },
     });
   });
-  const target = identifierOf(chosen.target);
+  const target = labelOf(chosen);
   const write = (stream: 'stdout' | 'stderr') => (chunk: Buffer) =>
     isLeft ? undefined : request.sink.write(target, stream, chunk);
   const over = Promise.all([

@@ -13,8 +13,10 @@ export type TargetOutcome =
 
 /** What became of a command on one of many targets. */
 export interface TargetResult {
-  /** `myvm:dev`. */
+  /** What it is called: `myvm:dev`, or `v42 on myvm:dev` where a job was named. */
   readonly target: string;
+  /** `myvm:dev`. */
+  readonly identifier: string;
   readonly hostname: string;
   /** Null for a VM that could not be asked which sessions it has. */
   readonly session: string | null;
@@ -30,22 +32,24 @@ export interface TargetResult {
 export const NOT_BEGUN = { durationMs: 0, attempts: 0, jobId: null, isFound: false } as const;
 
 /** What a target is called: `myvm:dev`, with the user where one was named. */
-export function labelOf({ target }: Chosen): string {
-  return identifierOf(target);
+export function labelOf({ target, name }: Chosen): string {
+  return name ?? identifierOf(target);
 }
 
 export function resultOf(
-  { target }: Chosen,
+  chosen: Chosen,
   outcome: TargetOutcome,
   facts: Pick<TargetResult, 'durationMs' | 'attempts' | 'jobId' | 'isFound'>,
 ): TargetResult {
+  const { target } = chosen;
   const { hostname, session } = target;
-  return { target: identifierOf(target), hostname, session: session || null, outcome, ...facts };
+  const names = { target: labelOf(chosen), identifier: identifierOf(target) };
+  return { ...names, hostname, session: session || null, outcome, ...facts };
 }
 
 export function unaskedResult({ hostname, reason }: Unasked): TargetResult {
   const outcome = { kind: 'not-started', cause: reason } as const;
-  return { target: hostname, hostname, session: null, outcome, ...NOT_BEGUN };
+  return { target: hostname, identifier: hostname, hostname, session: null, outcome, ...NOT_BEGUN };
 }
 
 /** With --fail-fast, a VM that could not be asked counts as a failure. */

@@ -1,14 +1,11 @@
 import type { Caller } from '../../domain/caller.ts';
-import { atMost } from '../../domain/concurrency.ts';
-import { formatDuration, isoTime } from '../../domain/duration.ts';
-import type { AppError } from '../../domain/errors.ts';
+import { isoTime } from '../../domain/duration.ts';
 import type { Probe } from '../../domain/session.ts';
 import { type Client, type Session, sessionsNamed } from '../../domain/session.ts';
-import { count } from '../../domain/text.ts';
-import { compareVms, mayAnswer, qualifiedNames, type Vm } from '../../domain/vm.ts';
-import { noKeyFits, type Probed, probeVm } from '../../targets/probe.ts';
+import { mayAnswer, type Vm } from '../../domain/vm.ts';
+import { type Probed, probeVm } from '../../targets/probe.ts';
 import type { Target, TargetRef } from '../../targets/target.ts';
-import { type Endpoint, firstLook } from '../../transport/endpoint.ts';
+import type { Endpoint } from '../../transport/endpoint.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { firstTarget, latestOrWarning, latestTarget } from '../access/look-up.ts';
 import { isSame } from '../access/old-data.ts';
@@ -70,13 +67,6 @@ export interface TargetStatusRequest {
   readonly deadline: number;
 }
 
-export interface FleetStatusRequest extends Omit<TargetStatusRequest, 'target'> {
-  /** Milliseconds for all of them. */
-  readonly wholeDeadline: number;
-}
-
-const CONCURRENCY = 32;
-
 /** The state of one VM, or of one session on it. Rejects when what is named does not exist. */
 export async function targetStatus(
   access: FleetAccess,
@@ -85,7 +75,7 @@ export async function targetStatus(
 ): Promise<VmStatus> {
   const wanted = { access, target: ref, whole: true, caller };
   const askAbout = async (target: Target) => {
-    const asked = await ask(access, { vm: target.vm, endpoint: () => target.endpoint, deadline }, caller);
+    const asked = await askForStatus(access, { vm: target.vm, endpoint: () => target.endpoint, deadline }, caller);
     return { target, asked };
   };
   const first = await askAbout(refresh ? await latestTarget(wanted) : await firstTarget(wanted));
@@ -113,75 +103,30 @@ function oneStatus(access: FleetAccess, { target, asked }: Asked): VmStatus {
   // Picked one by one, because reading the endpoint of a VM without an address throws.
   const { hostname, vm, fetchedAt } = target;
   const place = { hostname, vm, fetchedAt, address: vm ? null : target.endpoint.address };
-  if (asked.probe !== 'ok' || target.origin === 'default') return statusOf(access, place, asked);
+  if (asked.probe !== 'ok' || target.origin === 'default') return vmStatusOf(access, place, asked);
   const session = sessionOf(asked.value.sessions, target);
   // Include views of the session: their clients look at its windows.
   const sessions = [session, ...asked.value.sessions.filter((one) => one !== session && one.group === session.group)];
-  return statusOf(access, place, { ...asked, value: { ...asked.value, sessions } });
+  return vmStatusOf(access, place, { ...asked, value: { ...asked.value, sessions } });
 }
 
-export interface FleetStatus {
-  readonly vms: readonly VmStatus[];
-  /** Set if no VM accepted a key. */
-  readonly failure: AppError | undefined;
-}
-
-/** Every VM in scope; those that could not be asked in time say so. */
-export async function fleetStatus(
-  access: FleetAccess,
-  { refresh, deadline, wholeDeadline }: FleetStatusRequest,
-  caller: Caller,
-): Promise<FleetStatus> {
-  const fleet = await access.inventory.listVms({ fresh: refresh, whole: true }, caller);
-  for (const warning of fleet.warnings) caller.warn(warning);
-  const vms = [...fleet.vms].sort(compareVms);
-  const isOld = fleet.isKept === true || access.settings.lags;
-  const names = qualifiedNames(vms);
-  const until = access.clock.now() + wholeDeadline;
-  const toAsk = vms.filter(mayAnswer).length;
-  let answered = 0;
-  const tell = () => caller.progress(`Asking ${count(toAsk, 'VM')}: ${answered} answered`);
-  tell();
-  try {
-    const statuses = await atMost(CONCURRENCY, vms, async (vm) => {
-      const left = Math.min(deadline, until - access.clock.now());
-      const question = { vm, endpoint: () => firstLook(access.endpoints.of(vm), isOld), deadline: left };
-      const asked = left > 0 || !mayAnswer(vm) ? await ask(access, question, caller) : notAsked(wholeDeadline);
-      if (mayAnswer(vm)) answered++;
-      tell();
-      const hostname = names.get(vm) ?? vm.name;
-      const status = statusOf(access, { hostname, vm, fetchedAt: fleet.fetchedAt, address: null }, asked);
-      return { hostname, asked, status };
-    });
-    const failure = noKeyFits(statuses.map(({ hostname, asked }) => [hostname, asked]));
-    for (const { hostname, asked } of statuses)
-      if (asked.probe !== 'ok' && asked.probe !== 'skipped' && !(failure && asked.keyRefused))
-        caller.warn(`${hostname}: ${asked.reason}`);
-    return { vms: statuses.map(({ status }) => status), failure };
-  } finally {
-    caller.progress(undefined);
-  }
-}
-
-function notAsked(ms: number): Probed<Attached> {
-  return { probe: 'timed-out', reason: `not asked within ${formatDuration(ms)}` };
-}
-
-interface Attached {
+/** The sessions and clients of a VM. */
+export interface Attached {
   readonly sessions: readonly Session[];
   readonly clients: readonly Client[];
 }
 
-interface Question {
+export interface StatusQuestion {
   /** Null for an address. */
   readonly vm: Vm | null;
   readonly endpoint: () => Endpoint;
   readonly deadline: number;
 }
 
-async function ask(
+/** Asks a VM what runs on it; one that does not run is not asked. */
+export async function askForStatus(
   { transport, clock }: FleetAccess,
-  { vm, endpoint, deadline }: Question,
+  { vm, endpoint, deadline }: StatusQuestion,
   caller: Caller,
 ): Promise<Probed<Attached>> {
   if (vm?.os === 'windows') return { probe: 'skipped', reason: 'it runs Windows' };
@@ -190,7 +135,7 @@ async function ask(
   return probeVm({ transport, clock }, question, (server, limited) => server.clients(limited));
 }
 
-function statusOf(
+export function vmStatusOf(
   { now, endpoints }: FleetAccess,
   place: Pick<Target, 'hostname' | 'vm' | 'fetchedAt'> & { readonly address: string | null },
   asked: Probed<Attached>,

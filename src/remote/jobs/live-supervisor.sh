@@ -2,13 +2,16 @@
 # after the command. While the command's line runs, the shell's own output is the job's pipe. This tells the shell's prompt from a `read` in the command, and a
 # program of the prompt from the command. If Ctrl-C interrupts the command, the shell drops the rest of its line, and `run ended` with it.
 . ./parts/jobs/journal.sh
+. ./parts/jobs/times.sh
 . ./parts/jobs/prompt.sh
 . ./parts/jobs/tail.sh
 . ./parts/jobs/sweep.sh
 
 azlin_finish() {
-  azlin_say end "$(date +%s)"
-  azlin_say "$1" "$(wc -c <out)" "$(wc -c <err)"
+  azlin_now=$(date +%s) azlin_out=$(wc -c <out) azlin_err=$(wc -c <err)
+  azlin_note_times "$azlin_out" "$azlin_err" "$azlin_now"
+  azlin_say end "$azlin_now"
+  azlin_say "$1" "$azlin_out" "$azlin_err"
   rm -f o e "../../../go/${PWD##*/}" "../.live-$azlin_shell"
 }
 azlin_in_line() { [ "/proc/$azlin_shell/fd/1" -ef o ]; }
@@ -52,6 +55,7 @@ azlin_live() {
   trap 'kill $azlin_readers 2>/dev/null' EXIT
   while :; do
     if [ -n "$azlin_why" ]; then sleep 0.1 || sleep 1; else sleep 1; fi
+    azlin_note_growth
     azlin_read
     [ -z "$azlin_how" ] || break
     [ -d "/proc/$azlin_shell" ] || {

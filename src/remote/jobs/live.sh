@@ -31,7 +31,7 @@ azlin_tty=${azlin_said%% *} azlin_session=${azlin_said#* }
 azlin_write() {
   [ -d "${azlin_go%/*}" ] || mkdir "${azlin_go%/*}" || return
   mkdir "$azlin_job" && cd "$azlin_job" && mkfifo o e || return
-  echo new >state && : >out && : >err && printf '%s\n%s\n' "$azlin_session" separate >info || return
+  echo new >state && : >out && : >err && : >times && printf '%s\n%s\n' "$azlin_session" separate >info || return
   printf '%s\n' "$azlin_text" >command && printf '%s' "$azlin_supervisor" >run || return
   printf '%s\n' "if command mkdir $azlin_job/begun 2>/dev/null; then" \
     "(command sh $azlin_job/run live $azlin_front $azlin_tty '$azlin_seconds' </dev/null 2>/dev/null &)" \

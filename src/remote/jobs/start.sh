@@ -20,7 +20,7 @@ azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=found azlin_fo
 azlin_write() {
   cd "$azlin_job" && mkfifo w o e && mkdir unasked || return
   # With this first line, the journal gets the disk space that it needs until its end.
-  echo new >state && : >out && : >err && printf '%s\n%s\n' "$azlin_session" "$azlin_errors" >info || return
+  echo new >state && : >out && : >err && : >times && printf '%s\n%s\n' "$azlin_session" "$azlin_errors" >info || return
   printf '%s\n' "$azlin_title" >command && printf '%s' "$azlin_supervisor" >run || return
   # A text that is too long for the environment gets a file of its own. So does any text in bash, which may export it in a form that other shells cannot read.
   if [ "${#azlin_text}" -gt 30000 ] || [ -n "$BASH_VERSION" ]; then printf '%s' "$azlin_text" >text || return; else export azlin_text; fi

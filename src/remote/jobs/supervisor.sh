@@ -2,6 +2,7 @@
 # ERRORS`, in an empty environment, starts the command with `run begin` in a process group of its own, keeps its output, and records how it ended. The command
 # writes to pipes, not to the files: a `> /dev/stderr` in a script would empty a file.
 . ./parts/jobs/journal.sh
+. ./parts/jobs/times.sh
 . ./parts/jobs/ask-to-end.sh
 . ./parts/begin.sh
 . ./parts/jobs/sweep.sh
@@ -34,6 +35,7 @@ azlin_watch() {
       fi
     fi
     sleep 1
+    azlin_note_growth
     [ -z "$azlin_left" ] || azlin_left=$((azlin_left - 1))
   done
   azlin_read
@@ -115,6 +117,7 @@ azlin_supervise() {
   [ ! -s out ] || azlin_out=$(wc -c <out)
   [ ! -s err ] || azlin_err=$(wc -c <err)
   azlin_now=$(date +%s)
+  azlin_note_times "$azlin_out" "$azlin_err" "$azlin_now"
   # In this order, whoever knows how it ended can also see when.
   azlin_say end "$azlin_now"
   # shellcheck disable=SC2086

@@ -5,16 +5,6 @@
 # Values: azlin_job, azlin_forwards (`agent` if the SSH agent is forwarded), azlin_settles, a word that is set if azlin must know for certain: if the job has
 # not begun, it must not begin from now on; azlin_created, azlin_went, azlin_found for the status.
 
-# Prints the byte at which to start in the file $2. $1: that byte, or `-N` for the last N lines.
-azlin_from() {
-  case $1 in
-  -*)
-    azlin_size=$(wc -c <"$2")
-    echo $((azlin_size - $(head -c "$azlin_size" "$2" | tail -n "${1#-}" | wc -c)))
-    ;;
-  *) echo "$1" ;;
-  esac
-}
 # Each line from azlin says that it is still there. When azlin is gone, this script ends.
 azlin_listen() {
   exec 3<&0 </dev/null
@@ -74,7 +64,7 @@ azlin_await() {
   [ "$azlin_found" != found ] || [ -z "$azlin_title" ] || azlin_is_same || azlin_found=other
   [ "$azlin_forwards" != agent ] || [ -z "$SSH_AUTH_SOCK" ] || ln -sf "$SSH_AUTH_SOCK" agent
   azlin_out=$1 azlin_err=$2
-  case $1$2 in *-*) azlin_out=$(azlin_from "$1" out) azlin_err=$(azlin_from "$2" err) ;; esac
+  case $1$2 in *[@-]*) azlin_out=$(azlin_from "$1" out) azlin_err=$(azlin_from "$2" err) ;; esac
   # The job keeps the kind of standard error that it was started with, which need not be the kind that this script has.
   azlin_its= azlin_one=
   { read -r azlin_one && read -r azlin_its; } 2>/dev/null <info

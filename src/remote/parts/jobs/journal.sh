@@ -1,6 +1,6 @@
 # A job is a folder of mode 0700 in azlin_jobs:
 #   state    the journal: lines that are only ever appended, by any script that has something to say
-#   out, err what the command has written
+#   out, err what the command has written; times: how long they were at which time
 #   command  what lists call it; text: what runs, if that is too long for env; in: its standard input; info: its session, and what becomes of its errors
 #   run, env its supervisor, and its environment, which is emptied once it has been read
 #   unasked  a folder: the process that removes it sends SIGTERM

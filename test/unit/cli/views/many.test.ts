@@ -13,7 +13,7 @@ import type { TargetOutcome, TargetResult } from '../../../../src/operations/man
 const result = (target: string, outcome: TargetOutcome, fields: Partial<TargetResult> = {}): TargetResult => {
   const [hostname = '', session = ''] = target.split(':');
   const facts = { durationMs: 5, attempts: 1, jobId: null, isFound: false };
-  return { target, hostname, session, outcome, ...facts, ...fields };
+  return { target, identifier: target, hostname, session, outcome, ...facts, ...fields };
 };
 const ended = (target: string, code: number) => result(target, { kind: 'exited', code });
 const refused = new AppError('unreachable', 'Cannot connect to "c"\n  nobody listens', { hint: 'azlin doctor c' });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { addressOf } from '../../../../src/domain/vm.ts';
 import type { FleetAccess } from '../../../../src/operations/access/fleet-access.ts';
-import { fleetStatus } from '../../../../src/operations/vms/status.ts';
+import { fleetStatus } from '../../../../src/operations/vms/fleet-status.ts';
 import { endpointOfAddress, endpointOfVm } from '../../../../src/transport/endpoint.ts';
 import { aCaller } from '../../../support/caller.ts';
 import { manualClock } from '../../../support/clock.ts';
@@ -41,7 +41,7 @@ describe('the status of a fleet', () => {
         close: () => {},
       },
     } as Partial<FleetAccess> as FleetAccess;
-    const request = { refresh: false, deadline: 5_000, wholeDeadline: 8_000 };
+    const request = { from: undefined, refresh: false, deadline: 5_000, wholeDeadline: 8_000 };
     const { vms: statuses } = await fleetStatus(access, request, aCaller({ warn: (line) => warnings.push(line) }));
     expect(statuses).toHaveLength(101);
     expect(statuses.find(({ hostname }) => hostname === 'off')).toMatchObject({
