@@ -33,6 +33,8 @@ export interface Picking {
   readonly onChange: (changed: () => void) => () => void;
   /** Whether the rows have been there for so long that somebody may be about to choose one. From then on, it stays the chosen one. */
   readonly isSettled: () => boolean;
+  /** The rows that are marked at first. */
+  readonly marked: () => readonly string[];
   /** The size of the terminal. */
   readonly size: () => { readonly columns: number; readonly rows: number };
   /** Lines of text about a row, which are asked for where there is room; undefined until they have come. */
@@ -53,12 +55,12 @@ const HELP = '↑↓ move  Enter attach  Ctrl-N new session  Tab mark  Ctrl-X cl
 /** A prompt to narrow the rows by typing, move between them, mark some, and choose one. */
 export const pickerPrompt = createPrompt<Picked, Picking>((picking, done) => {
   const { message, rows, pending, onChange, isSettled, size } = picking;
-  const [isDone, setDone] = useState(false);
+  const [picked, setPicked] = useState<string | undefined>(undefined);
   const [typed, setTyped] = useState('');
   const [chosen, setChosen] = useState<string | undefined>(undefined);
-  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set(picking.marked()));
   const [, setChanges] = useState(0);
-  const prefix = usePrefix({ status: isDone ? 'done' : 'idle' });
+  const prefix = usePrefix({ status: picked === undefined ? 'idle' : 'done' });
   const all = rows();
   const shown = narrowed(all, typed);
   // The same row stays chosen, wherever others are added.
@@ -81,11 +83,11 @@ export const pickerPrompt = createPrompt<Picked, Picking>((picking, done) => {
     const action = actionOf(key);
     if (action !== undefined) {
       if (!current) return void line.write(typed);
-      setDone(true);
-      setChosen(current.key);
-      if (action !== 'close') return done({ key: current.key, action });
-      const keys = all.flatMap((row) => (marked.has(row.key) ? [row.key] : []));
-      return done({ action, keys: keys.length > 0 ? keys : [current.key] });
+      const closed = all.filter((row) => marked.has(row.key));
+      const meant = action === 'close' && closed.length > 0 ? closed : [current];
+      setPicked(meant.map(({ columns }) => columns[0] ?? '').join(', '));
+      const keys = meant.map((row) => row.key);
+      return done(action === 'close' ? { action, keys } : { action, key: current.key });
     }
     const isTab = isTabKey(key);
     if (isUpKey(key) || isDownKey(key) || isTab) {
@@ -115,7 +117,7 @@ export const pickerPrompt = createPrompt<Picked, Picking>((picking, done) => {
       return cutTo(line, columns - 1);
     },
   });
-  if (isDone) return `${prefix} ${message} ${current?.columns[0] ?? ''}`;
+  if (picked !== undefined) return `${prefix} ${message} ${picked}`;
   const list = shown.length > 0 ? page : `  ${all.length === 0 ? 'none yet' : 'no match; Backspace'}`;
   const beside = current && columns >= WIDE ? (picking.preview(current.key) ?? []) : undefined;
   const below = [beside ? sideBySide(list, beside, { columns, height }) : list, pending(), cutTo(HELP, columns - 1)];
@@ -170,8 +172,8 @@ function sideBySide(list: string, preview: readonly string[], { columns, height 
   const most = Math.max(left.length, Math.min(TALLEST, height - 5));
   const right = preview.slice(-most);
   const width = Math.min(Math.floor(columns / 2), Math.max(...left.map(stripped).map(widthOf)));
-  const lines = Math.max(left.length, right.length);
-  return Array.from({ length: lines }, (_, index) => {
+  // Always as high, so that nothing jumps from one row to the next.
+  return Array.from({ length: most }, (_, index) => {
     const start = padTo(cutTo(left[index] ?? '', width), width);
     return cutTo(`${start} │ ${right[index] ?? ''}`, columns - 1).trimEnd();
   }).join('\n');

@@ -356,6 +356,32 @@ describe('ssh, disconnect, session', () => {
       expect(await run('session', 'web:dev', 'x', '--clear')).toMatchObject({ exitCode: 2 });
     });
 
+    test('one that a session of another VM has is refused, unless it is forced', async () => {
+      await run('session', 'web:dev', 'production');
+      for (const name of ['production', 'develop'])
+        expect(await run('session', 'db:main', name)).toMatchObject({
+          exitCode: 2,
+          stdout: '',
+          stderr: expect.stringMatching(
+            new RegExp(`^error: "${name}" already means "web:dev(elop)?"\nhint: --force sets it all the same`, 'm'),
+          ),
+        });
+      expect((await run('session', 'db:main')).stdout).toBe('');
+      expect((await run('session', 'web:dev', 'production')).exitCode).toBe(0);
+      expect((await run('session', 'db:main', 'production', '--force')).stdout).toBe('production\n');
+      expect(await run('exec', 'production', 'true')).toMatchObject({ stderr: expect.stringContaining('Ambiguous') });
+      await run('session', 'db:main', '--clear');
+      expect((await run('session', 'db:main', '--force')).exitCode).toBe(2);
+    });
+
+    test('a VM that cannot be asked about it is named', async () => {
+      const { exitCode, stderr } = await run('session', 'web:dev', 'mine');
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 0,
+        stderr: expect.stringContaining('down could not be asked whether it has a session "mine"'),
+      });
+    });
+
     test('the same one on two sessions of a VM is ambiguous', async () => {
       for (const session of ['dev', 'develop'])
         await tmux('web', 'set-option', '-t', `=${session}:`, '@azlin-name', 'twice');

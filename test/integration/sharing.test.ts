@@ -48,6 +48,8 @@ describe('a session that three clients of two people have open', () => {
   }, 30_000);
   afterEach(() => Promise.all([laptop.close(), desk.close(), bob.close()]));
 
+  /** What status lines have said, each with the client it was for. */
+  const said = async () => (await tmux('show-messages')).stdout;
   const connectBob = async (options: string, screen = /\[dev/) => {
     await bob.type(`azlin connect ${options} shared:dev; echo "code $?"\n`);
     await bob.shows(screen);
@@ -82,6 +84,7 @@ describe('a session that three clients of two people have open', () => {
   test('one who watches changes nothing', async () => {
     await connectBob('--read-only');
     await until('bob to watch', async () => (await clients()).some(({ readOnly }) => readOnly));
+    expect(await said()).toMatch(/\S+ message: Bob's #\{box\} \$\(id\) é attached, read-only$/m);
     await bob.type('touch watched\n');
     await laptop.type('echo ty""ped\n');
     await bob.shows(/^typed$/m);
@@ -108,12 +111,18 @@ describe('a session that three clients of two people have open', () => {
   });
 
   test('--take-over --yes asks nobody', async () => {
+    const ofBob = async () => (await said()).match(/message: (Also attached: .*,|Bob)/g)?.length;
+    const before = await ofBob();
     await connectBob('--take-over --yes');
     await attached("Bob's #{box} $(id) é");
+    // Nobody is left to be told.
+    expect(await ofBob()).toBe(before);
   });
 
   test('a view of one’s own: the same windows, another current one; gone when it is left', async () => {
     await connectBob('--independent', /\[dev-Bob/);
+    expect(await said()).toMatch(/\S+ message: Bob's #\{box\} \$\(id\) é attached in a view$/m);
+    expect(await said()).toMatch(/\S+ message: Also attached: alice@(laptop|desk) .*, alice@(laptop|desk) /m);
     await bob.press('C-b', 'c');
     await bob.shows(/\[dev-Bob\S*0:bash- 1:bash\*/);
     await laptop.shows(/\[dev\] 0:bash\* 1:bash/);

@@ -76,6 +76,8 @@ interface Offer {
   readonly tell: () => void;
   /** What is said below the list. */
   said: string | undefined;
+  /** The rows that are marked when the list is shown again. */
+  marked: readonly string[];
   readonly remove: (choice: OfferedSession) => void;
 }
 
@@ -109,7 +111,7 @@ function offerOf({ config, caller }: CallContext, access: FleetAccess, signal: A
     listeners.add(() => choices().length > 0 && resolve());
   });
   return {
-    ...{ choices, failed, isSomethingThere, tell, said: undefined },
+    ...{ choices, failed, isSomethingThere, tell, said: undefined, marked: [] },
     rows: () => rows,
     isAsking: () => isAsking,
     onChange(changed) {
@@ -142,6 +144,7 @@ function questionOf({ app: { clock } }: CallContext, { terminal, offer, preview 
       return offer.said ?? (offer.isAsking() ? `asking: ${answered} answered so far` : undefined);
     },
     onChange: offer.onChange,
+    marked: () => offer.marked,
     isSettled: () => clock.now() - shownAt > SETTLING,
     preview,
   };
@@ -172,7 +175,9 @@ async function closeSessions(
     ({ identifier, attached }) => `${printable(identifier)}${attached > 0 ? ` (${attached} attached)` : ''}`,
   );
   offer.said = 'nothing was closed';
+  offer.marked = keys.length > 1 ? keys : [];
   if (!(await app.confirm(`Close ${names.join(', ')}? What runs there ends too`, interrupts.signal))) return;
+  offer.marked = [];
   const failures: string[] = [];
   for (const choice of chosen) {
     try {

@@ -68,7 +68,7 @@ async function refuseAmbiguous(access: FleetAccess, { friendlyName, target }: Wa
   const other = found.find((one) => !isHere(one));
   if (!other) return;
   throw new AppError('usage', `"${friendlyName}" already means "${identifierOf(other)}"`, {
-    hint: '--force sets it all the same; both then need their VM before the name, as in vm:name',
+    hint: '--force sets it all the same; then the name alone means neither',
   });
 }
 
