@@ -46,11 +46,14 @@ describe.each([
     fleet?.close();
   });
 
+  let lines = 0;
   /** Types a line on a clear screen, and waits for its exit code. Returns what it printed. */
   async function line(text: string, code = 0, terminal = alice): Promise<string> {
-    await terminal.type(`clear; ${text}${text.includes('\n') ? '\n' : '; '}echo "code $?"\n`);
-    const screen = await terminal.shows(/^code \d+$/m);
-    expect(screen).toMatch(new RegExp(`^code ${code}$`, 'm'));
+    // With a number, so that the line before it is not taken for it.
+    const end = `line ${++lines}: code`;
+    await terminal.type(`clear; ${text}${text.includes('\n') ? '\n' : '; '}echo "${end} $?"\n`);
+    const screen = await terminal.shows(new RegExp(`^${end} \\d+$`, 'm'));
+    expect(screen).toMatch(new RegExp(`^${end} ${code}$`, 'm'));
     return screen;
   }
   const detach = async (terminal: RealTerminal) => {
@@ -97,7 +100,9 @@ describe.each([
     expect(screen).not.toContain('web-1');
     await alice.press('Enter');
     await alice.shows(/\[staging\]/);
-    await alice.type('clear; export COLOUR=blue; cd /tmp\n');
+    await alice.type('clear; export COLOUR=blue; cd /tmp; echo re""ady\n');
+    // tmux takes what comes within a millisecond for a paste, and its prefix for a letter of it.
+    await alice.shows(/^ready$/m);
     await detach(alice);
   });
 

@@ -160,8 +160,8 @@ describe('which targets are meant', () => {
     expect((await on('aliases')).stdout).toBe(
       'ALIAS  MEANS\nweb    web-1:main, web-2:main\nall    web, db:main\ndata   db:main\n',
     );
-    const refused = await on('status', 'web');
-    expect(refused.stderr).toMatch(/The alias "web" means 2 identifiers, but azlin status takes one/);
+    const refused = await on('connect', 'web');
+    expect(refused.stderr).toMatch(/The alias "web" means 2 identifiers, but azlin connect takes one/);
     expect(refused.exitCode).toBe(2);
     writeFileSync(path, '[aliases]\na = ["b"]\nb = "a"\n');
     expect((await on('aliases')).stderr).toMatch(/aliases\.toml:1: aliases: .*"a" refers to itself/);
