@@ -42,6 +42,7 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     return ssh2Dialer({
       ...{ clock, wallClock },
       knownHosts: hostKeys,
+      cacheDirectory: join(config.home, 'cache'),
       endpointOfHop: hopEndpoints({ inventory, choice, isKnownHost: hostKeys.isPinned }),
       shell: environment['SHELL'] || '/bin/sh',
     });
@@ -53,6 +54,7 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   };
   const transport = sharedTransport({
     dial: async (endpoint, caller, onStep) => (await dialer()).dial(endpoint, caller, onStep),
+    begin: async (endpoint, caller, onStep) => (await dialer()).begin(endpoint, caller, onStep),
     identitiesFor: async (endpoint, caller) => (await dialer()).identitiesFor(endpoint, caller),
     knock: async (endpoint, caller) => (await dialer()).knock(endpoint, caller),
     close: () => void loaded?.then(({ close }) => close()),
@@ -65,14 +67,14 @@ async function choiceOf(
   { config, user, port, forwardAgent }: AccessRequest,
   { environment, home, uid }: SshSurroundings,
 ): Promise<LoginChoice> {
-  const { identities, hostKeys, connectTimeout, keepalive } = config;
+  const { identities, hostKeys, connectTimeout, keepalive, shortcuts } = config;
   const { weakestKex: kex, weakestCipher: cipher, weakestMac: mac, weakestRsa: rsa } = config;
   return {
     flagUser: user,
     flagPort: port,
     settingsUser: config.sshUser,
     settingsPort: config.sshPort,
-    ...{ identities, hostKeys, connectTimeout, keepalive, forwardAgent, weakest: { kex, cipher, mac, rsa } },
+    ...{ identities, hostKeys, connectTimeout, keepalive, shortcuts, forwardAgent, weakest: { kex, cipher, mac, rsa } },
     jump: jumpsOf(config),
     sshConfig: await sshConfigOf(config.sshConfig, home),
     surroundings: { home, environment, user: localUser(environment), hostname: hostname(), uid },

@@ -1,6 +1,8 @@
 /** A script for a VM: POSIX sh, in UTF-8 except for bytes that the user gives. Its answer comes in a frame (transport/frame.ts). */
 export interface RemoteScript {
   readonly text: Buffer;
+  /** Whether it only looks, so that it does no harm to run it twice. */
+  readonly mayRepeat?: boolean;
 }
 
 export interface ScriptResult {

@@ -38,6 +38,17 @@ export const SCRIPTS = [
   'tmux/shell',
 ] as const;
 
+/** Those that change nothing, or nothing before azlin has answered them. */
+const REPEATABLE: readonly ScriptName[] = [
+  'facts',
+  'jobs/follow',
+  'jobs/list',
+  'tmux/attach',
+  'tmux/idle',
+  'tmux/list',
+  'tmux/screen',
+];
+
 export type ScriptValues = Readonly<Partial<Record<ValueName, string | Uint8Array>>>;
 
 /** One of azlin's scripts, with its values. Its rows start with a mark that nobody on the VM can know. */
@@ -45,6 +56,7 @@ export function remoteScript(name: ScriptName, values: ScriptValues = {}): Remot
   const all = { mark: randomBytes(12).toString('hex'), ...values };
   const assignments = Object.entries(all).map(([key, value]) => `azlin_${key}=${quoted(value)}\n`);
   return {
+    mayRepeat: REPEATABLE.includes(name),
     text: Buffer.concat([...assignments.map((line) => Buffer.from(line, 'latin1')), Buffer.from(shellFile(name))]),
   };
 }

@@ -2,6 +2,7 @@ import { CLOUDS, type CloudName, cloudNamed } from '../domain/cloud.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { checkHops, type JumpRule } from '../domain/jump.ts';
 import { sessionNameProblem } from '../domain/session.ts';
+import { SHORTCUTS, type Shortcut } from '../domain/ssh-choices.ts';
 import { printable } from '../domain/text.ts';
 
 /** A value from a text (flag, environment) or from TOML. Throws an Error that says what was expected. */
@@ -82,6 +83,14 @@ export const choice =
     if (chosen !== undefined) return chosen;
     throw new Error(`expected one of ${choices.join(', ')}`);
   };
+
+/** `all`, `none`, or some of them. */
+export const shortcuts: Read<readonly Shortcut[]> = (value) => {
+  const words = textList(value);
+  if (words.length === 1 && words[0] === 'all') return SHORTCUTS;
+  if (words.length === 1 && words[0] === 'none') return [];
+  return words.map(choice(...SHORTCUTS));
+};
 
 export const optionalChoice = <T extends string>(...choices: readonly T[]): Read<T | undefined> => choice(...choices);
 

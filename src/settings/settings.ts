@@ -1,4 +1,4 @@
-import { CIPHERS, KEX, MACS, WEAKEST } from '../domain/ssh-algorithms.ts';
+import { CIPHERS, KEX, MACS, SHORTCUTS, WEAKEST } from '../domain/ssh-choices.ts';
 import { type Aliases, readAliases } from './aliases.ts';
 import { FORMATS } from './output-formats.ts';
 import {
@@ -22,6 +22,7 @@ import {
   type Read,
   rsaSize,
   sessionName,
+  shortcuts,
   text,
   textList,
 } from './setting-values.ts';
@@ -79,6 +80,7 @@ export const SETTINGS = {
   weakestCipher: setting('ssh.weakest_cipher', choice(...CIPHERS), WEAKEST.cipher),
   weakestMac: setting('ssh.weakest_mac', choice(...MACS), WEAKEST.mac),
   weakestRsa: setting('ssh.weakest_rsa', rsaSize, 2048),
+  shortcuts: setting('ssh.shortcuts AZLIN_SHORTCUTS', shortcuts, SHORTCUTS),
   keepalive: setting('ssh.keepalive AZLIN_KEEPALIVE', optionalDuration, undefined),
   startDeadline: setting('ssh.start_deadline', limit, 300_000),
   connectTimeout: setting('ssh.connect_timeout', optionalLimit, undefined),

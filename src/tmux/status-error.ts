@@ -22,6 +22,10 @@ export function statusError(status: Exclude<Status, { kind: 'ok' }>, host: strin
         `${printable(status.name)} detached you from "${session}" on "${host}" while the connection was lost`,
         { hint: `azlin connect ${shellWord(`${host}:${session}`)} attaches again` },
       );
+    case 'no-terminal':
+      return new AppError('ssh-denied', `The SSH server of "${host}" refuses to allocate a terminal`, {
+        hint: 'see PermitTTY in its sshd_config, the options in authorized_keys, and its log',
+      });
     case 'no-directory':
       return noSuchPlace('directory', status.name, host);
     case 'no-shell':

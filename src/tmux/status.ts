@@ -10,7 +10,7 @@ export type Status =
   | { readonly kind: 'ok'; readonly words: readonly string[]; readonly text: string }
   | { readonly kind: 'missing'; readonly sessions: readonly Session[] }
   | { readonly kind: 'ambiguous'; readonly sessions: readonly Session[] }
-  | Kinds<'no-tmux' | 'no-job' | 'gone', unknown>
+  | Kinds<'no-tmux' | 'no-job' | 'no-terminal' | 'gone', unknown>
   /** The session got another name, from tmux itself or from one of its hooks. */
   | Kinds<'renamed' | 'hooked', { readonly name: string; readonly wanted: string }>
   /** `name`: the tmux option that ended the session, the version of tmux, or the other VM. */
@@ -35,6 +35,7 @@ export function parseStatus(output: string): Status {
       return { kind: word, sessions: parseRows(text) };
     case 'no-tmux':
     case 'no-job':
+    case 'no-terminal':
     case 'gone':
       return { kind: word };
     case 'renamed':

@@ -217,6 +217,12 @@ export function firstLook(endpoint: Endpoint, isOld: boolean): Endpoint {
   return isOld ? { ...endpoint, firstSight: 'look' } : endpoint;
 }
 
+/** The endpoint, whose server must let the user in before anything else happens. */
+export function withoutEarly(endpoint: Endpoint): Endpoint {
+  const shortcuts = endpoint.ssh.shortcuts.filter((one) => one !== 'early');
+  return { ...endpoint, ssh: { ...endpoint.ssh, shortcuts } };
+}
+
 /** Equal only for endpoints that may share connections: it contains the user, the place, the route, and all options. */
 export function endpointKey({ firstSight = 'pin', label: _label, notes: _notes, ...endpoint }: Endpoint): string {
   return JSON.stringify({ ...endpoint, firstSight });

@@ -22,7 +22,7 @@ interface Slot {
 }
 
 /** One connection per endpoint, opened when first used and shared by everything in this process. */
-export function sharedTransport({ dial, identitiesFor, knock, close }: Dialer): Transport {
+export function sharedTransport({ dial, begin, identitiesFor, knock, close }: Dialer): Transport {
   const connections = new Map<string, Shared>();
   return {
     dial,
@@ -30,7 +30,7 @@ export function sharedTransport({ dial, identitiesFor, knock, close }: Dialer): 
     knock,
     async connect(endpoint, caller, onStep) {
       const key = endpointKey(endpoint);
-      const shared = connections.get(key) ?? sharedConnection(endpoint, dial);
+      const shared = connections.get(key) ?? sharedConnection(endpoint, begin);
       connections.set(key, shared);
       await shared.ready(caller, onStep);
       return shared.of(caller);
@@ -79,11 +79,11 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
     slot.active++;
     try {
       const remote = await slot.link.spawn(script, options);
-      if (remote === 'no-channel') {
+      if (remote === 'no-channel' || remote === 'again') {
         slot.active--;
         slot.limit = slot.active;
         if (slot.limit === 0) slot.link.close();
-        return undefined;
+        return remote;
       }
       slot.used = true;
       void remote.exit.then(() => {
@@ -107,8 +107,8 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
           if (slot.active >= slot.limit && slot.limit > 0) continue;
           const untouched = slot.active === 0 && !slot.used;
           const remote = await occupy(slot, script, { warn: caller.warn, ...options });
-          if (remote) return remote;
-          if (untouched) throw refusesCommands(endpoint);
+          if (typeof remote !== 'string') return remote;
+          if (untouched && remote === 'no-channel') throw refusesCommands(endpoint);
         }
       },
       // Servers limit the commands of a connection, not the streams that they forward.

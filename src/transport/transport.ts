@@ -15,6 +15,8 @@ export interface SpawnOptions {
   readonly terminal?: Terminal | undefined;
   /** Whether it is the user's own command. If the SSH agent is to be forwarded, this command gets it. */
   readonly isUsers?: boolean;
+  /** Whether it may be sent before the server has let the user in. If that connection is lost, it may have run; a script that may be repeated runs again. */
+  readonly early?: boolean;
   /** Called with what the server does not allow the command. */
   readonly warn?: Caller['warn'];
   /** Called when the script is sent to the VM. Before that it has certainly not run; after that it may have. */
@@ -68,12 +70,14 @@ export interface Transport {
 /** One SSH connection, with as many channels as its server allows. */
 export interface Link {
   readonly alive: boolean;
-  /** `'no-channel'`: the server refuses another channel on this connection. */
-  spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | 'no-channel'>;
+  spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | Refusal>;
   /** Opens a stream to an address through the server. Rejects with an error that says why the server cannot reach it. */
   forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
   close(): void;
 }
+
+/** `no-channel`: the server refuses another channel on this connection. `again`: it refused a shortcut; nothing has run, and another connection takes none. */
+export type Refusal = 'no-channel' | 'again';
 
 export interface HostAndPort {
   readonly host: string;
@@ -98,6 +102,8 @@ export interface IdentityList {
 /** What an SSH adapter provides. */
 export interface Dialer {
   readonly dial: Dial;
+  /** Like `dial`, but may resolve before the server has let the user in: then whatever the link is used for waits for that, or is sent early. */
+  readonly begin: Dial;
   identitiesFor(endpoint: Endpoint, caller: Caller): Promise<IdentityList>;
   knock(endpoint: Endpoint, caller: Caller): Promise<void>;
   /** Ends what links run over: connections to jump hosts, local commands. */

@@ -113,7 +113,7 @@ async function runCase({ phase, fault, bytes }: Case): Promise<Ending> {
       commandScript(['sh', '-c', 'i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done']),
       { signal },
     );
-    if (remote === 'no-channel') return { how: 'no-channel', message: '', took: Date.now() - started };
+    if (typeof remote === 'string') return { how: remote, message: '', took: Date.now() - started };
     if (phase === 'in a command') proxy.inject(fault, bytes);
     return { ...(await endingOf(remote)), took: Date.now() - started };
   } catch (error) {

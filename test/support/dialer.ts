@@ -21,6 +21,7 @@ export function aDialer(directory: string, identity: string, settings: Partial<S
     shell: '/bin/sh',
     endpointOfHop: async (hop) => endpointOfHop(hop, { identities: [identity] }),
     knownHosts: knownHosts({ path: join(directory, 'known_hosts') }),
+    cacheDirectory: join(directory, 'cache'),
     ...settings,
   });
   return {

@@ -94,7 +94,7 @@ async function oneCase(dialer: TestDialer, port: number, stepDeadline = STEP_DEA
       const link = await dialer.dial(endpoint, aCaller({ signal }));
       try {
         const remote = await link.spawn(commandScript(['true']), { signal });
-        if (remote === 'no-channel') return 'no-channel';
+        if (typeof remote === 'string') return remote;
         remote.stdout.resume();
         remote.stderr.resume();
         // A server may let a command run for ever, which is no fault.

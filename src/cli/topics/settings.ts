@@ -1,4 +1,4 @@
-import { WEAKEST } from '../../domain/ssh-algorithms.ts';
+import { WEAKEST } from '../../domain/ssh-choices.ts';
 import type { SettingName } from '../../settings/settings.ts';
 
 /** What a setting is for, and what applies if it is not set. */
@@ -41,6 +41,10 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
   weakestCipher: one('the weakest cipher that is accepted', WEAKEST.cipher),
   weakestMac: one('the weakest MAC that is accepted', WEAKEST.mac),
   weakestRsa: one('the fewest bits of an RSA host key', '2048'),
+  shortcuts: one(
+    'what is sent before the answer that usually comes first: all, none, or some of hello, service, sign, exec, early',
+    'all',
+  ),
   keepalive: one('time between keepalives; three missed mean a lost connection', '15s'),
   startDeadline: one('how long to wait for SSH on a VM that --start has started', '5m'),
   connectTimeout: one('time limit for each step of connecting', '10s'),

@@ -5,6 +5,7 @@ import { formatDuration } from '../../domain/duration.ts';
 import { hasTrait } from '../../domain/error-traits.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Target } from '../../targets/target.ts';
+import { withoutEarly } from '../../transport/endpoint.ts';
 import type { Connection } from '../../transport/transport.ts';
 import type { FleetAccess } from './fleet-access.ts';
 
@@ -29,7 +30,9 @@ export async function connectWhenUp(
   const { clock, transport } = access;
   const { signal } = caller;
   // Reading the endpoint throws if something is wrong with the address: waiting would not help.
-  const { endpoint, hostname } = target;
+  const { hostname } = target;
+  // Whether it lets somebody in is the question.
+  const endpoint = withoutEarly(target.endpoint);
   const startedAt = clock.now();
   let until = startedAt + access.settings.startDeadline;
   caller.progress(`${hostname} is running; waiting for its SSH server`);

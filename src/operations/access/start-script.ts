@@ -17,6 +17,8 @@ export interface Starting {
   readonly terminal?: Terminal;
   /** Whether it does no harm when it runs twice, so that no error is in doubt. */
   readonly mayRepeat?: boolean;
+  /** Whether it may be sent before the server has let the user in. */
+  readonly early?: boolean;
   readonly caller: Caller;
 }
 
@@ -33,7 +35,7 @@ export interface StartedScript {
  * it did not leave azlin, or if the VM itself refused it.
  */
 export async function startScript(starting: Starting): Promise<StartedScript> {
-  const { access, reached, script, terminal, mayRepeat = false, caller } = starting;
+  const { access, reached, script, terminal, mayRepeat = false, early = false, caller } = starting;
   const { signal } = caller;
   const { target, connection } = reached;
   const ms = access.settings.commandDeadline + timeToSend(script);
@@ -46,7 +48,14 @@ export async function startScript(starting: Starting): Promise<StartedScript> {
   const expired = () => silence(target, ms);
   try {
     return await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
-      remote = await connection.spawn(script, { terminal, isUsers: true, onSent, patience: ms, signal: limited });
+      remote = await connection.spawn(script, {
+        terminal,
+        isUsers: true,
+        early,
+        onSent,
+        patience: ms,
+        signal: limited,
+      });
       // On a terminal stderr comes with stdout, but the stream must be read all the same.
       if (terminal) remote.stderr.resume();
       const status = await statusOf(remote);

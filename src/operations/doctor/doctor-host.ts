@@ -138,7 +138,9 @@ async function connectInSteps({ access, endpoint, findings, caller }: Inside): P
     findings.ok(STEPS[at]?.[1] ?? kind, `${detail}${more}`);
   };
   try {
-    return await access.transport.dial(endpoint, caller, onStep);
+    // Each step as every client takes it.
+    const plain = { ...endpoint, ssh: { ...endpoint.ssh, shortcuts: [] } };
+    return await access.transport.dial(plain, caller, onStep);
   } catch (error) {
     caller.signal.throwIfAborted();
     for (const [index, [, name]] of STEPS.slice(done).entries())
@@ -162,7 +164,8 @@ async function checkInside({ access, endpoint, findings, caller }: Inside, link:
   try {
     facts = await withDeadline({ clock: access.clock, ms, signal, expired }, async (limited) => {
       const spawned = await link.spawn(remoteScript('facts'), { signal: limited });
-      if (spawned === 'no-channel') throw new AppError('ssh-denied', 'the server did not open a channel for commands');
+      if (typeof spawned === 'string')
+        throw new AppError('ssh-denied', 'the server did not open a channel for commands');
       remote = spawned;
       return readVmFacts(spawned);
     });
@@ -188,7 +191,7 @@ async function checkChannels({ findings, caller: { signal } }: Inside, link: Lin
   try {
     while (open.length < MAX_SESSIONS) {
       const remote = await link.spawn(commandScript(['cat']), { signal });
-      if (remote === 'no-channel') break;
+      if (typeof remote === 'string') break;
       remote.stdout.resume();
       remote.stderr.resume();
       open.push(remote);

@@ -38,6 +38,11 @@ export interface Variable {
   readonly value: string | Uint8Array;
 }
 
+/** Values of variables may be secrets: they are sent to nobody who has not let the user in. */
+export function mayGoEarly({ variables = [] }: Pick<ExecRequest, 'variables'>): boolean {
+  return variables.length === 0;
+}
+
 export function isScript(command: ExecRequest['command']): command is Script {
   return 'script' in command;
 }

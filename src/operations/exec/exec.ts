@@ -11,7 +11,7 @@ import type { RemoteProcess } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { startScript } from '../access/start-script.ts';
 import { type Reached, withTarget } from '../access/with-target.ts';
-import { type ExecRequest, prepare, timeLimit } from './exec-request.ts';
+import { type ExecRequest, mayGoEarly, prepare, timeLimit } from './exec-request.ts';
 
 export type { CommandSignal };
 
@@ -53,9 +53,9 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
     const timeout = timeLimit(request, access.clock.now());
     const ticket = randomBytes(16).toString('hex');
     const command = prepare({ ...request, timeout }, target, access.settings);
-    const started = await startScript({ access, reached, script: execScript(command, ticket), caller }).catch(
-      toAppError,
-    );
+    const script = execScript(command, ticket);
+    const early = mayGoEarly(request);
+    const started = await startScript({ access, reached, script, early, caller }).catch(toAppError);
     if (started instanceof AppError) {
       if (!started.mayHaveRun) throw started;
       return neverConfirmed(describeTarget(target), started);

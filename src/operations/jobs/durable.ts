@@ -18,7 +18,7 @@ import type { FleetAccess } from '../access/fleet-access.ts';
 import { startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 import type { RunningCommand } from '../exec/exec.ts';
-import { type ExecRequest, prepare, timeLimit } from '../exec/exec-request.ts';
+import { type ExecRequest, mayGoEarly, prepare, timeLimit } from '../exec/exec-request.ts';
 import { sendInput } from '../exec/upload.ts';
 import { errorsLost, followerOf, newWire } from './follow-to-end.ts';
 import { jobAsCommand } from './job-as-command.ts';
@@ -174,7 +174,8 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     const script = startJobScript({ id, command, input, isNew, grace, detach, settles: word, wire });
     attempt.isAsked = true;
     const remembered = access.jobMemory.remember(id, identifierOf(target), caller);
-    const started = await startScript({ access, reached, script, caller }).catch((error: unknown) => {
+    const early = mayGoEarly(request);
+    const started = await startScript({ access, reached, script, early, caller }).catch((error: unknown) => {
       attempt.isInDoubt ||= toAppError(error).mayHaveRun;
       attempt.failure = error;
       throw error;

@@ -1,3 +1,5 @@
+# The server was not asked to say whether it gives one.
+[ -t 0 ] || azlin_refuse no-terminal
 # The terminal was set neither to echo nor to change input, because the script came over it. Programs expect the usual mode.
 stty sane -echo 2>/dev/null
 # tmux would refuse a TERM that the VM does not know, even if it names several. Those used instead are known nearly everywhere, and nearly every terminal

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { AppError } from '../../domain/errors.ts';
-import { WEAKEST, type Weakest } from '../../domain/ssh-algorithms.ts';
+import { SHORTCUTS, type Shortcut, WEAKEST, type Weakest } from '../../domain/ssh-choices.ts';
 import { type Expansion, expandPath, expandTokens } from './expand.ts';
 import { type HostOptions, sentVariables } from './host-options.ts';
 import { matchesPatterns } from './patterns.ts';
@@ -32,6 +32,8 @@ export interface SshOptions {
   /** For looking up names; 0 allows both. */
   readonly addressFamily: 0 | 4 | 6;
   readonly weakest: Weakest;
+  /** What may be sent before the answer that usually comes first. */
+  readonly shortcuts: readonly Shortcut[];
   /** Variables for commands on the VM, as far as its server accepts them. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -51,6 +53,7 @@ export interface LoginSettings {
   /** `--forward-agent`. */
   readonly forwardAgent?: boolean | undefined;
   readonly weakest?: Weakest | undefined;
+  readonly shortcuts?: readonly Shortcut[] | undefined;
 }
 
 const CONNECT_TIMEOUT = 10_000;
@@ -82,6 +85,7 @@ export function settleSshOptions(set: LoginSettings, options: HostOptions, expan
     keepaliveMissed: options.number('serveralivecountmax') || KEEPALIVE_MISSED,
     addressFamily: familyOf(options),
     weakest: set.weakest ?? WEAKEST,
+    shortcuts: set.shortcuts ?? SHORTCUTS,
     environment: environmentOf(options, expansion),
   };
 }

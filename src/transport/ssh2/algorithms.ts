@@ -1,5 +1,5 @@
 import type { Algorithms } from 'ssh2';
-import { CIPHERS, KEX, MACS, type Weakest } from '../../domain/ssh-algorithms.ts';
+import { CIPHERS, KEX, MACS, type Weakest } from '../../domain/ssh-choices.ts';
 import type { AlgorithmOffers } from './server-hello.ts';
 
 const HOST_KEY_TYPES = [

@@ -19,6 +19,51 @@ export interface AlgorithmOffers {
   readonly mac: readonly string[];
 }
 
+/** The first bytes of a server. */
+export interface RawHello {
+  /** All of them. */
+  readonly bytes: Buffer;
+  /** The lines up to its version. */
+  readonly identification: Buffer;
+  /** The payload of its KEXINIT. */
+  readonly kexinit: Buffer;
+  /** The payload without the message number and the cookie, which is random. */
+  readonly offers: Buffer;
+}
+
+/** The identification and the KEXINIT at the start of what a server has sent; undefined until both are complete. */
+export function helloIn(bytes: Buffer): RawHello | undefined {
+  let end = 0;
+  for (let start = 0; ; start = end) {
+    end = bytes.indexOf(LINE_BREAK, start) + 1;
+    if (end === 0) return undefined;
+    if (bytes.toString('latin1', start, start + 4) === 'SSH-') break;
+  }
+  if (bytes.length < end + 6) return undefined;
+  const length = bytes.readUInt32BE(end);
+  const padding = bytes[end + 4] ?? 0;
+  const size = end + 4 + length;
+  if (length > PACKET_LIMIT || padding + COOKIE_END > length || bytes.length < size || bytes[end + 5] !== KEXINIT)
+    return undefined;
+  const kexinit = bytes.subarray(end + 5, size - padding);
+  return {
+    bytes: bytes.subarray(0, size),
+    identification: bytes.subarray(0, end),
+    kexinit,
+    offers: kexinit.subarray(COOKIE_END),
+  };
+}
+
+/** Whether two hellos, in Base64, are the same but for the cookie. */
+export function isSameHello(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [a, b] = [one, other].map((text) => helloIn(Buffer.from(text, 'base64')));
+  return a !== undefined && b !== undefined && a.identification.equals(b.identification) && a.offers.equals(b.offers);
+}
+
+/** The length of the message number and the cookie. */
+const COOKIE_END = 17;
+
 export interface HelloReader {
   read(chunk: Buffer): void;
   hello(): ServerHello;
@@ -84,3 +129,15 @@ function offersIn(packet: Buffer): AlgorithmOffers | undefined {
     return undefined;
   }
 }
+
+/** Tells the first bytes of the server, once they are complete; until then, returns what there is. */
+export function learnHello(head: Buffer, learn: (facts: { readonly hello: string }) => void): Buffer | undefined {
+  const hello = helloIn(head);
+  if (!hello) return head.length < HELLO_LIMIT ? head : undefined;
+  learn({ hello: hello.bytes.length < HELLO_KEPT ? hello.bytes.toString('base64') : '' });
+  return undefined;
+}
+
+/** Bytes to read until the hello is complete, and the most that is kept of one. */
+const HELLO_LIMIT = 80 * 1024;
+const HELLO_KEPT = 8 * 1024;

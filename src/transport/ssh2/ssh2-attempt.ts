@@ -4,16 +4,21 @@ import type { Caller } from '../../domain/caller.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
+import type { Shortcut } from '../../domain/ssh-choices.ts';
 import { printable } from '../../domain/text.ts';
 import { describePlace, type Endpoint } from '../endpoint.ts';
 import type { KnownHosts } from '../host-keys/known-hosts.ts';
-import { fingerprint } from '../host-keys/public-key.ts';
-import { cannotConnect, connectTimeout, denied, hungUp, mayShed, noAgreement, type Stage } from '../ssh-errors.ts';
+import { fingerprint, sha256Of } from '../host-keys/public-key.ts';
+import { connectTimeout, denied, hungUp, type Stage } from '../ssh-errors.ts';
 import type { Link, Step } from '../transport.ts';
 import { algorithmsFor } from './algorithms.ts';
-import { helloReader } from './server-hello.ts';
-import type { ConnectionHooks, SignIn } from './ssh2-auth.ts';
-import { linkOf } from './ssh2-link.ts';
+import { holdBack } from './hold-back.ts';
+import { helloReader, learnHello } from './server-hello.ts';
+import type { Learning } from './server-memory.ts';
+import { takeShortcuts } from './shortcuts.ts';
+import type { Accepted, ConnectionHooks, SignIn } from './ssh2-auth.ts';
+import { type Again, ending, suspectsOf } from './ssh2-ending.ts';
+import { type EarlyLink, linkOf } from './ssh2-link.ts';
 
 export interface Attempt {
   readonly endpoint: Endpoint;
@@ -23,20 +28,14 @@ export interface Attempt {
   readonly knownHosts: KnownHosts;
   /** The types of host keys that are known for it. */
   readonly knownTypes: readonly string[];
+  /** What is known about the server, and who hears what is learned. */
+  readonly memory: Learning;
+  readonly shortcuts: readonly Shortcut[];
+  /** Called with the link when the signature has been sent, if commands may be sent right behind it. The attempt resolves to the same link, or gives it up. */
+  readonly onEarly: ((link: EarlyLink) => void) | undefined;
   readonly clock: Clock;
   readonly onStep: (step: Step) => void;
   readonly caller: Caller;
-}
-
-/** An attempt that failed, but another one may succeed. */
-export interface Again {
-  /**
-   * `shed`: the server turns connections away for now. `keys`: there are keys left to offer to it. `answered`: the user was asked about its host key, and
-   * the server did not wait for the answer.
-   */
-  readonly because: 'shed' | 'keys' | 'answered';
-  /** The error to report if it is not tried again. */
-  readonly error: AppError;
 }
 
 /** Agrees on encryption, checks the host key, signs in. Rejects with an AppError, or with the reason of the caller's signal. */
@@ -50,6 +49,11 @@ export function attempt(request: Attempt): Promise<Link | Again> {
   /** Set while the host key is looked up, or the user is asked about it. */
   let checking: Promise<void> | undefined;
   let isSettled = false;
+  let taken: readonly Shortcut[] = [];
+  let head: Buffer | undefined = Buffer.alloc(0);
+  let early: EarlyLink | undefined;
+  let isRefused = false;
+  let release = () => {};
   let cancelTimer = () => {};
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
@@ -61,6 +65,7 @@ export function attempt(request: Attempt): Promise<Link | Again> {
       settle();
     };
     const end = (settle: () => void) => {
+      if (!isSettled) early?.giveUp(isRefused);
       finish(settle);
       client.destroy();
       stream.destroy();
@@ -73,7 +78,10 @@ export function attempt(request: Attempt): Promise<Link | Again> {
       stage = next;
       const ms = endpoint.ssh.connectTimeout;
       cancelTimer();
-      cancelTimer = clock.schedule(ms, () => fail(connectTimeout(endpoint, stage, formatDuration(ms))));
+      cancelTimer = clock.schedule(ms, () => {
+        void request.memory.suspect(suspectsOf(taken, stage));
+        fail(connectTimeout(endpoint, stage, formatDuration(ms)));
+      });
     };
     const step = (one: Step) => {
       if (!isSettled) onStep(one);
@@ -84,6 +92,7 @@ export function attempt(request: Attempt): Promise<Link | Again> {
         step({ kind: 'reached', detail: describePlace(endpoint) });
       }
       reader.read(chunk);
+      head = head && learnHello(Buffer.concat([head, chunk]), request.memory.learn);
       if (stage !== 'hello') return;
       const { version } = reader.hello();
       if (version === undefined) return;
@@ -93,7 +102,7 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     const onEnd = (error: Error & { level?: string }) => {
       // If a key could not sign, ssh2 goes on to the next identity.
       if (isSettled || error.level === 'agent') return;
-      const outcome = ending({ ...request, stage, hello: reader.hello(), error });
+      const outcome = ending({ ...request, taken, stage, hello: reader.hello(), error });
       if (checking && outcome instanceof AppError) {
         // The question is still on the screen. Its answer will be used for another connection.
         const again: Again = { because: 'answered', error: outcome };
@@ -119,7 +128,10 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     });
     client.on('ready', () => {
       step({ kind: 'signed-in', detail: signIn.current() });
-      finish(() => resolve(linkOf({ ...request, client })));
+      const accepted = signIn.accepted();
+      const identity = accepted ? { key: sha256Of(accepted.key), algorithm: accepted.algorithm } : null;
+      request.memory.learn({ hostKey: hostKey ? sha256Of(hostKey) : '', identity });
+      finish(() => resolve(early ?? linkOf({ ...request, client, shortcut: taken.includes('exec') })));
     });
     const onHostKey = (key: Buffer) => {
       checking = knownHosts.check(endpoint, key, caller);
@@ -127,6 +139,7 @@ export function attempt(request: Attempt): Promise<Link | Again> {
         checking = undefined;
         hostKey = key;
         step({ kind: 'verified', detail: fingerprint(key) });
+        if (taken.includes('sign')) release = holdBack({ stream, clock });
       });
     };
     const onSigning = (isSigning: boolean) => (isSigning ? cancelTimer() : enter('authenticate'));
@@ -135,37 +148,54 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     if (stream.destroyed) return onEnd(stream.errored ?? new Error('the connection was closed'));
     // Only a socket closes by itself when the other side ends.
     stream.once('end', () => stream.destroy());
+    const trusts = ({ key, algorithm }: Accepted) => {
+      const { identity, hostKey: its } = request.memory.known ?? {};
+      if (!taken.includes('sign') || !identity || !hostKey || its !== sha256Of(hostKey)) return false;
+      return identity.algorithm === algorithm && identity.key === sha256Of(key);
+    };
     try {
-      startClient({ ...request, client, onHostKey, verified: () => hostKey, hooks: { fail, onSigning } });
+      startClient({ ...request, client, onHostKey, verified: () => hostKey, hooks: { fail, onSigning, trusts } });
+      const onOtherHello = () =>
+        end(() =>
+          resolve({
+            because: 'other-hello',
+            error: hungUp(endpoint, stage, { hello: reader.hello(), error: new Error('other hello') }),
+          }),
+        );
+      const onSigned = () => {
+        const isWanted = request.onEarly && request.memory.known?.channel && !isSettled;
+        const isEarly = isWanted && taken.includes('exec') && taken.includes('early');
+        if (!isEarly) return release();
+        early = linkOf({ ...request, client, shortcut: true, onFirst: () => queueMicrotask(release) });
+        request.onEarly?.(early);
+      };
+      const onRefused = () => {
+        if (!early || isSettled) return isSettled;
+        isRefused = true;
+        signIn.goesOn(true);
+        end(() => resolve({ because: 'refused', error: denied(endpoint, signIn.tried()) }));
+        return true;
+      };
+      if (request.memory.known && request.shortcuts.length > 0)
+        taken = takeShortcuts({
+          ...{
+            client,
+            known: request.memory.known,
+            wanted: request.shortcuts,
+            trace,
+            onSigned,
+            onRefused,
+            onOtherHello,
+          },
+          isTrusted: (key, algorithm) => trusts({ key, algorithm }),
+        });
+      if (taken.length > 0) trace(`${endpoint.label}: shortcuts: ${taken.join(', ')}`);
     } catch (error) {
       return fail(error);
     }
     // Only after ssh2 has paused the stream, so that ssh2 misses nothing that is heard here.
     stream.on('data', listen);
   });
-}
-
-interface Ended extends Attempt {
-  readonly stage: Stage;
-  readonly hello: ReturnType<ReturnType<typeof helloReader>['hello']>;
-  readonly error: Error & { readonly level?: string };
-}
-
-/** What the end of a connection means. */
-function ending({ endpoint, stage, hello, error, signIn }: Ended): AppError | Again {
-  if (stage === 'authenticate') {
-    if (error.level === 'client-authentication') return denied(endpoint, signIn.tried());
-    const isRefusal = /too many authentication failures/i.test(error.message);
-    const lost = hungUp(endpoint, stage, { hello, error });
-    if (signIn.goesOn(isRefusal)) return { because: 'keys', error: lost };
-    return isRefusal ? denied(endpoint, signIn.tried()) : lost;
-  }
-  if (/no matching/i.test(error.message)) return noAgreement(endpoint, { hello, error });
-  if (stage === 'connect') return cannotConnect(endpoint, error);
-  const lost = hungUp(endpoint, stage, { hello, error });
-  const isEnd = error.level === 'client-socket' || /closed|before handshake/.test(error.message);
-  const isShed = stage === 'hello' && isEnd && mayShed(hello);
-  return isShed ? { because: 'shed', error: lost } : lost;
 }
 
 interface Start extends Attempt {

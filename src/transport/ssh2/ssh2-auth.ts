@@ -17,7 +17,14 @@ export interface SignIn {
   pending(): Promise<unknown>;
   /** The identity that was offered last. */
   current(): string;
+  /** Its public key and the algorithm; undefined if the server wanted none. */
+  accepted(): Accepted | undefined;
   tried(): Tried;
+}
+
+export interface Accepted {
+  readonly key: Buffer;
+  readonly algorithm: string;
 }
 
 /** What a connection that signs in provides. */
@@ -26,10 +33,14 @@ export interface ConnectionHooks {
   readonly fail: (error: unknown) => void;
   /** Called when the connection starts and stops waiting for a signature of this side: an agent may ask its user. */
   readonly onSigning: (isSigning: boolean) => void;
+  /** Whether a key is signed at once, because the server has accepted it before. */
+  readonly trusts: (accepted: Accepted) => boolean;
 }
 
 export interface SignInSettings {
   readonly offers: Offers;
+  /** The algorithm with which the server has accepted this key before; undefined if it has not. Such a key is offered first. */
+  readonly knownAlgorithm: (key: Buffer) => string | undefined;
   /** Called with each identity as it is offered. */
   readonly onOffer: (name: string, key: Buffer) => void;
   /** Wraps the wait for a signature. */
@@ -47,6 +58,10 @@ interface Turn {
 /** How far one connection has got. */
 interface Here {
   turn: Turn | undefined;
+  /** The key of the turn, once it is known. */
+  accepted?: Accepted;
+  /** Whether it is signed although the server has not said that it knows the key. */
+  isTrusted?: boolean;
   /** `busy`: this side is unlocking or signing, and the server may not wait for that. */
   phase: 'offered' | 'busy' | 'signed';
   refused: number;
@@ -55,8 +70,11 @@ interface Here {
 }
 
 /** Offers the identities in order, one at a time, so that it is known which the server has refused. */
-export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignIn {
-  const waiting: Turn[] = offers.identities.map((identity) => ({ identity }));
+export function signIn({ offers, knownAlgorithm, onOffer, whileSigning }: SignInSettings): SignIn {
+  const isKnown = ({ publicKey }: Identity) => publicKey !== undefined && knownAlgorithm(publicKey) !== undefined;
+  const waiting: Turn[] = offers.identities
+    .map((identity) => ({ identity }))
+    .sort((a, b) => Number(isKnown(b.identity)) - Number(isKnown(a.identity)));
   /** RSA keys that were refused with SHA-512, to be tried with SHA-256: a few servers support only that. */
   const otherHash: Turn[] = [];
   const refused: string[] = [];
@@ -77,11 +95,12 @@ export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignI
     const { identity, algorithm } = turn;
     at.turn = undefined;
     at.refused++;
-    if (at.phase === 'signed') signed.push(identity.name);
+    // A signature that the server did not ask for only tells that it does not know the key.
+    const isSigned = at.phase === 'signed' && !at.isTrusted;
+    if (isSigned) signed.push(identity.name);
     else if (algorithm === undefined) refused.push(identity.name);
     const isRsa = identity.publicKey && typeOfKey(identity.publicKey) === 'ssh-rsa';
-    if (at.phase !== 'signed' && algorithm === undefined && isRsa)
-      otherHash.push({ identity, algorithm: 'rsa-sha2-256' });
+    if (!isSigned && algorithm === undefined && isRsa) otherHash.push({ identity, algorithm: 'rsa-sha2-256' });
   };
 
   /** The next identity, as ssh2 wants it: an agent that has this one key. */
@@ -94,9 +113,11 @@ export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignI
       at.phase = 'busy';
       const key = identity.publicKey ?? (await unlocked(identity))?.publicKey;
       if (at.isOver) return undefined;
-      const algorithm = next.algorithm ?? (key && algorithmFor(key));
+      const algorithm = next.algorithm ?? (key && (knownAlgorithm(key) ?? algorithmFor(key)));
       if (!key || !algorithm) continue;
       at.phase = 'offered';
+      at.accepted = { key, algorithm };
+      at.isTrusted = hooks.trusts(at.accepted);
       onOffer(identity.name, key);
       const sign = (data: Buffer) => signWith({ at, identity, algorithm, hooks }, data);
       return { type: 'agent', username: user, agent: agentOfOne({ key, algorithm, sign, fail: hooks.fail }) };
@@ -162,6 +183,7 @@ export function signIn({ offers, onOffer, whileSigning }: SignInSettings): SignI
     },
     pending: () => pending,
     current: () => here.turn?.identity.name ?? 'no key',
+    accepted: () => (here.turn ? here.accepted : undefined),
     tried: () => ({ refused, signed, notes: [...new Set([...notes, ...offers.notes])], methods, left: waiting.length }),
   };
 }

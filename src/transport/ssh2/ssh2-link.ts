@@ -10,7 +10,9 @@ import type { Endpoint } from '../endpoint.ts';
 import { loginLine, payloadOf } from '../frame.ts';
 import { watchSilence } from '../silence.ts';
 import { channelTimeout, lostEarly, refusedForward, refusedRequest } from '../ssh-errors.ts';
-import type { Link, RemoteProcess, SpawnOptions } from '../transport.ts';
+import type { Link, Refusal, RemoteProcess, SpawnOptions } from '../transport.ts';
+import type { Learning } from './server-memory.ts';
+import { onFirstChannel, openFirstAtOnce } from './shortcuts.ts';
 import { commandStarter } from './ssh2-input.ts';
 import { type Losable, processOf } from './ssh2-process.ts';
 
@@ -20,6 +22,11 @@ export interface SignedIn {
   readonly stream: Duplex;
   readonly endpoint: Endpoint;
   readonly clock: Clock;
+  readonly memory: Learning;
+  /** Whether the first command follows the opening of its channel at once. */
+  readonly shortcut: boolean;
+  /** Called when a command has been sent. */
+  readonly onFirst?: () => void;
 }
 
 /** Modes of a terminal while the script comes over it: no echo, and no editing keys. The script then sets the modes that users expect. */
@@ -27,9 +34,17 @@ const SILENT_MODES = { ECHO: 0, ICANON: 0, ISIG: 0, ICRNL: 0, IXON: 0 } as const
 
 const newWord = () => randomBytes(16).toString('hex');
 
-/** A signed-in ssh2 client as a Link. */
-export function linkOf(signedIn: SignedIn): Link {
-  const { client, stream, endpoint, clock } = signedIn;
+/** A link whose server may not have let the user in yet. */
+export interface EarlyLink extends Link {
+  /** Whether its server is one that says so when it refuses a signature, and drops what came behind it. Others hang up. */
+  readonly isFrank: boolean;
+  /** The server has not let the user in. `isCertain`: what was sent early has not run. */
+  giveUp(isCertain: boolean): void;
+}
+
+/** An ssh2 client that has signed in, or has sent its signature, as a Link. */
+export function linkOf(signedIn: SignedIn): EarlyLink {
+  const { client, stream, endpoint, clock, memory } = signedIn;
   let alive = true;
   let cause: unknown;
   let forwardsAgent = endpoint.ssh.forwardAgent !== undefined;
@@ -105,7 +120,10 @@ export function linkOf(signedIn: SignedIn): Link {
     });
 
   const startCommand = commandStarter(client);
-  const spawn = async (script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | 'no-channel'> => {
+  /** Rejects when the server does not open the first channel as expected. What was sent to it has not run. */
+  const refused = firstChannel(signedIn);
+  let isLost = false;
+  const spawn = async (script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | Refusal> => {
     const frames = { start: newWord(), output: newWord(), errors: newWord() };
     const { terminal, isUsers = false, patience, signal } = options;
     const pty = terminal && { term: terminal.term, cols: terminal.columns, rows: terminal.rows, modes: SILENT_MODES };
@@ -124,23 +142,30 @@ export function linkOf(signedIn: SignedIn): Link {
       onSent() {
         isSent = true;
         options.onSent?.();
+        signedIn.onFirst?.();
       },
     };
     try {
-      return await opening({
+      const opened = opening({
         ask: (opened) => startCommand(start, opened),
         use: (channel) => processOf({ channel, endpoint, frames, running, lossCause: () => cause, check }),
         signal,
         ms,
       });
+      return await Promise.race([opened, refused.promise]);
     } catch (thrown) {
       isLate = true;
+      if (thrown === REFUSED || (isLost && script.mayRepeat && !signal.aborted)) return 'again';
       const error = thrown as ChannelError;
       if (signal.aborted || error instanceof AppError) throw error;
       if (error.reason !== undefined) return 'no-channel';
       if (/^no answer/.test(error.message)) throw channelTimeout(endpoint, formatDuration(ms), isSent);
       // A request that was open when the link broke is reported as refused, too.
-      if (!alive || !/^Unable to/.test(error.message)) throw lostEarly(endpoint, cause ?? error);
+      if (!alive || !/^Unable to/.test(error.message)) {
+        // The server may have minded a channel that was not open yet. It need not say so.
+        if (refused.isOpen() === false) await memory.suspect(['exec']);
+        throw lostEarly(endpoint, cause ?? error);
+      }
       if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
       // As with ssh, the command runs without agent forwarding.
       forwardsAgent = false;
@@ -159,6 +184,11 @@ export function linkOf(signedIn: SignedIn): Link {
       client.end();
     },
     spawn,
+    isFrank: Buffer.from(memory.known?.hello ?? '', 'base64').includes('SSH-2.0-OpenSSH_'),
+    giveUp(isCertain) {
+      isLost = true;
+      if (isCertain) refused.reject();
+    },
     async forward({ host, port }, signal) {
       try {
         return await opening<Duplex>({
@@ -172,6 +202,35 @@ export function linkOf(signedIn: SignedIn): Link {
       }
     },
   };
+}
+
+const REFUSED = Symbol('refused');
+
+/** Opens the first channel at once, or learns how the server opens it. The promise never resolves. */
+function firstChannel({ client, memory: { known, learn }, shortcut }: SignedIn) {
+  let reject = () => {};
+  let isOpen: boolean | undefined;
+  const promise = new Promise<never>((_, rejected) => {
+    reject = () => rejected(REFUSED);
+  });
+  promise.catch(() => {});
+  if (!shortcut || !known?.channel) onFirstChannel(client, (channel) => learn({ channel }));
+  else
+    openFirstAtOnce(client, {
+      channel: known.channel,
+      onAsked() {
+        isOpen = false;
+      },
+      onOpen() {
+        isOpen = true;
+      },
+      onRefused() {
+        learn({ minds: [...known.minds, 'exec', 'exec'] });
+        reject();
+      },
+    });
+  /** Undefined where nothing was sent before the channel was open. */
+  return { promise, reject, isOpen: () => isOpen };
 }
 
 interface Opening<T> {

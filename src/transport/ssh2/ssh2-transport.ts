@@ -5,19 +5,24 @@ import { type Clock, pause } from '../../domain/clock.ts';
 import { orAborted } from '../../domain/deadline.ts';
 import { describePlace, type Endpoint } from '../endpoint.ts';
 import type { KnownHosts } from '../host-keys/known-hosts.ts';
-import { fingerprint } from '../host-keys/public-key.ts';
+import { fingerprint, sha256Of } from '../host-keys/public-key.ts';
 import { sshAgent } from '../identities/agent.ts';
 import { type Identities, identities, type Offers } from '../identities/identities.ts';
 import { cannotConnect, denied } from '../ssh-errors.ts';
 import type { Dial, Dialer, Link, Step } from '../transport.ts';
 import type { Tunnel, TunnelSettings } from '../tunnel.ts';
 import { tunnels } from '../tunnels.ts';
+import { beginLink } from './late-link.ts';
+import { type KnownServer, learning, type ServerMemory, serverMemory } from './server-memory.ts';
+import type { Attempt } from './ssh2-attempt.ts';
 import type { SignIn, SignInSettings } from './ssh2-auth.ts';
 
 export interface Ssh2Settings extends TunnelSettings {
   /** A clock that keeps running while `clock` is paused. */
   readonly wallClock: Clock;
   readonly knownHosts: KnownHosts;
+  /** Where is kept what is known about servers. */
+  readonly cacheDirectory: string;
 }
 
 /** Milliseconds after which a waiting user is told which identity is being waited for. */
@@ -30,12 +35,17 @@ const CONNECTIONS = 6;
 /** Opens SSH connections with ssh2. A server that sheds load is asked again, with jitter, until the deadline. */
 export function ssh2Dialer(settings: Ssh2Settings): Dialer {
   const { wallClock: clock } = settings;
+  const servers = serverMemory(settings.cacheDirectory);
   const keys = identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }) });
   const dial: Dial = (endpoint, caller, onStep = () => {}) =>
-    dialOne({ settings, keys, ways, endpoint, onStep, caller });
+    dialOne({ settings, keys, servers, ways, endpoint, onStep, caller, onEarly: undefined });
   const ways = tunnels(settings, dial);
   return {
     dial,
+    begin: (endpoint, caller, onStep = () => {}) =>
+      beginLink(caller, (own, onEarly) =>
+        dialOne({ settings, keys, servers, ways, endpoint, onStep, caller: own, onEarly }),
+      ),
     close: ways.close,
     async knock(endpoint, caller) {
       const stream = await ways.open(endpoint, caller);
@@ -63,18 +73,25 @@ function firstWords(stream: Duplex, endpoint: Endpoint): Promise<void> {
 interface Dialling {
   readonly settings: Ssh2Settings;
   readonly keys: Identities;
+  readonly servers: ServerMemory;
   readonly ways: Tunnel;
   readonly endpoint: Endpoint;
   readonly onStep: (step: Step) => void;
+  readonly onEarly: Attempt['onEarly'];
   readonly caller: Caller;
 }
 
-async function dialOne({ settings, keys, ways, endpoint, onStep, caller }: Dialling): Promise<Link> {
+async function dialOne({ settings, keys, servers, ways, endpoint, onStep, caller, onEarly }: Dialling): Promise<Link> {
   const { clock, knownHosts } = settings;
   const { signal, trace } = caller;
   const { label, ssh } = endpoint;
   for (const note of endpoint.notes) trace(note);
-  const offers = await orAborted(keys.offersFor(ssh, caller), signal);
+  const [offers, known] = await orAborted(
+    Promise.all([keys.offersFor(ssh, caller), servers.recall(endpoint, caller)]),
+    signal,
+  );
+  const memory = learning(servers, { endpoint, known, caller });
+  let shortcuts = memory.usable();
   const until = clock.now() + ssh.connectTimeout;
   const step = (one: Step) => {
     trace(`${label}: ${describeStep(one)}`);
@@ -88,19 +105,28 @@ async function dialOne({ settings, keys, ways, endpoint, onStep, caller }: Diall
     const [stream, adapter] = await Promise.all([opening, adapterLoaded()]);
     // A ProxyCommand has reached the server only when its first output arrives.
     if (endpoint.route.kind !== 'command') step({ kind: 'reached', detail: describePlace(endpoint) });
-    signing ??= adapter.signIn(signInSettings(settings, { endpoint, offers, caller }));
-    const request = { ...settings, endpoint, stream, signIn: signing, knownTypes, onStep: step, caller };
-    const result = await adapter.attempt(request);
-    if (!('because' in result)) return result;
-    if (result.because === 'keys') {
-      if (++connections > CONNECTIONS) throw denied(endpoint, signing.tried());
-      trace(`${label}: the server closed the connection during sign-in; continuing over another one`);
+    signing ??= adapter.signIn(signInSettings(settings, { endpoint, offers, known, caller }));
+    const request = { ...settings, endpoint, stream, signIn: signing, knownTypes, memory, shortcuts, onStep: step };
+    const result = await adapter.attempt({ ...request, onEarly, caller });
+    if (!('because' in result)) {
+      await memory.succeeded(shortcuts);
+      return result;
+    }
+    if (result.because === 'other-hello' || result.because === 'minded' || result.because === 'refused') {
+      trace(`${label}: ${REASONS[result.because]}`);
+      memory.minded(result.because === 'other-hello' ? ['hello'] : (result.suspects ?? []));
+      shortcuts = [];
       await orAborted(signing.pending(), signal);
       continue;
     }
-    if (result.because === 'answered') {
-      if (++connections > CONNECTIONS) throw result.error;
-      trace(`${label}: the server did not wait for the answer about its host key; reconnecting`);
+    // It may turn connections away, or mind what comes first.
+    if (result.because === 'shed' && shortcuts.includes('hello')) memory.minded(['hello']);
+    shortcuts = [];
+    if (result.because === 'keys' || result.because === 'answered') {
+      if (++connections > CONNECTIONS)
+        throw result.because === 'keys' ? denied(endpoint, signing.tried()) : result.error;
+      trace(`${label}: ${REASONS[result.because]}`);
+      await orAborted(signing.pending(), signal);
       continue;
     }
     const wait = backOff(SHED, ++shed);
@@ -109,6 +135,14 @@ async function dialOne({ settings, keys, ways, endpoint, onStep, caller }: Diall
     await pause(clock, wait, signal);
   }
 }
+
+const REASONS = {
+  'other-hello': 'its server says something else than last time; again without shortcuts',
+  minded: 'its server may mind a shortcut; again without shortcuts',
+  refused: 'its server does not accept the key of last time; again without shortcuts',
+  keys: 'the server closed the connection during sign-in; continuing over another one',
+  answered: 'the server did not wait for the answer about its host key; reconnecting',
+} as const;
 
 const adapterLoaded = () => import('./ssh2-adapter.ts');
 
@@ -119,15 +153,17 @@ async function loadParse() {
 
 interface SigningIn {
   readonly endpoint: Endpoint;
+  readonly known: KnownServer | undefined;
   readonly offers: Offers;
   readonly caller: Caller;
 }
 
-function signInSettings({ wallClock }: Ssh2Settings, { endpoint, offers, caller }: SigningIn): SignInSettings {
+function signInSettings({ wallClock }: Ssh2Settings, { endpoint, offers, known, caller }: SigningIn): SignInSettings {
   const { label } = endpoint;
   const { warn, trace } = caller;
   return {
     offers,
+    knownAlgorithm: (key) => (known?.identity?.key === sha256Of(key) ? known.identity.algorithm : undefined),
     onOffer: (name, key) => trace(`${label}: offering ${name}, ${fingerprint(key)}`),
     async whileSigning(name, work) {
       const cancel = wallClock.schedule(PATIENCE, () =>

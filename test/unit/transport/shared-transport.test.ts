@@ -56,6 +56,7 @@ function serverOf(channels: number, other?: Dial) {
     ends,
     transport: sharedTransport({
       dial: other ?? dial,
+      begin: other ?? dial,
       identitiesFor: async () => ({ names: [], notes: [] }),
       knock: async () => {},
       close: () => {},

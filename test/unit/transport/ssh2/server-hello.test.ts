@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { WEAKEST } from '../../../../src/domain/ssh-algorithms.ts';
+import { WEAKEST } from '../../../../src/domain/ssh-choices.ts';
 import { wireString, wireUint32 } from '../../../../src/transport/host-keys/ssh-wire.ts';
 import { disagreement, hostKeyOrder } from '../../../../src/transport/ssh2/algorithms.ts';
 import { helloReader } from '../../../../src/transport/ssh2/server-hello.ts';

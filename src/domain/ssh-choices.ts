@@ -50,3 +50,14 @@ export const WEAKEST: Weakest = {
   mac: 'hmac-sha2-512',
   rsa: 2_048,
 };
+
+/**
+ * What is sent to a server that is known before the answer comes that ssh usually waits for. Each takes about one round trip away:
+ *   hello    the key exchange begins with what the server said last time, before it has said anything
+ *   service  the first sign-in does not wait until the server has agreed to one
+ *   sign     the key that was accepted last time is signed at once, not offered first
+ *   exec     a command follows the opening of its channel at once
+ *   early    the channel is opened right behind the signature, before the server has let the user in
+ */
+export const SHORTCUTS = ['hello', 'service', 'sign', 'exec', 'early'] as const;
+export type Shortcut = (typeof SHORTCUTS)[number];
