@@ -9,8 +9,14 @@ export interface Deadline {
   readonly expired: () => Error;
 }
 
+/** Sets how many milliseconds there are in all, counted from the start. */
+export type Extend = (ms: number) => void;
+
 /** Gives `work` a signal that aborts with `signal` or when the time is up, and rejects at that moment even if `work` goes on. */
-export function withDeadline<T>(deadline: Deadline, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export function withDeadline<T>(
+  deadline: Deadline,
+  work: (signal: AbortSignal, extend: Extend) => Promise<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal } = deadline;
     if (signal.aborted) return reject(signal.reason);
@@ -21,13 +27,22 @@ export function withDeadline<T>(deadline: Deadline, work: (signal: AbortSignal) 
       reject(reason);
     };
     const onAbort = () => giveUp(signal.reason);
-    const cancel = deadline.clock.schedule(deadline.ms, () => giveUp(deadline.expired()));
+    const { clock, ms } = deadline;
+    const since = clock.now();
+    const expire = () => giveUp(deadline.expired());
+    let cancel = clock.schedule(ms, expire);
+    const extend: Extend = (longer) => {
+      cancel();
+      if (!isOver) cancel = clock.schedule(Math.max(0, longer - (clock.now() - since)), expire);
+    };
+    let isOver = false;
     const settle = () => {
+      isOver = true;
       cancel();
       signal.removeEventListener('abort', onAbort);
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    work(controller.signal).then(
+    work(controller.signal, extend).then(
       (value) => {
         settle();
         resolve(value);

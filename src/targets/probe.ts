@@ -1,6 +1,6 @@
 import { type Caller, withSignal } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
-import { withDeadline } from '../domain/deadline.ts';
+import { type Extend, withDeadline } from '../domain/deadline.ts';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
 import type { RunScript } from '../domain/remote-script.ts';
@@ -9,7 +9,7 @@ import { count, shellWord } from '../domain/text.ts';
 import { type TmuxServer, tmuxServer } from '../tmux/server.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { runOverSsh } from '../transport/run-script.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { Step, Transport } from '../transport/transport.ts';
 
 export type Answer = { readonly probe: 'ok'; readonly sessions: readonly Session[] } | Unanswered;
 
@@ -68,8 +68,9 @@ export async function askVm<T>(
   const { signal } = caller;
   const expired = () => new AppError('timed-out', `timed out after ${formatDuration(ms)}`);
   try {
-    return await withDeadline({ clock, ms, signal, expired }, async (limited) => {
-      const connection = await transport.connect(to, withSignal(caller, limited));
+    return await withDeadline({ clock, ms, signal, expired }, async (limited, extend) => {
+      const onStep = longerFor(clock, ms, extend);
+      const connection = await transport.connect(to, withSignal(caller, limited), onStep);
       const run = runOverSsh({ connection, endpoint: to, clock, deadline: ms });
       return { probe: 'ok', value: await ask({ run, label: to.label, limited }) };
     });
@@ -79,6 +80,22 @@ export async function askVm<T>(
     const { code, message } = error as AppError;
     return { probe, reason: message, keyRefused: code === 'ssh-denied' };
   }
+}
+
+/** How many round trips signing in and asking may take, and the longest one in milliseconds that a network is believed. */
+const ROUND_TRIPS = 9;
+const FARTHEST = 2_000;
+
+/** A VM that is far away gets more time: a connection that is half made is not thrown away. How far it is, its first answers tell. */
+function longerFor(clock: Clock, ms: number, extend: Extend): (step: Step) => void {
+  let last = clock.now();
+  let longest = 0;
+  return ({ kind }) => {
+    if (kind !== 'reached' && kind !== 'answered') return;
+    longest = Math.min(FARTHEST, Math.max(longest, clock.now() - last));
+    last = clock.now();
+    extend(ms + ROUND_TRIPS * longest);
+  };
 }
 
 /** The error if no VM accepted a key: that is one problem, not one for each VM. `answers`: by the name of the VM. */

@@ -628,6 +628,7 @@ describe('bad VMs among good ones', () => {
     const machine = await lab.start('cut', { bashrc: 'echo login >>~/logins' });
     const mark = join(lab.directory, 'cut-ran');
     const logins = join(machine.home, 'logins');
+    await until('the shell of the session to have started', () => existsSync(logins));
     let sent = 0;
     let limit = 2_640;
     const proxy = createServer((client) => {

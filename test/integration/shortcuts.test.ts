@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SHORTCUTS } from '../../src/domain/ssh-choices.ts';
 import { canRunDropbear, startDropbear } from '../support/dropbear.ts';
-import { azlin, type RunOptions } from '../support/fleet.ts';
+import { azlin, bash, type RunOptions } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -114,6 +115,28 @@ describe('a server that is known', () => {
     },
     60_000,
   );
+
+  test('a key in an agent, which is asked once for each sign-in', async () => {
+    const one = await learned();
+    const cli = `${process.execPath} ${new URL('../../dist/azlin.js', import.meta.url).pathname}`;
+    const line = `eval "$(ssh-agent -s)" >/dev/null; trap 'kill $SSH_AGENT_PID' EXIT; ssh-add -q ${lab.identity}
+for time in 1 2; do ${cli} exec --verbose ${one.name}:dev 'echo in'; done`;
+    const { AZLIN_IDENTITY: _, ...environment }: Readonly<Record<string, string>> = one.environment;
+    const { exitCode, stdout, stderr } = await bash({ environment }, line, {});
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'in\nin\n' });
+    expect(stderr.match(/shortcuts: hello, service, sign, exec, early/g)).toHaveLength(2);
+    expect(stderr.match(/signed in with/g)).toHaveLength(2);
+    expect(stderr).not.toMatch(AGAIN);
+  }, 60_000);
+
+  test('new keys are agreed on in the middle of a long output', async () => {
+    const one = await learned(['RekeyLimit 1M']);
+    const line = ['exec', '--verbose', `${one.name}:dev`, 'seq 2000000; seq 2000000 | md5sum >&2'];
+    const { exitCode, stdout, stderr } = await one.run(line);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(ALL);
+    expect(stderr).toContain(createHash('md5').update(stdout).digest('hex'));
+  }, 60_000);
 
   test('a passphrase is asked for once', async () => {
     const key = lab.key('ed25519', 'secret');
@@ -346,6 +369,67 @@ describe('a server that minds', () => {
     }
   }, 90_000);
 });
+
+describe('a VM that is far away', () => {
+  test.each(['none', 'all'])(
+    'is asked for its sessions as long as it takes; shortcuts: %s',
+    async (shortcuts) => {
+      const one = await server();
+      const { address, port, user } = one.machine;
+      const way = await delayed(address, port, 150);
+      lab.name(`far-${one.name}`, { address: '127.0.0.1', port: way.port, user });
+      const environment = {
+        ...lab.environment('[resolve]\ndeadline = "2s"\n', (name) => name === `far-${one.name}`),
+        ...{ LANG: 'C.UTF-8', AZLIN_SHORTCUTS: shortcuts },
+      };
+      try {
+        for (let time = 0; time < 2; time++) {
+          const { exitCode, stdout, stderr } = await azlin({ environment }, ['exec', 'dev', 'echo in']);
+          expect({ exitCode, stdout, stderr }).toEqual({
+            exitCode: 0,
+            stdout: 'in\n',
+            stderr: expect.not.stringContaining('could not be asked'),
+          });
+        }
+      } finally {
+        way.close();
+      }
+    },
+    60_000,
+  );
+});
+
+/** A way to a server on which everything takes `ms` in each direction, connecting too. */
+async function delayed(address: string, port: number, ms: number) {
+  const sockets = new Set<Socket>();
+  const listener = createServer((client) => {
+    const server = createConnection({ host: address, port, noDelay: true });
+    for (const [from, to, wait] of [
+      [client, server, ms],
+      [server, client, ms * 3],
+    ] as const) {
+      sockets.add(from);
+      // The handshake of TCP is missing here: the first words of the server come later by as much.
+      const until = Date.now() + wait;
+      const chunks: Buffer[] = [];
+      from.setNoDelay(true).on('error', () => {});
+      from.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        // Timers that end together may do so in any order.
+        setTimeout(() => to.write(chunks.shift() ?? ''), Math.max(ms, until - Date.now()));
+      });
+      from.on('close', () => setTimeout(() => to.destroy(), ms));
+    }
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (listener.address() as { port: number }).port,
+    close() {
+      for (const socket of sockets) socket.destroy();
+      listener.close();
+    },
+  };
+}
 
 /** A way to a server that hangs up on a client that says more than its version before the server has spoken. */
 async function impatient(address: string, port: number) {

@@ -1,7 +1,7 @@
 import { type Caller, withSignal } from '../../domain/caller.ts';
 import { orAborted } from '../../domain/deadline.ts';
 import { AppError } from '../../domain/errors.ts';
-import type { Link } from '../transport.ts';
+import type { ExitStatus, Link } from '../transport.ts';
 import type { EarlyLink } from './ssh2-link.ts';
 
 /** Dials, and tells of a link that can be used before its server has let the user in. */
@@ -43,6 +43,7 @@ function lateLink(early: EarlyLink, settled: Promise<Link>, giveUp: () => void):
       // A command that must not run twice is sent early only where it will be certain whether it has run.
       if (!link && early.alive && (script.mayRepeat || (options.early && early.isFrank))) {
         const remote = await early.spawn(script, options);
+        if (typeof remote === 'object') return { ...remote, exit: afterKeeping(remote.exit, settled) };
         if (remote !== 'again') return remote;
       }
       return (await orAborted(settled, options.signal)).spawn(script, options);
@@ -54,4 +55,11 @@ function lateLink(early: EarlyLink, settled: Promise<Link>, giveUp: () => void):
       isOver = true;
     },
   };
+}
+
+/** What was learned about the server is kept before a short command ends. */
+async function afterKeeping(exit: Promise<ExitStatus>, settled: Promise<Link>): Promise<ExitStatus> {
+  const status = await exit;
+  if (status.kind !== 'lost') await settled.catch(() => {});
+  return status;
 }
