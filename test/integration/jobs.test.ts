@@ -207,9 +207,10 @@ describe('whatever a command does', () => {
       '--job',
       'rm',
       '--timeout',
-      '3s',
+      '5s',
       'vm:dev',
-      `rm -rf ~/.azlin/jobs/*/rm; echo gone; sleep ${LONG}5`,
+      // Not before it is followed: what nobody has open is gone for good.
+      `until for t in $(pgrep tail); do ls -l /proc/$t/fd; done 2>/dev/null | grep -q /rm/out; do sleep 0.1; done; rm -rf ~/.azlin/jobs/*/rm; echo gone; sleep ${LONG}5`,
     );
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 255,
