@@ -12,6 +12,9 @@ import type { Connection, Dial, Dialer, Link, RemoteProcess, SpawnOptions, Step,
  */
 const CHANNELS_PER_LINK = 8;
 
+/** How often a command is sent again whose channel was not opened as expected. */
+const MOST_AGAIN = 2;
+
 interface Slot {
   readonly link: Link;
   /** Channels in use. */
@@ -102,12 +105,13 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
     },
     of: (caller) => ({
       async spawn(script, options): Promise<RemoteProcess> {
-        for (;;) {
+        for (let again = 0; ; ) {
           const slot = free() ?? (await open(withSignal(caller, options.signal)));
           if (slot.active >= slot.limit && slot.limit > 0) continue;
           const untouched = slot.active === 0 && !slot.used;
           const remote = await occupy(slot, script, { warn: caller.warn, ...options });
           if (typeof remote !== 'string') return remote;
+          if (remote === 'again' && ++again > MOST_AGAIN) throw refusesCommands(endpoint);
           if (untouched && remote === 'no-channel') throw refusesCommands(endpoint);
         }
       },

@@ -60,6 +60,7 @@ export async function throughBreaks({ breaks, seed, stall, keepalive, onBreak }:
       onBreak?.(back.length, kind, ms);
     }
     await terminal.press('C-c');
+    await terminal.shows(/^vm:~[#$]/m);
     await terminal.press('C-b', 'd');
     const farewell = /^vm:dev: .*$/m.exec(await terminal.shows(/^vm:dev: .*$/m))?.[0] ?? '';
     const leftOn = await terminal.leftOn();

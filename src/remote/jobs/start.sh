@@ -16,6 +16,8 @@ azlin_may_begin
 azlin_job=$azlin_jobs/$azlin_id_of_job azlin_went=cwd azlin_found=found azlin_forwards=$azlin_agent
 # An upload that no job takes is thrown away.
 [ -z "$azlin_upload" ] || trap 'rm -f "$azlin_jobs/.in-$azlin_upload"' EXIT
+# Ended by azlin, it must come to that, too.
+trap 'exit 0' TERM
 
 azlin_write() {
   cd "$azlin_job" && mkfifo w o e && mkdir unasked || return

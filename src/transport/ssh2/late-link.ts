@@ -30,6 +30,7 @@ function lateLink(early: EarlyLink, settled: Promise<Link>, giveUp: () => void):
   settled.then(
     (one) => {
       link = one;
+      if (isOver) one.close();
     },
     () => {
       isOver = true;
@@ -44,7 +45,8 @@ function lateLink(early: EarlyLink, settled: Promise<Link>, giveUp: () => void):
       if (!link && early.alive && (script.mayRepeat || (options.early && early.isFrank))) {
         const remote = await early.spawn(script, options);
         if (typeof remote === 'object') return { ...remote, exit: afterKeeping(remote.exit, settled) };
-        if (remote !== 'again') return remote;
+        // Its server has let the user in, and refuses the channel.
+        if (remote !== 'again' || (await orAborted(settled, options.signal)) === early) return remote;
       }
       return (await orAborted(settled, options.signal)).spawn(script, options);
     },

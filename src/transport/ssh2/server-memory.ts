@@ -50,15 +50,15 @@ function isKnownServer(value: unknown): value is KnownServer {
     typeof hello === 'string' &&
     typeof hostKey === 'string' &&
     (identity === null || (typeof identity?.key === 'string' && typeof identity.algorithm === 'string')) &&
-    (channel === null || (isSize(channel?.window) && isSize(channel?.packetSize))) &&
+    (channel === null || (isSize(channel?.window, 0) && isSize(channel?.packetSize, 1_024))) &&
     Array.isArray(minds) &&
     minds.every((one) => SHORTCUTS.includes(one))
   );
 }
 
 /** A number of bytes as the protocol has them. */
-function isSize(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32;
+function isSize(value: unknown, least: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value < 2 ** 32;
 }
 
 interface Dialled {
@@ -105,8 +105,10 @@ export function learning(servers: ServerMemory, { endpoint, known, caller }: Dia
     /** Resolves when it is kept: a short command may end before that. */
     async succeeded(taken: readonly Shortcut[]) {
       isIn = true;
-      learned = { ...learned, minds: learned.minds.filter((one) => !taken.includes(one)) };
-      mind(suspects);
+      // What is minded for the first time this very moment stays.
+      const since = learned.minds.slice(known?.minds.length ?? 0);
+      const before = (known?.minds ?? []).filter((one) => !taken.includes(one));
+      learned = { ...learned, minds: [...before, ...since, ...suspects] };
       await keep();
     },
   };

@@ -45,6 +45,11 @@ function internalsOf(client: Client): Protocol | undefined {
   return isThere ? protocol : undefined;
 }
 
+/** early: whether only the locale is sent with commands. Other variables may be secrets, and wait until the server has let the user in. */
+export function isPlainEnvironment(environment: Readonly<Record<string, string>>): boolean {
+  return Object.keys(environment).every((name) => /^(LANG|LC_\w+)$/.test(name));
+}
+
 export interface ShortcutRequest {
   readonly client: Client;
   readonly known: KnownServer;
@@ -151,7 +156,7 @@ export interface ChannelShortcut {
   readonly channel: NonNullable<KnownServer['channel']>;
   /** Called when the channel is used, and when the server has opened it. */
   readonly onAsked: () => void;
-  readonly onOpen: () => void;
+  readonly onOpen: (channel: NonNullable<KnownServer['channel']>) => void;
   /** Called when the server refuses the channel, or gives it another number. What was sent to it has not run. */
   readonly onRefused: () => void;
 }
@@ -165,11 +170,12 @@ interface Confirmation {
 
 /**
  * exec: servers number their channels from 0, so the first one on a connection is taken to be open at once. What is sent to a channel that there is not ends the
- * connection. A terminal is asked for without waiting for the answer, too: a script that gets none says so.
+ * connection. A terminal is asked for without waiting for the answer, too: a script that gets none says so. Returns a function to call before another kind of
+ * channel is opened: then nothing is taken for granted any more.
  */
-export function openFirstAtOnce(client: Client, { channel, onAsked, onOpen, onRefused }: ChannelShortcut): void {
+export function openFirstAtOnce(client: Client, { channel, onAsked, onOpen, onRefused }: ChannelShortcut): () => void {
   const protocol = internalsOf(client);
-  if (!protocol) return;
+  if (!protocol) return () => {};
   const { session, pty, _handlers: on } = protocol;
   const confirmed = on.CHANNEL_OPEN_CONFIRMATION as (protocol: Protocol, info: Confirmation) => void;
   const failed = on.CHANNEL_OPEN_FAILURE;
@@ -177,6 +183,8 @@ export function openFirstAtOnce(client: Client, { channel, onAsked, onOpen, onRe
   protocol.session = (id, ...rest) => {
     session.call(protocol, id, ...rest);
     protocol.session = session;
+    // Another kind of channel has been opened before: the server's number is not known.
+    if (id !== 0) return;
     first = id;
     onAsked();
     protocol.pty = (channelId, ...more) => {
@@ -185,7 +193,9 @@ export function openFirstAtOnce(client: Client, { channel, onAsked, onOpen, onRe
       (on.CHANNEL_SUCCESS as (protocol: Protocol, channel: number) => void)(protocol, id);
     };
     // ssh2 asks for the terminal right away, unless the agent is to be forwarded first.
-    confirmed(protocol, { recipient: id, sender: 0, ...channel });
+    // Every server takes packets of that size.
+    const packetSize = Math.min(channel.packetSize, 32_768);
+    confirmed(protocol, { recipient: id, sender: 0, window: channel.window, packetSize });
     protocol.pty = pty;
   };
   const restore = () => {
@@ -196,7 +206,7 @@ export function openFirstAtOnce(client: Client, { channel, onAsked, onOpen, onRe
     if (info.recipient !== first) return confirmed(protocol, info);
     restore();
     if (info.sender !== 0) return onRefused();
-    onOpen();
+    onOpen({ window: info.window, packetSize: info.packetSize });
     const more = info.window - channel.window;
     const adjusted = on.CHANNEL_WINDOW_ADJUST as (protocol: Protocol, channel: number, more: number) => void;
     if (more !== 0) adjusted(protocol, first, more);
@@ -206,12 +216,15 @@ export function openFirstAtOnce(client: Client, { channel, onAsked, onOpen, onRe
     restore();
     onRefused();
   }) as Handler;
+  return () => {
+    protocol.session = session;
+  };
 }
 
-/** Tells how the server opens the first channel of a connection. */
-export function onFirstChannel(client: Client, learn: (channel: ChannelShortcut['channel']) => void): void {
+/** Tells how the server opens the first channel of a connection. Returns a function to call before another kind of channel is opened. */
+export function onFirstChannel(client: Client, learn: (channel: ChannelShortcut['channel']) => void): () => void {
   const protocol = internalsOf(client);
-  if (!protocol) return;
+  if (!protocol) return () => {};
   const { _handlers: on } = protocol;
   const confirmed = on.CHANNEL_OPEN_CONFIRMATION as (protocol: Protocol, info: Confirmation) => void;
   on.CHANNEL_OPEN_CONFIRMATION = ((_protocol: Protocol, info: Confirmation) => {
@@ -219,4 +232,7 @@ export function onFirstChannel(client: Client, learn: (channel: ChannelShortcut[
     if (info.sender === 0) learn({ window: info.window, packetSize: info.packetSize });
     confirmed(protocol, info);
   }) as Handler;
+  return () => {
+    on.CHANNEL_OPEN_CONFIRMATION = confirmed as Handler;
+  };
 }

@@ -15,9 +15,10 @@ import { algorithmsFor } from './algorithms.ts';
 import { holdBack } from './hold-back.ts';
 import { helloReader, learnHello } from './server-hello.ts';
 import type { Learning } from './server-memory.ts';
-import { takeShortcuts } from './shortcuts.ts';
+import { isPlainEnvironment, takeShortcuts } from './shortcuts.ts';
 import type { Accepted, ConnectionHooks, SignIn } from './ssh2-auth.ts';
 import { type Again, ending, suspectsOf } from './ssh2-ending.ts';
+import { quietChannels } from './ssh2-input.ts';
 import { type EarlyLink, linkOf } from './ssh2-link.ts';
 
 export interface Attempt {
@@ -102,7 +103,8 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     const onEnd = (error: Error & { level?: string }) => {
       // If a key could not sign, ssh2 goes on to the next identity.
       if (isSettled || error.level === 'agent') return;
-      const outcome = ending({ ...request, taken, stage, hello: reader.hello(), error });
+      const used = early ? taken : taken.filter((one) => one !== 'early');
+      const outcome = ending({ ...request, taken: used, stage, hello: reader.hello(), error });
       if (checking && outcome instanceof AppError) {
         // The question is still on the screen. Its answer will be used for another connection.
         const again: Again = { because: 'answered', error: outcome };
@@ -163,7 +165,11 @@ export function attempt(request: Attempt): Promise<Link | Again> {
           }),
         );
       const onSigned = () => {
-        const isWanted = request.onEarly && request.memory.known?.channel && !isSettled;
+        const isWanted =
+          request.onEarly &&
+          request.memory.known?.channel &&
+          isPlainEnvironment(endpoint.ssh.environment) &&
+          !isSettled;
         const isEarly = isWanted && taken.includes('exec') && taken.includes('early');
         if (!isEarly) return release();
         early = linkOf({ ...request, client, shortcut: true, onFirst: () => queueMicrotask(release) });
@@ -230,21 +236,4 @@ function startClient({ client, endpoint, stream, signIn, knownTypes, onHostKey, 
     authHandler: signIn.handler(user, hooks),
   });
   quietChannels(client);
-}
-
-/**
- * Ignores errors of channels. The end of a channel says what is wrong with it, and a server that goes on sending after the end must not crash this process.
- * The listeners are needed from the channel's first moment, which is before ssh2 hands it out, so this hooks into its list of channels.
- */
-function quietChannels(client: ssh2.Client): void {
-  interface Channels {
-    update(id: number, channel: ssh2.ClientChannel): void;
-  }
-  const { _chanMgr: channels } = client as ssh2.Client & { readonly _chanMgr: Channels };
-  const update = channels.update.bind(channels);
-  channels.update = (id, channel) => {
-    channel.on('error', () => {});
-    channel.stderr.on('error', () => {});
-    update(id, channel);
-  };
 }

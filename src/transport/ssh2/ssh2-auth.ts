@@ -13,6 +13,8 @@ export interface SignIn {
   handler(user: string, hooks: ConnectionHooks): AuthHandlerMiddleware;
   /** To be called when the connection was lost. Returns whether another one can get further. */
   goesOn(isRefusal: boolean): boolean;
+  /** To be called when the connection was lost for a reason that has nothing to do with the key: it is offered again over the next one. */
+  putBack(): void;
   /** Resolves when this side has finished what it was doing: the user types a passphrase, or an agent asks its user. Never rejects. */
   pending(): Promise<unknown>;
   /** The identity that was offered last. */
@@ -180,6 +182,11 @@ export function signIn({ offers, knownAlgorithm, onOffer, whileSigning }: SignIn
       // The server hangs up after a few keys, so the named ones go first.
       waiting.sort((a, b) => Number(b.identity.isNamed) - Number(a.identity.isNamed));
       return waiting.length + otherHash.length > 0 && here.refused > 0 && (isRefusal || here.refused > 1);
+    },
+    putBack() {
+      here.isOver = true;
+      if (here.turn) waiting.unshift(here.turn);
+      here.turn = undefined;
     },
     pending: () => pending,
     current: () => here.turn?.identity.name ?? 'no key',

@@ -21,7 +21,8 @@ export interface Again {
 
 /** What a server may have minded that has hung up at this stage, the boldest one last. */
 const SUSPECTS: Readonly<Record<Stage, readonly Shortcut[]>> = {
-  connect: [],
+  // Of a ProxyCommand, whose server has not said anything yet.
+  connect: ['hello'],
   hello: ['hello'],
   'key-exchange': ['hello'],
   authenticate: ['service', 'sign', 'early'],
@@ -52,11 +53,16 @@ export function ending({ endpoint, stage, hello, error, signIn, taken }: Ended):
     if (error.level === 'client-authentication') return denied(endpoint, signIn.tried());
     const isRefusal = /too many authentication failures/i.test(error.message);
     const lost = hungUp(endpoint, stage, { hello, error });
+    if (!isRefusal && suspectsOf(taken, stage).length > 0) {
+      // Whatever was on its way is offered again, without shortcuts.
+      signIn.putBack();
+      return mind(lost);
+    }
     if (signIn.goesOn(isRefusal)) return { because: 'keys', error: lost };
-    return isRefusal ? denied(endpoint, signIn.tried()) : mind(lost);
+    return isRefusal ? denied(endpoint, signIn.tried()) : lost;
   }
-  if (/no matching/i.test(error.message)) return noAgreement(endpoint, { hello, error });
-  if (stage === 'connect') return cannotConnect(endpoint, error);
+  if (/no matching/i.test(error.message)) return mind(noAgreement(endpoint, { hello, error }));
+  if (stage === 'connect') return mind(cannotConnect(endpoint, error));
   const lost = hungUp(endpoint, stage, { hello, error });
   const isEnd = error.level === 'client-socket' || /closed|before handshake/.test(error.message);
   const isShed = stage === 'hello' && isEnd && mayShed(hello);

@@ -83,3 +83,20 @@ export function commandStarter(client: Client): ChannelStart {
     });
   };
 }
+
+/**
+ * Ignores errors of channels. The end of a channel says what is wrong with it, and a server that goes on sending after the end must not crash this process.
+ * The listeners are needed from the channel's first moment, which is before ssh2 hands it out, so this hooks into its list of channels.
+ */
+export function quietChannels(client: Client): void {
+  interface Channels {
+    update(id: number, channel: ClientChannel): void;
+  }
+  const { _chanMgr: channels } = client as Client & { readonly _chanMgr: Channels };
+  const update = channels.update.bind(channels);
+  channels.update = (id, channel) => {
+    channel.on('error', () => {});
+    channel.stderr.on('error', () => {});
+    update(id, channel);
+  };
+}

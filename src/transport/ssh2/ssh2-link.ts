@@ -13,7 +13,7 @@ import { channelTimeout, lostEarly, refusedForward, refusedRequest } from '../ss
 import type { Link, Refusal, RemoteProcess, SpawnOptions } from '../transport.ts';
 import type { Learning } from './server-memory.ts';
 import { onFirstChannel, openFirstAtOnce } from './shortcuts.ts';
-import { commandStarter } from './ssh2-input.ts';
+import { commandStarter, type Internals } from './ssh2-input.ts';
 import { type Losable, processOf } from './ssh2-process.ts';
 
 export interface SignedIn {
@@ -155,7 +155,8 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
       return await Promise.race([opened, refused.promise]);
     } catch (thrown) {
       isLate = true;
-      if (thrown === REFUSED || (isLost && script.mayRepeat && !signal.aborted)) return 'again';
+      if (thrown === REFUSED && !isLost) await memory.suspect(['exec']);
+      if (thrown === REFUSED || (isLost && !signal.aborted && (script.mayRepeat || !isSent))) return 'again';
       const error = thrown as ChannelError;
       if (signal.aborted || error instanceof AppError) throw error;
       if (error.reason !== undefined) return 'no-channel';
@@ -184,12 +185,14 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
       client.end();
     },
     spawn,
-    isFrank: Buffer.from(memory.known?.hello ?? '', 'base64').includes('SSH-2.0-OpenSSH_'),
+    isFrank: ((client as Client & Internals)._remoteVer ?? '').startsWith('OpenSSH_'),
     giveUp(isCertain) {
       isLost = true;
+      alive = false;
       if (isCertain) refused.reject();
     },
     async forward({ host, port }, signal) {
+      refused.skip();
       try {
         return await opening<Duplex>({
           ask: (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
@@ -214,23 +217,22 @@ function firstChannel({ client, memory: { known, learn }, shortcut }: SignedIn) 
     reject = () => rejected(REFUSED);
   });
   promise.catch(() => {});
-  if (!shortcut || !known?.channel) onFirstChannel(client, (channel) => learn({ channel }));
+  let skip = () => {};
+  if (!shortcut || !known?.channel) skip = onFirstChannel(client, (channel) => learn({ channel }));
   else
-    openFirstAtOnce(client, {
+    skip = openFirstAtOnce(client, {
       channel: known.channel,
       onAsked() {
         isOpen = false;
       },
-      onOpen() {
+      onOpen(channel) {
         isOpen = true;
+        learn({ channel });
       },
-      onRefused() {
-        learn({ minds: [...known.minds, 'exec', 'exec'] });
-        reject();
-      },
+      onRefused: () => reject(),
     });
   /** Undefined where nothing was sent before the channel was open. */
-  return { promise, reject, isOpen: () => isOpen };
+  return { promise, reject, skip: () => skip(), isOpen: () => isOpen };
 }
 
 interface Opening<T> {

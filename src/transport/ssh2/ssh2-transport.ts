@@ -110,6 +110,8 @@ async function dialOne({ settings, keys, servers, ways, endpoint, onStep, caller
     const result = await adapter.attempt({ ...request, onEarly, caller });
     if (!('because' in result)) {
       await memory.succeeded(shortcuts);
+      if (signal.aborted) result.close();
+      signal.throwIfAborted();
       return result;
     }
     if (result.because === 'other-hello' || result.because === 'minded' || result.because === 'refused') {
