@@ -1,7 +1,7 @@
 import { printable } from '../../domain/text.ts';
 import type { CancelledJob } from '../../operations/jobs/find-job.ts';
 import { defineCommand, type View } from '../command.ts';
-import { meantBy } from '../line/fleet-options.ts';
+import { EACH_OPTIONS, meantBy } from '../line/fleet-options.ts';
 import { chooseEachJob, FIND_OPTIONS, findRequest } from '../line/job-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { type Act, forEach } from '../many/act-on-each.ts';
@@ -31,7 +31,7 @@ export const cancel = defineCommand({
     { line: "azlin cancel 'web-*:main'", does: 'the newest job of each' },
   ],
   seeAlso: ['jobs', 'logs'],
-  options: { ...FIND_OPTIONS, ...SCOPE_OPTIONS, ...SSH_OPTIONS },
+  options: { ...FIND_OPTIONS, fanout: EACH_OPTIONS.fanout, ...SCOPE_OPTIONS, ...SSH_OPTIONS },
   async run(call) {
     const { args, positionals, access, config, caller } = call;
     const { cancelJob, findJob } = await import('../../operations/jobs/find-job.ts');
@@ -41,7 +41,7 @@ export const cancel = defineCommand({
       const job = await findJob(fleet, findRequest(meant.identifier, args.vm, config), caller);
       return { data: await cancelJob(fleet, job, caller) };
     }
-    const { choice, control, jobOf } = await chooseEachJob(call, args, meant);
+    const { choice, control, jobOf } = await chooseEachJob(call, { ...args, fanout: args.fanout ?? '32' }, meant);
     const act: Act<CancelledJob> = (own, target, one) => cancelJob(own, jobOf(target), one);
     const { values, ...rest } = await forEach(call, { choice, control, doing: 'Cancelling', act });
     return { data: values, ...rest };

@@ -20,7 +20,7 @@ const OPTIONS = {
     describe: 'Only the last N lines; with --screen, N lines of history',
   },
   tail: { kind: 'text', takes: 'N', describe: 'The same as --lines' },
-  since: { kind: 'text', takes: 'TIME', describe: 'Only what was written in this time (30s, 10m, 2h)' },
+  since: { kind: 'text', takes: 'TIME', describe: 'Only output newer than this (30s, 10m, 2h)' },
   screen: { kind: 'flag', describe: 'Show the active pane of a session' },
   ...FIND_OPTIONS,
   ...SCOPE_OPTIONS,

@@ -39,7 +39,7 @@ export const session = defineCommand({
   seeAlso: ['rename', 'list', 'prune'],
   options: {
     clear: { kind: 'flag', describe: 'Remove the friendly name' },
-    force: { kind: 'flag', describe: 'Set a friendly name that a session of another VM has' },
+    force: { kind: 'flag', describe: 'Set the name even if a session of another VM has it' },
     ttl: {
       kind: 'text',
       takes: 'TIME',

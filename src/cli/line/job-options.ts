@@ -9,7 +9,7 @@ import { CHOOSE_OPTIONS, type Control, controlOf, EACH_OPTIONS, type Meant } fro
 export const FIND_OPTIONS = {
   vm: { kind: 'text', takes: 'VM', describe: 'The VM of the job, if several have one with that id' },
   ...CHOOSE_OPTIONS,
-  fanout: EACH_OPTIONS.fanout,
+  fanout: { ...EACH_OPTIONS.fanout, describe: 'How many at once; default: all' },
   deadline: EACH_OPTIONS.deadline,
 } as const satisfies Options;
 

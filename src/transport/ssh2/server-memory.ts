@@ -96,10 +96,10 @@ export function learning(servers: ServerMemory, { endpoint, known, caller }: Dia
     minded(more: readonly Shortcut[]) {
       suspects = more;
     },
-    /** It is not tried again, but the next time goes without. */
+    /** It is not tried again now. Named twice, a shortcut is not taken any more. */
     async suspect(more: readonly Shortcut[]) {
       if (more.length === 0) return;
-      mind([...more, ...more]);
+      mind(more);
       await servers.keep(endpoint, learned, caller);
     },
     /** Resolves when it is kept: a short command may end before that. */

@@ -155,7 +155,7 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
       return await Promise.race([opened, refused.promise]);
     } catch (thrown) {
       isLate = true;
-      if (thrown === REFUSED && !isLost) await memory.suspect(['exec']);
+      if (thrown === REFUSED && !isLost) await memory.suspect(['exec', 'exec']);
       if (thrown === REFUSED || (isLost && !signal.aborted && (script.mayRepeat || !isSent))) return 'again';
       const error = thrown as ChannelError;
       if (signal.aborted || error instanceof AppError) throw error;
@@ -164,7 +164,7 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
       // A request that was open when the link broke is reported as refused, too.
       if (!alive || !/^Unable to/.test(error.message)) {
         // The server may have minded a channel that was not open yet. It need not say so.
-        if (refused.isOpen() === false) await memory.suspect(['exec']);
+        if (refused.isOpen() === false) await memory.suspect(['exec', 'exec']);
         throw lostEarly(endpoint, cause ?? error);
       }
       if (!/agent forwarding/.test(error.message)) throw refusedRequest(endpoint, error);
