@@ -3,27 +3,21 @@
  * to its echo (keys in turns, so that both see the same machine), and the rate of 50 MB on the screen, through tmux and in a plain shell. Prints
  * percentiles and ratios. Usage: npm run bench:terminal [-- KEYS]
  */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { CLI, startFleet } from '../test/support/fleet.ts';
+import { openScreen } from './screen.ts';
 import { sshTo } from './ssh-to.ts';
 
 const KEYS = Number(process.argv[2] ?? 2_000);
 const BYTES = 50_000_000;
 const RUNS = 5;
 
-interface Screen {
-  readonly child: ChildProcessWithoutNullStreams;
-  /** Resolves when `text` has been shown since the last call. */
-  shows(text: string): Promise<void>;
-  type(text: string): void;
-}
-
 const fleet = await startFleet([{ name: 'myvm', sessions: ['ssh', 'azlin', 'bulk'] }]);
 const ssh = sshTo(fleet, 'myvm').terminal;
 const azlin = [process.execPath, CLI];
+const open = (argv: readonly string[]) => openScreen(argv, fleet.environment);
 const attachWith = (session: string) => [...ssh, `tmux -u attach -t =${session}`];
 try {
   await echo();
@@ -85,47 +79,6 @@ async function bulk(what: string, first: readonly string[], second: readonly str
   console.log(
     `50 MB on the screen, ${what}: ssh ${one.toFixed(1)} MB/s, azlin ${other.toFixed(1)} MB/s (${(other / one).toFixed(2)} x)`,
   );
-}
-
-/** A program in a pseudo-terminal of 80 columns and 24 rows. */
-function open(argv: readonly string[]): Screen {
-  const line = ['stty', 'cols', '80', 'rows', '24', '&&', 'exec', ...argv.map((word) => `'${word}'`)].join(' ');
-  const env = { ...fleet.environment, TERM: 'xterm-256color', TMUX: '' };
-  const child = spawn('script', ['-qefc', line, '/dev/null'], { env, stdio: 'pipe' });
-  let seen = '';
-  let wanted: { readonly text: string; readonly resolve: () => void } | undefined;
-  child.stdout.on('data', (chunk: Buffer) => {
-    // Keep enough to find a text that arrives in pieces.
-    seen = (seen + chunk.toString('latin1')).slice(-100_000);
-    if (!wanted || !seen.includes(wanted.text)) return;
-    wanted.resolve();
-    wanted = undefined;
-  });
-  return {
-    child,
-    shows(text) {
-      seen = text.length > 1 ? seen : '';
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(
-          () => reject(new Error(`no "${text}" in: ${JSON.stringify(seen.slice(-500))}`)),
-          60_000,
-        );
-        wanted = {
-          text,
-          resolve() {
-            clearTimeout(timer);
-            seen = '';
-            resolve();
-          },
-        };
-        if (seen.includes(text)) {
-          wanted.resolve();
-          wanted = undefined;
-        }
-      });
-    },
-    type: (text) => void child.stdin.write(text),
-  };
 }
 
 function percentile(times: readonly number[], percent: number): number {

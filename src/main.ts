@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { setMaxListeners } from 'node:events';
-import { closeSync, existsSync, fstatSync, mkdirSync, statSync } from 'node:fs';
-import module from 'node:module';
+import { closeSync, fstatSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
+import { keepCompiled } from './app/code-cache.ts';
 import type { Interrupts } from './cli/app.ts';
 import type { AppError } from './domain/errors.ts';
 
@@ -23,7 +23,7 @@ function printVersion(): void {
 
 async function run(): Promise<void> {
   // From here on, Node caches compiled code if it can.
-  keepCompiled();
+  keepCompiled(join(process.env['AZLIN_HOME'] || join(process.env['HOME'] || userInfo().homedir, '.azlin'), 'cache'));
   // The event loop is empty before the program has finished: that is a bug, and must not look like success.
   process.once('beforeExit', () => {
     process.stderr.write(
@@ -51,23 +51,6 @@ async function run(): Promise<void> {
   process.exit(interrupts.exitCode() ?? exitCode);
 }
 
-/** Keeps compiled code beside the other caches, if there are any: others can write to the directory that Node would use. */
-function keepCompiled(): void {
-  const { enableCompileCache } = module as { enableCompileCache?: (directory: string) => unknown };
-  if (!enableCompileCache) return;
-  try {
-    const home = process.env['AZLIN_HOME'] || join(process.env['HOME'] || userInfo().homedir, '.azlin');
-    const caches = join(home, 'cache');
-    const code = join(caches, 'code');
-    // Anybody who can write there could make azlin run their code.
-    const { uid, mode } = statSync(caches);
-    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return;
-    if (!existsSync(code)) mkdirSync(code, { mode: 0o700 });
-    enableCompileCache(code);
-  } catch {
-    // There is no directory yet, or none that can be used. azlin only starts more slowly without it.
-  }
-}
 /**
  * When Node exits, it resets each terminal to the modes it had when Node started. If an interactive shell started azlin with `&`, those are
  * the modes of the shell's line editor, and they would disturb whatever runs in the foreground by then. azlin has left raw mode already, and

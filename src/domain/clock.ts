@@ -72,3 +72,21 @@ export function pausableClock(base: Clock): PausableClock {
     },
   };
 }
+
+/** Milliseconds: between two looks, and how late a look must be to mean that the machine was asleep. */
+const LOOK = 2_000;
+const ASLEEP = 5_000;
+
+/** Calls `onWake` after sleep: a connection rarely survives that, and otherwise only missed keepalives would show it. */
+export function watchSleep(clock: Clock, onWake: () => void): () => void {
+  let last = clock.now();
+  let cancel = () => {};
+  const look = () => {
+    const now = clock.now();
+    if (now - last > LOOK + ASLEEP) onWake();
+    last = now;
+    cancel = clock.schedule(LOOK, look);
+  };
+  cancel = clock.schedule(LOOK, look);
+  return () => cancel();
+}

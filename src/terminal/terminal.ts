@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { Clock } from '../domain/clock.ts';
+import { type Clock, watchSleep } from '../domain/clock.ts';
 import type { RemoteProcess, Terminal } from '../transport/transport.ts';
 import { ESCAPE_HELP, escapeReader, isReport, type TypedKeys } from './escapes.ts';
 import { BELL, bottomLine, popTitle, pushTitle, RESET } from './sequences.ts';
@@ -214,21 +214,5 @@ function stopper({ remote, end, leave }: Bridged<unknown>, clock: Clock, signal:
   return { done, now, release, isStopped: () => isStopped };
 }
 
-/** Milliseconds: between two looks, how late a look must be to mean that the machine was asleep, and what the far side then has to say something. */
-const LOOK = 2_000;
-const ASLEEP = 5_000;
+/** Milliseconds that the far side has to say something after this machine has slept. */
 const WAKING = 3_000;
-
-/** Calls `onWake` after sleep: a connection rarely survives that, and otherwise only missed keepalives would show it. */
-function watchSleep(clock: Clock, onWake: () => void): () => void {
-  let last = clock.now();
-  let cancel = () => {};
-  const look = () => {
-    const now = clock.now();
-    if (now - last > LOOK + ASLEEP) onWake();
-    last = now;
-    cancel = clock.schedule(LOOK, look);
-  };
-  cancel = clock.schedule(LOOK, look);
-  return () => cancel();
-}

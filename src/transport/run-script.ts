@@ -26,8 +26,8 @@ export function runOverSsh({ connection, endpoint, clock, deadline }: RunOverSsh
     });
   return async (script, signal) => {
     let isSent = false;
-    const onSent = () => {
-      isSent = true;
+    const onSent = (sent: boolean) => {
+      isSent = sent;
     };
     try {
       return await withDeadline({ clock, ms: deadline, signal, expired }, async (limited) => {

@@ -19,8 +19,8 @@ export interface SpawnOptions {
   readonly early?: boolean;
   /** Called with what the server does not allow the command. */
   readonly warn?: Caller['warn'];
-  /** Called when the script is sent to the VM. Before that it has certainly not run; after that it may have. */
-  readonly onSent?: () => void;
+  /** Called with true when the script is sent to the VM, or may be from now on: before that it has certainly not run. With false when it is certain after all that it was not sent. */
+  readonly onSent?: (isSent: boolean) => void;
   /** Milliseconds after which nobody waits for the script to begin, and it does not begin any more. */
   readonly patience?: number | undefined;
   readonly signal: AbortSignal;
@@ -73,6 +73,10 @@ export interface Link {
   spawn(script: RemoteScript, options: SpawnOptions): Promise<RemoteProcess | Refusal>;
   /** Opens a stream to an address through the server. Rejects with an error that says why the server cannot reach it. */
   forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
+  /** Gives up the connection if nothing at all is received from the server within `ms`. */
+  check(ms: number): void;
+  /** Resolves when the connection has ended. */
+  readonly over: Promise<unknown>;
   close(): void;
 }
 

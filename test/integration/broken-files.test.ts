@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -91,4 +93,33 @@ test.each([
   expect(stderr).toMatch(/^error: This machine is out of resources: .*\nhint: ulimit -a/m);
   expect(stderr).toMatch(reason);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ outcome: 'not-started', exitCode: 255 });
+});
+
+describe('compiled code', () => {
+  const folder = () => {
+    const code = join(home, 'cache/code');
+    const [version = ''] = existsSync(code) ? readdirSync(code) : [];
+    return join(code, version);
+  };
+  const parts = () => readdirSync(folder(), { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+
+  test('is kept for the next call; what the disk has damaged is compiled again', async () => {
+    mkdirSync(join(home, 'cache'), { mode: 0o700 });
+    expect((await on('config list')).exitCode).toBe(0);
+    expect(parts().length).toBeGreaterThan(0);
+    for (const { parentPath, name } of parts()) {
+      const path = join(parentPath, name);
+      const bytes = readFileSync(path);
+      for (let at = 40; at < bytes.length; at += 997) bytes[at] = 255 - (bytes[at] ?? 0);
+      writeFileSync(path, bytes);
+    }
+    for (let time = 0; time < 2; time++) expect(await on('config list -q')).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  test('is not kept where others can write', async () => {
+    mkdirSync(join(home, 'cache'));
+    chmodSync(join(home, 'cache'), 0o777);
+    expect((await on('config list')).exitCode).toBe(0);
+    expect(existsSync(join(home, 'cache/code'))).toBe(false);
+  });
 });

@@ -1,3 +1,4 @@
 import { execContract } from '../support/exec-contract.ts';
 
-execContract('always');
+// exec.test.ts takes the shortcuts.
+execContract('always', { AZLIN_SHORTCUTS: 'none' });

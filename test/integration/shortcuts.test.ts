@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ensureTools } from '../../src/demo/tools.ts';
 import { SHORTCUTS } from '../../src/domain/ssh-choices.ts';
 import { canRunDropbear, startDropbear } from '../support/dropbear.ts';
 import { azlin, bash, type RunOptions } from '../support/fleet.ts';
@@ -136,6 +138,42 @@ for time in 1 2; do ${cli} exec --verbose ${one.name}:dev 'echo in'; done`;
     expect(exitCode).toBe(0);
     expect(stderr).toContain(ALL);
     expect(stderr).toContain(createHash('md5').update(stdout).digest('hex'));
+  }, 60_000);
+
+  test('the server says in its log: a strict key exchange, and proofs of host keys only while there are new ones', async () => {
+    const { machine, name } = await server([lab.hostKey('ecdsa').config]);
+    const log = join(lab.directory, `${name}.log`);
+    const config = join(lab.directory, `${name}.config`);
+    const address = '127.21.9.1';
+    const own = readFileSync(join(lab.directory, name, 'sshd_config'), 'utf8');
+    writeFileSync(config, `LogLevel DEBUG3\n${own.replace(/^ListenAddress .*$/m, `ListenAddress ${address}`)}`);
+    const { sshd } = await ensureTools(process.env, () => {});
+    const child = spawn(sshd, ['-D', '-E', log, '-f', config], { stdio: 'ignore', env: machine.environment });
+    const said = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
+    try {
+      await until('the server to listen', () => said().includes('Server listening'));
+      lab.name('logged', { id: 'id-of-logged', address, port: machine.port, user: machine.user });
+      const environment = { ...lab.environment('', (one) => one === 'logged'), LANG: 'C.UTF-8' };
+      const call = async (line: string) => {
+        const before = said().length;
+        const done = await azlin({ environment }, ['exec', '--verbose', 'logged:dev', line]);
+        expect(done.exitCode).toBe(0);
+        await until('its connection to end', () => /Connection closed by|Disconnected from/.test(said().slice(before)));
+        return { ...done, log: said().slice(before) };
+      };
+      const keys = () => readFileSync(join(environment.AZLIN_HOME, 'known_hosts'), 'utf8').match(/^id-of-logged /gm);
+      await until('both host keys to be known', async () => {
+        expect((await call('sleep 0.2')).log).toContain('hostkeys-prove-00@openssh.com');
+        return keys()?.length === 2;
+      });
+      const { stderr, log: last } = await call('true');
+      expect(stderr).toContain(ALL);
+      expect(last).toContain('will use strict KEX ordering');
+      expect(last).toContain('notify_hostkeys: sent 2 hostkeys');
+      expect(last).not.toContain('hostkeys-prove');
+    } finally {
+      child.kill();
+    }
   }, 60_000);
 
   test('a passphrase is asked for once', async () => {

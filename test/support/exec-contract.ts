@@ -8,8 +8,8 @@ import { machineRun } from './machine.ts';
 import { openTerminal } from './terminal.ts';
 import { until } from './until.ts';
 
-/** What `exec` promises, whether its command ends with the connection (`never`) or is a job (`always`). */
-export function execContract(mode: 'never' | 'always'): void {
+/** What `exec` promises, whether its command ends with the connection (`never`) or is a job (`always`), and however its VM is reached. */
+export function execContract(mode: 'never' | 'always', way: Readonly<Record<string, string>> = {}): void {
   let fleet: DemoFleet;
   /** Seconds that nobody else on this machine sleeps for, so that the tests can see whether this sleep still runs. */
   const LONG = `${100_000 + process.pid}`;
@@ -20,7 +20,7 @@ export function execContract(mode: 'never' | 'always'): void {
 
   const withMode = (options: RunOptions = {}) => ({
     ...options,
-    environment: { AZLIN_DURABLE: mode, ...options.environment },
+    environment: { AZLIN_DURABLE: mode, ...way, ...options.environment },
   });
   const azlin = (on: DemoFleet, args: readonly string[], options?: RunOptions) => azlinOn(on, args, withMode(options));
   const bash = (on: DemoFleet, line: string, options?: RunOptions) => bashOn(on, line, withMode(options));

@@ -64,7 +64,7 @@ export function fakeVm(scripts: Scripts) {
       const script = scripts[process.name];
       processes.push(process);
       if (!script) throw new Error(`no VM runs ${process.name} in this test`);
-      onSent?.();
+      onSent?.(true);
       script(process);
       return remote;
     },
@@ -173,6 +173,7 @@ export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
     hostKeys: {
       typesOf: async () => [],
       isPinned: async () => true,
+      hasExactly: async () => true,
       check: nowhere,
       update: nowhere,
       show: nowhere,

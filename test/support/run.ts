@@ -115,6 +115,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, now: number): FleetAccess 
     hostKeys: {
       typesOf: async () => [],
       isPinned: async () => true,
+      hasExactly: async () => true,
       check: unreachable,
       update: unreachable,
       show: unreachable,

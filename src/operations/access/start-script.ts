@@ -42,8 +42,8 @@ export async function startScript(starting: Starting): Promise<StartedScript> {
   let isSent = false;
   let isRefused = false;
   let remote: RemoteProcess | undefined;
-  const onSent = () => {
-    isSent = true;
+  const onSent = (sent: boolean) => {
+    isSent = sent;
   };
   const expired = () => silence(target, ms);
   try {

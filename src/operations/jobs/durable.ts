@@ -188,7 +188,8 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     if (err === 'lost') caller.warn(errorsLost(id, describeTarget(target)));
     if (went === 'no-cwd')
       caller.warn(`${describeTarget(target)}: its directory no longer exists; the command runs in the home directory`);
-    if (detach) await remembered;
+    // It has been written for long, unless this machine is very busy; a short command must not end before.
+    await remembered;
     return {
       id,
       isFound: found !== 'new',

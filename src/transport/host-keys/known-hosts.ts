@@ -28,6 +28,8 @@ export interface KnownHosts {
   isPinned(host: HostOfKeys): Promise<boolean>;
   /** Throws `host-key-changed`, `host-key-unknown` or `host-key-revoked`; otherwise the key is the host's own, and is pinned. */
   check(host: HostOfKeys, key: Buffer, caller: Caller): Promise<void>;
+  /** Whether azlin has exactly these keys for it, so that a proof that the server holds them would change nothing. */
+  hasExactly(host: HostOfKeys, keys: readonly Buffer[]): Promise<boolean>;
   /** Takes over the keys that a server has proven to hold, over a connection that was secured with `current`. */
   update(host: HostOfKeys, shown: Rotation, caller: Caller): Promise<void>;
   /** Its keys in all files. */
@@ -60,6 +62,11 @@ export function knownHosts(settings: KnownHostsSettings): KnownHosts {
       await inTurn(async () => {
         if (!(await isTrusted(settings, met))) await meet(settings, met);
       });
+    },
+    async hasExactly(host, keys) {
+      const pinned = new Set(pinnedIn(await ownHosts(settings), host).map(({ key }) => key.toString('base64')));
+      const announced = new Set(keys.map((key) => key.toString('base64')));
+      return pinned.size === announced.size && [...announced].every((key) => pinned.has(key));
     },
     update: (host, shown, caller) => inTurn(() => rotate(settings, { host, caller }, shown)),
     show: async (host, caller) => (await linesAbout(settings, { host, caller })).map(describeLine),

@@ -51,6 +51,8 @@ function lateLink(early: EarlyLink, settled: Promise<Link>, giveUp: () => void):
       return (await orAborted(settled, options.signal)).spawn(script, options);
     },
     forward: async (to, signal) => (await orAborted(settled, signal)).forward(to, signal),
+    check: (ms) => link?.check(ms),
+    over: settled.then((one) => one.over).catch(() => {}),
     close() {
       if (link) link.close();
       else giveUp();

@@ -76,10 +76,13 @@ export function learning(servers: ServerMemory, { endpoint, known, caller }: Dia
   let suspects: readonly Shortcut[] = [];
   let isIn = false;
   let kept = known;
+  let keeping: Promise<unknown> = Promise.resolve();
   const keep = async () => {
-    if (!isIn || isSameServer(learned, kept)) return;
-    kept = learned;
-    await servers.keep(endpoint, learned, caller);
+    if (isIn && !isSameServer(learned, kept)) {
+      kept = learned;
+      keeping = servers.keep(endpoint, learned, caller);
+    }
+    await keeping;
   };
   const mind = (more: readonly Shortcut[]) => {
     learned = { ...learned, minds: [...learned.minds, ...more] };
@@ -92,6 +95,8 @@ export function learning(servers: ServerMemory, { endpoint, known, caller }: Dia
       learned = { ...learned, ...facts };
       void keep();
     },
+    /** Resolves when what was learned is kept. A short command must not end before, or nothing would be known the next time. */
+    kept: () => keeping,
     /** The server is tried once more without shortcuts. Only if that works, they may have been the reason. */
     minded(more: readonly Shortcut[]) {
       suspects = more;

@@ -2,48 +2,12 @@ import type { Client, ParsedKey } from 'ssh2';
 import type { Shortcut } from '../../domain/ssh-choices.ts';
 import { helloIn } from './server-hello.ts';
 import type { KnownServer } from './server-memory.ts';
+import { type Handler, internalsOf, type Protocol } from './ssh2-internals.ts';
 
 /*
  * The shortcuts of domain/ssh-choices.ts, by way of the internals of ssh2 1.17. RFC 4253 and 4254 let a client send all of this before it has an answer. What it
  * cannot know it guesses from last time, and a server that sees a wrong guess ends the connection or refuses, so nothing happens that was not asked for.
  */
-
-type Handler = (...args: never[]) => void;
-
-/** The internals that are used. `internalsOf` checks that they are there. */
-interface Protocol {
-  start?: () => void;
-  parse(chunk: Buffer, at: number, length: number): void;
-  readonly _handlers: Record<(typeof HANDLERS)[number], Handler>;
-  readonly _kex?: { _remoteKexinit?: Buffer };
-  service(name: string): void;
-  authPK(user: string, key: ParsedKey, algorithm?: string | SignCallback, sign?: SignCallback): void;
-  session(channel: number, ...rest: unknown[]): void;
-  pty(channel: number, ...rest: unknown[]): void;
-}
-
-type SignCallback = (data: Buffer, done: (signature: Buffer) => void) => void;
-
-const HANDLERS = [
-  'SERVICE_ACCEPT',
-  'USERAUTH_PK_OK',
-  'USERAUTH_FAILURE',
-  'CHANNEL_OPEN_CONFIRMATION',
-  'CHANNEL_OPEN_FAILURE',
-  'CHANNEL_WINDOW_ADJUST',
-  'CHANNEL_SUCCESS',
-] as const;
-
-/** The protocol of a client; undefined if this ssh2 has other internals than the one that the shortcuts were made for. */
-function internalsOf(client: Client): Protocol | undefined {
-  const { _protocol: protocol } = client as Client & { readonly _protocol?: Protocol };
-  const methods = ['parse', 'service', 'authPK', 'session', 'pty'] as const;
-  const isThere =
-    protocol !== undefined &&
-    methods.every((name) => typeof protocol[name] === 'function') &&
-    HANDLERS.every((name) => typeof protocol._handlers?.[name] === 'function');
-  return isThere ? protocol : undefined;
-}
 
 /** early: whether only the locale is sent with commands. Other variables may be secrets, and wait until the server has let the user in. */
 export function isPlainEnvironment(environment: Readonly<Record<string, string>>): boolean {
@@ -234,5 +198,22 @@ export function onFirstChannel(client: Client, learn: (channel: ChannelShortcut[
   }) as Handler;
   return () => {
     on.CHANNEL_OPEN_CONFIRMATION = confirmed as Handler;
+  };
+}
+
+/**
+ * exec: the proof that the server holds the host keys that it announces is asked for only if they are not all known. It costs the server a signature for each key
+ * while it has a command to start. Without `exec` it is always asked for: the request carries the TCP acknowledgement without which the server's Nagle algorithm
+ * waits 40 ms.
+ */
+export function askForProofOnlyOfNew(client: Client, areKnown: (keys: readonly Buffer[]) => Promise<boolean>): void {
+  const on = internalsOf(client)?._handlers;
+  if (!on) return;
+  const asked = on.GLOBAL_REQUEST as (...args: unknown[]) => void;
+  on.GLOBAL_REQUEST = (...request: unknown[]) => {
+    const [, name, , keys] = request as [Protocol, string, boolean, readonly ParsedKey[]];
+    const goOn = () => asked(...request);
+    if (name !== 'hostkeys-00@openssh.com') return goOn();
+    areKnown(keys.map((key) => key.getPublicSSH())).then((known) => known || goOn(), goOn);
   };
 }

@@ -15,11 +15,12 @@ import { algorithmsFor } from './algorithms.ts';
 import { holdBack } from './hold-back.ts';
 import { helloReader, learnHello } from './server-hello.ts';
 import type { Learning } from './server-memory.ts';
-import { isPlainEnvironment, takeShortcuts } from './shortcuts.ts';
+import { askForProofOnlyOfNew, isPlainEnvironment, takeShortcuts } from './shortcuts.ts';
 import type { Accepted, ConnectionHooks, SignIn } from './ssh2-auth.ts';
 import { type Again, ending, suspectsOf } from './ssh2-ending.ts';
 import { quietChannels } from './ssh2-input.ts';
 import { type EarlyLink, linkOf } from './ssh2-link.ts';
+import { untimed } from './untimed.ts';
 
 export interface Attempt {
   readonly endpoint: Endpoint;
@@ -120,8 +121,6 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     // Servers may exchange keys again at any time.
     client.once('handshake', () => enter('authenticate'));
     client.on('banner', (text) => trace(`${endpoint.label} says: ${text.trim()}`));
-    // The proof costs the server one signature for each key, but it must be asked for: the request carries the TCP acknowledgement without
-    // which the server's Nagle algorithm waits 40 ms.
     client.on('hostkeys', (keys) => {
       const proven = keys.map((key) => key.getPublicSSH());
       knownHosts
@@ -136,7 +135,10 @@ export function attempt(request: Attempt): Promise<Link | Again> {
       finish(() => resolve(early ?? linkOf({ ...request, client, shortcut: taken.includes('exec') })));
     });
     const onHostKey = (key: Buffer) => {
-      checking = knownHosts.check(endpoint, key, caller);
+      checking = knownHosts.check(endpoint, key, {
+        ...caller,
+        questions: untimed(caller.questions, { stop: () => cancelTimer(), goOn: () => enter(stage) }),
+      });
       return checking.then(() => {
         checking = undefined;
         hostKey = key;
@@ -146,7 +148,6 @@ export function attempt(request: Attempt): Promise<Link | Again> {
     };
     const onSigning = (isSigning: boolean) => (isSigning ? cancelTimer() : enter('authenticate'));
     enter(stage);
-    // The stream may have ended before anybody listened.
     if (stream.destroyed) return onEnd(stream.errored ?? new Error('the connection was closed'));
     // Only a socket closes by itself when the other side ends.
     stream.once('end', () => stream.destroy());
@@ -184,17 +185,12 @@ export function attempt(request: Attempt): Promise<Link | Again> {
       };
       if (request.memory.known && request.shortcuts.length > 0)
         taken = takeShortcuts({
-          ...{
-            client,
-            known: request.memory.known,
-            wanted: request.shortcuts,
-            trace,
-            onSigned,
-            onRefused,
-            onOtherHello,
-          },
+          ...{ client, known: request.memory.known, wanted: request.shortcuts },
+          ...{ trace, onSigned, onRefused, onOtherHello },
           isTrusted: (key, algorithm) => trusts({ key, algorithm }),
         });
+      const areKnown = (keys: readonly Buffer[]) => knownHosts.hasExactly(endpoint, keys);
+      if (taken.includes('exec')) askForProofOnlyOfNew(client, areKnown);
       if (taken.length > 0) trace(`${endpoint.label}: shortcuts: ${taken.join(', ')}`);
     } catch (error) {
       return fail(error);

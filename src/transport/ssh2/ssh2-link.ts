@@ -11,8 +11,8 @@ import { loginLine, payloadOf } from '../frame.ts';
 import { watchSilence } from '../silence.ts';
 import { channelTimeout, lostEarly, refusedForward, refusedRequest } from '../ssh-errors.ts';
 import type { Link, Refusal, RemoteProcess, SpawnOptions } from '../transport.ts';
+import { firstChannel, REFUSED } from './first-channel.ts';
 import type { Learning } from './server-memory.ts';
-import { onFirstChannel, openFirstAtOnce } from './shortcuts.ts';
 import { commandStarter, type Internals } from './ssh2-input.ts';
 import { type Losable, processOf } from './ssh2-process.ts';
 
@@ -53,6 +53,10 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
   });
   const { keepalive, keepaliveMissed } = endpoint.ssh;
   const running = new Set<Losable>();
+  let onOver = () => {};
+  const over = new Promise<void>((resolve) => {
+    onOver = resolve;
+  });
   const lose = (silentFor: number) => {
     if (!alive) return;
     cause ??= new Error(`nothing received for ${formatDuration(silentFor)}`);
@@ -63,6 +67,7 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
     if (stream instanceof Socket) stream.resetAndDestroy();
     client.destroy();
     stream.destroy();
+    onOver();
   };
   const stopWatching = watchSilence({ stream, clock, ms: keepalive, times: keepaliveMissed }, () =>
     lose(keepalive * keepaliveMissed),
@@ -85,6 +90,7 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
     alive = false;
     stopWatching();
     for (const { cut } of running) cut();
+    onOver();
   });
 
   /** Opens a channel. `use` gets it synchronously, because its command may end with the next byte. Rejects with the error of ssh2. */
@@ -141,14 +147,14 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
       isWanted: () => !isLate,
       onSent() {
         isSent = true;
-        options.onSent?.();
+        options.onSent?.(true);
         signedIn.onFirst?.();
       },
     };
     try {
       const opened = opening({
         ask: (opened) => startCommand(start, opened),
-        use: (channel) => processOf({ channel, endpoint, frames, running, lossCause: () => cause, check }),
+        use: (channel) => processOf({ channel, endpoint, frames, running, lossCause: () => cause, check, memory }),
         signal,
         ms,
       });
@@ -184,6 +190,8 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
       stopWatching();
       client.end();
     },
+    check,
+    over,
     spawn,
     isFrank: ((client as Client & Internals)._remoteVer ?? '').startsWith('OpenSSH_'),
     giveUp(isCertain) {
@@ -205,34 +213,6 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
       }
     },
   };
-}
-
-const REFUSED = Symbol('refused');
-
-/** Opens the first channel at once, or learns how the server opens it. The promise never resolves. */
-function firstChannel({ client, memory: { known, learn }, shortcut }: SignedIn) {
-  let reject = () => {};
-  let isOpen: boolean | undefined;
-  const promise = new Promise<never>((_, rejected) => {
-    reject = () => rejected(REFUSED);
-  });
-  promise.catch(() => {});
-  let skip = () => {};
-  if (!shortcut || !known?.channel) skip = onFirstChannel(client, (channel) => learn({ channel }));
-  else
-    skip = openFirstAtOnce(client, {
-      channel: known.channel,
-      onAsked() {
-        isOpen = false;
-      },
-      onOpen(channel) {
-        isOpen = true;
-        learn({ channel });
-      },
-      onRefused: () => reject(),
-    });
-  /** Undefined where nothing was sent before the channel was open. */
-  return { promise, reject, skip: () => skip(), isOpen: () => isOpen };
 }
 
 interface Opening<T> {

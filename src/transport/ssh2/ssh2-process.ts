@@ -3,6 +3,7 @@ import type { Endpoint } from '../endpoint.ts';
 import { type Frames, unframe } from '../frame.ts';
 import { lost, lostEarly, noCommand, unanswered } from '../ssh-errors.ts';
 import type { ExitStatus, RemoteProcess } from '../transport.ts';
+import type { Learning } from './server-memory.ts';
 
 /** What to do with a process when its link is lost. */
 export interface Losable {
@@ -20,10 +21,11 @@ interface Spawned {
   readonly running: Set<Losable>;
   readonly lossCause: () => unknown;
   readonly check: (ms: number) => void;
+  readonly memory: Pick<Learning, 'kept'>;
 }
 
 /** Turns a channel with a command into a process. */
-export function processOf({ channel, endpoint, frames, running, lossCause, check }: Spawned): RemoteProcess {
+export function processOf({ channel, endpoint, frames, running, lossCause, check, memory }: Spawned): RemoteProcess {
   const output = unframe(frames.output, () => void channel.write(`${frames.output}\n`));
   const errors = unframe(frames.errors);
   channel.pipe(output.stream);
@@ -66,7 +68,7 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
     stdin: channel,
     stdout: output.stream,
     stderr: errors.stream,
-    exit,
+    exit: exit.finally(memory.kept),
     noise: () => `${output.noise()} ${errors.noise()}`.trim(),
     resize: (columns, rows) => channel.setWindow(rows, columns, 0, 0),
     check,

@@ -22,6 +22,8 @@ function serverOf(channels: number, other?: Dial) {
     links.push(state);
     return {
       forward: async () => new PassThrough().end('forwarded'),
+      check() {},
+      over: new Promise(() => {}),
       get alive() {
         return !state.closed;
       },
