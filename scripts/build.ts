@@ -56,12 +56,13 @@ const GROUPS: readonly Group[] = [
     modules: [
       'src/app/fleet-access.ts',
       'src/transport/ssh-config/ssh-config.ts',
-      'src/transport/ssh2/ssh2-transport.ts',
       'src/cli/commands/exec.ts',
       'src/cli/commands/list.ts',
       'src/cli/commands/connect.ts',
     ],
   },
+  // Needed by whatever connects itself: the daemon, and calls without it.
+  { name: 'dial', priority: 4, modules: ['src/transport/ssh2/ssh2-transport.ts'] },
   {
     name: 'jobs',
     priority: 4,
@@ -91,7 +92,7 @@ writeTypes();
 
 async function bundle(): Promise<RolldownOutput> {
   const build = await rolldown({
-    input: { azlin: 'src/main.ts', action: 'src/action.ts', library: 'src/library.ts' },
+    input: { azlin: 'src/main.ts', daemon: 'src/daemon.ts', action: 'src/action.ts', library: 'src/library.ts' },
     platform: 'node',
     // Native modules that ssh2 can do without.
     external: ['cpu-features', /sshcrypto\.node$/],

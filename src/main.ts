@@ -43,7 +43,12 @@ async function run(): Promise<void> {
     process.exit(1);
   });
   const io = { stdin: () => process.stdin, stdout: process.stdout, stderr: process.stderr };
-  const exitCode = await runProgram({ argv, app: createApp(process), io, interrupts });
+  const exitCode = await runProgram({
+    argv,
+    app: createApp(process, join(import.meta.dirname, 'daemon.js')),
+    io,
+    interrupts,
+  });
   isOver = true;
   // Output may still be on its way to a slow reader; after an interrupt, nobody waits for that.
   await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), aborted(interrupts.signal)]);

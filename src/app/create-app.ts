@@ -22,14 +22,18 @@ type DemoRequest = Omit<
   'clock' | 'environment' | 'interactive' | 'cli'
 > & { readonly tour: boolean };
 
-/** The real world around the program. Nothing is loaded before it is needed: `--help` touches neither settings, Azure nor SSH. */
-export function createApp(process: Process) {
+/** The real world around the program. `daemonProgram`: the file that azlin's daemon is started from; without it none is used. Nothing is loaded before it is needed: `--help` touches neither settings, Azure nor SSH. */
+export function createApp(process: Process, daemonProgram?: string) {
   // The streams are not touched before they are needed: creating each takes a millisecond, and another program may want standard input.
   const { env: environment, execPath, argv } = process;
   const home = homeOf(environment);
   const clock = pausableClock(systemClock);
   const cli = [execPath, argv[1] ?? ''];
-  const world: World = { ...{ environment, home, cli, clock }, uid: process.getuid?.(), wallClock: systemClock };
+  const world: World = {
+    ...{ environment, home, cli, clock, daemonProgram },
+    uid: process.getuid?.(),
+    wallClock: systemClock,
+  };
   const closings: (() => void)[] = [];
   const { hasTerminal, ...person } = personAt(process, clock);
   return {
@@ -68,6 +72,10 @@ export function createApp(process: Process) {
       const { access, transport } = await accessOf(request, world);
       closings.push(transport.close);
       return access;
+    },
+    async daemon(config: Config) {
+      const { daemonControl } = await import('./daemon-client.ts');
+      return daemonControl(config, world);
     },
     async known(config: Config) {
       const { knownOf } = await import('./completion-knowledge.ts');

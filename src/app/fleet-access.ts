@@ -10,12 +10,15 @@ import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import { type AccessParts, makeAccess } from '../operations/access/make-access.ts';
 import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
+import { daemonControl } from './daemon-client.ts';
 import { azureSettingsOf, inventoryOf, type Place } from './inventory.ts';
 import { localUser, sshOf } from './ssh.ts';
 
 /** What access to the fleet needs from this machine. */
 export interface World extends Place {
   readonly uid: number | undefined;
+  /** The file that azlin's daemon is started from; undefined where none is used. */
+  readonly daemonProgram: string | undefined;
 }
 
 export interface Access {
@@ -74,6 +77,8 @@ function powerOf(request: AccessRequest, world: World): VmPower {
       await azure[verb](named, caller);
     } finally {
       await forgetInventories(join(config.home, 'cache'), world.wallClock);
+      // A VM that has stopped does not say so to those who are connected to it.
+      if (verb !== 'start') await daemonControl(config, world).drop([named.vm.vmId]);
     }
   };
   return {

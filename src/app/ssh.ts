@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { daemonTransport } from '../daemon/daemon-transport.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
@@ -10,6 +11,7 @@ import { type KnownHosts, knownHosts } from '../transport/host-keys/known-hosts.
 import { sharedTransport } from '../transport/shared-transport.ts';
 import type { SshConfig } from '../transport/ssh-config/ssh-config.ts';
 import type { Dialer, Transport } from '../transport/transport.ts';
+import { doorOf } from './daemon-client.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -21,6 +23,7 @@ export interface SshSurroundings {
   /** A clock that keeps running while `clock` stands still. */
   readonly wallClock: Clock;
   readonly inventory: Inventory;
+  readonly daemonProgram: string | undefined;
 }
 
 export interface SshParts {
@@ -34,16 +37,16 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   const { config } = request;
   const { environment, clock, wallClock, inventory } = around;
   const choice = await choiceOf(request, around);
-  const hostKeys = knownHosts({
-    path: environment['AZLIN_KNOWN_HOSTS'] || join(config.home, 'known_hosts'),
-  });
+  const path = environment['AZLIN_KNOWN_HOSTS'] || join(config.home, 'known_hosts');
+  const hostKeys = knownHosts({ path });
+  const endpointOfHop = hopEndpoints({ inventory, choice, isKnownHost: hostKeys.isPinned });
   const load = async (): Promise<Dialer> => {
     const { ssh2Dialer } = await import('../transport/ssh2/ssh2-transport.ts');
     return ssh2Dialer({
       ...{ clock, wallClock },
       knownHosts: hostKeys,
       cacheDirectory: join(config.home, 'cache'),
-      endpointOfHop: hopEndpoints({ inventory, choice, isKnownHost: hostKeys.isPinned }),
+      endpointOfHop,
       shell: environment['SHELL'] || '/bin/sh',
     });
   };
@@ -52,14 +55,17 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     loaded ??= load();
     return loaded;
   };
-  const transport = sharedTransport({
+  const direct = sharedTransport({
     dial: async (endpoint, caller, onStep) => (await dialer()).dial(endpoint, caller, onStep),
     begin: async (endpoint, caller, onStep) => (await dialer()).begin(endpoint, caller, onStep),
     identitiesFor: async (endpoint, caller) => (await dialer()).identitiesFor(endpoint, caller),
     knock: async (endpoint, caller) => (await dialer()).knock(endpoint, caller),
     close: () => void loaded?.then(({ close }) => close()),
   });
-  return { choice, hostKeys, transport };
+  const door = doorOf(config, around);
+  const { persist, watch } = config;
+  const shared = { direct, endpointOfHop, knownHosts: path, settings: config.file.path, persist, watch };
+  return { choice, hostKeys, transport: door ? daemonTransport({ ...shared, door }) : direct };
 }
 
 /** What the user wants for every VM, from flags, settings and the files of ssh. */

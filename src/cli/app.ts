@@ -67,6 +67,7 @@ export interface App extends LocalMachine, Person {
   version(): string;
   /** `isMending`: a setting with a mistake gets its default. */
   config(overrides: Overrides, isMending?: boolean): Promise<Config>;
+  daemon(config: Config): Promise<DaemonControl>;
   /** What the caches know, for completion. */
   known(config: Config): Promise<CachedKnowledge>;
   /** A file of this package. */
@@ -75,6 +76,34 @@ export interface App extends LocalMachine, Person {
   demo(request: DemoRequest, signal: AbortSignal): Promise<number>;
   /** Ends connections. */
   close(): void;
+}
+
+/** azlin's daemon, which keeps connections open. */
+export interface DaemonControl {
+  /** Undefined if none is running. */
+  status(): Promise<DaemonReport | undefined>;
+  /** Ends it, at once or when nothing runs over its connections. Undefined if none is running. */
+  stop(isForced: boolean): Promise<{ readonly running: number } | undefined>;
+  /** Where its log is. */
+  readonly log: string;
+  /** Empty if it has written none. */
+  readLog(): Promise<string>;
+}
+
+/** Times are milliseconds since 1970. */
+export interface DaemonReport {
+  readonly pid: number;
+  readonly startedAt: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly servers: readonly {
+    readonly label: string;
+    readonly place: string;
+    readonly connections: number;
+    /** What runs over them. */
+    readonly running: number;
+    readonly usedAt: number;
+  }[];
 }
 
 export interface DemoRequest {

@@ -93,6 +93,8 @@ export const SETTINGS = {
   listDeadline: setting('list.deadline', limit, 5_000),
   listWholeDeadline: setting('list.whole_deadline', limit, 60_000),
   aliases: setting('aliases', readAliases, {} as Aliases),
+  persist: setting('daemon.persist AZLIN_PERSIST', duration, 600_000),
+  watch: setting('daemon.watch AZLIN_WATCH', choice('used', 'all', 'none'), 'used' as const),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;
 

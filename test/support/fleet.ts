@@ -13,7 +13,7 @@ export async function startFleet(
 ): Promise<DemoFleet> {
   const tools = await ensureTools(process.env, () => {});
   const cli: readonly string[] = [process.execPath, CLI];
-  const environment = { ...process.env, NODE_OPTIONS: undefined, CI: undefined };
+  const environment = { ...process.env, NODE_OPTIONS: undefined, CI: undefined, AZLIN_PERSIST: '0' };
   return startDemoFleet({ clock: realClock, tools, environment, cli, ...(machines ? { machines } : {}), ...more });
 }
 

@@ -97,6 +97,7 @@ export async function startLab(): Promise<Lab> {
         AZLIN_HOME: own,
         AZLIN_INVENTORY: inventory,
         AZLIN_IDENTITY: identity,
+        AZLIN_PERSIST: '0',
       };
     },
     close() {

@@ -65,6 +65,7 @@ function fakeApp(fleet: FakeFleet): App {
     questions: () => undefined,
     pick: unused,
     askText: unused,
+    daemon: unused,
     demo: unused,
     known: unused,
     detect: unused,

@@ -87,6 +87,11 @@ const ENTRIES: readonly ContentsEntry[] = [
     async () => (await import('./aliases.ts')).aliases,
   ),
   setting(
+    'daemon',
+    'Show or end the process that keeps connections open',
+    async () => (await import('./daemon.ts')).daemon,
+  ),
+  setting(
     'completion',
     'Print or install completion for bash, zsh or fish',
     async () => (await import('./completion.ts')).completion,

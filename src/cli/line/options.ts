@@ -9,6 +9,7 @@ export const GLOBAL_OPTIONS = {
   color: { kind: 'text', describe: 'When to use colours', choices: ['auto', 'always', 'never'] },
   quiet: { kind: 'flag', short: 'q', describe: 'Print no notes or warnings' },
   verbose: { kind: 'flag', short: 'v', describe: 'Print each step to stderr' },
+  'no-daemon': { kind: 'flag', describe: "Connect without azlin's daemon", setting: 'persist', value: '0' },
 } as const satisfies Options;
 
 /** Options that end the call, whatever the command is. */

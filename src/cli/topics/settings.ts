@@ -57,5 +57,10 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
   listDeadline: one('time limit for each VM of a list', '5s'),
   listWholeDeadline: one('time limit for all VMs of a list', '60s'),
   aliases: one('a table of names, each for one or several identifiers', 'none'),
+  persist: one(
+    'how long connections stay open after their last use, for the next command; 0 keeps none',
+    '10m; 0 if CI is set',
+  ),
+  watch: one('whose sessions are kept known: used (VMs with an open connection), all or none', 'used'),
   format: one('how results and errors are printed: table, json, ndjson, csv', 'table'),
 };

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DaemonStatus, drop, report, type Stopping, stop } from '../daemon/control.ts';
+import { type Door, door } from '../daemon/door.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Config } from '../settings/config.ts';
+
+interface Around {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly wallClock: Clock;
+  readonly uid: number | undefined;
+  readonly daemonProgram: string | undefined;
+}
+
+/** The way to azlin's daemon; undefined where the settings want none. Where `CI` is set, only AZLIN_PERSIST turns it on: a workflow leaves no processes behind. */
+export function doorOf(config: Config, around: Around): Door | undefined {
+  const isWanted = config.persist > 0 && (!around.environment['CI'] || config.sources.persist === 'environment');
+  return isWanted ? anyDoor(config, around) : undefined;
+}
+
+function anyDoor({ home }: Config, { environment, wallClock, uid, daemonProgram }: Around): Door | undefined {
+  if (daemonProgram === undefined || uid === undefined) return undefined;
+  return door({ clock: wallClock, home, uid, program: daemonProgram, environment });
+}
+
+/** What `azlin daemon` does, and what other commands tell the daemon. Undefined where there is none. */
+interface Control {
+  status(): Promise<DaemonStatus | undefined>;
+  stop(isForced: boolean): Promise<Stopping | undefined>;
+  drop(hosts: readonly string[]): Promise<void>;
+  readonly log: string;
+  readLog(): Promise<string>;
+}
+
+export function daemonControl(config: Config, around: Around): Control {
+  const way = anyDoor(config, around);
+  const log = join(config.home, 'daemon.log');
+  return {
+    log,
+    readLog: () =>
+      readFile(log, 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return '';
+        throw error;
+      }),
+    status: async () => way && report(way),
+    stop: async (isForced) => way && stop(way, isForced),
+    drop: async (hosts) => void (way && (await drop(way, hosts))),
+  };
+}

@@ -1,0 +1,135 @@
+import { setMaxListeners } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { heldLinks, type Realm } from '../daemon/held-links.ts';
+import { type DaemonLog, daemonLog } from '../daemon/log.ts';
+import { type Destination, hopKey } from '../daemon/messages.ts';
+import { daemonPlace, whyNotSafe } from '../daemon/place.ts';
+import { retireOthers, serve } from '../daemon/server.ts';
+import { watchFiles } from '../daemon/watch-files.ts';
+import { watchSleep } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
+import { describeHop } from '../domain/jump.ts';
+import { knownHosts } from '../transport/host-keys/known-hosts.ts';
+import { ssh2Dialer } from '../transport/ssh2/ssh2-transport.ts';
+import { systemClock } from './system-clock.ts';
+
+export interface DaemonRequest {
+  /** `$AZLIN_HOME`. */
+  readonly home: string;
+  /** The file that the process was started from. */
+  readonly program: string;
+  readonly uid: number;
+}
+
+export interface RunningDaemon {
+  readonly log: DaemonLog;
+  /** Ends it at once. */
+  stop(): void;
+}
+
+/** Milliseconds that the daemon stays when it holds nothing: a client that has started it comes a moment later. */
+const LINGER = 2_000;
+/** Milliseconds within which a connection must answer after the machine has slept. */
+const WAKING = 3_000;
+
+/** Listens for clients and keeps connections for them. `onEnd` is called when it holds nothing any more. Resolves to undefined if another daemon listens already. */
+export async function startDaemon(
+  { home, program, uid }: DaemonRequest,
+  onEnd: () => void,
+): Promise<RunningDaemon | undefined> {
+  const clock = systemClock;
+  const place = daemonPlace({ home, program, uid });
+  const why = whyNotSafe(place, uid);
+  if (why !== undefined) throw new AppError('config', why);
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const log = daemonLog(join(home, 'daemon.log'), clock);
+  let clients = 0;
+  let isEmpty = true;
+  let cancel = () => {};
+  const endSoon = () => {
+    cancel();
+    if (clients === 0 && isEmpty) cancel = clock.schedule(isStopping ? 0 : LINGER, end);
+  };
+  let isStopping = false;
+  const realms = realmsOf(join(home, 'cache'));
+  const held = heldLinks({
+    clock,
+    realmOf: realms.of,
+    log: log.write,
+    onUsed() {
+      isEmpty = false;
+      cancel();
+    },
+    onEmpty() {
+      isEmpty = true;
+      endSoon();
+    },
+    onFiles: (paths) => files.watch(paths),
+  });
+  const files = watchFiles(clock, (path) => void held.recheck(path));
+  const onStop = (isForced: boolean) => {
+    isStopping = true;
+    // No new client gets here; those that are here finish what they do.
+    server?.close();
+    log.write(isForced ? 'asked to end at once' : 'asked to end');
+    if (isForced) return end();
+    held.retire();
+    endSoon();
+  };
+  const onBusy = (isBusy: boolean) => {
+    clients += isBusy ? 1 : -1;
+    endSoon();
+  };
+  const server = await serve({ place, clock, held, log: log.write, onStop, onBusy });
+  if (!server) return undefined;
+  const stopWatching = watchSleep(clock, () => held.check(WAKING));
+  const end = () => {
+    cancel();
+    server.close();
+    stopWatching();
+    files.close();
+    held.close();
+    realms.close();
+    log.write('ended');
+    onEnd();
+  };
+  retireOthers(place);
+  log.write(`started, process ${process.pid}`);
+  endSoon();
+  return { log, stop: end };
+}
+
+/** One dialer for each file of host keys and each set of jump hosts, so that many VMs share the connection to theirs. */
+function realmsOf(cacheDirectory: string) {
+  const realms = new Map<string, Realm>();
+  const make = ({ knownHosts: path, hops }: Destination): Realm => {
+    const places = new Map(hops);
+    const hostKeys = knownHosts({ path });
+    const dialer = ssh2Dialer({
+      ...{ clock: systemClock, wallClock: systemClock, cacheDirectory, knownHosts: hostKeys },
+      // Commands of ProxyCommand run in the process that wants them.
+      shell: '/bin/sh',
+      async endpointOfHop(hop, inFleet) {
+        const place = places.get(hopKey(describeHop(hop), inFleet));
+        if (!place) throw new AppError('bug', `the way over "${describeHop(hop)}" is not known to the daemon`);
+        return place;
+      },
+    });
+    return { dialer, knownHosts: hostKeys };
+  };
+  return {
+    of(to: Destination): Realm {
+      const key = JSON.stringify([to.knownHosts, to.hops]);
+      const realm = realms.get(key) ?? make(to);
+      realms.set(key, realm);
+      return realm;
+    },
+    close() {
+      for (const { dialer } of realms.values()) dialer.close();
+    },
+  };
+}
+
+/** Each connection that is made adds a listener. */
+setMaxListeners(0);

@@ -1,0 +1,220 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type Caller, withSignal } from '../domain/caller.ts';
+import type { AppError } from '../domain/errors.ts';
+import { describeHop, type Hop } from '../domain/jump.ts';
+import type { RemoteScript } from '../domain/remote-script.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+import { lostEarly } from '../transport/ssh-errors.ts';
+import type { Connection, HostAndPort, RemoteProcess, SpawnOptions, Step, Transport } from '../transport/transport.ts';
+import type { Door } from './door.ts';
+import { type Ask, type Destination, errorFromWire, hopKey } from './messages.ts';
+import { processOver, streamOver } from './process-over.ts';
+import { talk } from './talk.ts';
+
+export interface DaemonSettings extends Pick<Destination, 'knownHosts' | 'settings' | 'persist' | 'watch'> {
+  readonly door: Door;
+  /** Connects from this process, where the daemon cannot or must not. */
+  readonly direct: Transport;
+  readonly endpointOfHop: (hop: Hop, inFleet: boolean, caller: Caller) => Promise<Endpoint>;
+}
+
+/** Connections that azlin's daemon keeps open. Where there is no daemon, or what is asked for cannot be shared, this process connects itself. */
+export function daemonTransport(settings: DaemonSettings): Transport {
+  const { direct } = settings;
+  return {
+    dial: direct.dial,
+    identitiesFor: direct.identitiesFor,
+    knock: direct.knock,
+    close: direct.close,
+    async connect(endpoint, caller, onStep) {
+      const to = await destinationOf(endpoint, settings, caller);
+      const isReady = to !== undefined && (await connectThere({ settings, to, caller }, onStep));
+      return isReady ? connectionTo({ settings, to, caller }) : direct.connect(endpoint, caller, onStep);
+    },
+  };
+}
+
+/** Undefined for what the daemon cannot share: an agent that is forwarded, and commands that need the environment of this process. */
+async function destinationOf(
+  endpoint: Endpoint,
+  { endpointOfHop, knownHosts, settings, persist, watch }: DaemonSettings,
+  caller: Caller,
+): Promise<Destination | undefined> {
+  const hops = new Map<string, Endpoint>();
+  const waiting = [endpoint];
+  try {
+    for (let one = waiting.pop(); one; one = waiting.pop()) {
+      const { route, ssh } = one;
+      if (route.kind === 'command' || ssh.forwardAgent !== undefined) return undefined;
+      if (route.kind !== 'jump') continue;
+      for (const hop of route.hops) {
+        const key = hopKey(describeHop(hop), route.inFleet);
+        if (hops.has(key)) continue;
+        const place = await endpointOfHop(hop, route.inFleet, caller);
+        hops.set(key, place);
+        waiting.push(place);
+      }
+    }
+  } catch (error) {
+    caller.signal.throwIfAborted();
+    // Connecting from here fails with an error that names the way.
+    caller.trace(`the way to ${endpoint.label} is not known: ${(error as Error).message}`);
+    return undefined;
+  }
+  return { endpoint, hops: [...hops], knownHosts, settings, persist, watch };
+}
+
+/** Has the daemon connect. Resolves to false if there is no daemon, or if it ended meanwhile: nothing has run then. */
+async function connectThere(
+  { settings, to, caller }: Held,
+  onStep: ((step: Step) => void) | undefined,
+): Promise<boolean> {
+  const socket = await settings.door.open(caller);
+  if (!socket) return false;
+  const request: Ask = { ask: 'connect', to, canAsk: caller.questions !== undefined };
+  return ask<boolean>({ socket, request, caller }, (settle) => ({
+    onStep,
+    onReply(reply) {
+      if (reply.reply === 'failed') settle.reject(errorFromWire(reply.error));
+      else settle.resolve(true);
+      socket.destroy();
+    },
+    onClose: () => settle.resolve(false),
+  }));
+}
+
+interface Settle<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Asking {
+  readonly socket: Socket;
+  readonly request: Ask;
+  readonly caller: Caller;
+}
+
+type Hearing = Omit<Parameters<typeof talk>[2], 'caller'>;
+
+/** Talks until it is settled. When the caller gives up, the daemon hears of it by the end of the connection. */
+function ask<T>({ socket, request, caller }: Asking, hearing: (settle: Settle<T>) => Hearing): Promise<T> {
+  const { signal } = caller;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason);
+      socket.destroy();
+    };
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const over = () => signal.removeEventListener('abort', onAbort);
+    const settle: Settle<T> = {
+      resolve(value) {
+        over();
+        resolve(value);
+      },
+      reject(error) {
+        over();
+        reject(error);
+      },
+    };
+    talk(socket, request, { caller, ...hearing(settle) });
+  });
+}
+
+interface Held {
+  readonly settings: DaemonSettings;
+  readonly to: Destination;
+  readonly caller: Caller;
+}
+
+function connectionTo(held: Held): Connection {
+  const { settings, to, caller } = held;
+  const directly = () => settings.direct.connect(to.endpoint, caller);
+  return {
+    async spawn(script, options) {
+      const socket = await settings.door.open(withSignal(caller, options.signal));
+      if (!socket) return (await directly()).spawn(script, options);
+      try {
+        return await spawnThere(held, socket, { script, options });
+      } catch (error) {
+        // It does no harm to run it twice.
+        if (error !== GONE || !script.mayRepeat) throw error === GONE ? gone(to.endpoint) : error;
+        return (await directly()).spawn(script, options);
+      }
+    },
+    async forward(address, signal) {
+      const socket = await settings.door.open(withSignal(caller, signal));
+      if (!socket) return (await directly()).forward(address, signal);
+      return forwardThere(held, socket, { ...address, signal });
+    },
+  };
+}
+
+/** The daemon ended before it answered. */
+const GONE = Symbol('gone');
+
+function gone(endpoint: Endpoint): AppError {
+  return lostEarly(endpoint, new Error("azlin's daemon has ended"));
+}
+
+interface Spawning {
+  readonly script: RemoteScript;
+  readonly options: SpawnOptions;
+}
+
+function spawnThere({ to, caller }: Held, socket: Socket, { script, options }: Spawning): Promise<RemoteProcess> {
+  const { terminal, isUsers, early, patience, signal, warn = caller.warn } = options;
+  const own = { ...withSignal(caller, signal), warn };
+  const request: Ask = {
+    ask: 'spawn',
+    to,
+    canAsk: caller.questions !== undefined,
+    script: { text: script.text.toString('latin1'), mayRepeat: script.mayRepeat === true },
+    options: { terminal, isUsers: isUsers === true, early: early === true, patience },
+  };
+  // From here on the daemon may send it at any moment, and may end before it says so.
+  options.onSent?.(true);
+  return ask<RemoteProcess>({ socket, request, caller: own }, (settle) => {
+    const over = processOver(socket, to.endpoint);
+    return {
+      onReply(reply) {
+        if (reply.reply === 'exit') return over.ended(reply);
+        if (reply.reply === 'done') return settle.resolve(over.remote);
+        if (!reply.isSent) options.onSent?.(false);
+        settle.reject(errorFromWire(reply.error));
+        socket.destroy();
+      },
+      onBytes: over.bytes,
+      onTaken: over.taken,
+      onClose() {
+        settle.reject(GONE);
+        over.lost();
+      },
+    };
+  });
+}
+
+function forwardThere(
+  { to, caller }: Held,
+  socket: Socket,
+  { host, port, signal }: HostAndPort & { readonly signal: AbortSignal },
+): Promise<Duplex> {
+  const request: Ask = { ask: 'forward', to, canAsk: caller.questions !== undefined, host, port };
+  return ask<Duplex>({ socket, request, caller: withSignal(caller, signal) }, (settle) => {
+    const over = streamOver(socket);
+    return {
+      onReply(reply) {
+        if (reply.reply === 'failed') settle.reject(errorFromWire(reply.error));
+        else if (reply.reply === 'done') settle.resolve(over.stream);
+        else over.ended();
+      },
+      onBytes: over.bytes,
+      onTaken: over.taken,
+      onClose() {
+        settle.reject(gone(to.endpoint));
+        over.ended();
+      },
+    };
+  });
+}

@@ -1,0 +1,169 @@
+import { closeSync, openSync, rmSync, statSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import type { Caller } from '../domain/caller.ts';
+import { type Clock, pause } from '../domain/clock.ts';
+import { AppError, messageOf } from '../domain/errors.ts';
+import { type DaemonPlace, daemonPlace, whyNotSafe } from './place.ts';
+
+export interface DoorSettings {
+  readonly clock: Clock;
+  /** `$AZLIN_HOME`. */
+  readonly home: string;
+  readonly uid: number;
+  /** The file that the daemon is started from. */
+  readonly program: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** The way to the daemon. */
+export interface Door {
+  /** A connection to the daemon, which is started if there is none; undefined if that does not work, and the trace says why. Rejects only with the reason of the caller's signal. */
+  open(caller: Caller): Promise<Socket | undefined>;
+  /** The same, for a daemon that is there already. */
+  openIfThere(): Promise<Socket | undefined>;
+}
+
+/** Milliseconds that a daemon may take to start. */
+const START_LIMIT = 5_000;
+/** Milliseconds between two looks at whether the daemon that another process is starting is there. */
+const STEP = 10;
+
+export function door(settings: DoorSettings): Door {
+  const { clock, uid } = settings;
+  let place: DaemonPlace | undefined;
+  /** Why there is no daemon for this process. It is not tried again with each connection. */
+  let trouble: string | undefined;
+  let starting: Promise<void> | undefined;
+  const placed = () => {
+    place ??= daemonPlace(settings);
+    return place;
+  };
+
+  const start = async (caller: Caller): Promise<void> => {
+    const { socket } = placed();
+    const mark = `${socket}.starting`;
+    if (!claim(mark, clock)) return appears(socket, clock);
+    try {
+      caller.trace("starting azlin's daemon");
+      await startDaemon(settings, clock);
+    } finally {
+      rmSync(mark, { force: true });
+    }
+  };
+
+  const openIfThere = async () => {
+    try {
+      return whyNotSafe(placed(), uid) === undefined ? await connectTo(placed().socket) : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+
+  return {
+    openIfThere,
+    async open(caller) {
+      if (trouble !== undefined) return undefined;
+      try {
+        const why = whyNotSafe(placed(), uid);
+        if (why !== undefined) throw new Error(why);
+        const open = await connectTo(placed().socket).catch((error: unknown) => {
+          if (!isAbsent(error)) throw error;
+        });
+        if (open) return open;
+        starting ??= start(caller).finally(() => {
+          starting = undefined;
+        });
+        await starting;
+        return await connectTo(placed().socket);
+      } catch (error) {
+        caller.signal.throwIfAborted();
+        trouble ??= messageOf(error);
+        caller.trace(`azlin's daemon is not used: ${trouble}`);
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Nobody listens there: there is no such socket, or its daemon has died. */
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ECONNREFUSED'].includes((error as { code?: string }).code ?? '');
+}
+
+function connectTo(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      // Whoever uses it hears of its end.
+      socket.on('error', () => {});
+      resolve(socket);
+    });
+  });
+}
+
+/** Whether this process is the one to start the daemon. Many that begin at the same moment need only one. */
+function claim(mark: string, clock: Clock): boolean {
+  try {
+    closeSync(openSync(mark, 'wx', 0o600));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  try {
+    // Whoever made it has died.
+    if (Math.abs(clock.now() - statSync(mark).mtimeMs) < START_LIMIT) return false;
+    rmSync(mark, { force: true });
+    return claim(mark, clock);
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until somebody listens there. */
+async function appears(socket: string, clock: Clock): Promise<void> {
+  const { signal } = new AbortController();
+  const until = clock.now() + START_LIMIT;
+  while (clock.now() < until) {
+    const open = await connectTo(socket).catch(() => undefined);
+    open?.destroy();
+    if (open) return;
+    await pause(clock, STEP, signal);
+  }
+}
+
+/** Variables that the daemon needs. Others may be secrets, and belong to the process that starts it. */
+const VARIABLES = ['HOME', 'PATH', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR', 'USER', 'LOGNAME'];
+
+/** Resolves when it listens, or another one does. */
+async function startDaemon({ home, program, environment }: DoorSettings, clock: Clock): Promise<void> {
+  // Imported only here, because it takes long to load.
+  const { spawn } = await import('node:child_process');
+  const kept = VARIABLES.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]));
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [program], {
+      cwd: '/',
+      detached: true,
+      env: { ...Object.fromEntries(kept), AZLIN_HOME: home },
+      // It says over the fourth that it is ready, or why not.
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    const words = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
+    const cancel = clock.schedule(START_LIMIT, () => settle(new AppError('timed-out', 'it did not start in 5 s')));
+    const settle = (error?: Error) => {
+      cancel();
+      words.destroy();
+      child.unref();
+      if (error) reject(error);
+      else resolve();
+    };
+    words.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.startsWith('ready\n')) settle();
+    });
+    words.on('end', () => settle(new Error(said.trim() || 'it ended at once')));
+    child.once('error', settle);
+  });
+}

@@ -1,0 +1,235 @@
+import { stat } from 'node:fs/promises';
+import { type Caller, silentCaller } from '../domain/caller.ts';
+import type { Clock } from '../domain/clock.ts';
+import { type Endpoint, endpointKey } from '../transport/endpoint.ts';
+import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
+import { sharedTransport } from '../transport/shared-transport.ts';
+import type { Connection, Dialer, Link, Step, Transport } from '../transport/transport.ts';
+import type { HeldStatus } from './control.ts';
+import type { Destination } from './messages.ts';
+
+/** What connects to servers: one for each file of host keys and each way over jump hosts. */
+export interface Realm {
+  readonly dialer: Dialer;
+  readonly knownHosts: KnownHosts;
+}
+
+export interface HeldSettings {
+  readonly clock: Clock;
+  readonly realmOf: (to: Destination) => Realm;
+  readonly log: (line: string) => void;
+  /** Called when the first connection is wanted, and when the last one is gone. */
+  readonly onUsed: () => void;
+  readonly onEmpty: () => void;
+  /** Called with the files that decide whether a connection may stay. */
+  readonly onFiles: (paths: readonly string[]) => void;
+}
+
+/** The connections that are kept. */
+export interface HeldLinks {
+  /** A connection for one caller. Until `leave` is called, its server counts as being used. */
+  use(
+    to: Destination,
+    caller: Caller,
+    onStep?: (step: Step) => void,
+  ): Promise<{ readonly connection: Connection; leave(): void }>;
+  status(): readonly HeldStatus[];
+  running(): number;
+  /** Closes what leads to these hosts, by the names that their keys are kept under. */
+  drop(hosts: readonly string[]): void;
+  /** Looks at whether host keys and key files are still what they were, and lets go of connections for which they are not. */
+  recheck(path: string): Promise<void>;
+  /** Gives up every connection over which nothing arrives within `ms`. */
+  check(ms: number): void;
+  /** Closes what nobody uses, and the rest as soon as nobody does. */
+  retire(): void;
+  close(): void;
+}
+
+interface Held {
+  readonly key: string;
+  readonly to: Destination;
+  readonly realm: Realm;
+  readonly transport: Transport;
+  readonly links: Set<Link>;
+  /** The fingerprint of the host key that was checked. */
+  hostKey: string | undefined;
+  readonly files: string;
+  running: number;
+  usedAt: number;
+  persist: number;
+  cancel: () => void;
+}
+
+export function heldLinks({ clock, realmOf, log, onUsed, onEmpty, onFiles }: HeldSettings): HeldLinks {
+  const held = new Map<string, Held>();
+  /** What nobody gets any more, but somebody still uses. */
+  const leaving = new Set<Held>();
+  let isRetired = false;
+
+  const close = (one: Held, why: string) => {
+    one.cancel();
+    if (held.get(one.key) === one) held.delete(one.key);
+    leaving.delete(one);
+    one.transport.close();
+    log(`${one.to.endpoint.label}: closed: ${why}`);
+    if (held.size + leaving.size === 0) onEmpty();
+  };
+  /** Nobody new gets it. */
+  const letGo = (one: Held, why: string) => {
+    one.cancel();
+    if (one.running === 0) return close(one, why);
+    if (held.get(one.key) === one) held.delete(one.key);
+    leaving.add(one);
+  };
+  const rest = (one: Held) => {
+    one.usedAt = clock.now();
+    one.cancel();
+    if (leaving.has(one) || isRetired) return close(one, 'not used any more');
+    if (one.links.size === 0) return close(one, 'no connection');
+    one.cancel = clock.schedule(one.persist, () => close(one, 'not used for long'));
+  };
+
+  const make = async (key: string, to: Destination): Promise<Held> => {
+    const realm = realmOf(to);
+    const { dialer } = realm;
+    const links = new Set<Link>();
+    const counted = async (link: Promise<Link>) => {
+      const open = await link;
+      links.add(open);
+      void open.over.then(() => {
+        links.delete(open);
+        if (one.running === 0 && links.size === 0 && held.get(key) === one) close(one, 'its server ended it');
+      });
+      return open;
+    };
+    const one: Held = {
+      ...{ key, to, realm, links },
+      transport: sharedTransport({
+        ...dialer,
+        dial: (...request) => counted(dialer.dial(...request)),
+        begin: (...request) => counted(dialer.begin(...request)),
+        // The way over jump hosts is shared with others.
+        close() {},
+      }),
+      hostKey: undefined,
+      files: await stampOf(to),
+      running: 0,
+      usedAt: clock.now(),
+      persist: to.persist,
+      cancel: () => {},
+    };
+    return one;
+  };
+
+  /** The one with this key, or a new one if its key files are other ones now. */
+  const find = async (to: Destination): Promise<Held> => {
+    const key = keyOf(to);
+    const known = held.get(key);
+    if (known && known.files === (await stampOf(to)) && held.get(key) === known) return known;
+    if (known && held.get(key) === known) letGo(known, 'its key files have changed');
+    const made = await make(key, to);
+    const other = held.get(key);
+    if (other) return other;
+    if (isRetired) leaving.add(made);
+    else held.set(key, made);
+    onUsed();
+    onFiles([to.settings, to.knownHosts, ...keyFilesOf(to)]);
+    return made;
+  };
+
+  const isStillTrusted = async ({ to, realm, hostKey }: Held) => {
+    if (hostKey === undefined) return true;
+    const caller = silentCaller(new AbortController().signal);
+    const keys = await realm.knownHosts.show(to.endpoint, caller);
+    return keys.some(({ fingerprint, revoked }) => fingerprint === hostKey.split(' ')[0] && !revoked);
+  };
+
+  const all = () => [...held.values(), ...leaving];
+  return {
+    async use(wanted, caller, onStep) {
+      const to = await settled(wanted, realmOf(wanted).knownHosts);
+      const one = await find(to);
+      one.running++;
+      one.cancel();
+      one.persist = to.persist;
+      let isLeft = false;
+      const leave = () => {
+        if (isLeft) return;
+        isLeft = true;
+        one.running--;
+        if (one.running === 0) rest(one);
+      };
+      try {
+        const connection = await one.transport.connect(to.endpoint, caller, (step) => {
+          if (step.kind === 'verified') one.hostKey = step.detail;
+          if (step.kind === 'signed-in') log(`${to.endpoint.label}: connected`);
+          onStep?.(step);
+        });
+        return { connection, leave };
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    },
+    status: () =>
+      all().map(({ to: { endpoint }, links, running, usedAt }) => ({
+        label: endpoint.label,
+        place: `${endpoint.user}@${endpoint.address}:${endpoint.port}`,
+        connections: links.size,
+        running,
+        usedAt,
+      })),
+    running: () => all().reduce((sum, { running }) => sum + running, 0),
+    drop(hosts) {
+      for (const one of all()) if (hosts.includes(one.to.endpoint.hostKeyAlias)) close(one, 'its VM was stopped');
+    },
+    async recheck(path) {
+      for (const one of held.values()) {
+        if (path === one.to.settings) letGo(one, 'the settings have changed');
+        else if (keyFilesOf(one.to).includes(path) && one.files !== (await stampOf(one.to)))
+          letGo(one, 'its key files have changed');
+        else if (path === one.to.knownHosts && !(await isStillTrusted(one))) letGo(one, 'its host key has changed');
+      }
+    },
+    check(ms) {
+      for (const { links } of all()) for (const link of links) link.check(ms);
+    },
+    retire() {
+      isRetired = true;
+      for (const one of [...held.values()]) letGo(one, 'the daemon ends');
+    },
+    close() {
+      for (const one of all()) close(one, 'the daemon ends');
+    },
+  };
+}
+
+/** Equal for calls that would make the same connection. Shortcuts and labels do not change who one is there. */
+function keyOf({ endpoint, hops, knownHosts }: Destination): string {
+  const key = (one: Endpoint) => endpointKey({ ...one, ssh: { ...one.ssh, shortcuts: [] } });
+  return JSON.stringify([key(endpoint), hops.map(([name, hop]) => [name, key(hop)]), knownHosts]);
+}
+
+/** If the host is known, it does not matter any more whether its key would be kept on first sight. */
+async function settled(to: Destination, hosts: KnownHosts): Promise<Destination> {
+  const { endpoint } = to;
+  if (endpoint.firstSight !== 'look' || !(await hosts.isPinned(endpoint).catch(() => false))) return to;
+  return { ...to, endpoint: { ...endpoint, firstSight: 'pin' } };
+}
+
+function keyFilesOf({ endpoint, hops }: Destination): readonly string[] {
+  const all = [endpoint, ...hops.map(([, hop]) => hop)];
+  return [...new Set(all.flatMap(({ ssh }) => ssh.identityFiles.map(({ path }) => path)))];
+}
+
+/** Changes with the files that the keys are in. */
+async function stampOf(to: Destination): Promise<string> {
+  const stamps = keyFilesOf(to).map((path) =>
+    stat(path).then(
+      ({ mtimeMs, size, ino }) => `${path} ${mtimeMs} ${size} ${ino}`,
+      () => path,
+    ),
+  );
+  return (await Promise.all(stamps)).join('\n');
+}

@@ -1,0 +1,104 @@
+import { AppError, type ErrorCode, messageOf, toAppError } from '../domain/errors.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+import type { ExitStatus, SpawnOptions, Step } from '../transport/transport.ts';
+
+/** Where a call goes, and what decides whether it may share a connection. */
+export interface Destination {
+  readonly endpoint: Endpoint;
+  /** The endpoints of its jump hosts, and of theirs, by `hopKey`. */
+  readonly hops: readonly (readonly [key: string, Endpoint])[];
+  /** azlin's file of host keys. */
+  readonly knownHosts: string;
+  /** The settings file. */
+  readonly settings: string;
+  /** Milliseconds that the connection stays after its last use. */
+  readonly persist: number;
+  readonly watch: WatchChoice;
+}
+
+export function hopKey(hop: string, inFleet: boolean): string {
+  return `${inFleet} ${hop}`;
+}
+
+/** Which VMs the daemon keeps the sessions of: those that it has a connection to, all that a command asks for, none. */
+export type WatchChoice = 'used' | 'all' | 'none';
+
+/** What a client asks first. `canAsk`: somebody is there for questions. */
+export type Ask =
+  | { readonly ask: 'connect'; readonly to: Destination; readonly canAsk: boolean }
+  | {
+      readonly ask: 'spawn';
+      readonly to: Destination;
+      readonly canAsk: boolean;
+      readonly script: { readonly text: string; readonly mayRepeat: boolean };
+      readonly options: Pick<SpawnOptions, 'terminal' | 'isUsers' | 'early' | 'patience'>;
+    }
+  | {
+      readonly ask: 'forward';
+      readonly to: Destination;
+      readonly canAsk: boolean;
+      readonly host: string;
+      readonly port: number;
+    }
+  | { readonly ask: 'status' }
+  /** Closes connections to hosts by the name that their keys are kept under, at once. */
+  | { readonly ask: 'drop'; readonly hosts: readonly string[] }
+  /** Ends the daemon: at once, or when nothing runs over its connections any more. */
+  | { readonly ask: 'stop'; readonly isForced: boolean };
+
+export type AskOf<Kind extends Ask['ask']> = Extract<Ask, { readonly ask: Kind }>;
+
+/** What a client says later. */
+export type Word =
+  | { readonly say: 'answer'; readonly id: number; readonly value: string | boolean }
+  | { readonly say: 'no-answer'; readonly id: number; readonly error: WireError }
+  | { readonly say: 'resize'; readonly columns: number; readonly rows: number }
+  | { readonly say: 'check'; readonly ms: number };
+
+/** What the daemon says. */
+export type DaemonReply =
+  | { readonly reply: 'step'; readonly step: Step }
+  | { readonly reply: 'progress'; readonly text: string | null }
+  | { readonly reply: 'aside'; readonly text: string | null }
+  | { readonly reply: 'warn'; readonly line: string }
+  | { readonly reply: 'trace'; readonly line: string }
+  | {
+      readonly reply: 'question';
+      readonly id: number;
+      readonly kind: 'passphrase' | 'confirm';
+      readonly question: string;
+    }
+  | { readonly reply: 'done'; readonly value?: unknown }
+  /** `isSent`: whether the script was sent to the VM. */
+  | { readonly reply: 'failed'; readonly error: WireError; readonly isSent: boolean }
+  /** `noise`: what the login shell printed before the script answered. */
+  | { readonly reply: 'exit'; readonly status: WireStatus; readonly noise: string };
+
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly candidates?: AppError['candidates'];
+  readonly mayHaveRun: boolean;
+  readonly cause?: string | undefined;
+}
+
+type WireStatus = Exclude<ExitStatus, { readonly kind: 'lost' }> | { readonly kind: 'lost'; readonly cause: WireError };
+
+export function errorToWire(thrown: unknown): WireError {
+  const { code, message, hint, candidates, mayHaveRun, cause } = toAppError(thrown);
+  return { code, message, hint, candidates, mayHaveRun, cause: cause === undefined ? undefined : messageOf(cause) };
+}
+
+export function errorFromWire({ code, message, hint, candidates, mayHaveRun, cause }: WireError): AppError {
+  const details = { hint, candidates, mayHaveRun };
+  return new AppError(code, message, cause === undefined ? details : { ...details, cause: new Error(cause) });
+}
+
+export function statusToWire(status: ExitStatus): WireStatus {
+  return status.kind === 'lost' ? { kind: 'lost', cause: errorToWire(status.cause) } : status;
+}
+
+export function statusFromWire(status: WireStatus): ExitStatus {
+  return status.kind === 'lost' ? { kind: 'lost', cause: errorFromWire(status.cause) } : status;
+}

@@ -1,0 +1,114 @@
+import { chmodSync, readdirSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Clock } from '../domain/clock.ts';
+import { messageOf } from '../domain/errors.ts';
+import { withLock } from '../store/lock.ts';
+import type { DaemonStatus, Stopping } from './control.ts';
+import type { HeldLinks } from './held-links.ts';
+import type { Ask, Word } from './messages.ts';
+import type { DaemonPlace } from './place.ts';
+import { type Serving, serveCall } from './serve-call.ts';
+import { frameReader, sendMessage } from './wire.ts';
+
+export interface ServerSettings {
+  readonly place: DaemonPlace;
+  readonly clock: Clock;
+  readonly held: HeldLinks;
+  readonly log: (line: string) => void;
+  /** Called when a client asks the daemon to end. */
+  readonly onStop: (isForced: boolean) => void;
+  /** Called when a client comes, and when the last one has left. */
+  readonly onBusy: (isBusy: boolean) => void;
+}
+
+/** Listens for clients; undefined if another daemon does. Rejects with the system's error. */
+export async function serve(settings: ServerSettings): Promise<Server | undefined> {
+  const { place, clock } = settings;
+  return withLock({ path: place.socket, clock }, async () => {
+    if (await isAnswered(place.socket)) return undefined;
+    // Its daemon has died.
+    rmSync(place.socket, { force: true });
+    const server = createServer((socket) => greet(socket, settings, startedAt));
+    const startedAt = clock.now();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(place.socket, () => resolve());
+    });
+    chmodSync(place.socket, 0o600);
+    return server;
+  });
+}
+
+/** Tells the daemons of other azlins for the same home to end when nothing runs over their connections. */
+export function retireOthers({ directory, prefix, socket }: DaemonPlace): void {
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    if (!name.startsWith(prefix) || path === socket || name.endsWith('.lock') || name.endsWith('.starting')) continue;
+    const ask: Ask = { ask: 'stop', isForced: false };
+    const other = connect(path, () => {
+      sendMessage(other, ask);
+      other.end();
+    });
+    // It has died.
+    other.on('error', () => rmSync(path, { force: true }));
+    other.resume();
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+function greet(socket: Socket, settings: ServerSettings, startedAt: number): void {
+  const { held, log, onStop, onBusy } = settings;
+  let serving: Serving | undefined;
+  onBusy(true);
+  const onAsk = (ask: Ask) => {
+    if (ask.ask === 'status') {
+      const status: DaemonStatus = {
+        pid: process.pid,
+        startedAt,
+        memory: process.memoryUsage.rss(),
+        servers: held.status(),
+      };
+      sendMessage(socket, { reply: 'done', value: status });
+    } else if (ask.ask === 'drop') {
+      held.drop(ask.hosts);
+      sendMessage(socket, { reply: 'done' });
+    } else if (ask.ask === 'stop') {
+      const stopping: Stopping = { pid: process.pid, running: held.running() };
+      sendMessage(socket, { reply: 'done', value: stopping });
+      onStop(ask.isForced);
+    } else serving = serveCall(held, socket, ask);
+  };
+  let isAsked = false;
+  const read = frameReader({
+    onMessage(message) {
+      if (isAsked) return serving?.heard(message as Word);
+      isAsked = true;
+      onAsk(message as Ask);
+    },
+    onBytes: (chunk) => serving?.bytes(chunk),
+    onEnd: () => serving?.inputEnded(),
+  });
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch (error) {
+      log(`a client that makes no sense: ${messageOf(error)}`);
+      socket.destroy();
+    }
+  });
+  socket.on('error', () => {});
+  socket.once('close', () => {
+    serving?.left();
+    onBusy(false);
+  });
+}
