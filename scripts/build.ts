@@ -3,7 +3,17 @@
  * An installed azlin has no dependencies; the licences of what is bundled are included. Usage: npm run build
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type RolldownOutput, rolldown } from 'rolldown';
@@ -27,15 +37,30 @@ interface Group {
 
 /** A module goes to the first group that names it, with all its imports that no stronger group has. The others are split by how they are reached. */
 const GROUPS: readonly Group[] = [
-  // --version needs nothing else, and what is loaded before the compile cache is on is compiled each time.
-  { name: 'package', priority: 10, modules: ['package.json'] },
   { name: 'ssh2', priority: 9, packages: ['ssh2', 'asn1', 'bcrypt-pbkdf', 'safer-buffer', 'tweetnacl'] },
   { name: 'azure', priority: 9, packages: ['@azure', '@azure-rest', '@typespec'] },
+  // Loaded by every call before anything else, and by most of them alone.
+  {
+    name: 'quick',
+    priority: 10,
+    modules: [
+      'package.json',
+      'src/app/code-cache.ts',
+      'src/app/quick-call.ts',
+      'src/daemon/wire.ts',
+      'src/daemon/place.ts',
+    ],
+  },
   // Needed by every call.
   {
     name: 'cli',
     priority: 8,
-    modules: ['src/app/create-app.ts', 'src/cli/run-program.ts', 'src/cli/output/report-error.ts'],
+    modules: [
+      'src/app/create-app.ts',
+      'src/cli/run-program.ts',
+      'src/cli/interrupts.ts',
+      'src/cli/output/report-error.ts',
+    ],
   },
   { name: 'settings', priority: 7, modules: ['src/settings/config.ts'] },
   // Needed for completion, while somebody waits for it.
@@ -77,6 +102,16 @@ const GROUPS: readonly Group[] = [
   },
 ];
 
+/** Loads modules of Node with `require` where the sources have `import()`: compiled code that comes from the cache has no way to import. */
+const requireBuiltins = {
+  name: 'require-builtins',
+  renderChunk: (code: string) =>
+    code.replace(
+      /\bimport\(([`"'])(node:[\w/]+)\1\)/g,
+      (_, _quote, name) => `Promise.resolve().then(()=>require("${name}"))`,
+    ),
+};
+
 process.chdir(ROOT);
 rmSync(OUT, { recursive: true, force: true });
 const { output } = await bundle();
@@ -90,18 +125,26 @@ await describeCommands();
 await writeManual();
 writeTypes();
 
+/** Changes with the sources and the packages that are bundled. */
+function buildId(): string {
+  const hash = createHash('sha256').update(readFileSync(`${ROOT}package-lock.json`));
+  for (const file of readdirSync(`${ROOT}src`, { recursive: true, withFileTypes: true }))
+    if (file.isFile()) hash.update(file.name).update(readFileSync(join(file.parentPath, file.name)));
+  return hash.digest('hex').slice(0, 12);
+}
+
 async function bundle(): Promise<RolldownOutput> {
   const build = await rolldown({
     input: { azlin: 'src/main.ts', daemon: 'src/daemon.ts', action: 'src/action.ts', library: 'src/library.ts' },
     platform: 'node',
     // Native modules that ssh2 can do without.
     external: ['cpu-features', /sshcrypto\.node$/],
-    transform: { target: 'node20.19' },
+    transform: { target: 'node20.19', define: { AZLIN_BUILD: JSON.stringify(buildId()) } },
     // Only the parser of yargs is used; the rest would read locales at every start.
     treeshake: {
       moduleSideEffects: (id) => !/\/node_modules\/(?:yargs|cliui|y18n|escalade|get-caller-file)\//.test(id),
     },
-    plugins: [shellTexts],
+    plugins: [shellTexts, requireBuiltins],
   });
   return build.write({
     dir: OUT,

@@ -1,8 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { keepCompiled } from './app/code-cache.ts';
-import { messageOf } from './domain/errors.ts';
+import type { LineHere } from './daemon/serve-line.ts';
 
 /** Whoever has started the daemon hears over this whether it listens. */
 const STARTER = 3;
@@ -19,23 +18,84 @@ async function run(): Promise<void> {
   keepCompiled(join(home, 'cache'));
   try {
     const { startDaemon } = await import('./app/daemon.ts');
-    const daemon = await startDaemon({ home, program: fileURLToPath(import.meta.url), uid }, () => process.exit(0));
+    const daemon = await startDaemon({ home, uid, runLine }, () => process.exit(0));
     tell('ready\n');
     if (!daemon) process.exit(0);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, daemon.stop);
     // The terminal that it was started from may close.
     process.on('SIGHUP', () => {});
     process.on('uncaughtException', (error) => {
-      daemon.log.write(`ended by an error: ${error.stack ?? messageOf(error)}`);
+      daemon.log.write(`ended by an error: ${error.stack ?? error.message}`);
       process.exit(1);
     });
+    // The first line should not have to wait for it.
+    await program();
   } catch (error) {
     refuse(error);
   }
 }
 
+async function program() {
+  const [{ runProgram }, { interruptsOfRun }, { createApp }, { inDaemon }] = await Promise.all([
+    import('./cli/run-program.ts'),
+    import('./cli/interrupts.ts'),
+    import('./app/create-app.ts'),
+    import('./app/in-daemon.ts'),
+  ]);
+  return { runProgram, interruptsOfRun, createApp, inDaemon };
+}
+
+/** Runs a line as `main.ts` does, but with the streams, the variables and the terminal of a client. */
+async function runLine(line: LineHere): Promise<number> {
+  const { runProgram, interruptsOfRun, createApp, inDaemon } = await program();
+  const { argv, environment, terminals, stdout, stderr, exitNow, notHere } = line;
+  const interrupts = interruptsOfRun(exitNow);
+  line.onSignal(interrupts.onSignal);
+  const output = (stream: typeof stdout, columns: number | null) =>
+    Object.assign(stream, columns === null ? {} : { isTTY: true as const, columns });
+  const io = {
+    stdin: () => notHere('standard input is read'),
+    stdout: output(stdout, terminals.stdout),
+    stderr: output(stderr, terminals.stderr),
+  };
+  const { execPath } = process;
+  const uid = process.getuid?.() ?? 0;
+  const own = { environment, execPath, program: join(import.meta.dirname, 'azlin.js'), uid, ...io };
+  const exitCode = await runProgram({
+    argv,
+    app: createApp(processOf(own), { inDaemon: inDaemon(line) }),
+    io,
+    interrupts,
+  });
+  interrupts.restore();
+  return interrupts.exitCode() ?? exitCode;
+}
+
+interface OwnProcess {
+  readonly environment: LineHere['environment'];
+  readonly execPath: string;
+  readonly program: string;
+  readonly uid: number;
+}
+
+/** What the program takes for its process. The streams of the daemon lead nowhere. */
+function processOf({ environment, execPath, program: path, uid }: OwnProcess) {
+  return {
+    ...{ env: environment, execPath, argv: [execPath, path], getuid: () => uid, title: '' },
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
+  };
+}
+
 function refuse(error: unknown): void {
-  tell(`${messageOf(error)}\n`);
+  tell(`${error instanceof Error ? error.message : error}\n`);
   process.exit(1);
 }
 

@@ -163,6 +163,7 @@ async function openFleet(options: AzlinOptions): Promise<Opened> {
       uid: process.getuid?.(),
       // A program that uses the library keeps its own connections, and leaves nothing behind.
       daemonProgram: undefined,
+      inDaemon: undefined,
       // The command line renews caches in the background, not the program that uses this library.
       cli: [process.execPath, join(import.meta.dirname, 'azlin.js')],
       clock: pausableClock(systemClock),

@@ -1,12 +1,10 @@
 #!/usr/bin/env node
-import { setMaxListeners } from 'node:events';
 import { closeSync, fstatSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import { keepCompiled } from './app/code-cache.ts';
-import type { Interrupts } from './cli/app.ts';
-import type { AppError } from './domain/errors.ts';
+import { callDaemon } from './app/quick-call.ts';
 
 const argv = process.argv.slice(2);
 if (argv.length === 1 && argv[0] === '--version') printVersion();
@@ -22,6 +20,8 @@ function printVersion(): void {
 }
 
 async function run(): Promise<void> {
+  const quick = await callDaemon({ argv, process, questions: async () => (await ownApp()).questions(() => {}) });
+  if (quick) return end(quick.exitCode, quick.outputs);
   // From here on, Node caches compiled code if it can.
   keepCompiled(join(process.env['AZLIN_HOME'] || join(process.env['HOME'] || userInfo().homedir, '.azlin'), 'cache'));
   // The event loop is empty before the program has finished: that is a bug, and must not look like success.
@@ -32,9 +32,15 @@ async function run(): Promise<void> {
     process.exit(1);
   });
   const { runProgram } = await import('./cli/run-program.ts');
-  const { createApp } = await import('./app/create-app.ts');
-  const { AppError, toAppError } = await import('./domain/errors.ts');
-  const interrupts = processInterrupts(() => new AppError('interrupted', 'Interrupted'));
+  const { interruptsOfRun } = await import('./cli/interrupts.ts');
+  const { toAppError } = await import('./domain/errors.ts');
+  const interrupts = interruptsOfRun((code) => process.exit(code));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, interrupts.onSignal);
+  process.on('SIGCONT', interrupts.goOn);
+  process.on('exit', interrupts.restore);
+  // The reader is gone, as with `| head`. The code that writes gets this error too, and stops.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
   let isOver = false;
   process.on('uncaughtException', (thrown) => {
     const error = toAppError(thrown);
@@ -43,17 +49,22 @@ async function run(): Promise<void> {
     process.exit(1);
   });
   const io = { stdin: () => process.stdin, stdout: process.stdout, stderr: process.stderr };
-  const exitCode = await runProgram({
-    argv,
-    app: createApp(process, join(import.meta.dirname, 'daemon.js')),
-    io,
-    interrupts,
-  });
+  const exitCode = await runProgram({ argv, app: await ownApp(), io, interrupts });
   isOver = true;
-  // Output may still be on its way to a slow reader; after an interrupt, nobody waits for that.
-  await Promise.race([Promise.all([flushed(process.stdout), flushed(process.stderr)]), aborted(interrupts.signal)]);
+  interrupts.signal.addEventListener('abort', () => end(interrupts.exitCode() ?? exitCode, []), { once: true });
+  await end(interrupts.exitCode() ?? exitCode, interrupts.signal.aborted ? [] : [process.stdout, process.stderr]);
+}
+
+async function ownApp() {
+  const { createApp } = await import('./app/create-app.ts');
+  return createApp(process, { daemonProgram: join(import.meta.dirname, 'daemon.js') });
+}
+
+/** Output may still be on its way to a slow reader; after an interrupt, nobody waits for that. */
+async function end(exitCode: number, outputs: readonly NodeJS.WriteStream[]): Promise<void> {
+  await Promise.all(outputs.map(flushed));
   leaveTerminal();
-  process.exit(interrupts.exitCode() ?? exitCode);
+  process.exit(exitCode);
 }
 
 /**
@@ -72,60 +83,6 @@ function leaveTerminal(): void {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write('', () => resolve()));
-}
-
-interface ProcessInterrupts extends Interrupts {
-  /** Ends the work cleanly after an error that nothing has caught. */
-  fail(error: AppError): void;
-}
-
-/** Turns signals into aborts. A second signal ends the process at once, unless a handler has taken it over. */
-function processInterrupts(interrupted: () => AppError): ProcessInterrupts {
-  const controller = new AbortController();
-  // Each VM that is asked at the same time adds a listener.
-  setMaxListeners(0, controller.signal);
-  const handlers: (() => void)[] = [];
-  const restores = new Set<() => void>();
-  let exitCode: number | undefined;
-  const abort = (code: number) => {
-    if (controller.signal.aborted) process.exit(code);
-    exitCode = code;
-    controller.abort(interrupted());
-  };
-  process.on('SIGINT', () => (handlers.at(-1) ?? (() => abort(130)))());
-  process.on('SIGTERM', () => abort(143));
-  process.on('SIGHUP', () => abort(129));
-  process.on('SIGQUIT', () => abort(131));
-  process.on('exit', () => {
-    for (const restore of restores) restore();
-  });
-  // The reader is gone, as with `| head`. The code that writes gets this error too, and stops.
-  process.stdout.on('error', () => {});
-  process.stderr.on('error', () => {});
-  return {
-    signal: controller.signal,
-    takeOver(handler) {
-      handlers.push(handler);
-      return () => handlers.splice(handlers.indexOf(handler), 1);
-    },
-    onExit(restore) {
-      restores.add(restore);
-      return () => restores.delete(restore);
-    },
-    onContinue(back) {
-      process.on('SIGCONT', back);
-      return () => process.off('SIGCONT', back);
-    },
-    exitCode: () => exitCode,
-    fail: (error) => controller.abort(error),
-  };
 }

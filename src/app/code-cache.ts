@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import module from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import type { Script } from 'node:vm';
-import { systemClock } from './system-clock.ts';
 
 /** Keeps compiled code below the folder of caches, if there is one: others can write to the folder that Node would use. Compiling takes a third of a short call. */
 export function keepCompiled(caches: string): void {
@@ -47,15 +46,17 @@ function keepParts(folder: string): void {
   });
 }
 
-/** Milliseconds after which a part of another azlin has not been used for long. */
+/** Milliseconds between the newest part and one of another azlin that has not been used for long. */
 const OLD = 30 * 24 * 3_600_000;
 
 function dropOld(folder: string): void {
   try {
-    for (const name of readdirSync(folder)) {
-      const path = join(folder, name);
-      if (systemClock.now() - statSync(path).mtimeMs > OLD) rmSync(path, { force: true });
-    }
+    const parts = readdirSync(folder).map((name) => ({
+      path: join(folder, name),
+      at: statSync(join(folder, name)).mtimeMs,
+    }));
+    const newest = Math.max(...parts.map(({ at }) => at));
+    for (const { path, at } of parts) if (newest - at > OLD) rmSync(path, { force: true });
   } catch {
     // Another process is doing the same.
   }

@@ -10,6 +10,7 @@ import type { Picking } from '../terminal/picker.ts';
 import type { TextQuestion } from '../terminal/prompts.ts';
 import type { World } from './fleet-access.ts';
 import { homeOf } from './home.ts';
+import type { InDaemon } from './in-daemon.ts';
 import { systemClock } from './system-clock.ts';
 
 type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'execPath' | 'argv' | 'getuid'> & {
@@ -22,20 +23,27 @@ type DemoRequest = Omit<
   'clock' | 'environment' | 'interactive' | 'cli'
 > & { readonly tour: boolean };
 
-/** The real world around the program. `daemonProgram`: the file that azlin's daemon is started from; without it none is used. Nothing is loaded before it is needed: `--help` touches neither settings, Azure nor SSH. */
-export function createApp(process: Process, daemonProgram?: string) {
+interface AppOptions {
+  /** The file that azlin's daemon is started from; without it none is used. */
+  readonly daemonProgram?: string;
+  /** For a line that runs in the daemon. */
+  readonly inDaemon?: InDaemon;
+}
+
+/** The real world around the program. Nothing is loaded before it is needed: `--help` touches neither settings, Azure nor SSH. */
+export function createApp(process: Process, { daemonProgram, inDaemon }: AppOptions = {}) {
   // The streams are not touched before they are needed: creating each takes a millisecond, and another program may want standard input.
   const { env: environment, execPath, argv } = process;
   const home = homeOf(environment);
   const clock = pausableClock(systemClock);
   const cli = [execPath, argv[1] ?? ''];
   const world: World = {
-    ...{ environment, home, cli, clock, daemonProgram },
+    ...{ environment, home, cli, clock, daemonProgram, inDaemon },
     uid: process.getuid?.(),
     wallClock: systemClock,
   };
   const closings: (() => void)[] = [];
-  const { hasTerminal, ...person } = personAt(process, clock);
+  const { hasTerminal, ...person } = inDaemon ? personElsewhere(inDaemon, clock) : personAt(process, clock);
   return {
     ...{ environment, home, clock },
     ...person,
@@ -53,7 +61,9 @@ export function createApp(process: Process, daemonProgram?: string) {
     },
     async config(overrides: Overrides, isMending = false) {
       const { loadConfig } = await import('../settings/config.ts');
-      return loadConfig({ environment, home, isMending }, overrides);
+      const config = await loadConfig({ environment, home, isMending }, overrides);
+      inDaemon?.check(config);
+      return config;
     },
     async detect() {
       const { detect } = await import('./detect.ts');
@@ -88,6 +98,31 @@ export function createApp(process: Process, daemonProgram?: string) {
     },
     close() {
       for (const close of closings) close();
+    },
+  };
+}
+
+/** The person at the terminal of a client: only what concerns a connection is asked from here. */
+function personElsewhere({ line, notHere }: InDaemon, clock: ReturnType<typeof pausableClock>) {
+  const asked = async () => notHere('somebody is asked');
+  const { questions } = line;
+  return {
+    hasTerminal: () => false,
+    canAsk: () => questions !== undefined,
+    terminal: () => undefined,
+    pick: asked,
+    askText: asked,
+    confirm: async () => (questions ? asked() : undefined),
+    questions(before: () => void): Questions | undefined {
+      if (!questions) return undefined;
+      const after = <T>(ask: () => Promise<T>) => {
+        before();
+        return clock.duringPause(ask);
+      };
+      return {
+        passphrase: (question) => after(() => questions.passphrase(question)),
+        confirm: (question) => after(() => questions.confirm(question)),
+      };
     },
   };
 }

@@ -5,6 +5,7 @@ import { heldLinks, type Realm } from '../daemon/held-links.ts';
 import { type DaemonLog, daemonLog } from '../daemon/log.ts';
 import { type Destination, hopKey } from '../daemon/messages.ts';
 import { daemonPlace, whyNotSafe } from '../daemon/place.ts';
+import type { RunLine } from '../daemon/serve-line.ts';
 import { retireOthers, serve } from '../daemon/server.ts';
 import { watchFiles } from '../daemon/watch-files.ts';
 import { watchSleep } from '../domain/clock.ts';
@@ -17,9 +18,8 @@ import { systemClock } from './system-clock.ts';
 export interface DaemonRequest {
   /** `$AZLIN_HOME`. */
   readonly home: string;
-  /** The file that the process was started from. */
-  readonly program: string;
   readonly uid: number;
+  readonly runLine: RunLine;
 }
 
 export interface RunningDaemon {
@@ -35,11 +35,11 @@ const WAKING = 3_000;
 
 /** Listens for clients and keeps connections for them. `onEnd` is called when it holds nothing any more. Resolves to undefined if another daemon listens already. */
 export async function startDaemon(
-  { home, program, uid }: DaemonRequest,
+  { home, uid, runLine }: DaemonRequest,
   onEnd: () => void,
 ): Promise<RunningDaemon | undefined> {
   const clock = systemClock;
-  const place = daemonPlace({ home, program, uid });
+  const place = daemonPlace(home, uid);
   const why = whyNotSafe(place, uid);
   if (why !== undefined) throw new AppError('config', why);
   mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -81,7 +81,7 @@ export async function startDaemon(
     clients += isBusy ? 1 : -1;
     endSoon();
   };
-  const server = await serve({ place, clock, held, log: log.write, onStop, onBusy });
+  const server = await serve({ place, clock, held, runLine, log: log.write, onStop, onBusy });
   if (!server) return undefined;
   const stopWatching = watchSleep(clock, () => held.check(WAKING));
   const end = () => {

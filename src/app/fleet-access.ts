@@ -11,6 +11,7 @@ import { type AccessParts, makeAccess } from '../operations/access/make-access.t
 import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
 import { daemonControl } from './daemon-client.ts';
+import type { InDaemon } from './in-daemon.ts';
 import { azureSettingsOf, inventoryOf, type Place } from './inventory.ts';
 import { localUser, sshOf } from './ssh.ts';
 
@@ -19,6 +20,7 @@ export interface World extends Place {
   readonly uid: number | undefined;
   /** The file that azlin's daemon is started from; undefined where none is used. */
   readonly daemonProgram: string | undefined;
+  readonly inDaemon: InDaemon | undefined;
 }
 
 export interface Access {
@@ -66,6 +68,7 @@ function powerOf(request: AccessRequest, world: World): VmPower {
   const { config } = request;
   let made: Promise<VmPower> | undefined;
   const power = async (verb: string, { vm }: NamedVm) => {
+    world.inDaemon?.notHere('Azure is asked');
     if (!isAzureVm(vm))
       throw new AppError('usage', `"${vm.name}" comes from an inventory file; azlin can only ${verb} VMs in Azure`);
     made ??= azurePowerOf(request, world);

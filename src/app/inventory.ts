@@ -7,6 +7,7 @@ import type { Inventory } from '../inventory/inventory.ts';
 import { renewBehind } from '../inventory/renew.ts';
 import { sharedInventory } from '../inventory/shared-inventory.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
+import type { InDaemon } from './in-daemon.ts';
 
 /** What an inventory needs from this machine. */
 export interface Place {
@@ -17,6 +18,7 @@ export interface Place {
   readonly clock: PausableClock;
   /** A clock that keeps running while `clock` stands still. */
   readonly wallClock: Clock;
+  readonly inDaemon?: InDaemon | undefined;
 }
 
 type Request = Pick<AccessRequest, 'config'>;
@@ -48,6 +50,7 @@ async function azureInventoryOf(request: Request, world: Place): Promise<Invento
   // The SDK is only loaded when the cache has no answer.
   const azure: Inventory = {
     async listVms(query, caller) {
+      world.inDaemon?.notHere('Azure is asked');
       try {
         if (config.inventory === 'azure') {
           const { azureInventory } = await import('../inventory/azure/azure-inventory.ts');

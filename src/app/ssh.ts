@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { daemonTransport } from '../daemon/daemon-transport.ts';
+import { heldTransport } from '../daemon/held-transport.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
@@ -12,6 +13,7 @@ import { sharedTransport } from '../transport/shared-transport.ts';
 import type { SshConfig } from '../transport/ssh-config/ssh-config.ts';
 import type { Dialer, Transport } from '../transport/transport.ts';
 import { doorOf } from './daemon-client.ts';
+import type { InDaemon } from './in-daemon.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,6 +26,7 @@ export interface SshSurroundings {
   readonly wallClock: Clock;
   readonly inventory: Inventory;
   readonly daemonProgram: string | undefined;
+  readonly inDaemon: InDaemon | undefined;
 }
 
 export interface SshParts {
@@ -65,6 +68,8 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   const door = doorOf(config, around);
   const { persist, watch } = config;
   const shared = { direct, endpointOfHop, knownHosts: path, settings: config.file.path, persist, watch };
+  if (around.inDaemon && persist > 0)
+    return { choice, hostKeys, transport: heldTransport(around.inDaemon.line, shared) };
   return { choice, hostKeys, transport: door ? daemonTransport({ ...shared, door }) : direct };
 }
 

@@ -2,21 +2,18 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Caller, withSignal } from '../domain/caller.ts';
 import type { AppError } from '../domain/errors.ts';
-import { describeHop, type Hop } from '../domain/jump.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { lostEarly } from '../transport/ssh-errors.ts';
 import type { Connection, HostAndPort, RemoteProcess, SpawnOptions, Step, Transport } from '../transport/transport.ts';
+import { type DestinationSettings, destinationOf } from './destination.ts';
 import type { Door } from './door.ts';
-import { type Ask, type Destination, errorFromWire, hopKey } from './messages.ts';
+import { type Ask, type Destination, errorFromWire } from './messages.ts';
 import { processOver, streamOver } from './process-over.ts';
 import { talk } from './talk.ts';
 
-export interface DaemonSettings extends Pick<Destination, 'knownHosts' | 'settings' | 'persist' | 'watch'> {
+export interface DaemonSettings extends DestinationSettings {
   readonly door: Door;
-  /** Connects from this process, where the daemon cannot or must not. */
-  readonly direct: Transport;
-  readonly endpointOfHop: (hop: Hop, inFleet: boolean, caller: Caller) => Promise<Endpoint>;
 }
 
 /** Connections that azlin's daemon keeps open. Where there is no daemon, or what is asked for cannot be shared, this process connects itself. */
@@ -33,36 +30,6 @@ export function daemonTransport(settings: DaemonSettings): Transport {
       return isReady ? connectionTo({ settings, to, caller }) : direct.connect(endpoint, caller, onStep);
     },
   };
-}
-
-/** Undefined for what the daemon cannot share: an agent that is forwarded, and commands that need the environment of this process. */
-async function destinationOf(
-  endpoint: Endpoint,
-  { endpointOfHop, knownHosts, settings, persist, watch }: DaemonSettings,
-  caller: Caller,
-): Promise<Destination | undefined> {
-  const hops = new Map<string, Endpoint>();
-  const waiting = [endpoint];
-  try {
-    for (let one = waiting.pop(); one; one = waiting.pop()) {
-      const { route, ssh } = one;
-      if (route.kind === 'command' || ssh.forwardAgent !== undefined) return undefined;
-      if (route.kind !== 'jump') continue;
-      for (const hop of route.hops) {
-        const key = hopKey(describeHop(hop), route.inFleet);
-        if (hops.has(key)) continue;
-        const place = await endpointOfHop(hop, route.inFleet, caller);
-        hops.set(key, place);
-        waiting.push(place);
-      }
-    }
-  } catch (error) {
-    caller.signal.throwIfAborted();
-    // Connecting from here fails with an error that names the way.
-    caller.trace(`the way to ${endpoint.label} is not known: ${(error as Error).message}`);
-    return undefined;
-  }
-  return { endpoint, hops: [...hops], knownHosts, settings, persist, watch };
 }
 
 /** Has the daemon connect. Resolves to false if there is no daemon, or if it ended meanwhile: nothing has run then. */
@@ -181,6 +148,7 @@ function spawnThere({ to, caller }: Held, socket: Socket, { script, options }: S
       onReply(reply) {
         if (reply.reply === 'exit') return over.ended(reply);
         if (reply.reply === 'done') return settle.resolve(over.remote);
+        if (reply.reply !== 'failed') return;
         if (!reply.isSent) options.onSent?.(false);
         settle.reject(errorFromWire(reply.error));
         socket.destroy();

@@ -35,7 +35,7 @@ export function door(settings: DoorSettings): Door {
   let trouble: string | undefined;
   let starting: Promise<void> | undefined;
   const placed = () => {
-    place ??= daemonPlace(settings);
+    place ??= daemonPlace(settings.home, uid);
     return place;
   };
 

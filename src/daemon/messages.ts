@@ -40,11 +40,21 @@ export type Ask =
       readonly host: string;
       readonly port: number;
     }
+  | LineAsk
   | { readonly ask: 'status' }
   /** Closes connections to hosts by the name that their keys are kept under, at once. */
   | { readonly ask: 'drop'; readonly hosts: readonly string[] }
   /** Ends the daemon: at once, or when nothing runs over its connections any more. */
   | { readonly ask: 'stop'; readonly isForced: boolean };
+
+/** A whole command line, to be run in the daemon for a client who only passes on what comes and goes. */
+export interface LineAsk {
+  readonly ask: 'line';
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Which streams are terminals, and how many columns they have. */
+  readonly terminals: { readonly stdin: boolean; readonly stdout: number | null; readonly stderr: number | null };
+}
 
 export type AskOf<Kind extends Ask['ask']> = Extract<Ask, { readonly ask: Kind }>;
 
@@ -52,6 +62,10 @@ export type AskOf<Kind extends Ask['ask']> = Extract<Ask, { readonly ask: Kind }
 export type Word =
   | { readonly say: 'answer'; readonly id: number; readonly value: string | boolean }
   | { readonly say: 'no-answer'; readonly id: number; readonly error: WireError }
+  /** The client has received a signal. */
+  | { readonly say: 'signal'; readonly signal: string }
+  /** Nobody reads that output any more. */
+  | { readonly say: 'closed'; readonly output: 'stdout' | 'stderr' }
   | { readonly say: 'resize'; readonly columns: number; readonly rows: number }
   | { readonly say: 'check'; readonly ms: number };
 
@@ -71,6 +85,12 @@ export type DaemonReply =
   | { readonly reply: 'done'; readonly value?: unknown }
   /** `isSent`: whether the script was sent to the VM. */
   | { readonly reply: 'failed'; readonly error: WireError; readonly isSent: boolean }
+  /** Something that must not run twice has left. */
+  | { readonly reply: 'begun' }
+  /** The line has ended; `atOnce`: its output does not matter any more. */
+  | { readonly reply: 'over'; readonly exitCode: number; readonly atOnce: boolean }
+  /** The client has to run the line itself. Nothing has happened yet. */
+  | { readonly reply: 'not-here'; readonly why: string }
   /** `noise`: what the login shell printed before the script answered. */
   | { readonly reply: 'exit'; readonly status: WireStatus; readonly noise: string };
 

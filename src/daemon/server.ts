@@ -5,16 +5,15 @@ import type { Clock } from '../domain/clock.ts';
 import { messageOf } from '../domain/errors.ts';
 import { withLock } from '../store/lock.ts';
 import type { DaemonStatus, Stopping } from './control.ts';
-import type { HeldLinks } from './held-links.ts';
 import type { Ask, Word } from './messages.ts';
 import type { DaemonPlace } from './place.ts';
 import { type Serving, serveCall } from './serve-call.ts';
+import { type LineService, serveLine } from './serve-line.ts';
 import { frameReader, sendMessage } from './wire.ts';
 
-export interface ServerSettings {
+export interface ServerSettings extends LineService {
   readonly place: DaemonPlace;
   readonly clock: Clock;
-  readonly held: HeldLinks;
   readonly log: (line: string) => void;
   /** Called when a client asks the daemon to end. */
   readonly onStop: (isForced: boolean) => void;
@@ -86,7 +85,8 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
       const stopping: Stopping = { pid: process.pid, running: held.running() };
       sendMessage(socket, { reply: 'done', value: stopping });
       onStop(ask.isForced);
-    } else serving = serveCall(held, socket, ask);
+    } else if (ask.ask === 'line') serving = serveLine(settings, socket, ask);
+    else serving = serveCall(held, socket, ask);
   };
   let isAsked = false;
   const read = frameReader({

@@ -8,7 +8,9 @@ import { frameReader, sendMessage } from './wire.ts';
 export interface Talking {
   readonly caller: Caller;
   readonly onStep?: ((step: Step) => void) | undefined;
-  readonly onReply: (reply: Extract<DaemonReply, { readonly reply: 'done' | 'failed' | 'exit' }>) => void;
+  readonly onReply: (
+    reply: Exclude<DaemonReply, { readonly reply: 'step' | 'progress' | 'aside' | 'warn' | 'trace' | 'question' }>,
+  ) => void;
   readonly onBytes?: (chunk: Buffer, isErrors: boolean) => void;
   readonly onTaken?: (bytes: number) => void;
   /** Called when nothing more comes, however it ended. */

@@ -22,7 +22,7 @@ export const daemonView: View<DaemonReport | null> = {
     const cells = servers.map(({ label, place, connections, running, usedAt }) => ({
       cells: [label, place, `${connections}`, `${running}`, running > 0 ? 'now' : `${formatAge(now - usedAt)} ago`],
     }));
-    return `${head}\n${table(columns, cells, width)}`;
+    return `${head}\n${await table(columns, cells, width)}`;
   },
   records: (report) => (report ? [report] : []),
   fields: ['pid', 'startedAt', 'memory', 'servers'],

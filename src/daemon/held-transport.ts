@@ -1,0 +1,55 @@
+import { withSignal } from '../domain/caller.ts';
+import type { Connection, Transport } from '../transport/transport.ts';
+import { type DestinationSettings, destinationOf } from './destination.ts';
+import type { HeldLinks } from './held-links.ts';
+
+export interface HeldBy {
+  readonly held: HeldLinks;
+  /** Called when something is sent that must not run twice. */
+  readonly onBegin: () => void;
+}
+
+/** The connections that the daemon keeps, for a call that runs in the daemon itself. */
+export function heldTransport({ held, onBegin }: HeldBy, settings: DestinationSettings): Transport {
+  const { direct } = settings;
+  return {
+    dial: direct.dial,
+    identitiesFor: direct.identitiesFor,
+    knock: direct.knock,
+    close: direct.close,
+    async connect(endpoint, caller, onStep) {
+      const to = await destinationOf(endpoint, settings, caller);
+      if (!to) return direct.connect(endpoint, caller, onStep);
+      const { leave } = await held.use(to, caller, onStep);
+      leave();
+      return {
+        async spawn(script, options) {
+          const { connection, leave: done } = await held.use(to, withSignal(caller, options.signal));
+          try {
+            const onSent = (isSent: boolean) => {
+              if (isSent && !script.mayRepeat) onBegin();
+              options.onSent?.(isSent);
+            };
+            const remote = await connection.spawn(script, { warn: caller.warn, ...options, onSent });
+            void remote.exit.then(done);
+            return remote;
+          } catch (error) {
+            done();
+            throw error;
+          }
+        },
+        async forward(address, signal) {
+          const { connection, leave: done } = await held.use(to, withSignal(caller, signal));
+          try {
+            const stream = await connection.forward(address, signal);
+            stream.once('close', done);
+            return stream;
+          } catch (error) {
+            done();
+            throw error;
+          }
+        },
+      } satisfies Connection;
+    },
+  };
+}
