@@ -1,7 +1,8 @@
 import { closeSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { keepCompiled } from './app/code-cache.ts';
-import type { LineHere } from './daemon/serve-line.ts';
+import type { LineHere, RunLine } from './daemon/serve-line.ts';
 
 /** Whoever has started the daemon hears over this whether it listens. */
 const STARTER = 3;
@@ -46,7 +47,7 @@ async function program() {
 }
 
 /** Runs a line as `main.ts` does, but with the streams, the variables and the terminal of a client. */
-async function runLine(line: LineHere): Promise<number> {
+async function runLine(line: LineHere): ReturnType<RunLine> {
   const { runProgram, interruptsOfRun, createApp, inDaemon } = await program();
   const { argv, environment, terminals, stdout, stderr, exitNow, notHere } = line;
   const interrupts = interruptsOfRun(exitNow);
@@ -68,7 +69,20 @@ async function runLine(line: LineHere): Promise<number> {
     interrupts,
   });
   interrupts.restore();
+  // After an interrupt, nobody waits for a slow reader.
+  await Promise.race([Promise.all([stdout, stderr].map(flushed)), aborted(interrupts.signal)]);
   return interrupts.exitCode() ?? exitCode;
+}
+
+function flushed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 interface OwnProcess {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { heldLinks, type Realm } from '../daemon/held-links.ts';
 import { type DaemonLog, daemonLog } from '../daemon/log.ts';
@@ -8,7 +8,7 @@ import { daemonPlace, whyNotSafe } from '../daemon/place.ts';
 import type { RunLine } from '../daemon/serve-line.ts';
 import { retireOthers, serve } from '../daemon/server.ts';
 import { watchFiles } from '../daemon/watch-files.ts';
-import { watchSleep } from '../domain/clock.ts';
+import { type Clock, watchSleep } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { describeHop } from '../domain/jump.ts';
 import { knownHosts } from '../transport/host-keys/known-hosts.ts';
@@ -32,6 +32,8 @@ export interface RunningDaemon {
 const LINGER = 2_000;
 /** Milliseconds within which a connection must answer after the machine has slept. */
 const WAKING = 3_000;
+/** Milliseconds between two looks at whether its home is still there. */
+const LOOK = 2_000;
 
 /** Listens for clients and keeps connections for them. `onEnd` is called when it holds nothing any more. Resolves to undefined if another daemon listens already. */
 export async function startDaemon(
@@ -84,10 +86,13 @@ export async function startDaemon(
   const server = await serve({ place, clock, held, runLine, log: log.write, onStop, onBusy });
   if (!server) return undefined;
   const stopWatching = watchSleep(clock, () => held.check(WAKING));
+  // Without its home nobody finds it any more, and nothing can be kept.
+  const stopLooking = every(clock, LOOK, () => existsSync(home) || end());
   const end = () => {
     cancel();
     server.close();
     stopWatching();
+    stopLooking();
     files.close();
     held.close();
     realms.close();
@@ -98,6 +103,15 @@ export async function startDaemon(
   log.write(`started, process ${process.pid}`);
   endSoon();
   return { log, stop: end };
+}
+
+function every(clock: Clock, ms: number, run: () => void): () => void {
+  const next = () => {
+    cancel = clock.schedule(ms, next);
+    run();
+  };
+  let cancel = clock.schedule(ms, next);
+  return () => cancel();
 }
 
 /** One dialer for each file of host keys and each set of jump hosts, so that many VMs share the connection to theirs. */

@@ -134,6 +134,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<Awaited<ReturnType<typeof callDaemon>>> {
   const say = (word: Word) => void (socket.writable && sendMessage(socket, word));
   let [hasBegun, hasWritten] = [false, false];
+  const streams: { stdout?: NodeJS.WriteStream; stderr?: NodeJS.WriteStream } = {};
   return new Promise((resolve) => {
     const onSignal = (signal: NodeJS.Signals) => say({ say: 'signal', signal });
     for (const signal of SIGNALS) process.on(signal, onSignal);
@@ -152,11 +153,16 @@ function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<A
         say({ say: 'no-answer', id, error: errorToWire(error) });
       }
     };
-    /** Streams are touched when there is something to write: making one takes milliseconds. */
-    const outputs: { stdout?: NodeJS.WriteStream; stderr?: NodeJS.WriteStream } = {};
-    const outputTo = (output: 'stdout' | 'stderr') => {
-      outputs[output] ??= process[output].on('error', () => say({ say: 'closed', output }));
-      return outputs[output];
+    const write = (chunk: Buffer, output: 'stdout' | 'stderr') => {
+      // Made when there is something to write, which takes milliseconds.
+      const stream = streams[output] ?? process[output].on('error', () => {});
+      streams[output] = stream;
+      stream.write(chunk, (error: NodeJS.ErrnoException | null | undefined) =>
+        say({
+          ...{ say: 'written', output, bytes: chunk.length },
+          error: error ? { code: error.code ?? '', message: error.message } : undefined,
+        }),
+      );
     };
     const read = frameReader({
       onMessage(message) {
@@ -164,24 +170,19 @@ function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<A
         if (reply.reply === 'begun') hasBegun = true;
         else if (reply.reply === 'question') void onQuestion(reply);
         else if (reply.reply === 'not-here') settle(undefined);
-        else if (reply.reply === 'over')
-          settle({ exitCode: reply.exitCode, outputs: reply.atOnce ? [] : Object.values(outputs) });
+        else if (reply.reply === 'over') settle({ exitCode: reply.exitCode, outputs: [] });
       },
       onBytes(chunk, isErrors) {
         hasWritten ||= !isErrors;
-        const output = outputTo(isErrors ? 'stderr' : 'stdout');
-        if (output.write(chunk)) return;
-        socket.pause();
-        output.once('drain', () => socket.resume());
+        write(chunk, isErrors ? 'stderr' : 'stdout');
       },
     });
     socket.on('data', read).on('error', () => {});
     socket.once('close', () => {
       if (!hasBegun && !hasWritten) return settle(undefined);
-      outputTo('stderr').write(
-        `error: azlin's daemon has ended${hasBegun ? '; the command may have run' : ' in the middle of the answer'}\n`,
-      );
-      settle({ exitCode: argv[0] === 'exec' ? 255 : 7, outputs: Object.values(outputs) });
+      const doubt = hasBegun ? '; the command may have run' : ' in the middle of the answer';
+      write(Buffer.from(`error: azlin's daemon has ended${doubt}\n`), 'stderr');
+      settle({ exitCode: argv[0] === 'exec' ? 255 : 7, outputs: Object.values(streams) });
     });
     const ask: LineAsk = {
       ask: 'line',

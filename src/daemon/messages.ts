@@ -64,8 +64,13 @@ export type Word =
   | { readonly say: 'no-answer'; readonly id: number; readonly error: WireError }
   /** The client has received a signal. */
   | { readonly say: 'signal'; readonly signal: string }
-  /** Nobody reads that output any more. */
-  | { readonly say: 'closed'; readonly output: 'stdout' | 'stderr' }
+  /** So many bytes of the output have been written; `error`: or could not be, because nobody reads it any more, or a disk is full. */
+  | {
+      readonly say: 'written';
+      readonly output: 'stdout' | 'stderr';
+      readonly bytes: number;
+      readonly error?: { readonly code: string; readonly message: string } | undefined;
+    }
   | { readonly say: 'resize'; readonly columns: number; readonly rows: number }
   | { readonly say: 'check'; readonly ms: number };
 
@@ -87,8 +92,7 @@ export type DaemonReply =
   | { readonly reply: 'failed'; readonly error: WireError; readonly isSent: boolean }
   /** Something that must not run twice has left. */
   | { readonly reply: 'begun' }
-  /** The line has ended; `atOnce`: its output does not matter any more. */
-  | { readonly reply: 'over'; readonly exitCode: number; readonly atOnce: boolean }
+  | { readonly reply: 'over'; readonly exitCode: number }
   /** The client has to run the line itself. Nothing has happened yet. */
   | { readonly reply: 'not-here'; readonly why: string }
   /** `noise`: what the login shell printed before the script answered. */

@@ -4,7 +4,7 @@ import type { Questions } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { callerThere } from './caller-there.ts';
 import type { HeldLinks } from './held-links.ts';
-import type { DaemonReply, LineAsk } from './messages.ts';
+import type { DaemonReply, LineAsk, Word } from './messages.ts';
 import type { Serving } from './serve-call.ts';
 import { sendFrame, sendMessage } from './wire.ts';
 
@@ -25,7 +25,7 @@ export interface LineHere extends Omit<LineAsk, 'ask'> {
   exitNow(exitCode: number): void;
 }
 
-/** Runs a line and resolves to its exit code. Never rejects. */
+/** Runs a line until its output has been written, and resolves to its exit code. Never rejects. */
 export type RunLine = (line: LineHere) => Promise<number>;
 
 export interface LineService {
@@ -64,16 +64,13 @@ export function serveLine({ held, runLine }: LineService, socket: Socket, ask: L
     onSignal(next) {
       hear = next;
     },
-    exitNow: (exitCode) => over({ reply: 'over', exitCode, atOnce: true }),
+    exitNow: (exitCode) => over({ reply: 'over', exitCode }),
   };
-  void runLine(line).then(async (exitCode) => {
-    await Promise.all([stdout.flushed(), stderr.flushed()]);
-    over({ reply: 'over', exitCode, atOnce: false });
-  });
+  void runLine(line).then((exitCode) => over({ reply: 'over', exitCode }));
   return {
     heard(word) {
       if (word.say === 'signal') hear(word.signal);
-      else if (word.say === 'closed') (word.output === 'stdout' ? stdout : stderr).close();
+      else if (word.say === 'written') (word.output === 'stdout' ? stdout : stderr).written(word);
       else there.heard(word);
     },
     bytes() {},
@@ -88,37 +85,43 @@ export function serveLine({ held, runLine }: LineService, socket: Socket, ask: L
   };
 }
 
-/** An output of the client, written no faster than it reads. */
+type Written = Extract<Word, { readonly say: 'written' }>;
+
+/** An output of the client. A write is done when the client has done it, so that what goes wrong there is known here. */
 function outputTo(socket: Socket, kind: 'bytes' | 'errors') {
   let isUsed = false;
-  let isClosed = false;
-  let goOn: (() => void) | undefined;
-  const broken = () => Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+  let failure: NodeJS.ErrnoException | undefined;
+  let left = 0;
+  let done: ((error?: Error) => void) | undefined;
+  const settle = () => {
+    const next = done;
+    done = undefined;
+    next?.(failure);
+  };
   const stream = new Writable({
-    // As with a pipe that nobody reads any more, each write fails, and that is all.
-    autoDestroy: false,
-    emitClose: false,
-    write(chunk: Buffer, _encoding, done) {
+    write(chunk: Buffer, _encoding, next) {
       isUsed = true;
-      if (isClosed) return done(broken());
-      if (sendFrame(socket, kind, chunk)) return done();
-      goOn = () => done(isClosed ? broken() : undefined);
-      socket.once('drain', () => proceed());
+      if (failure) return next(failure);
+      left = chunk.length;
+      done = next;
+      if (left === 0) settle();
+      else sendFrame(socket, kind, chunk);
     },
   });
   stream.on('error', () => {});
-  const proceed = () => {
-    const next = goOn;
-    goOn = undefined;
-    next?.();
+  const fail = (code: string, message: string) => {
+    failure ??= Object.assign(new Error(message), { code });
+    settle();
   };
   return {
     stream,
     isUsed: () => isUsed,
-    close() {
-      isClosed = true;
-      proceed();
+    written({ bytes, error }: Written) {
+      if (error) return fail(error.code, error.message);
+      left -= bytes;
+      if (left <= 0) settle();
     },
-    flushed: () => new Promise<void>((resolve) => stream.write('', () => resolve())),
+    /** The client is gone. */
+    close: () => fail('EPIPE', 'write EPIPE'),
   };
 }

@@ -1,0 +1,3 @@
+import { execContract } from '../support/exec-contract.ts';
+
+execContract('never', { AZLIN_PERSIST: '10m' });
