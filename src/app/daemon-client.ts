@@ -1,6 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DaemonStatus, drop, report, type Stopping, stop } from '../daemon/control.ts';
+import {
+  type DaemonStatus,
+  drop,
+  type Following,
+  followEvents,
+  report,
+  type Stopping,
+  stop,
+} from '../daemon/control.ts';
 import { type Door, door } from '../daemon/door.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Config } from '../settings/config.ts';
@@ -28,6 +36,7 @@ interface Control {
   status(): Promise<DaemonStatus | undefined>;
   stop(isForced: boolean): Promise<Stopping | undefined>;
   drop(hosts: readonly string[]): Promise<void>;
+  events(following: Following): Promise<boolean>;
   readonly log: string;
   readLog(): Promise<string>;
 }
@@ -44,6 +53,7 @@ export function daemonControl(config: Config, around: Around): Control {
       }),
     status: async () => way && report(way),
     stop: async (isForced) => way && stop(way, isForced),
+    events: async (following) => way !== undefined && (await followEvents(way, following)),
     drop: async (hosts) => void (way && (await drop(way, hosts))),
   };
 }

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { heldLinks, type Realm } from '../daemon/held-links.ts';
+import { knowledge } from '../daemon/knowledge.ts';
 import { type DaemonLog, daemonLog } from '../daemon/log.ts';
 import { type Destination, hopKey } from '../daemon/messages.ts';
 import { daemonPlace, whyNotSafe } from '../daemon/place.ts';
@@ -55,10 +56,12 @@ export async function startDaemon(
   };
   let isStopping = false;
   const realms = realmsOf(join(home, 'cache'));
+  const known = knowledge({ clock, log: log.write });
   const held = heldLinks({
     clock,
     realmOf: realms.of,
     log: log.write,
+    knowledge: known,
     onUsed() {
       isEmpty = false;
       cancel();
@@ -83,7 +86,7 @@ export async function startDaemon(
     clients += isBusy ? 1 : -1;
     endSoon();
   };
-  const server = await serve({ place, clock, held, runLine, log: log.write, onStop, onBusy });
+  const server = await serve({ place, clock, held, knowledge: known, runLine, log: log.write, onStop, onBusy });
   if (!server) return undefined;
   const stopWatching = watchSleep(clock, () => held.check(WAKING));
   // Without its home nobody finds it any more, and nothing can be kept.

@@ -33,7 +33,7 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
   const { config } = request;
   const { environment, clock, wallClock } = world;
   const inventory = inventoryOf(request, world);
-  const { transport, hostKeys, choice } = await sshOf(request, { ...world, inventory });
+  const { transport, hostKeys, choice, known } = await sshOf(request, { ...world, inventory });
   const access = makeAccess({
     clock,
     now: wallClock.now,
@@ -42,6 +42,7 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     transport,
     hostKeys,
     choice,
+    known,
     settings: settingsOf(config, environment),
   });
   return { access, transport };

@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { knownThere } from '../daemon/control.ts';
 import { daemonTransport } from '../daemon/daemon-transport.ts';
 import { heldTransport } from '../daemon/held-transport.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
@@ -7,6 +8,7 @@ import type { Inventory } from '../inventory/inventory.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { Config } from '../settings/config.ts';
 import { hopEndpoints } from '../targets/hop.ts';
+import type { KnownSessions } from '../targets/survey.ts';
 import type { LoginChoice } from '../transport/endpoint.ts';
 import { type KnownHosts, knownHosts } from '../transport/host-keys/known-hosts.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
@@ -33,6 +35,7 @@ export interface SshParts {
   readonly choice: LoginChoice;
   readonly hostKeys: KnownHosts;
   readonly transport: Transport;
+  readonly known: KnownSessions;
 }
 
 /** The SSH side of the program. ssh2 is loaded for the first connection: not every command makes one. */
@@ -68,9 +71,13 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   const door = doorOf(config, around);
   const { persist, watch } = config;
   const shared = { direct, endpointOfHop, knownHosts: path, settings: config.file.path, persist, watch };
-  if (around.inDaemon && persist > 0)
-    return { choice, hostKeys, transport: heldTransport(around.inDaemon.line, shared) };
-  return { choice, hostKeys, transport: door ? daemonTransport({ ...shared, door }) : direct };
+  const own = { choice, hostKeys };
+  if (around.inDaemon && persist > 0) {
+    const { line } = around.inDaemon;
+    return { ...own, transport: heldTransport(line, shared), known: async (keys) => line.knowledge.of(keys) };
+  }
+  if (!door) return { ...own, transport: direct, known: async () => new Map() };
+  return { ...own, transport: daemonTransport({ ...shared, door }), known: (keys) => knownThere(door, keys) };
 }
 
 /** What the user wants for every VM, from flags, settings and the files of ssh. */

@@ -84,10 +84,36 @@ export interface DaemonControl {
   status(): Promise<DaemonReport | undefined>;
   /** Ends it, at once or when nothing runs over its connections. Undefined if none is running. */
   stop(isForced: boolean): Promise<{ readonly running: number } | undefined>;
+  /** Calls `onEvent` with each change that it sees. Resolves to false if none is running, else when it has ended or the signal has aborted. */
+  events(following: FollowingEvents): Promise<boolean>;
   /** Where its log is. */
   readonly log: string;
   /** Empty if it has written none. */
   readLog(): Promise<string>;
+}
+
+export interface FollowingEvents {
+  /** Milliseconds since 1970; null for changes from now on. */
+  readonly since: number | null;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: SeenEvent) => void;
+}
+
+/** A change of a session. */
+export interface SeenEvent {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly hostname: string;
+  /** The name that the VM's host keys are kept under: its Azure `vmId`, or its address. */
+  readonly vm: string;
+  readonly kind: string;
+  readonly session: string;
+  /** tmux's own id: `$3`. */
+  readonly id: string;
+  /** Who attached or detached. */
+  readonly who?: string;
+  /** What it was called before. */
+  readonly before?: string;
 }
 
 /** Times are milliseconds since 1970. */

@@ -1,5 +1,7 @@
 import { silentCaller } from '../domain/caller.ts';
+import type { Remembered } from '../targets/survey-memory.ts';
 import type { Door } from './door.ts';
+import type { VmEvent } from './knowledge.ts';
 import { type Ask, type DaemonReply, errorFromWire } from './messages.ts';
 import { talk } from './talk.ts';
 
@@ -40,6 +42,33 @@ export async function stop(door: Door, isForced: boolean): Promise<Stopping | un
 
 export async function drop(door: Door, hosts: readonly string[]): Promise<void> {
   await tell(door, { ask: 'drop', hosts });
+}
+
+/** What the daemon knows about the sessions of VMs, by the keys of a survey. */
+export async function knownThere(door: Door, keys: readonly string[]): Promise<ReadonlyMap<string, Remembered>> {
+  return new Map(await tell<readonly [string, Remembered][]>(door, { ask: 'known', keys }));
+}
+
+export interface Following {
+  /** Milliseconds since 1970; null for changes from now on. */
+  readonly since: number | null;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: VmEvent) => void;
+}
+
+/** Calls `onEvent` with each change that the daemon sees. Resolves to false if no daemon runs, and to true when it has ended, or the signal has aborted. */
+export async function followEvents(door: Door, { since, signal, onEvent }: Following): Promise<boolean> {
+  const socket = await door.openIfThere();
+  if (!socket) return false;
+  const stop = () => socket.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  await new Promise<void>((resolve) => {
+    const onReply = (reply: DaemonReply) => {
+      if (reply.reply === 'event') onEvent(reply.event);
+    };
+    talk(socket, { ask: 'events', since }, { caller: silentCaller(signal), onReply, onClose: resolve });
+  });
+  return true;
 }
 
 async function tell<T>(door: Door, request: Ask): Promise<T | undefined> {

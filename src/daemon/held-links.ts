@@ -6,6 +6,7 @@ import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
 import type { Connection, Dialer, Link, Step, Transport } from '../transport/transport.ts';
 import type { HeldStatus } from './control.ts';
+import type { Knowledge, Watch } from './knowledge.ts';
 import type { Destination } from './messages.ts';
 
 /** What connects to servers: one for each file of host keys and each way over jump hosts. */
@@ -18,6 +19,7 @@ export interface HeldSettings {
   readonly clock: Clock;
   readonly realmOf: (to: Destination) => Realm;
   readonly log: (line: string) => void;
+  readonly knowledge: Knowledge;
   /** Called when the first connection is wanted, and when the last one is gone. */
   readonly onUsed: () => void;
   readonly onEmpty: () => void;
@@ -59,16 +61,19 @@ interface Held {
   usedAt: number;
   persist: number;
   cancel: () => void;
+  watch: Watch | undefined;
 }
 
-export function heldLinks({ clock, realmOf, log, onUsed, onEmpty, onFiles }: HeldSettings): HeldLinks {
+export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onFiles }: HeldSettings): HeldLinks {
   const held = new Map<string, Held>();
   /** What nobody gets any more, but somebody still uses. */
   const leaving = new Set<Held>();
   let isRetired = false;
+  let lastUse = 0;
 
   const close = (one: Held, why: string) => {
     one.cancel();
+    one.watch?.stop();
     if (held.get(one.key) === one) held.delete(one.key);
     leaving.delete(one);
     one.transport.close();
@@ -82,12 +87,19 @@ export function heldLinks({ clock, realmOf, log, onUsed, onEmpty, onFiles }: Hel
     if (held.get(one.key) === one) held.delete(one.key);
     leaving.add(one);
   };
+  /** With `all`, what is watched stays as long as anything is used. */
+  const closeIdle = (one: Held) => {
+    const left = one.to.watch === 'all' ? lastUse + one.persist - clock.now() : 0;
+    if (left <= 0) return close(one, 'not used for long');
+    one.cancel = clock.schedule(left, () => closeIdle(one));
+  };
   const rest = (one: Held) => {
     one.usedAt = clock.now();
+    lastUse = one.usedAt;
     one.cancel();
     if (leaving.has(one) || isRetired) return close(one, 'not used any more');
     if (one.links.size === 0) return close(one, 'no connection');
-    one.cancel = clock.schedule(one.persist, () => close(one, 'not used for long'));
+    one.cancel = clock.schedule(one.persist, () => closeIdle(one));
   };
 
   const make = async (key: string, to: Destination): Promise<Held> => {
@@ -118,6 +130,7 @@ export function heldLinks({ clock, realmOf, log, onUsed, onEmpty, onFiles }: Hel
       usedAt: clock.now(),
       persist: to.persist,
       cancel: () => {},
+      watch: undefined,
     };
     return one;
   };
@@ -137,6 +150,29 @@ export function heldLinks({ clock, realmOf, log, onUsed, onEmpty, onFiles }: Hel
     onFiles([to.settings, to.knownHosts, ...keyFilesOf(to)]);
     return made;
   };
+
+  /** Keeps the sessions there known, over the same connections. */
+  const watch = (one: Held) => {
+    const { endpoint, watch: choice } = one.to;
+    if (choice === 'none' || (one.watch && !one.watch.isOver())) return;
+    one.watch?.stop();
+    const silent = silentCaller(new AbortController().signal);
+    one.watch = knowledge.watch(endpoint, () => one.transport.connect(endpoint, silent));
+  };
+  const disturbing = (connection: Connection, one: Held): Connection => ({
+    forward: connection.forward,
+    async spawn(script, options) {
+      const calm = script.mayRepeat ? () => {} : (one.watch?.disturb() ?? (() => {}));
+      try {
+        const remote = await connection.spawn(script, options);
+        void remote.exit.then(calm);
+        return remote;
+      } catch (error) {
+        calm();
+        throw error;
+      }
+    },
+  });
 
   const isStillTrusted = async ({ to, realm, hostKey }: Held) => {
     if (hostKey === undefined) return true;
@@ -166,7 +202,8 @@ export function heldLinks({ clock, realmOf, log, onUsed, onEmpty, onFiles }: Hel
           if (step.kind === 'signed-in') log(`${to.endpoint.label}: connected`);
           onStep?.(step);
         });
-        return { connection, leave };
+        watch(one);
+        return { connection: disturbing(connection, one), leave };
       } catch (error) {
         leave();
         throw error;

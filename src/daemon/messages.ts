@@ -1,6 +1,7 @@
 import { AppError, type ErrorCode, messageOf, toAppError } from '../domain/errors.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { ExitStatus, SpawnOptions, Step } from '../transport/transport.ts';
+import type { VmEvent } from './knowledge.ts';
 
 /** Where a call goes, and what decides whether it may share a connection. */
 export interface Destination {
@@ -42,6 +43,10 @@ export type Ask =
     }
   | LineAsk
   | { readonly ask: 'status' }
+  /** What is known about sessions without asking, by the keys of a survey. */
+  | { readonly ask: 'known'; readonly keys: readonly string[] }
+  /** Changes, since a time in milliseconds since 1970 if there is one, and from now on. */
+  | { readonly ask: 'events'; readonly since: number | null }
   /** Closes connections to hosts by the name that their keys are kept under, at once. */
   | { readonly ask: 'drop'; readonly hosts: readonly string[] }
   /** Ends the daemon: at once, or when nothing runs over its connections any more. */
@@ -92,6 +97,7 @@ export type DaemonReply =
   | { readonly reply: 'failed'; readonly error: WireError; readonly isSent: boolean }
   /** Something that must not run twice has left. */
   | { readonly reply: 'begun' }
+  | { readonly reply: 'event'; readonly event: VmEvent }
   | { readonly reply: 'over'; readonly exitCode: number }
   /** The client has to run the line itself. Nothing has happened yet. */
   | { readonly reply: 'not-here'; readonly why: string }

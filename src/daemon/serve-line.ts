@@ -4,6 +4,7 @@ import type { Questions } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { callerThere } from './caller-there.ts';
 import type { HeldLinks } from './held-links.ts';
+import type { Knowledge } from './knowledge.ts';
 import type { DaemonReply, LineAsk, Word } from './messages.ts';
 import type { Serving } from './serve-call.ts';
 import { sendFrame, sendMessage } from './wire.ts';
@@ -13,6 +14,7 @@ export interface LineHere extends Omit<LineAsk, 'ask'> {
   readonly stdout: Writable;
   readonly stderr: Writable;
   readonly held: HeldLinks;
+  readonly knowledge: Knowledge;
   /** Undefined if nobody can be asked at the client's terminal. */
   readonly questions: Questions | undefined;
   /** Called when something leaves that must not run twice. */
@@ -29,11 +31,12 @@ export interface LineHere extends Omit<LineAsk, 'ask'> {
 export type RunLine = (line: LineHere) => Promise<number>;
 
 export interface LineService {
+  readonly knowledge: Knowledge;
   readonly held: HeldLinks;
   readonly runLine: RunLine;
 }
 
-export function serveLine({ held, runLine }: LineService, socket: Socket, ask: LineAsk): Serving {
+export function serveLine({ held, knowledge, runLine }: LineService, socket: Socket, ask: LineAsk): Serving {
   const { stdin, stderr: errors } = ask.terminals;
   const there = callerThere(socket, stdin && errors !== null);
   const say = (reply: DaemonReply) => void (socket.writable && sendMessage(socket, reply));
@@ -50,7 +53,7 @@ export function serveLine({ held, runLine }: LineService, socket: Socket, ask: L
   };
   const line: LineHere = {
     ...ask,
-    ...{ held, stdout: stdout.stream, stderr: stderr.stream, questions: there.caller.questions },
+    ...{ held, knowledge, stdout: stdout.stream, stderr: stderr.stream, questions: there.caller.questions },
     onBegin() {
       if (!hasBegun) say({ reply: 'begun' });
       hasBegun = true;

@@ -5,6 +5,7 @@ import type { Clock } from '../domain/clock.ts';
 import { messageOf } from '../domain/errors.ts';
 import { withLock } from '../store/lock.ts';
 import type { DaemonStatus, Stopping } from './control.ts';
+import type { VmEvent } from './knowledge.ts';
 import type { Ask, Word } from './messages.ts';
 import type { DaemonPlace } from './place.ts';
 import { type Serving, serveCall } from './serve-call.ts';
@@ -66,7 +67,7 @@ function isAnswered(path: string): Promise<boolean> {
 }
 
 function greet(socket: Socket, settings: ServerSettings, startedAt: number): void {
-  const { held, log, onStop, onBusy } = settings;
+  const { held, knowledge, log, onStop, onBusy } = settings;
   let serving: Serving | undefined;
   onBusy(true);
   const onAsk = (ask: Ask) => {
@@ -78,6 +79,12 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
         servers: held.status(),
       };
       sendMessage(socket, { reply: 'done', value: status });
+    } else if (ask.ask === 'known') {
+      sendMessage(socket, { reply: 'done', value: [...knowledge.of(ask.keys)] });
+    } else if (ask.ask === 'events') {
+      const tell = (event: VmEvent) => void (socket.writable && sendMessage(socket, { reply: 'event', event }));
+      if (ask.since !== null) for (const event of knowledge.since(ask.since)) tell(event);
+      socket.once('close', knowledge.follow(tell));
     } else if (ask.ask === 'drop') {
       held.drop(ask.hosts);
       sendMessage(socket, { reply: 'done' });

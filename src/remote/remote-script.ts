@@ -36,6 +36,7 @@ export const SCRIPTS = [
   'tmux/screen',
   'tmux/send',
   'tmux/shell',
+  'tmux/watch',
 ] as const;
 
 /** Those that change nothing, or nothing before azlin has answered them. */
@@ -47,6 +48,7 @@ const REPEATABLE: readonly ScriptName[] = [
   'tmux/idle',
   'tmux/list',
   'tmux/screen',
+  'tmux/watch',
 ];
 
 export type ScriptValues = Readonly<Partial<Record<ValueName, string | Uint8Array>>>;

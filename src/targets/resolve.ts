@@ -187,7 +187,15 @@ function askFleet({ settings, fresh, caller }: Asking, fleet: Fleet): Promise<Su
   const { deadline, sessionsTtl } = settings;
   const maxAge = fresh ? 0 : sessionsTtl;
   const isKept = fleet.isKept === true;
-  const request = { vms, isKept, maxAge, skipSilent: sessionsTtl > 0, deadline, wholeDeadline: deadline };
+  const request = {
+    vms,
+    isKept,
+    maxAge,
+    mayBeKnown: !fresh,
+    skipSilent: sessionsTtl > 0,
+    deadline,
+    wholeDeadline: deadline,
+  };
   return settings.survey.ask(request, caller);
 }
 

@@ -14,12 +14,19 @@ export interface SurveySettings {
   /** Whether the inventory may give outdated data about a VM even when it was asked a moment ago. */
   readonly lags: boolean;
   readonly probe: (question: Question) => Promise<Answer>;
+  /** What is known without asking, by `keyOfEndpoint`. */
+  readonly known?: KnownSessions;
 }
+
+/** What somebody who watches VMs knows about their sessions, some seconds old at most. */
+export type KnownSessions = (keys: readonly string[], caller: Caller) => Promise<ReadonlyMap<string, Remembered>>;
 
 export interface SurveyRequest {
   readonly vms: readonly Vm[];
   /** How old, in milliseconds, an earlier answer may be; 0 uses none. */
   readonly maxAge: number;
+  /** Whether what is known from watching a VM is as good as its answer. */
+  readonly mayBeKnown?: boolean;
   /** Whether the VMs come from an earlier answer of the inventory. No host key is pinned then. */
   readonly isKept?: boolean;
   /** Whether to leave out VMs that were asked within the last minute and did not answer. */
@@ -77,16 +84,21 @@ export function survey(settings: SurveySettings): Survey {
     async ask(request, caller) {
       const { vms, deadline, wholeDeadline, onAnswer } = request;
       const memory = request.maxAge > 0 || request.skipSilent ? await recall(caller) : {};
+      const known = request.mayBeKnown ? await settings.known?.(vms.map(keyOf), caller) : undefined;
       const until = clock.now() + wholeDeadline;
       const answers = new Map<Vm, Answer>();
       const fresh: Record<string, Remembered> = {};
       let cached = false;
       await inPlaces({ limit: CONCURRENCY, clock }, vms, async (vm) => {
         const key = keyOf(vm);
+        const watched = known?.get(key);
         const kept = memory[key];
         const left = Math.min(deadline, until - clock.now());
         let answer: Answer;
-        if (kept && usable(kept, request)) {
+        if (watched) {
+          caller.trace(`${vm.name}: its sessions are known, ${formatDuration(clock.now() - watched.askedAt)} old`);
+          answer = watched.answer;
+        } else if (kept && usable(kept, request)) {
           // A silent VM would be left out of a fresh survey as well, so asking again would find nothing new.
           cached ||= !isSilent(kept.answer);
           answer = kept.answer;
@@ -116,6 +128,7 @@ function isSilent({ probe }: Answer): boolean {
   return probe === 'timed-out';
 }
 
-function keyOfEndpoint({ user, hostKeyAlias, address, port }: Endpoint): string {
+/** What the answer of a VM is remembered under. */
+export function keyOfEndpoint({ user, hostKeyAlias, address, port }: Endpoint): string {
   return `${user}@${hostKeyAlias} ${address}:${port}`;
 }

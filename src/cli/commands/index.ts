@@ -61,6 +61,7 @@ const ENTRIES: readonly ContentsEntry[] = [
     async () => (await import('./status.ts')).status,
   ),
   fleet('who', 'Show who is attached to which session', async () => (await import('./who.ts')).who),
+  fleet('events', 'Follow what happens to sessions', async () => (await import('./events.ts')).events),
   fleet(
     'doctor',
     'Check everything from the settings to the shell of a VM',

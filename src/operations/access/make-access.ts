@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Vm } from '../../domain/vm.ts';
 import { probeSessions } from '../../targets/probe.ts';
 import { resolver } from '../../targets/resolve.ts';
-import { survey } from '../../targets/survey.ts';
+import { type KnownSessions, survey } from '../../targets/survey.ts';
 import {
   addressOfVm,
   type Endpoint,
@@ -17,6 +17,8 @@ import type { Endpoints, FleetAccess, FleetSettings } from './fleet-access.ts';
 export interface AccessParts
   extends Pick<FleetAccess, 'clock' | 'now' | 'inventory' | 'power' | 'transport' | 'hostKeys'> {
   readonly choice: LoginChoice;
+  /** What is known about sessions without asking. */
+  readonly known: KnownSessions;
   readonly settings: Omit<FleetSettings, 'sshConfig'> & {
     /** `$AZLIN_HOME`. */
     readonly home: string;
@@ -26,7 +28,7 @@ export interface AccessParts
 }
 
 /** Puts together what the operations use to reach the fleet. */
-export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAccess {
+export function makeAccess({ choice, settings, known, ...parts }: AccessParts): FleetAccess {
   const { clock, inventory, transport } = parts;
   const { home, resolveDeadline, sessionsTtl, ...kept } = settings;
   const cacheDirectory = join(home, 'cache');
@@ -36,6 +38,7 @@ export function makeAccess({ choice, settings, ...parts }: AccessParts): FleetAc
     cacheDirectory,
     endpointOf: endpoints.of,
     lags: settings.lags,
+    known,
     probe: (question) => probeSessions({ transport, clock }, question),
   });
   return {

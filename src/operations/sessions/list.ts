@@ -69,6 +69,7 @@ export async function listSessions(access: FleetAccess, request: ListRequest, ca
       vms: asked,
       isKept: fleet.isKept === true,
       maxAge: 0,
+      mayBeKnown: !request.refresh,
       skipSilent: false,
       deadline,
       wholeDeadline,

@@ -1,19 +1,11 @@
-# Lists every session and every client. One call of tmux, and the shell alone parses the answer, because a fleet is asked this all day. The word of its status
-# is the VM's time: how long ago something happened is measured by the VM's clock.
+# Lists every session and every client. The word of its status is the VM's time.
 . ./parts/prelude.sh
-. ./parts/rows.sh
-. ./parts/more-rows.sh
-. ./parts/clients.sh
-azlin_again=
-azlin_ask list-sessions -F "$azlin_mark:row:$azlin_row_format" \; list-sessions -F "$azlin_mark:$azlin_friendly_format" \; \
-  list-sessions -F "$azlin_mark:$azlin_group_format" \; list-sessions -F "$azlin_mark:$azlin_expires_format" \; \
-  list-sessions -F "$azlin_mark:$azlin_owner_format" \; \
-  list-clients -F "$azlin_mark:$azlin_client_format" \; display-message -p "$azlin_mark:now:%s"
+. ./parts/list-all.sh
+azlin_list_all
 [ -z "$azlin_trouble" ] || azlin_refuse failed "$azlin_trouble"
 azlin_row=${azlin_rows#row:*:*:*:*:*:}
 azlin_check_version "${azlin_row%%:*}"
-case $azlin_rows in *now:[0-9]*) azlin_now=${azlin_rows##*now:} azlin_now=${azlin_now%%"$azlin_newline"*} ;; *) azlin_now= ;; esac
-case $azlin_now in '' | *[!0-9]*) azlin_now=$(date +%s) ;; esac
+azlin_time
 azlin_answer "ok $azlin_now"
 printf '%s' "$azlin_rows"
 azlin_who "$azlin_rows"

@@ -1,0 +1,185 @@
+import type { Clock } from '../domain/clock.ts';
+import { messageOf } from '../domain/errors.ts';
+import { remoteScript } from '../remote/remote-script.ts';
+import { keyOfEndpoint } from '../targets/survey.ts';
+import type { Remembered } from '../targets/survey-memory.ts';
+import { takeStatus } from '../tmux/status.ts';
+import { changes, type SessionEvent, type WatchReport, watchReader } from '../tmux/watch.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+import type { Connection, RemoteProcess } from '../transport/transport.ts';
+
+/** A change on a VM. */
+export interface VmEvent extends SessionEvent {
+  /** Milliseconds since 1970, by the clock of this machine. */
+  readonly at: number;
+  readonly hostname: string;
+  /** The name that the VM's host keys are kept under. */
+  readonly vm: string;
+}
+
+/** What the daemon knows about the sessions of the VMs that it watches, without asking. */
+export interface Knowledge {
+  /** Watches a VM until the returned watch is stopped. */
+  watch(endpoint: Endpoint, connect: () => Promise<Connection>): Watch;
+  /** What is known for certain, by the keys of a survey. */
+  of(keys: readonly string[]): ReadonlyMap<string, Remembered>;
+  /** The changes since a time, in milliseconds since 1970, as far as they are kept. */
+  since(time: number): readonly VmEvent[];
+  /** Calls `hear` with each change until the returned function is called. */
+  follow(hear: (event: VmEvent) => void): () => void;
+  /** How many VMs are watched. */
+  watched(): number;
+}
+
+export interface Watch {
+  /** Whether it has ended with its connection; another connection can watch again. */
+  isOver(): boolean;
+  /** Something runs on the VM that may change its sessions. Until some seconds after the returned function is called, nothing is known for certain. */
+  disturb(): () => void;
+  stop(): void;
+}
+
+/** Milliseconds after which the watching script has certainly looked once more and reported what it found. */
+const BEHIND = 4_000;
+/** Milliseconds before a watch that has ended is begun again. */
+const AGAIN = 10_000;
+/** The most changes that are kept, and for how many milliseconds. */
+const KEPT = 20_000;
+const KEPT_FOR = 24 * 3_600_000;
+
+interface State {
+  readonly endpoint: Endpoint;
+  report: WatchReport | undefined;
+  heardAt: number;
+  /** How much is running that may change something, and until when what has ended may have done so. */
+  disturbing: number;
+  certainFrom: number;
+}
+
+export function knowledge({ clock, log }: { readonly clock: Clock; readonly log: (line: string) => void }): Knowledge {
+  const states = new Map<string, Set<State>>();
+  const events: VmEvent[] = [];
+  const followers = new Set<(event: VmEvent) => void>();
+  const tell = ({ endpoint }: State, event: SessionEvent) => {
+    const whole = { at: clock.now(), hostname: endpoint.label, vm: endpoint.hostKeyAlias, ...event };
+    events.push(whole);
+    if (events.length > KEPT) events.splice(0, events.length - KEPT);
+    for (const hear of followers) hear(whole);
+  };
+  const onReport = (state: State, report: WatchReport | undefined) => {
+    state.heardAt = clock.now();
+    if (!report) return;
+    if (state.report) for (const event of changes(state.report, report)) tell(state, event);
+    state.report = report;
+  };
+  const certain = (state: State) =>
+    state.report !== undefined && state.disturbing === 0 && clock.now() >= state.certainFrom;
+
+  return {
+    watch(endpoint, connect) {
+      const key = keyOfEndpoint(endpoint);
+      const state: State = { endpoint, report: undefined, heardAt: 0, disturbing: 0, certainFrom: 0 };
+      const same = states.get(key) ?? new Set();
+      states.set(key, same.add(state));
+      const stopping = new AbortController();
+      let isOver = false;
+      watching({ clock, connect, signal: stopping.signal, onReport: (report) => onReport(state, report) })
+        .then((end) => {
+          isOver = end === 'lost';
+        })
+        .catch((error: unknown) => {
+          isOver = true;
+          log(`${endpoint.label}: not watched: ${messageOf(error)}`);
+        })
+        .finally(() => {
+          state.report = undefined;
+        });
+      return {
+        isOver: () => isOver,
+        disturb() {
+          // Whoever else is watched under this key is on the same VM.
+          for (const one of same) one.disturbing++;
+          let isCalm = false;
+          return () => {
+            if (isCalm) return;
+            isCalm = true;
+            for (const one of same) {
+              one.disturbing = Math.max(0, one.disturbing - 1);
+              one.certainFrom = clock.now() + BEHIND;
+            }
+          };
+        },
+        stop() {
+          stopping.abort();
+          same.delete(state);
+          if (same.size === 0) states.delete(key);
+        },
+      };
+    },
+    of(keys) {
+      const known = new Map<string, Remembered>();
+      for (const key of keys) {
+        const state = [...(states.get(key) ?? [])].find(certain);
+        if (!state?.report) continue;
+        known.set(key, { askedAt: state.heardAt, answer: { probe: 'ok', sessions: state.report.sessions } });
+      }
+      return known;
+    },
+    since: (time) => events.filter(({ at }) => at >= Math.max(time, clock.now() - KEPT_FOR)),
+    follow(hear) {
+      followers.add(hear);
+      return () => followers.delete(hear);
+    },
+    watched: () => [...states.values()].filter((same) => [...same].some(({ report }) => report)).length,
+  };
+}
+
+interface Watching {
+  readonly clock: Clock;
+  readonly connect: () => Promise<Connection>;
+  readonly signal: AbortSignal;
+  /** Undefined: nothing has changed. */
+  readonly onReport: (report: WatchReport | undefined) => void;
+}
+
+/** Watches until the connection is lost, or as long as the VM can be watched. */
+async function watching({ clock, connect, signal, onReport }: Watching): Promise<'lost' | 'futile'> {
+  while (!signal.aborted) {
+    const connection = await connect();
+    const remote = await connection.spawn(remoteScript('tmux/watch'), { signal });
+    const close = () => remote.close();
+    signal.addEventListener('abort', close, { once: true });
+    const end = await reportsOf(remote, onReport).finally(() => signal.removeEventListener('abort', close));
+    if (end !== 'again') return end;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.schedule(AGAIN, resolve);
+      const stop = () => {
+        cancel();
+        resolve();
+      };
+      signal.addEventListener('abort', stop, { once: true });
+    });
+  }
+  return 'futile';
+}
+
+/** Resolves when it has ended. `futile`: the VM has nothing that can be watched. */
+async function reportsOf(remote: RemoteProcess, onReport: Watching['onReport']): Promise<'lost' | 'futile' | 'again'> {
+  remote.stderr.resume();
+  const status = await takeStatus(remote.stdout);
+  if (status?.kind !== 'ok') {
+    remote.stdout.resume();
+    remote.close();
+    return status ? 'futile' : 'lost';
+  }
+  const read = watchReader(onReport);
+  remote.stdout.on('data', (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch {
+      remote.close();
+    }
+  });
+  const exit = await remote.exit;
+  return exit.kind === 'lost' ? 'lost' : 'again';
+}

@@ -1,0 +1,98 @@
+import type { Session } from '../domain/session.ts';
+import { parseList } from './rows.ts';
+
+/** What a VM's tmux server has, as remote/tmux/watch.sh reports it. */
+export interface WatchReport {
+  readonly sessions: readonly Session[];
+  /** The panes of each session, by its id. A pane whose program has ended may stay. */
+  readonly panes: ReadonlyMap<string, readonly { readonly id: string; readonly isDead: boolean }[]>;
+}
+
+/** The most bytes of one report that are kept. */
+const LONGEST = 4 * 1024 * 1024;
+
+/** Reads reports from the output of the script after its status. Undefined: nothing has changed. Throws for a report that is too long. */
+export function watchReader(onReport: (report: WatchReport | undefined) => void): (chunk: Buffer) => void {
+  let held: Buffer[] = [];
+  let length = 0;
+  return (chunk) => {
+    let rest = chunk;
+    for (let end = rest.indexOf(0); end >= 0; end = rest.indexOf(0)) {
+      const text = Buffer.concat([...held, rest.subarray(0, end)]).toString('utf8');
+      held = [];
+      length = 0;
+      rest = rest.subarray(end + 1);
+      onReport(text === '' ? undefined : reportIn(text));
+    }
+    held.push(rest);
+    length += rest.length;
+    if (length > LONGEST) throw new Error('a report without an end');
+  };
+}
+
+function reportIn(text: string): WatchReport {
+  const end = text.indexOf('\n');
+  const { sessions } = parseList(text.slice(end + 1), Number(text.slice(0, end)));
+  const panes = new Map<string, { readonly id: string; readonly isDead: boolean }[]>();
+  for (const line of text.split('\n')) {
+    const [, of = '', id = '', dead] = /^pane:(\$\d+):(%\d+):(dead)?$/.exec(line) ?? [];
+    if (id !== '') panes.set(of, [...(panes.get(of) ?? []), { id, isDead: dead !== undefined }]);
+  }
+  return { sessions, panes };
+}
+
+/** What happened to a session. `who`: whoever attached or detached. */
+export interface SessionEvent {
+  readonly kind: 'created' | 'closed' | 'renamed' | 'attached' | 'detached' | 'active' | 'pane-ended';
+  readonly session: string;
+  /** tmux's own id: `$3`. */
+  readonly id: string;
+  readonly who?: string;
+  /** For `renamed`: what it was called before, by its name or its friendly name. */
+  readonly before?: string;
+}
+
+/** Seconds without activity after which the next one is worth telling. */
+const IDLE = 60;
+
+/** What has changed from one report to the next. */
+export function changes(from: WatchReport, to: WatchReport): readonly SessionEvent[] {
+  const before = new Map(from.sessions.map((session) => [session.id, session]));
+  const after = new Map(to.sessions.map((session) => [session.id, session]));
+  const events: SessionEvent[] = [];
+  for (const [id, { name, createdAt }] of before)
+    if (after.get(id)?.createdAt !== createdAt) events.push({ kind: 'closed', session: name, id });
+  for (const [id, session] of after) {
+    const was = before.get(id);
+    const about = { session: session.name, id };
+    if (was?.createdAt !== session.createdAt) events.push({ kind: 'created', ...about });
+    const known = was?.createdAt === session.createdAt ? was : undefined;
+    if (known) events.push(...changesOf(known, session));
+    for (const who of extra(session.clients, known?.clients ?? [])) events.push({ kind: 'attached', ...about, who });
+    for (const who of extra(known?.clients ?? [], session.clients)) events.push({ kind: 'detached', ...about, who });
+    const alive = (report: WatchReport) => (report.panes.get(id) ?? []).filter(({ isDead }) => !isDead);
+    const left = new Set(alive(to).map((pane) => pane.id));
+    if (known) for (const pane of alive(from)) if (!left.has(pane.id)) events.push({ kind: 'pane-ended', ...about });
+  }
+  return events;
+}
+
+function changesOf(was: Session, is: Session): readonly SessionEvent[] {
+  const about = { session: is.name, id: is.id };
+  const before = was.name !== is.name ? was.name : (was.friendlyName ?? '');
+  const isRenamed = was.name !== is.name || was.friendlyName !== is.friendlyName;
+  return [
+    ...(isRenamed ? [{ kind: 'renamed' as const, ...about, before }] : []),
+    ...(is.activityAt - was.activityAt >= IDLE ? [{ kind: 'active' as const, ...about }] : []),
+  ];
+}
+
+/** The names of `all` that are not in `others`, each as often as it is more often there. */
+function extra(all: readonly string[], others: readonly string[]): readonly string[] {
+  const left = [...others];
+  return all.filter((name) => {
+    const at = left.indexOf(name);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+}

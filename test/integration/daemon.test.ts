@@ -1,0 +1,393 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { daemonPlace } from '../../src/daemon/place.ts';
+import type { Machine } from '../../src/demo/virtual-machine.ts';
+import { daemonsBelow, endDaemons } from '../support/daemons.ts';
+import { azlin, bash, CLI, type RunOptions } from '../support/fleet.ts';
+import { type Lab, startLab } from '../support/lab.ts';
+import { openTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+const UID = process.getuid?.() ?? 0;
+
+let lab: Lab;
+let vm: Machine;
+beforeAll(async () => {
+  lab = await startLab();
+  vm = await lab.start('vm');
+  await lab.start('other');
+}, 60_000);
+afterEach(async () => {
+  endDaemons(lab.directory);
+  await until('the daemons to end', () => daemonsBelow(lab.directory).length === 0);
+});
+afterAll(() => lab.close());
+
+/** A user with an azlin of their own, whose daemon stays. */
+function user(config = '', more: Readonly<Record<string, string>> = {}) {
+  const { AZLIN_PERSIST: _, ...rest }: Readonly<Record<string, string>> = lab.environment(config);
+  const environment = { ...rest, ...more };
+  const home = environment['AZLIN_HOME'] ?? '';
+  const run = (args: readonly string[], options?: RunOptions) => azlin({ environment }, args, options);
+  return {
+    home,
+    environment,
+    run,
+    exec: (...words: string[]) => run(['exec', 'vm:dev', ...words]),
+    pids: () => daemonsBelow(home),
+    log: () => readFileSync(join(home, 'daemon.log'), 'utf8'),
+    /** Connections that the daemon has made, by its log. */
+    connections: () => (readFileSync(join(home, 'daemon.log'), 'utf8').match(/: connected$/gm) ?? []).length,
+    start: (args: readonly string[]): ChildProcess =>
+      spawn(process.execPath, [CLI, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] }),
+  };
+}
+
+async function ended(child: ChildProcess) {
+  let [stdout, stderr] = ['', ''];
+  child.stdout?.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { exitCode, stdout, stderr };
+}
+
+describe('its life', () => {
+  test('the first command starts it, others use it, and it can be looked at and ended', async () => {
+    const one = user();
+    expect(await one.run(['daemon', 'status'])).toMatchObject({ exitCode: 0, stdout: '' });
+    for (let time = 0; time < 3; time++) expect((await one.exec('echo hi; exit 3')).exitCode).toBe(3);
+    expect((await one.run(['list', '--host', 'vm'])).stdout).toMatch(/^vm +dev /m);
+    expect(one.pids()).toHaveLength(1);
+    expect(one.connections()).toBe(1);
+    const { stdout } = await one.run(['daemon', 'status', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject([{ pid: one.pids()[0], servers: [{ label: 'vm', connections: 1 }] }]);
+    expect((await one.run(['daemon', 'status'])).stdout).toMatch(/^vm +\S+@127\S+ +1 +0 +\d+ s ago$/m);
+    expect((await one.run(['daemon', 'logs'])).stdout).toMatch(/started.*\n.*vm: connected\n/);
+    expect((await one.run(['daemon', 'stop'])).stderr).toBe('the daemon has ended\n');
+    await until('it to end', () => one.pids().length === 0);
+    expect((await one.run(['daemon', 'stop'])).stderr).toBe('no daemon is running\n');
+  }, 60_000);
+
+  test('it ends when its connections have not been used for long, and with its home', async () => {
+    const short = user('', { AZLIN_PERSIST: '1s' });
+    await short.exec('true');
+    await until('it to end', () => short.pids().length === 0, 15_000);
+    const gone = user();
+    await gone.exec('true');
+    expect(gone.pids()).toHaveLength(1);
+    rmSync(gone.home, { recursive: true });
+    await until('it to end', () => gone.pids().length === 0, 15_000);
+  }, 60_000);
+
+  test('--no-daemon, daemon.persist = 0 and CI do without one', async () => {
+    for (const [config, variables, args] of [
+      ['', {}, ['--no-daemon']],
+      ['[daemon]\npersist = 0\n', {}, []],
+      ['', { AZLIN_PERSIST: '0' }, []],
+      ['', { CI: 'true' }, []],
+    ] as const) {
+      const one = user(config, variables);
+      expect((await one.run(['exec', ...args, 'vm:dev', 'echo hi'])).stdout).toBe('hi\n');
+      expect(one.pids()).toEqual([]);
+    }
+    const wanted = user('', { CI: 'true', AZLIN_PERSIST: '5m' });
+    await wanted.exec('true');
+    expect(wanted.pids()).toHaveLength(1);
+  }, 60_000);
+
+  test('many that begin at once start one, and each gets its own answer', async () => {
+    const one = user();
+    const words = Array.from({ length: 16 }, (_, index) => `${index}`);
+    const answers = await Promise.all(words.map((word) => one.run(['exec', 'vm:dev', `echo ${word}; exit ${word}`])));
+    expect(answers.map(({ stdout, exitCode }) => [stdout, exitCode])).toEqual(
+      words.map((word) => [`${word}\n`, Number(word)]),
+    );
+    expect(one.pids()).toHaveLength(1);
+  }, 90_000);
+
+  test('only its user can reach it, and nothing secret is in its arguments, variables and log', async () => {
+    const one = user('', { AZURE_CLIENT_SECRET: 'very-secret', LANG: 'C.UTF-8' });
+    await one.run(['exec', '--env', 'TOKEN=hush-hush', 'vm:dev', 'echo $TOKEN']);
+    await one.exec('echo also-hush');
+    const { directory, prefix } = daemonPlace(one.home, UID);
+    const [socket = ''] = readdirSync(directory).filter((name) => name.startsWith(prefix));
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(statSync(join(directory, socket)).mode & 0o777).toBe(0o600);
+    expect(statSync(join(one.home, 'daemon.log')).mode & 0o777).toBe(0o600);
+    const [pid] = one.pids();
+    for (const text of [
+      readFileSync(`/proc/${pid}/environ`, 'utf8'),
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
+      one.log(),
+    ])
+      expect(text).not.toMatch(/secret|hush/);
+  }, 60_000);
+
+  test('one that was killed leaves a socket behind, which the next one replaces', async () => {
+    const one = user();
+    await one.exec('true');
+    for (const pid of one.pids()) process.kill(pid, 'SIGKILL');
+    expect((await one.exec('echo again')).stdout).toBe('again\n');
+    expect((await one.exec('echo again')).stdout).toBe('again\n');
+    expect(one.pids()).toHaveLength(1);
+  }, 60_000);
+
+  test('where it cannot start, commands work without it, and say so under --verbose', async () => {
+    const one = user();
+    const copy = mkdtempSync(join(lab.directory, 'dist-'));
+    cpSync(new URL('../../dist', import.meta.url).pathname, copy, { recursive: true });
+    writeFileSync(join(copy, 'daemon.js'), 'process.exit(1);\n');
+    const cli = `${process.execPath} ${copy}/azlin.js`;
+    const quiet = await bash({ environment: one.environment }, `${cli} exec vm:dev 'echo hi'`);
+    expect(quiet).toMatchObject({ exitCode: 0, stdout: 'hi\n', stderr: '' });
+    const told = await bash({ environment: one.environment }, `${cli} exec -v vm:dev 'echo hi'`);
+    expect(told.stderr).toContain("azlin's daemon is not used: it ended at once");
+  }, 60_000);
+
+  test('an upgrade retires the old one, which ends what runs first', async () => {
+    const one = user();
+    const copy = mkdtempSync(join(lab.directory, 'dist-'));
+    cpSync(new URL('../../dist', import.meta.url).pathname, copy, { recursive: true });
+    const quick = readdirSync(join(copy, 'parts')).find((name) => name.startsWith('quick-')) ?? '';
+    const { prefix, directory } = daemonPlace(one.home, UID);
+    const go = join(vm.home, 'go');
+    rmSync(go, { force: true });
+    const running = one.start(['exec', 'vm:dev', `echo begun; while [ ! -e ${go} ]; do sleep 0.1; done; echo done`]);
+    const result = ended(running);
+    await new Promise((resolve) => running.stdout?.once('data', resolve));
+    const [old] = one.pids();
+    const build =
+      readdirSync(directory)
+        .find((name) => name.startsWith(prefix))
+        ?.slice(prefix.length) ?? '';
+    // Both the client and the daemon have the id of their build from there.
+    const path = join(copy, 'parts', quick);
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(build, 'another-one'));
+    const next = await bash(
+      { environment: one.environment },
+      `${process.execPath} ${copy}/azlin.js exec vm:dev 'echo new'`,
+    );
+    expect(next).toMatchObject({ exitCode: 0, stdout: 'new\n' });
+    expect(one.pids()).toHaveLength(2);
+    writeFileSync(go, '');
+    expect(await result).toEqual({ exitCode: 0, stdout: 'begun\ndone\n', stderr: '' });
+    await until('the old one to end', () => !one.pids().includes(old ?? 0));
+    expect(one.pids()).toHaveLength(1);
+  }, 60_000);
+});
+
+describe('whose connections', () => {
+  test('another user name, key or setting gets another connection', async () => {
+    const one = user();
+    await one.exec('true');
+    const key = lab.key('ed25519');
+    const denied = await one.run(['exec', '-i', key, 'vm:dev', 'true'], { environment: { SSH_AUTH_SOCK: '' } });
+    expect(denied).toMatchObject({ exitCode: 255, stderr: expect.stringMatching(/Cannot sign in.*it refused/) });
+    const nobody = await one.run(['exec', '-l', 'nobody-here', 'vm:dev', 'true']);
+    expect(nobody.exitCode).toBe(255);
+    expect((await one.exec('echo still')).stdout).toBe('still\n');
+    expect(one.connections()).toBe(1);
+  }, 60_000);
+
+  test('a forgotten host key, a changed key file and a changed setting let go of them at once', async () => {
+    const identity = lab.key('ed25519');
+    const authorized = join(lab.directory, 'vm', 'authorized_keys');
+    writeFileSync(
+      authorized,
+      `${readFileSync(`${lab.identity}.pub`, 'utf8')}${readFileSync(`${identity}.pub`, 'utf8')}`,
+    );
+    const one = user('', { AZLIN_IDENTITY: identity });
+    const held = async () => {
+      const { stdout } = await one.run(['daemon', 'status', '--json']);
+      return (JSON.parse(stdout) as { servers: unknown[] }[])[0]?.servers.length ?? 0;
+    };
+    const changes: readonly (() => unknown)[] = [
+      () => one.run(['host-key', 'forget', 'vm']),
+      () => one.run(['config', 'set', 'ssh.keepalive', '20s']),
+      () => {
+        // The same key once more, as another file.
+        writeFileSync(`${identity}.new`, readFileSync(identity), { mode: 0o600 });
+        renameSync(`${identity}.new`, identity);
+      },
+    ];
+    for (const change of changes) {
+      expect((await one.exec('echo in')).stdout).toBe('in\n');
+      expect(await held()).toBe(1);
+      await change();
+      await until('it to be let go of', async () => (await held()) === 0);
+    }
+  }, 90_000);
+
+  test('a passphrase and an unknown host are asked about at the terminal of the call, and once', async () => {
+    const identity = lab.key('ed25519', 'open sesame');
+    const authorized = join(lab.directory, 'vm', 'authorized_keys');
+    writeFileSync(
+      authorized,
+      `${readFileSync(`${lab.identity}.pub`, 'utf8')}${readFileSync(`${identity}.pub`, 'utf8')}`,
+    );
+    const one = user('[ssh]\nhost_keys = "ask"\n', { AZLIN_IDENTITY: identity, SSH_AUTH_SOCK: '', TERM: 'xterm' });
+    const terminal = await openTerminal(one.environment);
+    try {
+      const line = (word: string) => `clear; ${process.execPath} ${CLI} exec vm:dev 'echo ${word}'; echo "code $?"\n`;
+      await terminal.type(line('first'));
+      await terminal.shows(/Trust it\?/);
+      await terminal.type('y\n');
+      await terminal.shows(/Passphrase for/);
+      await terminal.type('open sesame\n');
+      await terminal.shows(/^first\ncode 0$/m);
+      await terminal.type(line('second'));
+      expect(await terminal.shows(/^second\ncode 0$/m)).not.toMatch(/Passphrase|Trust/);
+    } finally {
+      await terminal.close();
+    }
+    expect(one.connections()).toBe(1);
+  }, 60_000);
+});
+
+describe('the same promises', () => {
+  test('killed while a command runs: it may have run, and has run once', async () => {
+    const one = user();
+    await one.exec('true');
+    const mark = join(vm.home, 'ran-once');
+    rmSync(mark, { force: true });
+    const running = one.start(['exec', 'vm:dev', `echo x >>${mark}; echo begun; sleep 30`]);
+    const result = ended(running);
+    await new Promise((resolve) => running.stdout?.once('data', resolve));
+    for (const pid of one.pids()) process.kill(pid, 'SIGKILL');
+    expect(await result).toMatchObject({ exitCode: 255, stderr: expect.stringContaining('may have run') });
+    expect(readFileSync(mark, 'utf8')).toBe('x\n');
+  }, 60_000);
+
+  test('killed while a job runs: the same call follows it to its end', async () => {
+    const one = user();
+    await one.exec('true');
+    const go = join(vm.home, 'go-on');
+    rmSync(go, { force: true });
+    const line = `echo begun; while [ ! -e ${go} ]; do sleep 0.1; done; echo done; exit 5`;
+    const running = one.start(['exec', '--durable', 'vm:dev', line]);
+    const result = ended(running);
+    await new Promise((resolve) => running.stdout?.once('data', resolve));
+    for (const pid of one.pids()) process.kill(pid, 'SIGKILL');
+    await until('another one to start', () => one.pids().length > 0);
+    writeFileSync(go, '');
+    expect(await result).toMatchObject({ exitCode: 5, stdout: 'begun\ndone\n' });
+  }, 60_000);
+
+  test('killed under a terminal: it attaches again', async () => {
+    const one = user('', { TERM: 'xterm-256color' });
+    const terminal = await openTerminal(one.environment);
+    try {
+      await terminal.type(`${process.execPath} ${CLI} connect vm:dev; echo "code $?"\n`);
+      await terminal.shows(/\[dev\]/);
+      for (const pid of one.pids()) process.kill(pid, 'SIGKILL');
+      // What is typed before it is back goes nowhere.
+      await until('it to be back', async () => {
+        await terminal.type('echo still $((40 + 2))\n');
+        return /still 42/.test(await terminal.screen());
+      });
+      await terminal.press('C-b', 'd');
+      await terminal.shows(/^code 0$/m);
+    } finally {
+      await terminal.close();
+    }
+  }, 60_000);
+
+  test('a slow reader of much output costs it no memory', async () => {
+    const one = user();
+    await one.exec('true');
+    const line = `${process.execPath} ${CLI} exec vm:dev 'head -c 300000000 /dev/zero' | { sleep 4; wc -c; }`;
+    const result = bash({ environment: one.environment }, line);
+    const [pid] = one.pids();
+    const memory = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_000;
+    let most = 0;
+    let isOver = false;
+    void result.then(() => {
+      isOver = true;
+    });
+    await until('the reader to have it all', () => {
+      most = Math.max(most, memory());
+      return isOver;
+    });
+    expect((await result).stdout).toBe('300000000\n');
+    expect(most).toBeLessThan(250);
+  }, 60_000);
+});
+
+describe('what it knows', () => {
+  test('sessions come and go: list knows it, and events tell it', async () => {
+    const one = user();
+    await one.exec('true');
+    const known = /vm: its sessions are known/;
+    const list = () => one.run(['list', '--verbose', '--host', 'vm']);
+    await until('the sessions to be known', async () => known.test((await list()).stderr));
+    expect((await list()).stdout).toMatch(/^vm +dev /m);
+    expect((await one.run(['list', '--refresh', '--verbose', '--host', 'vm'])).stderr).not.toMatch(known);
+    const following = one.start(['events', 'vm', '--format', 'ndjson']);
+    let told = '';
+    following.stdout?.on('data', (chunk) => {
+      told += chunk;
+    });
+    await until('it to follow', async () => (await one.run(['daemon', 'status'])).exitCode === 0);
+    // What azlin itself has changed is known at once.
+    await one.run(['open', 'vm', '--tmux-session', 'fresh']);
+    expect((await list()).stdout).toMatch(/^vm +fresh /m);
+    await one.exec('tmux rename-session -t fresh stale');
+    expect((await list()).stdout).toMatch(/^vm +stale /m);
+    // What others change, a little later.
+    await until('it to be known again', async () => known.test((await list()).stderr));
+    execFileSync('tmux', ['kill-session', '-t', '=stale'], { env: vm.environment });
+    await until('it to be gone', async () => !/stale/.test((await list()).stdout));
+    await until('the events', () => told.includes('"closed"'));
+    const kinds = told
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; session: string });
+    expect(kinds.map(({ kind, session }) => `${kind} ${session}`)).toEqual(
+      expect.arrayContaining(['renamed stale', 'closed stale']),
+    );
+    following.kill('SIGINT');
+    const since = await bash(
+      { environment: one.environment },
+      `timeout -s INT 2 ${process.execPath} ${CLI} events --since 1h`,
+    );
+    expect(since.stdout).toMatch(/ vm:stale +closed$/m);
+  }, 90_000);
+
+  test('daemon.watch = none knows nothing', async () => {
+    const one = user('[daemon]\nwatch = "none"\n');
+    await one.exec('true');
+    await one.run(['list']);
+    expect((await one.run(['list', '--verbose'])).stderr).not.toContain('its sessions are known');
+  }, 60_000);
+});
+
+test('the folder of its sockets must be the own one', async () => {
+  const { whyNotSafe } = await import('../../src/daemon/place.ts');
+  const directory = mkdtempSync(join(lab.directory, 'sockets-'));
+  const place = { directory, prefix: '', socket: '' };
+  expect(whyNotSafe(place, UID)).toBeUndefined();
+  chmodSync(directory, 0o755);
+  expect(whyNotSafe(place, UID)).toContain('others have access');
+  chmodSync(directory, 0o700);
+  expect(whyNotSafe(place, UID + 1)).toContain('belongs to another user');
+  const missing = join(directory, 'new');
+  expect(whyNotSafe({ ...place, directory: missing }, UID)).toBeUndefined();
+  expect(existsSync(missing)).toBe(true);
+});
