@@ -96,6 +96,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
   const rest = (one: Held) => {
     one.usedAt = clock.now();
     lastUse = one.usedAt;
+    for (const link of one.links) link.prepare();
     one.cancel();
     if (leaving.has(one) || isRetired) return close(one, 'not used any more');
     if (one.links.size === 0) return close(one, 'no connection');

@@ -69,7 +69,12 @@ export function serveLine({ held, knowledge, runLine }: LineService, socket: Soc
     },
     exitNow: (exitCode) => over({ reply: 'over', exitCode }),
   };
-  void runLine(line).then((exitCode) => over({ reply: 'over', exitCode }));
+  void runLine(line).then((exitCode) => {
+    const failure = stdout.untold();
+    if (!failure) return over({ reply: 'over', exitCode });
+    sendFrame(socket, 'errors', Buffer.from(`error: Cannot write the output: ${failure.message}\n`));
+    over({ reply: 'over', exitCode: ask.argv[0] === 'exec' ? 255 : 2 });
+  });
   return {
     heard(word) {
       if (word.say === 'signal') hear(word.signal);
@@ -88,6 +93,11 @@ export function serveLine({ held, knowledge, runLine }: LineService, socket: Soc
   };
 }
 
+/** Bytes of output that may be on their way to the client. */
+const ON_THE_WAY = 256 * 1024;
+/** Bytes of a write that is probably part of a long stream. */
+const LONG = 16 * 1024;
+
 type Written = Extract<Word, { readonly say: 'written' }>;
 
 /** An output of the client. A write is done when the client has done it, so that what goes wrong there is known here. */
@@ -95,24 +105,36 @@ function outputTo(socket: Socket, kind: 'bytes' | 'errors') {
   let isUsed = false;
   let failure: NodeJS.ErrnoException | undefined;
   let left = 0;
+  let limit = 0;
+  let isTold = false;
+  let isFlush = false;
   let done: ((error?: Error) => void) | undefined;
+  const fail = (next: (error?: Error) => void) => {
+    isTold ||= !isFlush;
+    next(failure);
+  };
   const settle = () => {
     const next = done;
     done = undefined;
-    next?.(failure);
+    if (!next) return;
+    if (failure) fail(next);
+    else next();
   };
   const stream = new Writable({
     write(chunk: Buffer, _encoding, next) {
       isUsed = true;
-      if (failure) return next(failure);
-      left = chunk.length;
-      done = next;
-      if (left === 0) settle();
-      else sendFrame(socket, kind, chunk);
+      if (failure) return fail(next);
+      left += chunk.length;
+      if (chunk.length > 0) sendFrame(socket, kind, chunk);
+      // Only of a long stream something may be on the way when a write is done. An empty write is done when all before it are.
+      limit = chunk.length < LONG ? 0 : ON_THE_WAY;
+      isFlush = chunk.length === 0;
+      if (left <= limit) next();
+      else done = next;
     },
   });
   stream.on('error', () => {});
-  const fail = (code: string, message: string) => {
+  const onFailure = (code: string, message: string) => {
     failure ??= Object.assign(new Error(message), { code });
     settle();
   };
@@ -120,11 +142,13 @@ function outputTo(socket: Socket, kind: 'bytes' | 'errors') {
     stream,
     isUsed: () => isUsed,
     written({ bytes, error }: Written) {
-      if (error) return fail(error.code, error.message);
+      if (error) return onFailure(error.code, error.message);
       left -= bytes;
-      if (left <= 0) settle();
+      if (left <= limit) settle();
     },
     /** The client is gone. */
-    close: () => fail('EPIPE', 'write EPIPE'),
+    close: () => onFailure('EPIPE', 'write EPIPE'),
+    /** What went wrong after the last write seemed to be done. */
+    untold: () => (isTold || failure?.code === 'EPIPE' ? undefined : failure),
   };
 }

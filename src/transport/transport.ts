@@ -75,6 +75,8 @@ export interface Link {
   forward(to: HostAndPort, signal: AbortSignal): Promise<Duplex>;
   /** Gives up the connection if nothing at all is received from the server within `ms`. */
   check(ms: number): void;
+  /** Opens a channel for the next command, if there is none yet. */
+  prepare(): void;
   /** Resolves when the connection has ended. */
   readonly over: Promise<unknown>;
   close(): void;

@@ -12,14 +12,15 @@ interface FirstChannel {
   readonly shortcut: boolean;
 }
 
-/** Opens the first channel at once, or learns how the server opens it. The promise never resolves. */
+/** Opens the first channel at once, or learns how the server opens it. */
 export function firstChannel({ client, memory: { known, learn }, shortcut }: FirstChannel) {
-  let reject = () => {};
   let isOpen: boolean | undefined;
-  const promise = new Promise<never>((_, rejected) => {
-    reject = () => rejected(REFUSED);
-  });
-  promise.catch(() => {});
+  let isRefused = false;
+  const waiting = new Set<() => void>();
+  const reject = () => {
+    isRefused = true;
+    for (const giveUp of waiting) giveUp();
+  };
   let skip = () => {};
   if (!shortcut || !known?.channel) skip = onFirstChannel(client, (channel) => learn({ channel }));
   else
@@ -32,8 +33,21 @@ export function firstChannel({ client, memory: { known, learn }, shortcut }: Fir
         isOpen = true;
         learn({ channel });
       },
-      onRefused: () => reject(),
+      onRefused: reject,
     });
-  /** Undefined where nothing was sent before the channel was open. */
-  return { promise, reject, skip: () => skip(), isOpen: () => isOpen };
+  return {
+    reject,
+    skip: () => skip(),
+    /** Undefined where nothing was sent before the channel was open. */
+    isOpen: () => isOpen,
+    /** The result of `work`, or a rejection with REFUSED. What has a result leaves nothing behind: a connection can last for days. */
+    unlessRefused<T>(work: Promise<T>): Promise<T> {
+      return new Promise((resolve, rejected) => {
+        const giveUp = () => rejected(REFUSED);
+        if (isRefused) return giveUp();
+        waiting.add(giveUp);
+        work.then(resolve, rejected).finally(() => waiting.delete(giveUp));
+      });
+    },
+  };
 }

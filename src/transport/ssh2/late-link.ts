@@ -52,6 +52,7 @@ function lateLink(early: EarlyLink, settled: Promise<Link>, giveUp: () => void):
     },
     forward: async (to, signal) => (await orAborted(settled, signal)).forward(to, signal),
     check: (ms) => link?.check(ms),
+    prepare: () => link?.prepare(),
     over: settled.then((one) => one.over).catch(() => {}),
     close() {
       if (link) link.close();

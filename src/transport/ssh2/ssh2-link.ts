@@ -125,7 +125,7 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
       }
     });
 
-  const startCommand = commandStarter(client);
+  const starter = commandStarter(client);
   /** Rejects when the server does not open the first channel as expected. What was sent to it has not run. */
   const refused = firstChannel(signedIn);
   let isLost = false;
@@ -153,12 +153,12 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
     };
     try {
       const opened = opening({
-        ask: (opened) => startCommand(start, opened),
+        ask: (opened) => starter.start(start, opened),
         use: (channel) => processOf({ channel, endpoint, frames, running, lossCause: () => cause, check, memory }),
         signal,
         ms,
       });
-      return await Promise.race([opened, refused.promise]);
+      return await refused.unlessRefused(opened);
     } catch (thrown) {
       isLate = true;
       if (thrown === REFUSED && !isLost) await memory.suspect(['exec', 'exec']);
@@ -192,6 +192,11 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
     },
     check,
     over,
+    prepare() {
+      // The first channel is opened together with its command.
+      refused.skip();
+      if (alive) starter.prepare({ ...endpoint.ssh.environment });
+    },
     spawn,
     isFrank: ((client as Client & Internals)._remoteVer ?? '').startsWith('OpenSSH_'),
     giveUp(isCertain) {

@@ -23,6 +23,7 @@ function serverOf(channels: number, other?: Dial) {
     return {
       forward: async () => new PassThrough().end('forwarded'),
       check() {},
+      prepare() {},
       over: new Promise(() => {}),
       get alive() {
         return !state.closed;
