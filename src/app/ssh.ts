@@ -77,7 +77,8 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     return { ...own, transport: heldTransport(line, shared), known: async (keys) => line.knowledge.of(keys) };
   }
   if (!door) return { ...own, transport: direct, known: async () => new Map() };
-  return { ...own, transport: daemonTransport({ ...shared, door }), known: (keys) => knownThere(door, keys) };
+  const transport = request.isAlone ? direct : daemonTransport({ ...shared, door });
+  return { ...own, transport, known: (keys) => knownThere(door, keys) };
 }
 
 /** What the user wants for every VM, from flags, settings and the files of ssh. */

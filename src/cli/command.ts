@@ -133,6 +133,8 @@ export interface Definition<O extends Options = Options, Data = unknown> {
   readonly takesMany?: boolean;
   /** On a terminal, asks whether to start a stopped VM. */
   readonly offersStart?: boolean;
+  /** It may take the terminal. Then it connects itself: what others do over the daemon's connection must not be felt while somebody types. */
+  readonly takesTerminal?: 'always' | 'with-tty';
   /** It works on the settings themselves, so it must run even if they have mistakes. */
   readonly mendsSettings?: boolean;
   run(call: Call<O>): Promise<Result<Data>>;

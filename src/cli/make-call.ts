@@ -74,6 +74,7 @@ export async function makeCall({ app, io, interrupts }: Run, command: LoadedComm
       user: args['user'] as string | undefined,
       port: portOf(args['port']),
       forwardAgent: args['forward-agent'] === true ? true : undefined,
+      isAlone: takesTerminal(app, command, line),
     });
   const caller: Caller = {
     ...{ signal: interrupts.signal, start: startPolicy({ app, interrupts }, command, args) },
@@ -109,6 +110,12 @@ export async function makeCall({ app, io, interrupts }: Run, command: LoadedComm
     emit: format === 'ndjson' ? (records) => print('stdout', ndjson(records)) : undefined,
   };
   return { call, progress, format };
+}
+
+/** Whether the call will probably give the terminal to something on a VM. */
+function takesTerminal(app: App, { takesTerminal: when }: LoadedCommand, { args, remote }: Line): boolean {
+  if (when === 'with-tty') return args['tty'] === true;
+  return when === 'always' && remote.length === 0 && args['detach'] !== true && app.terminal() !== undefined;
 }
 
 function startPolicy(

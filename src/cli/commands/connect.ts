@@ -42,6 +42,7 @@ export const connect = defineCommand({
   seeAlso: ['ssh', 'list', 'disconnect'],
   options: OPTIONS,
   offersStart: true,
+  takesTerminal: 'always',
   remote: 'after-dashes',
   failsWith255: 'with-command',
   async run(call) {

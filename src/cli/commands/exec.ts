@@ -87,6 +87,7 @@ export const exec = defineCommand({
   options: OPTIONS,
   remote: 'after-identifier',
   failsWith255: true,
+  takesTerminal: 'with-tty',
   async run(call) {
     const { args, positionals, app, config } = call;
     const records = wantsRecords(call) && !args.detach;

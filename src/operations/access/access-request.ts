@@ -7,4 +7,6 @@ export interface AccessRequest {
   readonly port: number | undefined;
   /** `--forward-agent`; undefined if it was not given. */
   readonly forwardAgent: boolean | undefined;
+  /** Whether this process makes its connections itself, although the settings allow others. */
+  readonly isAlone?: boolean;
 }

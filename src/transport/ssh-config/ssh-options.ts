@@ -156,16 +156,31 @@ function familyOf(options: HostOptions): 0 | 4 | 6 {
 
 /** The locale, which ssh sends on most systems, what `SendEnv` names, and what `SetEnv` sets. */
 function environmentOf(options: HostOptions, expansion: Expansion): Readonly<Record<string, string>> {
-  const patterns = sentVariables([...LOCALE, ...(options.words('sendenv') ?? [])]);
-  const sent = Object.entries(expansion.environment).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && matchesPatterns([entry[0]], patterns, 'exact'),
-  );
+  const sent = sentBy(expansion.environment, sentVariables([...LOCALE, ...(options.words('sendenv') ?? [])]));
   const set = (options.words('setenv') ?? []).map((word) => {
     const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
     if (name === '') throw options.wrong('setenv', 'NAME=VALUE');
     return [name, value] as const;
   });
   return Object.fromEntries([...sent, ...set]);
+}
+
+type Environment = Expansion['environment'];
+
+/** Kept, because it is the same for all VMs of a fleet. */
+const sentOf = new WeakMap<Environment, Map<string, readonly (readonly [string, string])[]>>();
+
+function sentBy(environment: Environment, patterns: readonly string[]): readonly (readonly [string, string])[] {
+  const kept = sentOf.get(environment) ?? new Map();
+  sentOf.set(environment, kept);
+  const key = patterns.join(' ');
+  const sent =
+    kept.get(key) ??
+    Object.entries(environment).filter(
+      ([name, value]) => value !== undefined && matchesPatterns([name], patterns, 'exact'),
+    );
+  kept.set(key, sent);
+  return sent;
 }
 
 /** A host name from the SSH settings. Throws `config` if no host can have that name. */
