@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import {
   type DaemonStatus,
   drop,
-  type Following,
+  type EventsWanted,
   followEvents,
   report,
   type Stopping,
-  stop,
+  stopDaemon,
 } from '../daemon/control.ts';
 import { type Door, door } from '../daemon/door.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -36,7 +36,7 @@ interface Control {
   status(): Promise<DaemonStatus | undefined>;
   stop(isForced: boolean): Promise<Stopping | undefined>;
   drop(hosts: readonly string[]): Promise<void>;
-  events(following: Following): Promise<boolean>;
+  events(following: EventsWanted): Promise<boolean>;
   readonly log: string;
   readLog(): Promise<string>;
 }
@@ -52,7 +52,7 @@ export function daemonControl(config: Config, around: Around): Control {
         throw error;
       }),
     status: async () => way && report(way),
-    stop: async (isForced) => way && stop(way, isForced),
+    stop: async (isForced) => way && stopDaemon(way, isForced),
     events: async (following) => way !== undefined && (await followEvents(way, following)),
     drop: async (hosts) => void (way && (await drop(way, hosts))),
   };

@@ -131,9 +131,10 @@ export interface Definition<O extends Options = Options, Data = unknown> {
   readonly failsWith255?: boolean | 'with-command';
   /** It takes lists and patterns in place of an identifier. */
   readonly takesMany?: boolean;
-  /** On a terminal, asks whether to start a stopped VM. */
-  readonly offersStart?: boolean;
-  /** It may take the terminal. Then it connects itself: what others do over the daemon's connection must not be felt while somebody types. */
+  /**
+   * It may take the terminal. Then it connects itself: what others do over the daemon's connection must not be felt while somebody types. `always`: it also asks
+   * whether to start a stopped VM.
+   */
   readonly takesTerminal?: 'always' | 'with-tty';
   /** It works on the settings themselves, so it must run even if they have mistakes. */
   readonly mendsSettings?: boolean;

@@ -120,13 +120,13 @@ function takesTerminal(app: App, { takesTerminal: when }: LoadedCommand, { args,
 
 function startPolicy(
   { app, interrupts }: Pick<Run, 'app' | 'interrupts'>,
-  { options, offersStart }: LoadedCommand,
+  { options, takesTerminal: when }: LoadedCommand,
   args: Line['args'],
 ): StartPolicy {
   return {
     always: args['start'] === true,
     isOption: 'start' in options,
-    ask: async (question) => offersStart === true && (await app.confirm(question, interrupts.signal)) === true,
+    ask: async (question) => when === 'always' && (await app.confirm(question, interrupts.signal)) === true,
   };
 }
 

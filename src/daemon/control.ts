@@ -36,7 +36,7 @@ export function report(door: Door): Promise<DaemonStatus | undefined> {
 }
 
 /** Resolves when the daemon has ended, or has said that it will. Undefined if no daemon runs. */
-export async function stop(door: Door, isForced: boolean): Promise<Stopping | undefined> {
+export async function stopDaemon(door: Door, isForced: boolean): Promise<Stopping | undefined> {
   return tell(door, { ask: 'stop', isForced });
 }
 
@@ -49,7 +49,7 @@ export async function knownThere(door: Door, keys: readonly string[]): Promise<R
   return new Map(await tell<readonly [string, Remembered][]>(door, { ask: 'known', keys }));
 }
 
-export interface Following {
+export interface EventsWanted {
   /** Milliseconds since 1970; null for changes from now on. */
   readonly since: number | null;
   readonly signal: AbortSignal;
@@ -57,7 +57,7 @@ export interface Following {
 }
 
 /** Calls `onEvent` with each change that the daemon sees. Resolves to false if no daemon runs, and to true when it has ended, or the signal has aborted. */
-export async function followEvents(door: Door, { since, signal, onEvent }: Following): Promise<boolean> {
+export async function followEvents(door: Door, { since, signal, onEvent }: EventsWanted): Promise<boolean> {
   const socket = await door.openIfThere();
   if (!socket) return false;
   const stop = () => socket.destroy();

@@ -1,13 +1,12 @@
-import { stat } from 'node:fs/promises';
 import { type Caller, silentCaller } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
-import { type Endpoint, endpointKey } from '../transport/endpoint.ts';
 import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
 import type { Connection, Dialer, Link, Step, Transport } from '../transport/transport.ts';
 import type { HeldStatus } from './control.ts';
 import type { Knowledge, Watch } from './knowledge.ts';
 import type { Destination } from './messages.ts';
+import { keyFilesOf, keyOfDestination, stampOf, withoutDoubt } from './same-connection.ts';
 
 /** What connects to servers: one for each file of host keys and each way over jump hosts. */
 export interface Realm {
@@ -138,7 +137,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
 
   /** The one with this key, or a new one if its key files are other ones now. */
   const find = async (to: Destination): Promise<Held> => {
-    const key = keyOf(to);
+    const key = keyOfDestination(to);
     const known = held.get(key);
     if (known && known.files === (await stampOf(to)) && held.get(key) === known) return known;
     if (known && held.get(key) === known) letGo(known, 'its key files have changed');
@@ -185,7 +184,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
   const all = () => [...held.values(), ...leaving];
   return {
     async use(wanted, caller, onStep) {
-      const to = await settled(wanted, realmOf(wanted).knownHosts);
+      const to = await withoutDoubt(wanted, realmOf(wanted).knownHosts);
       const one = await find(to);
       one.running++;
       one.cancel();
@@ -241,33 +240,4 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
       for (const one of all()) close(one, 'the daemon ends');
     },
   };
-}
-
-/** Equal for calls that would make the same connection. Shortcuts and labels do not change who one is there. */
-function keyOf({ endpoint, hops, knownHosts }: Destination): string {
-  const key = (one: Endpoint) => endpointKey({ ...one, ssh: { ...one.ssh, shortcuts: [] } });
-  return JSON.stringify([key(endpoint), hops.map(([name, hop]) => [name, key(hop)]), knownHosts]);
-}
-
-/** If the host is known, it does not matter any more whether its key would be kept on first sight. */
-async function settled(to: Destination, hosts: KnownHosts): Promise<Destination> {
-  const { endpoint } = to;
-  if (endpoint.firstSight !== 'look' || !(await hosts.isPinned(endpoint).catch(() => false))) return to;
-  return { ...to, endpoint: { ...endpoint, firstSight: 'pin' } };
-}
-
-function keyFilesOf({ endpoint, hops }: Destination): readonly string[] {
-  const all = [endpoint, ...hops.map(([, hop]) => hop)];
-  return [...new Set(all.flatMap(({ ssh }) => ssh.identityFiles.map(({ path }) => path)))];
-}
-
-/** Changes with the files that the keys are in. */
-async function stampOf(to: Destination): Promise<string> {
-  const stamps = keyFilesOf(to).map((path) =>
-    stat(path).then(
-      ({ mtimeMs, size, ino }) => `${path} ${mtimeMs} ${size} ${ino}`,
-      () => path,
-    ),
-  );
-  return (await Promise.all(stamps)).join('\n');
 }

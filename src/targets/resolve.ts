@@ -185,17 +185,8 @@ function askFleet({ settings, fresh, caller }: Asking, fleet: Fleet): Promise<Su
   const vms = fleet.vms.filter(mayAnswer).sort(compareVms);
   caller.trace(`resolve: asking ${count(vms.length, 'running VM')} for their sessions`);
   const { deadline, sessionsTtl } = settings;
-  const maxAge = fresh ? 0 : sessionsTtl;
-  const isKept = fleet.isKept === true;
-  const request = {
-    vms,
-    isKept,
-    maxAge,
-    mayBeKnown: !fresh,
-    skipSilent: sessionsTtl > 0,
-    deadline,
-    wholeDeadline: deadline,
-  };
+  const age = { maxAge: fresh ? 0 : sessionsTtl, mayBeKnown: !fresh, isKept: fleet.isKept === true };
+  const request = { vms, ...age, skipSilent: sessionsTtl > 0, deadline, wholeDeadline: deadline };
   return settings.survey.ask(request, caller);
 }
 

@@ -41,7 +41,6 @@ export const connect = defineCommand({
   ],
   seeAlso: ['ssh', 'list', 'disconnect'],
   options: OPTIONS,
-  offersStart: true,
   takesTerminal: 'always',
   remote: 'after-dashes',
   failsWith255: 'with-command',

@@ -87,22 +87,22 @@ const ENTRIES: readonly ContentsEntry[] = [
     'List, set or unset aliases: names for identifiers',
     async () => (await import('./aliases.ts')).aliases,
   ),
-  setting(
-    'daemon',
-    'Show or end the process that keeps connections open',
-    async () => (await import('./daemon.ts')).daemon,
-  ),
-  setting(
-    'completion',
-    'Print or install completion for bash, zsh or fish',
-    async () => (await import('./completion.ts')).completion,
-  ),
   help('version', 'Show the version', async () => (await import('./version.ts')).version),
   help('help', 'Explain a command or a topic', async () => (await import('./help.ts')).help),
   help(
     'demo',
     'Try azlin on a demo fleet: real sshd and tmux on this machine',
     async () => (await import('./demo.ts')).demo,
+  ),
+  help(
+    'completion',
+    'Print or install completion for bash, zsh or fish',
+    async () => (await import('./completion.ts')).completion,
+  ),
+  help(
+    'daemon',
+    'Show or end the process that keeps connections open',
+    async () => (await import('./daemon.ts')).daemon,
   ),
   internal(
     '__complete',

@@ -56,7 +56,6 @@ export const ssh = defineCommand({
   ],
   seeAlso: ['connect', 'list'],
   options: OPTIONS,
-  offersStart: true,
   takesTerminal: 'always',
   remote: 'after-options',
   failsWith255: 'with-command',
