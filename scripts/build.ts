@@ -49,6 +49,8 @@ const GROUPS: readonly Group[] = [
       'src/app/quick-call.ts',
       'src/daemon/wire.ts',
       'src/daemon/place.ts',
+      'src/daemon/greeted.ts',
+      'src/app/system-clock.ts',
     ],
   },
   // Needed by every call.

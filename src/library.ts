@@ -226,7 +226,7 @@ async function connect(
   attached.begin(takeOver);
   // Detaching before the client is attached would have no effect.
   await Promise.race([isDrawn, end]);
-  const finish = () => void leave().then(remote.close);
+  const finish = () => void leave().then(() => remote.close());
   signal.addEventListener('abort', finish, { once: true });
   keep(end.then(() => signal.removeEventListener('abort', finish)));
   return {

@@ -81,7 +81,8 @@ function readWhole(path: string): Buffer | undefined {
 
 function keep(path: string, script: Script): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // Not where there is no home any more.
+    if (!existsSync(dirname(path))) mkdirSync(dirname(path), { mode: 0o700 });
     const draft = `${path}.${process.pid}`;
     // At the end, so that what was compiled on the way is in it.
     const code = script.createCachedData();

@@ -1,10 +1,12 @@
 import { fstatSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { connectTo } from '../daemon/greeted.ts';
 import type { DaemonReply, LineAsk, Word } from '../daemon/messages.ts';
 import { daemonPlace, whyNotSafe } from '../daemon/place.ts';
 import { frameReader, sendMessage } from '../daemon/wire.ts';
 import type { Questions } from '../domain/caller.ts';
+import { systemClock } from './system-clock.ts';
 
 /*
  * The quickest way to an answer: a simple line is run by azlin's daemon, where everything is loaded and connected, and this process only passes on what comes and
@@ -91,18 +93,11 @@ export async function callDaemon(
   try {
     const place = daemonPlace(home, uid);
     if (whyNotSafe(place, uid) !== undefined) return undefined;
-    return await run(await connectTo(place.socket), call);
+    return await run(await connectTo(place.socket, systemClock), call);
   } catch {
     // There is no daemon yet. The call itself starts one.
     return undefined;
   }
-}
-
-function connectTo(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path, () => resolve(socket));
-    socket.once('error', reject);
-  });
 }
 
 /** Standard input is not touched unless the others are terminals: another program may want it. */
@@ -129,6 +124,9 @@ function isDevice(fd: number): boolean {
   }
 }
 
+/** Milliseconds after a second signal in which the daemon ends the line. */
+const STUCK = 1_000;
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<Awaited<ReturnType<typeof callDaemon>>> {
@@ -136,7 +134,12 @@ function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<A
   let [hasBegun, hasWritten] = [false, false];
   const streams: { stdout?: NodeJS.WriteStream; stderr?: NodeJS.WriteStream } = {};
   return new Promise((resolve) => {
-    const onSignal = (signal: NodeJS.Signals) => say({ say: 'signal', signal });
+    let signals = 0;
+    const onSignal = (signal: NodeJS.Signals, number: number) => {
+      say({ say: 'signal', signal });
+      // Whoever asks twice does not want to wait for a daemon that is stuck.
+      if (++signals > 1) systemClock.schedule(STUCK, () => settle({ exitCode: 128 + number, outputs: [] }));
+    };
     for (const signal of SIGNALS) process.on(signal, onSignal);
     const settle = (result: Awaited<ReturnType<typeof callDaemon>>) => {
       for (const signal of SIGNALS) process.off(signal, onSignal);
@@ -190,6 +193,7 @@ function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<A
       environment: { ...process.env },
       terminals: terminalsOf(process),
     };
+    socket.resume();
     sendMessage(socket, ask);
   });
 }

@@ -1,8 +1,9 @@
-import { closeSync, openSync, rmSync, statSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { Caller } from '../domain/caller.ts';
 import { type Clock, pause } from '../domain/clock.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
+import { connectTo } from './greeted.ts';
 import { type DaemonPlace, daemonPlace, whyNotSafe } from './place.ts';
 
 export interface DoorSettings {
@@ -42,10 +43,17 @@ export function door(settings: DoorSettings): Door {
   const start = async (caller: Caller): Promise<void> => {
     const { socket } = placed();
     const mark = `${socket}.starting`;
+    const failed = `${socket}.failed`;
+    const reason = lately(failed, clock);
+    if (reason !== undefined) throw new Error(reason);
     if (!claim(mark, clock)) return appears(socket, clock);
     try {
       caller.trace("starting azlin's daemon");
       await startDaemon(settings, clock);
+    } catch (error) {
+      // The next commands need not wait for the same.
+      writeFileSync(failed, messageOf(error), { mode: 0o600 });
+      throw error;
     } finally {
       rmSync(mark, { force: true });
     }
@@ -53,7 +61,7 @@ export function door(settings: DoorSettings): Door {
 
   const openIfThere = async () => {
     try {
-      return whyNotSafe(placed(), uid) === undefined ? await connectTo(placed().socket) : undefined;
+      return whyNotSafe(placed(), uid) === undefined ? await connectTo(placed().socket, clock) : undefined;
     } catch {
       return undefined;
     }
@@ -66,7 +74,7 @@ export function door(settings: DoorSettings): Door {
       try {
         const why = whyNotSafe(placed(), uid);
         if (why !== undefined) throw new Error(why);
-        const open = await connectTo(placed().socket).catch((error: unknown) => {
+        const open = await connectTo(placed().socket, clock).catch((error: unknown) => {
           if (!isAbsent(error)) throw error;
         });
         if (open) return open;
@@ -74,7 +82,7 @@ export function door(settings: DoorSettings): Door {
           starting = undefined;
         });
         await starting;
-        return await connectTo(placed().socket);
+        return await connectTo(placed().socket, clock);
       } catch (error) {
         caller.signal.throwIfAborted();
         trouble ??= messageOf(error);
@@ -85,22 +93,21 @@ export function door(settings: DoorSettings): Door {
   };
 }
 
+/** Milliseconds after which a daemon that could not be started is tried again. */
+const AGAIN = 60_000;
+
+/** Why a daemon could not be started a moment ago. */
+function lately(path: string, clock: Clock): string | undefined {
+  try {
+    return Math.abs(clock.now() - statSync(path).mtimeMs) < AGAIN ? readFileSync(path, 'utf8') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Nobody listens there: there is no such socket, or its daemon has died. */
 function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ECONNREFUSED'].includes((error as { code?: string }).code ?? '');
-}
-
-function connectTo(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    socket.once('error', reject);
-    socket.once('connect', () => {
-      socket.off('error', reject);
-      // Whoever uses it hears of its end.
-      socket.on('error', () => {});
-      resolve(socket);
-    });
-  });
 }
 
 /** Whether this process is the one to start the daemon. Many that begin at the same moment need only one. */
@@ -126,7 +133,7 @@ async function appears(socket: string, clock: Clock): Promise<void> {
   const { signal } = new AbortController();
   const until = clock.now() + START_LIMIT;
   while (clock.now() < until) {
-    const open = await connectTo(socket).catch(() => undefined);
+    const open = await connectTo(socket, clock).catch(() => undefined);
     open?.destroy();
     if (open) return;
     await pause(clock, STEP, signal);

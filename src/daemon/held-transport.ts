@@ -1,16 +1,20 @@
 import { withSignal } from '../domain/caller.ts';
+import { isForWantOfRoom } from '../domain/errors.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
 import { type DestinationSettings, destinationOf } from './destination.ts';
 import type { HeldLinks } from './held-links.ts';
+import { GRACE } from './serve-call.ts';
 
 export interface HeldBy {
   readonly held: HeldLinks;
   /** Called when something is sent that must not run twice. */
   readonly onBegin: () => void;
+  /** Makes the client run the line itself. Throws. */
+  readonly notHere: (why: string) => never;
 }
 
 /** The connections that the daemon keeps, for a call that runs in the daemon itself. */
-export function heldTransport({ held, onBegin }: HeldBy, settings: DestinationSettings): Transport {
+export function heldTransport({ held, onBegin, notHere }: HeldBy, settings: DestinationSettings): Transport {
   const { direct } = settings;
   return {
     dial: direct.dial,
@@ -20,8 +24,12 @@ export function heldTransport({ held, onBegin }: HeldBy, settings: DestinationSe
     async connect(endpoint, caller, onStep) {
       const to = await destinationOf(endpoint, settings, caller);
       if (!to) return direct.connect(endpoint, caller, onStep);
-      const { leave } = await held.use(to, caller, onStep);
-      leave();
+      try {
+        const { leave } = await held.use(to, caller, onStep);
+        leave();
+      } catch (error) {
+        throw isForWantOfRoom(error) ? notHere('the daemon is out of files') : error;
+      }
       return {
         async spawn(script, options) {
           const { connection, leave: done } = await held.use(to, withSignal(caller, options.signal));
@@ -32,7 +40,7 @@ export function heldTransport({ held, onBegin }: HeldBy, settings: DestinationSe
             };
             const remote = await connection.spawn(script, { warn: caller.warn, ...options, onSent });
             void remote.exit.then(done);
-            return remote;
+            return script.mayRepeat ? remote : { ...remote, close: () => remote.close(GRACE) };
           } catch (error) {
             done();
             throw error;

@@ -81,6 +81,8 @@ export type Word =
 
 /** What the daemon says. */
 export type DaemonReply =
+  /** The greeting: it listens. */
+  | { readonly reply: 'here' }
   | { readonly reply: 'step'; readonly step: Step }
   | { readonly reply: 'progress'; readonly text: string | null }
   | { readonly reply: 'aside'; readonly text: string | null }

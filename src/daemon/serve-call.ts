@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
+import { isForWantOfRoom } from '../domain/errors.ts';
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
 import { type CallerThere, callerThere } from './caller-there.ts';
 import type { HeldLinks } from './held-links.ts';
@@ -62,6 +63,8 @@ async function serveConnect({ held, socket, there, call }: Work<AskOf<'connect'>
     leave();
     say(socket, { reply: 'done' });
   } catch (error) {
+    // The client's own process may have what this one is out of.
+    if (isForWantOfRoom(error)) return void socket.destroy();
     say(socket, { reply: 'failed', error: errorToWire(error), isSent: false });
   }
 }
@@ -99,7 +102,7 @@ async function serveSpawn(work: Work<AskOf<'spawn'>>): Promise<void> {
   if (!started) return;
   const { value: remote, leave } = started;
   void remote.exit.then(leave);
-  onWorking(processFor(socket, remote));
+  onWorking(processFor(socket, remote, script.mayRepeat ? undefined : GRACE));
   say(socket, { reply: 'done' });
   const outputs = [pump(remote.stdout, socket, 'bytes'), pump(remote.stderr, socket, 'errors')];
   const status = await remote.exit;
@@ -108,7 +111,10 @@ async function serveSpawn(work: Work<AskOf<'spawn'>>): Promise<void> {
   socket.end();
 }
 
-function processFor(socket: Socket, remote: RemoteProcess): Working {
+/** Milliseconds that a command has to end when its client is gone. */
+export const GRACE = 5_000;
+
+function processFor(socket: Socket, remote: RemoteProcess, grace: number | undefined): Working {
   return {
     heard(word) {
       if (word.say === 'resize') remote.resize(word.columns, word.rows);
@@ -116,7 +122,7 @@ function processFor(socket: Socket, remote: RemoteProcess): Working {
     },
     ...inputFor(socket, remote.stdin),
     left() {
-      remote.close();
+      remote.close(grace);
       // What nobody reads any more must not hold up the end.
       remote.stdout.resume();
       remote.stderr.resume();

@@ -6,7 +6,7 @@ import { messageOf } from '../domain/errors.ts';
 import { withLock } from '../store/lock.ts';
 import type { DaemonStatus, Stopping } from './control.ts';
 import type { VmEvent } from './knowledge.ts';
-import type { Ask, Word } from './messages.ts';
+import type { Ask, DaemonReply, Word } from './messages.ts';
 import type { DaemonPlace } from './place.ts';
 import { type Serving, serveCall } from './serve-call.ts';
 import { type LineService, serveLine } from './serve-line.ts';
@@ -44,7 +44,7 @@ export async function serve(settings: ServerSettings): Promise<Server | undefine
 export function retireOthers({ directory, prefix, socket }: DaemonPlace): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);
-    if (!name.startsWith(prefix) || path === socket || name.endsWith('.lock') || name.endsWith('.starting')) continue;
+    if (!name.startsWith(prefix) || path === socket || name.includes('.')) continue;
     const ask: Ask = { ask: 'stop', isForced: false };
     const other = connect(path, () => {
       sendMessage(other, ask);
@@ -70,6 +70,8 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
   const { held, knowledge, log, onStop, onBusy } = settings;
   let serving: Serving | undefined;
   onBusy(true);
+  const greeting: DaemonReply = { reply: 'here' };
+  sendMessage(socket, greeting);
   const onAsk = (ask: Ask) => {
     if (ask.ask === 'status') {
       const status: DaemonStatus = {

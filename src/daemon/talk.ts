@@ -9,7 +9,10 @@ export interface Talking {
   readonly caller: Caller;
   readonly onStep?: ((step: Step) => void) | undefined;
   readonly onReply: (
-    reply: Exclude<DaemonReply, { readonly reply: 'step' | 'progress' | 'aside' | 'warn' | 'trace' | 'question' }>,
+    reply: Exclude<
+      DaemonReply,
+      { readonly reply: 'here' | 'step' | 'progress' | 'aside' | 'warn' | 'trace' | 'question' }
+    >,
   ) => void;
   readonly onBytes?: (chunk: Buffer, isErrors: boolean) => void;
   readonly onTaken?: (bytes: number) => void;
@@ -31,6 +34,8 @@ export function talk(socket: Socket, ask: Ask, talking: Talking): void {
   const onMessage = (message: unknown) => {
     const reply = message as DaemonReply;
     switch (reply.reply) {
+      case 'here':
+        return;
       case 'step':
         return onStep?.(reply.step);
       case 'progress':
@@ -54,5 +59,7 @@ export function talk(socket: Socket, ask: Ask, talking: Talking): void {
     }
   });
   socket.once('close', onClose);
+  // It was paused after the greeting.
+  socket.resume();
   sendMessage(socket, ask);
 }

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -75,6 +76,17 @@ export const DEMO_MACHINES: readonly DemoMachine[] = [
   { name: 'oldvm', sessions: [], stopped: true },
 ];
 
+/** Ends the daemon of whoever has used the fleet. It would end by itself, but a moment later. */
+function daemonEnd(
+  [program = '', ...args]: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): () => void {
+  return () => {
+    if (!existsSync(join(environment['AZLIN_HOME'] ?? '', 'daemon.log'))) return;
+    spawnSync(program, [...args, 'daemon', 'stop', '--force'], { env: environment, stdio: 'ignore', timeout: 5_000 });
+  };
+}
+
 /** Starts real sshds with real tmux servers, and a Resource Manager that knows them. */
 export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFleet> {
   const { clock, tools, machines = DEMO_MACHINES } = request;
@@ -82,8 +94,10 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
   const started = new Map<string, Machine>();
   let resourceManager: LocalResourceManager | undefined;
   let isClosed = false;
+  let endDaemon = () => {};
   const close = () => {
     isClosed = true;
+    endDaemon();
     for (const machine of started.values()) machine.stop();
     resourceManager?.close();
     removeFolder(directory);
@@ -138,6 +152,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
       subscriptions,
       url: resourceManager.url,
     });
+    endDaemon = daemonEnd(request.cli, environment);
     return { directory, machines: started, resourceManager, environment, identity, close };
   } catch (error) {
     close();

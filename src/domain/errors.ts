@@ -93,6 +93,13 @@ export function isWithoutRoom(thrown: unknown): boolean {
   return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(code) || /RangeError.*Out of memory/.test(`${thrown}`);
 }
 
+/** Whether an error came of that, at whatever depth. */
+export function isForWantOfRoom(thrown: unknown): boolean {
+  return (
+    isWithoutRoom(thrown) || (thrown instanceof Error && thrown.cause !== undefined && isForWantOfRoom(thrown.cause))
+  );
+}
+
 export function noRoom(thrown: unknown): AppError {
   return new AppError('config', `This machine is out of resources: ${messageOf(thrown)}`, {
     hint: 'ulimit -a shows the limits: open files (-n), memory (-v), processes (-u)',

@@ -44,8 +44,11 @@ export interface RemoteProcess {
   resize(columns: number, rows: number): void;
   /** Gives up the link if nothing at all is received from the server within `ms`. */
   check(ms: number): void;
-  /** Ends the channel without waiting for the process, which may go on. */
-  close(): void;
+  /**
+   * Ends the channel without waiting for the process, which may go on. With `grace`, milliseconds, the process is asked to end first, and killed after that time, if
+   * its server passes signals on: over a connection that stays, nothing else tells it that nobody waits.
+   */
+  close(grace?: number): void;
 }
 
 export interface Connection {

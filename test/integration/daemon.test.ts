@@ -13,11 +13,18 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { daemonPlace } from '../../src/daemon/place.ts';
+import { heldLinks } from '../../src/daemon/held-links.ts';
+import { knowledge } from '../../src/daemon/knowledge.ts';
+import { daemonPlace, whyNotSafe } from '../../src/daemon/place.ts';
 import type { Machine } from '../../src/demo/virtual-machine.ts';
+import { knownHosts } from '../../src/transport/host-keys/known-hosts.ts';
+import { aCaller } from '../support/caller.ts';
+import { realClock } from '../support/clock.ts';
 import { daemonsBelow, endDaemons } from '../support/daemons.ts';
+import { aDialer } from '../support/dialer.ts';
 import { azlin, bash, CLI, type RunOptions } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
+import { startProxy } from '../support/proxy.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
 
@@ -159,6 +166,26 @@ describe('its life', () => {
     expect(quiet).toMatchObject({ exitCode: 0, stdout: 'hi\n', stderr: '' });
     const told = await bash({ environment: one.environment }, `${cli} exec -v vm:dev 'echo hi'`);
     expect(told.stderr).toContain("azlin's daemon is not used: it ended at once");
+  }, 60_000);
+
+  test('one that is stuck is not waited for, and does not do later what was done without it', async () => {
+    const one = user();
+    await one.exec('true');
+    const mark = join(vm.home, 'stuck');
+    rmSync(mark, { force: true });
+    const pids = one.pids();
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    try {
+      const line = `echo x >>${mark}; echo done`;
+      expect((await one.exec(line)).stdout).toBe('done\n');
+      const { stdout, stderr } = await one.run(['exec', '-v', 'vm:dev', line]);
+      expect(stdout).toBe('done\n');
+      expect(stderr).toContain("azlin's daemon is not used: it does not answer");
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    }
+    expect((await one.exec('echo again')).stdout).toBe('again\n');
+    expect(readFileSync(mark, 'utf8')).toBe('x\nx\n');
   }, 60_000);
 
   test('an upgrade retires the old one, which ends what runs first', async () => {
@@ -374,8 +401,33 @@ describe('what it knows', () => {
   }, 60_000);
 });
 
-test('the folder of its sockets must be the own one', async () => {
-  const { whyNotSafe } = await import('../../src/daemon/place.ts');
+test('a connection that says nothing after the machine has slept is given up at once', async () => {
+  const proxy = await startProxy(vm.address, vm.port);
+  const dialer = aDialer(lab.directory, lab.identity);
+  const endpoint = dialer.to({ ...vm, address: '127.0.0.1', port: proxy.port });
+  const path = join(lab.directory, 'known_hosts');
+  const held = heldLinks({
+    clock: realClock,
+    realmOf: () => ({ dialer, knownHosts: knownHosts({ path }) }),
+    knowledge: knowledge({ clock: realClock, log: () => {} }),
+    ...{ log() {}, onUsed() {}, onEmpty() {}, onFiles() {} },
+  });
+  try {
+    const to = { endpoint, hops: [], knownHosts: path, settings: '', persist: 60_000, watch: 'none' as const };
+    (await held.use(to, aCaller())).leave();
+    expect(held.status()).toMatchObject([{ connections: 1 }]);
+    held.check(2_000);
+    await until('it to have answered', () => held.status().length === 1);
+    proxy.inject('stall');
+    held.check(200);
+    await until('it to be given up', () => held.status().length === 0);
+  } finally {
+    held.close();
+    proxy.close();
+  }
+}, 60_000);
+
+test('the folder of its sockets must be the own one', () => {
   const directory = mkdtempSync(join(lab.directory, 'sockets-'));
   const place = { directory, prefix: '', socket: '' };
   expect(whyNotSafe(place, UID)).toBeUndefined();

@@ -129,7 +129,10 @@ describe.each(toRun)('%s', (page) => {
   let fleet: DemoFleet;
   beforeAll(async () => {
     const stage = FLEETS[page];
-    fleet = await startFleet(stage?.machines);
+    const started = await startFleet(stage?.machines);
+    // What readers see, they see with the daemon.
+    const { AZLIN_PERSIST: _, ...environment } = started.environment;
+    fleet = { ...started, environment };
     writeFileSync(join(fleet.environment['AZLIN_HOME'] ?? '', 'config.toml'), '');
     // As on a page that somebody reads from the top.
     if (stage) await bash(fleet, stage.before);

@@ -13,8 +13,14 @@ export async function startFleet(
 ): Promise<DemoFleet> {
   const tools = await ensureTools(process.env, () => {});
   const cli: readonly string[] = [process.execPath, CLI];
-  const environment = { ...process.env, NODE_OPTIONS: undefined, CI: undefined, AZLIN_PERSIST: '0' };
-  return startDemoFleet({ clock: realClock, tools, environment, cli, ...(machines ? { machines } : {}), ...more });
+  const environment = { ...process.env, NODE_OPTIONS: undefined, CI: undefined };
+  const fleet = await startDemoFleet({
+    ...{ clock: realClock, tools, environment, cli, ...more },
+    ...(machines ? { machines } : {}),
+  });
+  // Tests of the daemon turn it on; npm run test:daemon does for all others.
+  const persist = process.env['AZLIN_TEST_PERSIST'] ?? '0';
+  return { ...fleet, environment: { ...fleet.environment, AZLIN_PERSIST: persist } };
 }
 
 export interface Finished {

@@ -97,7 +97,8 @@ export async function startLab(): Promise<Lab> {
         AZLIN_HOME: own,
         AZLIN_INVENTORY: inventory,
         AZLIN_IDENTITY: identity,
-        AZLIN_PERSIST: '0',
+        // Tests of the daemon turn it on; npm run test:daemon does for all others.
+        AZLIN_PERSIST: process.env['AZLIN_TEST_PERSIST'] ?? '0',
       };
     },
     close() {

@@ -3,7 +3,7 @@
 . ./parts/prelude.sh
 . ./parts/list-all.sh
 azlin_ask_all() {
-  azlin_list_all list-panes -a -F "$azlin_mark:pane:#{session_id}:#{pane_id}:#{?pane_dead,dead,}" \;
+  azlin_list_all list-panes -a -F "$azlin_mark:pane:#{session_id}:#{pane_id}:#{?pane_dead,dead,}" \; display-message -p "$azlin_time_format"
 }
 azlin_ask_all
 [ -z "$azlin_trouble" ] || azlin_refuse failed "$azlin_trouble"

@@ -154,7 +154,8 @@ export function linkOf(signedIn: SignedIn): EarlyLink {
     try {
       const opened = opening({
         ask: (opened) => starter.start(start, opened),
-        use: (channel) => processOf({ channel, endpoint, frames, running, lossCause: () => cause, check, memory }),
+        use: (channel) =>
+          processOf({ channel, endpoint, frames, running, lossCause: () => cause, check, memory, clock }),
         signal,
         ms,
       });

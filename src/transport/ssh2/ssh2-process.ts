@@ -1,4 +1,5 @@
 import type { ClientChannel } from 'ssh2';
+import type { Clock } from '../../domain/clock.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { type Frames, unframe } from '../frame.ts';
 import { lost, lostEarly, noCommand, unanswered } from '../ssh-errors.ts';
@@ -22,10 +23,20 @@ interface Spawned {
   readonly lossCause: () => unknown;
   readonly check: (ms: number) => void;
   readonly memory: Pick<Learning, 'kept'>;
+  readonly clock: Clock;
 }
 
 /** Turns a channel with a command into a process. */
-export function processOf({ channel, endpoint, frames, running, lossCause, check, memory }: Spawned): RemoteProcess {
+export function processOf({
+  channel,
+  endpoint,
+  frames,
+  running,
+  lossCause,
+  check,
+  memory,
+  clock,
+}: Spawned): RemoteProcess {
   const output = unframe(frames.output, () => void channel.write(`${frames.output}\n`));
   const errors = unframe(frames.errors);
   channel.pipe(output.stream);
@@ -37,6 +48,7 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
   });
   // Servers may report how a command ended before they have sent all its output.
   let isCut = false;
+  let isOver = false;
   const cut = () => {
     isCut = (channel as ClientChannel & { incoming: { state: string } }).incoming.state === 'open';
   };
@@ -55,6 +67,7 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
   // Not `exit`, because output can follow it and it may never come.
   const exit = new Promise<ExitStatus>((resolve) => {
     channel.once('close', () => {
+      isOver = true;
       running.delete(losable);
       const gone = output.begun() ? lost : lostEarly;
       if (status === undefined || isCut) return resolve({ kind: 'lost', cause: gone(endpoint, lossCause()) });
@@ -72,6 +85,14 @@ export function processOf({ channel, endpoint, frames, running, lossCause, check
     noise: () => `${output.noise()} ${errors.noise()}`.trim(),
     resize: (columns, rows) => channel.setWindow(rows, columns, 0, 0),
     check,
-    close: () => channel.close(),
+    close(grace) {
+      if (grace === undefined || isOver) return void channel.close();
+      channel.signal('TERM');
+      const cancel = clock.schedule(grace, () => {
+        channel.signal('KILL');
+        channel.close();
+      });
+      void exit.then(cancel);
+    },
   };
 }
