@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Caller } from '../domain/caller.ts';
 import { type Clock, pause } from '../domain/clock.ts';
@@ -46,7 +46,7 @@ export function door(settings: DoorSettings): Door {
     const failed = `${socket}.failed`;
     const reason = lately(failed, clock);
     if (reason !== undefined) throw new Error(reason);
-    if (!claim(mark, clock)) return appears(socket, clock);
+    if (!claim(mark, clock)) return appears(socket, mark, clock);
     try {
       caller.trace("starting azlin's daemon");
       await startDaemon(settings, clock);
@@ -128,11 +128,11 @@ function claim(mark: string, clock: Clock): boolean {
   }
 }
 
-/** Waits until somebody listens there. */
-async function appears(socket: string, clock: Clock): Promise<void> {
+/** Waits until somebody listens there, or until whoever starts a daemon has given up. */
+async function appears(socket: string, mark: string, clock: Clock): Promise<void> {
   const { signal } = new AbortController();
   const until = clock.now() + START_LIMIT;
-  while (clock.now() < until) {
+  while (clock.now() < until && existsSync(mark)) {
     const open = await connectTo(socket, clock).catch(() => undefined);
     open?.destroy();
     if (open) return;
