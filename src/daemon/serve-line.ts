@@ -94,7 +94,7 @@ export function serveLine({ held, knowledge, runLine }: LineService, socket: Soc
 }
 
 /** Bytes of output that may be on their way to the client. */
-const ON_THE_WAY = 256 * 1024;
+const ON_THE_WAY = 1024 * 1024;
 /** Bytes of a write that is probably part of a long stream. */
 const LONG = 16 * 1024;
 
