@@ -1,7 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { heldLinks, type Realm } from '../daemon/held-links.ts';
+import { heldLinks } from '../daemon/held-links.ts';
+import type { HeldLinks, Realm } from '../daemon/holding.ts';
 import { knowledge } from '../daemon/knowledge.ts';
 import { type DaemonLog, daemonLog } from '../daemon/log.ts';
 import { type Destination, hopKey } from '../daemon/messages.ts';
@@ -30,7 +32,7 @@ export interface RunningDaemon {
 }
 
 /** Milliseconds that the daemon stays when it holds nothing: a client that has started it comes a moment later. */
-const LINGER = 2_000;
+const LINGER = 5_000;
 /** Milliseconds within which a connection must answer after the machine has slept. */
 const WAKING = 3_000;
 /** Milliseconds between two looks at whether its home is still there. */
@@ -49,15 +51,25 @@ export async function startDaemon(
   const log = daemonLog(join(home, 'daemon.log'), clock);
   let clients = 0;
   let isEmpty = true;
-  let cancel = () => {};
-  const endSoon = () => {
-    cancel();
-    if (clients === 0 && isEmpty) cancel = clock.schedule(isStopping ? 0 : LINGER, end);
-  };
   let isStopping = false;
+  let server: Server | undefined;
+  let cancel = () => {};
   const realms = realmsOf(join(home, 'cache'));
   const known = knowledge({ clock, log: log.write });
-  const held = heldLinks({
+  const end = () => {
+    cancel();
+    server?.close();
+    for (const stop of stops) stop();
+    held.close();
+    realms.close();
+    log.write('ended');
+    onEnd();
+  };
+  const endSoon = () => {
+    cancel();
+    if (server && clients === 0 && isEmpty) cancel = clock.schedule(isStopping ? 0 : LINGER, end);
+  };
+  const held: HeldLinks = heldLinks({
     clock,
     realmOf: realms.of,
     log: log.write,
@@ -73,6 +85,12 @@ export async function startDaemon(
     onFiles: (paths) => files.watch(paths),
   });
   const files = watchFiles(clock, (path) => void held.recheck(path));
+  const stops = [
+    files.close,
+    watchSleep(clock, () => held.check(WAKING)),
+    // Without its home nobody finds it any more, and nothing can be kept.
+    every(clock, LOOK, () => existsSync(home) || end()),
+  ];
   const onStop = (isForced: boolean) => {
     isStopping = true;
     // No new client gets here; those that are here finish what they do.
@@ -86,22 +104,11 @@ export async function startDaemon(
     clients += isBusy ? 1 : -1;
     endSoon();
   };
-  const server = await serve({ place, clock, held, knowledge: known, runLine, log: log.write, onStop, onBusy });
-  if (!server) return undefined;
-  const stopWatching = watchSleep(clock, () => held.check(WAKING));
-  // Without its home nobody finds it any more, and nothing can be kept.
-  const stopLooking = every(clock, LOOK, () => existsSync(home) || end());
-  const end = () => {
-    cancel();
-    server.close();
-    stopWatching();
-    stopLooking();
-    files.close();
-    held.close();
-    realms.close();
-    log.write('ended');
-    onEnd();
-  };
+  server = await serve({ place, clock, held, knowledge: known, runLine, log: log.write, onStop, onBusy });
+  if (!server) {
+    for (const stop of stops) stop();
+    return undefined;
+  }
   retireOthers(place);
   log.write(`started, process ${process.pid}`);
   endSoon();
@@ -117,14 +124,14 @@ function every(clock: Clock, ms: number, run: () => void): () => void {
   return () => cancel();
 }
 
-/** One dialer for each file of host keys and each set of jump hosts, so that many VMs share the connection to theirs. */
+/** One dialer for each file of host keys and each set of jump hosts, so that many VMs share the connection to theirs. It ends with the last of them. */
 function realmsOf(cacheDirectory: string) {
   const realms = new Map<string, Realm>();
-  const make = ({ knownHosts: path, hops }: Destination): Realm => {
+  const make = (key: string, { knownHosts: path, hops }: Destination): Realm => {
     const places = new Map(hops);
     const hostKeys = knownHosts({ path });
     const dialer = ssh2Dialer({
-      ...{ clock: systemClock, wallClock: systemClock, cacheDirectory, knownHosts: hostKeys },
+      ...{ clock: systemClock, wallClock: systemClock, cacheDirectory, knownHosts: hostKeys, forgetsKeys: true },
       // Commands of ProxyCommand run in the process that wants them.
       shell: '/bin/sh',
       async endpointOfHop(hop, inFleet) {
@@ -133,12 +140,22 @@ function realmsOf(cacheDirectory: string) {
         return place;
       },
     });
-    return { dialer, knownHosts: hostKeys };
+    let users = 0;
+    return {
+      dialer,
+      knownHosts: hostKeys,
+      use: () => void users++,
+      leave() {
+        if (--users > 0) return;
+        dialer.close();
+        if (realms.get(key)?.dialer === dialer) realms.delete(key);
+      },
+    };
   };
   return {
     of(to: Destination): Realm {
       const key = JSON.stringify([to.knownHosts, to.hops]);
-      const realm = realms.get(key) ?? make(to);
+      const realm = realms.get(key) ?? make(key, to);
       realms.set(key, realm);
       return realm;
     },

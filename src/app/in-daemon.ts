@@ -12,11 +12,13 @@ export interface InDaemon {
 }
 
 export function inDaemon(line: LineHere): InDaemon {
-  const { notHere, argv } = line;
+  const { notHere, argv, environment } = line;
   return {
     line,
     notHere,
     check({ identities, sshConfig, inventory, durable, aliases }) {
+      // Times are shown in the time zone of the process.
+      if ((environment['TZ'] ?? '') !== (process.env['TZ'] ?? '')) notHere('another time zone');
       const files = [...identities, ...(sshConfig === undefined || sshConfig === 'none' ? [] : [sshConfig])];
       if (inventory !== 'azure' && inventory !== 'resource-graph') files.push(inventory);
       if (files.some((path) => !isAbsolute(path) && !path.startsWith('~')))

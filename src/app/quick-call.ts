@@ -126,6 +126,8 @@ function isDevice(fd: number): boolean {
 
 /** Milliseconds after a second signal in which the daemon ends the line. */
 const STUCK = 1_000;
+/** The same after one that is not Ctrl-C: commands have some seconds to end. */
+const LEAVING = 10_000;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
@@ -134,17 +136,21 @@ function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<A
   let [hasBegun, hasWritten] = [false, false];
   const streams: { stdout?: NodeJS.WriteStream; stderr?: NodeJS.WriteStream } = {};
   return new Promise((resolve) => {
-    let signals = 0;
+    let received: number | undefined;
     const onSignal = (signal: NodeJS.Signals, number: number) => {
       say({ say: 'signal', signal });
-      // Whoever asks twice does not want to wait for a daemon that is stuck.
-      if (++signals > 1) systemClock.schedule(STUCK, () => settle({ exitCode: 128 + number, outputs: [] }));
+      // Whoever asks twice, or asks the whole process to end, does not want to wait for a daemon that is stuck.
+      const ms = received !== undefined ? STUCK : signal === 'SIGINT' ? undefined : LEAVING;
+      received ??= number;
+      if (ms !== undefined) systemClock.schedule(ms, () => settle({ exitCode: 128 + number, outputs: [] }));
     };
     for (const signal of SIGNALS) process.on(signal, onSignal);
     const settle = (result: Awaited<ReturnType<typeof callDaemon>>) => {
       for (const signal of SIGNALS) process.off(signal, onSignal);
       socket.destroy();
-      resolve(result);
+      // Nothing is begun here for somebody who has interrupted it there.
+      if (result === undefined && received !== undefined) resolve({ exitCode: 128 + received, outputs: [] });
+      else resolve(result);
     };
     const onQuestion = async ({ id, kind, question }: Extract<DaemonReply, { readonly reply: 'question' }>) => {
       const { errorToWire } = await import('../daemon/messages.ts');
@@ -180,7 +186,14 @@ function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<A
         write(chunk, isErrors ? 'stderr' : 'stdout');
       },
     });
-    socket.on('data', read).on('error', () => {});
+    const onData = (chunk: Buffer) => {
+      try {
+        read(chunk);
+      } catch {
+        socket.destroy();
+      }
+    };
+    socket.on('data', onData).on('error', () => {});
     socket.once('close', () => {
       if (!hasBegun && !hasWritten) return settle(undefined);
       const doubt = hasBegun ? '; the command may have run' : ' in the middle of the answer';

@@ -72,8 +72,9 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   const { persist, watch } = config;
   const shared = { direct, endpointOfHop, knownHosts: path, settings: config.file.path, persist, watch };
   const own = { choice, hostKeys };
-  if (around.inDaemon && persist > 0) {
-    const { line } = around.inDaemon;
+  if (around.inDaemon) {
+    const { line, notHere } = around.inDaemon;
+    if (persist === 0) notHere('daemon.persist is 0');
     return { ...own, transport: heldTransport(line, shared), known: async (keys) => line.knowledge.of(keys) };
   }
   if (!door) return { ...own, transport: direct, known: async () => new Map() };

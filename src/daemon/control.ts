@@ -61,6 +61,7 @@ export async function followEvents(door: Door, { since, signal, onEvent }: Event
   const socket = await door.openIfThere();
   if (!socket) return false;
   const stop = () => socket.destroy();
+  if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });
   await new Promise<void>((resolve) => {
     const onReply = (reply: DaemonReply) => {

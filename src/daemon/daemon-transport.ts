@@ -6,7 +6,7 @@ import type { RemoteScript } from '../domain/remote-script.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { lostEarly } from '../transport/ssh-errors.ts';
 import type { Connection, HostAndPort, RemoteProcess, SpawnOptions, Step, Transport } from '../transport/transport.ts';
-import { type DestinationSettings, destinationOf } from './destination.ts';
+import { type DestinationSettings, destinationOf, withAbsolutePaths } from './destination.ts';
 import type { Door } from './door.ts';
 import { type Ask, type Destination, errorFromWire } from './messages.ts';
 import { processOver, streamOver } from './process-over.ts';
@@ -25,7 +25,8 @@ export function daemonTransport(settings: DaemonSettings): Transport {
     knock: direct.knock,
     close: direct.close,
     async connect(endpoint, caller, onStep) {
-      const to = await destinationOf(endpoint, settings, caller);
+      const found = await destinationOf(endpoint, settings, caller);
+      const to = found && withAbsolutePaths(found);
       const isReady = to !== undefined && (await connectThere({ settings, to, caller }, onStep));
       return isReady ? connectionTo({ settings, to, caller }) : direct.connect(endpoint, caller, onStep);
     },

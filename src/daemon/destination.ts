@@ -1,7 +1,10 @@
+import { stat } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
 import type { Caller } from '../domain/caller.ts';
 import { messageOf } from '../domain/errors.ts';
 import { describeHop, type Hop } from '../domain/jump.ts';
-import type { Endpoint } from '../transport/endpoint.ts';
+import { type Endpoint, endpointKey } from '../transport/endpoint.ts';
+import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type Destination, hopKey } from './messages.ts';
 
@@ -39,4 +42,68 @@ export async function destinationOf(
     return undefined;
   }
   return { endpoint, hops: [...hops], knownHosts, settings, persist, watch };
+}
+
+const endpointsOf = ({ endpoint, hops }: Destination) => [endpoint, ...hops.map(([, hop]) => hop)];
+
+/** The files and sockets that the daemon would open. */
+export function pathsOf(to: Destination): readonly string[] {
+  const named = endpointsOf(to).flatMap(({ ssh: { identityFiles, knownHostsFiles, revokedHostKeys, agent } }) => [
+    ...identityFiles.map(({ path }) => path),
+    ...knownHostsFiles,
+    ...(revokedHostKeys === undefined ? [] : [revokedHostKeys]),
+    ...(agent === undefined ? [] : [agent]),
+  ]);
+  return [to.knownHosts, to.settings, ...named];
+}
+
+/** The same, from wherever one starts: the daemon is in another directory than whoever named these files. */
+export function withAbsolutePaths(to: Destination): Destination {
+  if (pathsOf(to).every(isAbsolute)) return to;
+  const absolute = (endpoint: Endpoint): Endpoint => {
+    const { identityFiles, knownHostsFiles, revokedHostKeys, agent } = endpoint.ssh;
+    const own = {
+      identityFiles: identityFiles.map((file) => ({ ...file, path: resolve(file.path) })),
+      knownHostsFiles: knownHostsFiles.map((path) => resolve(path)),
+      revokedHostKeys: revokedHostKeys === undefined ? undefined : resolve(revokedHostKeys),
+      agent: agent === undefined ? undefined : resolve(agent),
+    };
+    return { ...endpoint, ssh: { ...endpoint.ssh, ...own } };
+  };
+  return {
+    ...to,
+    endpoint: absolute(to.endpoint),
+    hops: to.hops.map(([name, hop]) => [name, absolute(hop)] as const),
+    knownHosts: resolve(to.knownHosts),
+    settings: resolve(to.settings),
+  };
+}
+
+/** Equal for calls that would make the same connection. Shortcuts and labels do not change who one is there. */
+export function keyOfDestination({ endpoint, hops, knownHosts }: Destination): string {
+  const key = (one: Endpoint) => endpointKey({ ...one, ssh: { ...one.ssh, shortcuts: [] } });
+  return JSON.stringify([key(endpoint), hops.map(([name, hop]) => [name, key(hop)]), knownHosts]);
+}
+
+/** If the host is known, it does not matter any more whether its key would be kept on first sight. */
+export async function withoutDoubt(to: Destination, hosts: KnownHosts): Promise<Destination> {
+  const { endpoint } = to;
+  if (endpoint.firstSight !== 'look' || !(await hosts.isPinned(endpoint).catch(() => false))) return to;
+  return { ...to, endpoint: { ...endpoint, firstSight: 'pin' } };
+}
+
+export function keyFilesOf({ endpoint, hops }: Destination): readonly string[] {
+  const all = [endpoint, ...hops.map(([, hop]) => hop)];
+  return [...new Set(all.flatMap(({ ssh }) => ssh.identityFiles.map(({ path }) => path)))];
+}
+
+/** Changes with the files that the keys are in. */
+export async function stampOf(to: Destination): Promise<string> {
+  const stamps = keyFilesOf(to).map((path) =>
+    stat(path).then(
+      ({ mtimeMs, size, ino }) => `${path} ${mtimeMs} ${size} ${ino}`,
+      () => path,
+    ),
+  );
+  return (await Promise.all(stamps)).join('\n');
 }

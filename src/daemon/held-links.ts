@@ -1,67 +1,38 @@
-import { type Caller, silentCaller } from '../domain/caller.ts';
-import type { Clock } from '../domain/clock.ts';
-import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
+import { silentCaller } from '../domain/caller.ts';
+import { AppError, type ErrorCode } from '../domain/errors.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
-import type { Connection, Dialer, Link, Step, Transport } from '../transport/transport.ts';
-import type { HeldStatus } from './control.ts';
-import type { Knowledge, Watch } from './knowledge.ts';
+import type { Connection, Link, RemoteProcess, Transport } from '../transport/transport.ts';
+import { keyFilesOf, keyOfDestination, stampOf, withoutDoubt } from './destination.ts';
+import type { HeldLinks, HeldSettings, Realm } from './holding.ts';
+import type { Watch } from './knowledge.ts';
 import type { Destination } from './messages.ts';
-import { keyFilesOf, keyOfDestination, stampOf, withoutDoubt } from './same-connection.ts';
 
-/** What connects to servers: one for each file of host keys and each way over jump hosts. */
-export interface Realm {
-  readonly dialer: Dialer;
-  readonly knownHosts: KnownHosts;
-}
-
-export interface HeldSettings {
-  readonly clock: Clock;
-  readonly realmOf: (to: Destination) => Realm;
-  readonly log: (line: string) => void;
-  readonly knowledge: Knowledge;
-  /** Called when the first connection is wanted, and when the last one is gone. */
-  readonly onUsed: () => void;
-  readonly onEmpty: () => void;
-  /** Called with the files that decide whether a connection may stay. */
-  readonly onFiles: (paths: readonly string[]) => void;
-}
-
-/** The connections that are kept. */
-export interface HeldLinks {
-  /** A connection for one caller. Until `leave` is called, its server counts as being used. */
-  use(
-    to: Destination,
-    caller: Caller,
-    onStep?: (step: Step) => void,
-  ): Promise<{ readonly connection: Connection; leave(): void }>;
-  status(): readonly HeldStatus[];
-  running(): number;
-  /** Closes what leads to these hosts, by the names that their keys are kept under. */
-  drop(hosts: readonly string[]): void;
-  /** Looks at whether host keys and key files are still what they were, and lets go of connections for which they are not. */
-  recheck(path: string): Promise<void>;
-  /** Gives up every connection over which nothing arrives within `ms`. */
-  check(ms: number): void;
-  /** Closes what nobody uses, and the rest as soon as nobody does. */
-  retire(): void;
-  close(): void;
-}
-
-interface Held {
+/** One server as one login. */
+interface HeldPlace {
   readonly key: string;
   readonly to: Destination;
   readonly realm: Realm;
   readonly transport: Transport;
   readonly links: Set<Link>;
+  readonly files: string;
+}
+interface Held extends HeldPlace {
   /** The fingerprint of the host key that was checked. */
   hostKey: string | undefined;
-  readonly files: string;
   running: number;
+  /** Of these, what will not end before the connection does. */
+  leftBehind: number;
+  isClosed: boolean;
   usedAt: number;
   persist: number;
   cancel: () => void;
   watch: Watch | undefined;
 }
+
+/** Milliseconds that a process may take to be gone after it was killed, and in which the server of a VM that was stopped would have to say something. */
+const [KILLED, STOPPED] = [500, 2_000];
+/** Errors of a connection that depend on who has asked for it. */
+const THEIRS: readonly ErrorCode[] = ['interrupted', 'ssh-denied', 'host-key-unknown'];
 
 export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onFiles }: HeldSettings): HeldLinks {
   const held = new Map<string, Held>();
@@ -71,11 +42,14 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
   let lastUse = 0;
 
   const close = (one: Held, why: string) => {
+    if (one.isClosed) return;
+    one.isClosed = true;
     one.cancel();
     one.watch?.stop();
     if (held.get(one.key) === one) held.delete(one.key);
     leaving.delete(one);
     one.transport.close();
+    one.realm.leave();
     log(`${one.to.endpoint.label}: closed: ${why}`);
     if (held.size + leaving.size === 0) onEmpty();
   };
@@ -93,6 +67,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
     one.cancel = clock.schedule(left, () => closeIdle(one));
   };
   const rest = (one: Held) => {
+    if (one.isClosed) return;
     one.usedAt = clock.now();
     lastUse = one.usedAt;
     for (const link of one.links) link.prepare();
@@ -104,6 +79,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
 
   const make = async (key: string, to: Destination): Promise<Held> => {
     const realm = realmOf(to);
+    realm.use();
     const { dialer } = realm;
     const links = new Set<Link>();
     const counted = async (link: Promise<Link>) => {
@@ -126,7 +102,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
       }),
       hostKey: undefined,
       files: await stampOf(to),
-      running: 0,
+      ...{ running: 0, leftBehind: 0, isClosed: false },
       usedAt: clock.now(),
       persist: to.persist,
       cancel: () => {},
@@ -143,7 +119,10 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
     if (known && held.get(key) === known) letGo(known, 'its key files have changed');
     const made = await make(key, to);
     const other = held.get(key);
-    if (other) return other;
+    if (other) {
+      made.realm.leave();
+      return other;
+    }
     if (isRetired) leaving.add(made);
     else held.set(key, made);
     onUsed();
@@ -159,6 +138,18 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
     const silent = silentCaller(new AbortController().signal);
     one.watch = knowledge.watch(endpoint, () => one.transport.connect(endpoint, silent));
   };
+  /** With `grace`, the process must end. Not every server passes signals on, but without its connection it ends, so the connection is given up. */
+  const leaveBehind = (one: Held, remote: RemoteProcess, grace: number | undefined) => {
+    remote.close(grace);
+    if (grace === undefined) return;
+    // The server confirms the end of a channel when its process has ended, which it may never do.
+    const cancel = clock.schedule(grace + KILLED, () => {
+      one.leftBehind++;
+      if (one.running <= one.leftBehind) close(one, 'a command was left behind');
+      else letGo(one, 'a command was left behind');
+    });
+    void remote.exit.then(cancel);
+  };
   const disturbing = (connection: Connection, one: Held): Connection => ({
     forward: connection.forward,
     async spawn(script, options) {
@@ -166,7 +157,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
       try {
         const remote = await connection.spawn(script, options);
         void remote.exit.then(calm);
-        return remote;
+        return { ...remote, close: (grace) => leaveBehind(one, remote, grace) };
       } catch (error) {
         calm();
         throw error;
@@ -195,12 +186,22 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
         isLeft = true;
         one.running--;
         if (one.running === 0) rest(one);
+        else if (leaving.has(one) && one.running <= one.leftBehind) close(one, 'a command was left behind');
       };
-      try {
-        const connection = await one.transport.connect(to.endpoint, caller, (step) => {
+      let isOwn = false;
+      const connect = () =>
+        one.transport.connect(to.endpoint, caller, (step) => {
+          isOwn = true;
           if (step.kind === 'verified') one.hostKey = step.detail;
           if (step.kind === 'signed-in') log(`${to.endpoint.label}: connected`);
           onStep?.(step);
+        });
+      try {
+        const connection = await connect().catch((error: unknown) => {
+          // What somebody else has given up, or could not be asked about, says nothing about this caller.
+          const isTheirs = error instanceof AppError && THEIRS.includes(error.code) && !isOwn && !caller.signal.aborted;
+          if (isTheirs) return connect();
+          throw error;
         });
         watch(one);
         return { connection: disturbing(connection, one), leave };
@@ -219,14 +220,19 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
       })),
     running: () => all().reduce((sum, { running }) => sum + running, 0),
     drop(hosts) {
-      for (const one of all()) if (hosts.includes(one.to.endpoint.hostKeyAlias)) close(one, 'its VM was stopped');
+      for (const one of all().filter(({ to }) => hosts.includes(to.endpoint.hostKeyAlias))) {
+        // A VM that has stopped says nothing more, not even that its connections are over.
+        for (const link of one.links) link.check(STOPPED);
+        letGo(one, 'its VM was stopped');
+      }
     },
     async recheck(path) {
       for (const one of held.values()) {
         if (path === one.to.settings) letGo(one, 'the settings have changed');
         else if (keyFilesOf(one.to).includes(path) && one.files !== (await stampOf(one.to)))
           letGo(one, 'its key files have changed');
-        else if (path === one.to.knownHosts && !(await isStillTrusted(one))) letGo(one, 'its host key has changed');
+        else if (path === one.to.knownHosts && !(await isStillTrusted(one).catch(() => false)))
+          letGo(one, 'its host key has changed');
       }
     },
     check(ms) {

@@ -1,8 +1,9 @@
+import { isAbsolute } from 'node:path';
 import { withSignal } from '../domain/caller.ts';
 import { isForWantOfRoom } from '../domain/errors.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
-import { type DestinationSettings, destinationOf } from './destination.ts';
-import type { HeldLinks } from './held-links.ts';
+import { type DestinationSettings, destinationOf, pathsOf } from './destination.ts';
+import type { HeldLinks } from './holding.ts';
 import { GRACE } from './serve-call.ts';
 
 export interface HeldBy {
@@ -23,7 +24,8 @@ export function heldTransport({ held, onBegin, notHere }: HeldBy, settings: Dest
     close: direct.close,
     async connect(endpoint, caller, onStep) {
       const to = await destinationOf(endpoint, settings, caller);
-      if (!to) return direct.connect(endpoint, caller, onStep);
+      if (!to) return notHere('this connection cannot be shared');
+      if (!pathsOf(to).every(isAbsolute)) return notHere('the settings name a file by a relative path');
       try {
         const { leave } = await held.use(to, caller, onStep);
         leave();

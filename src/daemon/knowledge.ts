@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import { messageOf } from '../domain/errors.ts';
+import { shorten } from '../domain/text.ts';
 import { remoteScript } from '../remote/remote-script.ts';
 import { keyOfEndpoint } from '../targets/survey.ts';
 import type { Remembered } from '../targets/survey-memory.ts';
@@ -41,6 +42,8 @@ export interface Watch {
 
 /** Milliseconds after which the watching script has certainly looked once more and reported what it found. */
 const BEHIND = 4_000;
+/** Milliseconds after which a VM that is watched must have said something: nothing is known of one that is silent. */
+const SILENT = 20_000;
 /** Milliseconds before a watch that has ended is begun again. */
 const AGAIN = 10_000;
 /** The most changes that are kept, and for how many milliseconds. */
@@ -61,9 +64,11 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
   const events: VmEvent[] = [];
   const followers = new Set<(event: VmEvent) => void>();
   const tell = ({ endpoint }: State, event: SessionEvent) => {
-    const whole = { at: clock.now(), hostname: endpoint.label, vm: endpoint.hostKeyAlias, ...event };
+    const session = shorten(event.session, 100);
+    const whole = { at: clock.now(), hostname: endpoint.label, vm: endpoint.hostKeyAlias, ...event, session };
     events.push(whole);
-    if (events.length > KEPT) events.splice(0, events.length - KEPT);
+    const limit = clock.now() - KEPT_FOR;
+    while (events.length > KEPT || (events[0]?.at ?? limit) < limit) events.shift();
     for (const hear of followers) hear(whole);
   };
   const onReport = (state: State, report: WatchReport | undefined) => {
@@ -73,7 +78,10 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
     state.report = report;
   };
   const certain = (state: State) =>
-    state.report !== undefined && state.disturbing === 0 && clock.now() >= state.certainFrom;
+    state.report !== undefined &&
+    state.disturbing === 0 &&
+    clock.now() >= state.certainFrom &&
+    clock.now() - state.heardAt < SILENT;
 
   return {
     watch(endpoint, connect) {
@@ -173,13 +181,15 @@ async function reportsOf(remote: RemoteProcess, onReport: Watching['onReport']):
     return status ? 'futile' : 'lost';
   }
   const read = watchReader(onReport);
-  remote.stdout.on('data', (chunk: Buffer) => {
+  const onData = (chunk: Buffer) => {
     try {
       read(chunk);
     } catch {
+      remote.stdout.off('data', onData).resume();
       remote.close();
     }
-  });
+  };
+  remote.stdout.on('data', onData);
   const exit = await remote.exit;
   return exit.kind === 'lost' ? 'lost' : 'again';
 }

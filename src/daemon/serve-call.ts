@@ -3,7 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { isForWantOfRoom } from '../domain/errors.ts';
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
 import { type CallerThere, callerThere } from './caller-there.ts';
-import type { HeldLinks } from './held-links.ts';
+import type { HeldLinks } from './holding.ts';
 import { type AskOf, type DaemonReply, errorToWire, statusToWire, type Word } from './messages.ts';
 import { sendFrame, sendMessage, takenFrame } from './wire.ts';
 
@@ -27,7 +27,8 @@ export function serveCall(held: HeldLinks, socket: Socket, call: Call): Serving 
     working = now;
     if (there.caller.signal.aborted) now.left();
   };
-  void serve({ held, socket, there, call, onWorking });
+  // What is asked may make no sense at all.
+  serve({ held, socket, there, call, onWorking }).catch(() => socket.destroy());
   return {
     heard(word) {
       there.heard(word);

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import type { Questions } from '../domain/caller.ts';
-import { AppError } from '../domain/errors.ts';
+import { AppError, messageOf } from '../domain/errors.ts';
 import { callerThere } from './caller-there.ts';
-import type { HeldLinks } from './held-links.ts';
+import type { HeldLinks } from './holding.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { DaemonReply, LineAsk, Word } from './messages.ts';
 import type { Serving } from './serve-call.ts';
@@ -42,7 +42,11 @@ export function serveLine({ held, knowledge, runLine }: LineService, socket: Soc
   const say = (reply: DaemonReply) => void (socket.writable && sendMessage(socket, reply));
   const stdout = outputTo(socket, 'bytes');
   const stderr = outputTo(socket, 'errors');
-  let hear = (_signal: string) => {};
+  /** Signals that come before somebody hears them. */
+  const missed: string[] = [];
+  let hear: (signal: string) => void = (signal) => {
+    missed.push(signal);
+  };
   let isOver = false;
   let hasBegun = false;
   const over = (reply: DaemonReply) => {
@@ -66,15 +70,21 @@ export function serveLine({ held, knowledge, runLine }: LineService, socket: Soc
     },
     onSignal(next) {
       hear = next;
+      for (const signal of missed) next(signal);
     },
     exitNow: (exitCode) => over({ reply: 'over', exitCode }),
   };
-  void runLine(line).then((exitCode) => {
+  /** It never rejects; if it does, the daemon must not end because of it. */
+  const onBug = (error: unknown) => {
+    sendFrame(socket, 'errors', Buffer.from(`error: ${messageOf(error)}\n`));
+    over({ reply: 'over', exitCode: ask.argv[0] === 'exec' ? 255 : 1 });
+  };
+  runLine(line).then((exitCode) => {
     const failure = stdout.untold();
     if (!failure) return over({ reply: 'over', exitCode });
     sendFrame(socket, 'errors', Buffer.from(`error: Cannot write the output: ${failure.message}\n`));
     over({ reply: 'over', exitCode: ask.argv[0] === 'exec' ? 255 : 2 });
-  });
+  }, onBug);
   return {
     heard(word) {
       if (word.say === 'signal') hear(word.signal);

@@ -66,6 +66,12 @@ function isAnswered(path: string): Promise<boolean> {
   });
 }
 
+/** Bytes of events that may wait for a client. */
+const UNREAD = 4 * 1024 * 1024;
+
+/** Clients that follow events. */
+const followers = new Set<Socket>();
+
 function greet(socket: Socket, settings: ServerSettings, startedAt: number): void {
   const { held, knowledge, log, onStop, onBusy } = settings;
   let serving: Serving | undefined;
@@ -84,9 +90,15 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
     } else if (ask.ask === 'known') {
       sendMessage(socket, { reply: 'done', value: [...knowledge.of(ask.keys)] });
     } else if (ask.ask === 'events') {
-      const tell = (event: VmEvent) => void (socket.writable && sendMessage(socket, { reply: 'event', event }));
+      const tell = (event: VmEvent) => {
+        // Somebody who does not read must not fill the memory.
+        if (socket.writableLength > UNREAD) socket.destroy();
+        else if (socket.writable) sendMessage(socket, { reply: 'event', event });
+      };
       if (ask.since !== null) for (const event of knowledge.since(ask.since)) tell(event);
       socket.once('close', knowledge.follow(tell));
+      followers.add(socket);
+      socket.once('close', () => followers.delete(socket));
     } else if (ask.ask === 'drop') {
       held.drop(ask.hosts);
       sendMessage(socket, { reply: 'done' });
@@ -94,6 +106,8 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
       const stopping: Stopping = { pid: process.pid, running: held.running() };
       sendMessage(socket, { reply: 'done', value: stopping });
       onStop(ask.isForced);
+      // They would keep it for ever.
+      for (const follower of followers) follower.destroy();
     } else if (ask.ask === 'line') serving = serveLine(settings, socket, ask);
     else serving = serveCall(held, socket, ask);
   };

@@ -75,6 +75,7 @@ export async function takeStatus(stream: Readable): Promise<Status | undefined> 
       continue;
     }
     seen = Buffer.concat([seen, chunk]);
+    if (seen.length > LONGEST) return parseStatus(seen.toString('utf8', 0, LONGEST));
     const end = endOfStatus(seen);
     if (end >= 0) {
       if (end < seen.length) stream.unshift(seen.subarray(end));
@@ -82,6 +83,9 @@ export async function takeStatus(stream: Readable): Promise<Status | undefined> 
     }
   }
 }
+
+/** Bytes of a status; no script says more before its output begins. */
+const LONGEST = 4 * 1024 * 1024;
 
 /** The byte after an `ok` and the text that belongs to it; -1 when that has not come yet, or it is another status. */
 function endOfStatus(seen: Buffer): number {

@@ -9,7 +9,7 @@ export interface WatchReport {
 }
 
 /** The most bytes of one report that are kept. */
-const LONGEST = 4 * 1024 * 1024;
+const LONGEST = 512 * 1024;
 
 /** Reads reports from the output of the script after its status. Undefined: nothing has changed. Throws for a report that is too long. */
 export function watchReader(onReport: (report: WatchReport | undefined) => void): (chunk: Buffer) => void {
@@ -34,9 +34,14 @@ function reportIn(text: string): WatchReport {
   const end = text.indexOf('\n');
   const { sessions } = parseList(text.slice(end + 1), Number(text.slice(0, end)));
   const panes = new Map<string, { readonly id: string; readonly isDead: boolean }[]>();
+  const panesOf = (session: string) => {
+    const known = panes.get(session) ?? [];
+    panes.set(session, known);
+    return known;
+  };
   for (const line of text.split('\n')) {
     const [, of = '', id = '', dead] = /^pane:(\$\d+):(%\d+):(dead)?$/.exec(line) ?? [];
-    if (id !== '') panes.set(of, [...(panes.get(of) ?? []), { id, isDead: dead !== undefined }]);
+    if (id !== '') panesOf(of).push({ id, isDead: dead !== undefined });
   }
   return { sessions, panes };
 }

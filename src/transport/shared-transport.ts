@@ -63,6 +63,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       const link = await dial(endpoint, withSignal(caller, signal), onStep);
       const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK, used: false };
       slots.push(slot);
+      void link.over.then(() => slots.splice(slots.indexOf(slot), 1));
       return slot;
     });
     void work.over.then(() => {

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -302,6 +302,25 @@ describe('the same promises', () => {
     expect(readFileSync(mark, 'utf8')).toBe('x\n');
   }, 60_000);
 
+  test('a client that is killed takes its command with it, although the connection stays', async () => {
+    const one = user();
+    await one.exec('true');
+    const seconds = `${300_000 + process.pid}`;
+    const runs = () => spawnSync('pgrep', ['-f', `^sleep ${seconds}$`]).status === 0;
+    for (const way of [[], ['--stdin']]) {
+      const running = one.start([
+        'exec',
+        ...way,
+        'vm:dev',
+        `trap '' TERM; echo begun; sleep ${seconds}; sleep ${seconds}`,
+      ]);
+      await new Promise((resolve) => running.stdout?.once('data', resolve));
+      expect(runs()).toBe(true);
+      running.kill('SIGKILL');
+      await until('its command to be gone', () => !runs());
+    }
+  }, 60_000);
+
   test('killed while a job runs: the same call follows it to its end', async () => {
     const one = user();
     await one.exec('true');
@@ -408,7 +427,7 @@ test('a connection that says nothing after the machine has slept is given up at 
   const path = join(lab.directory, 'known_hosts');
   const held = heldLinks({
     clock: realClock,
-    realmOf: () => ({ dialer, knownHosts: knownHosts({ path }) }),
+    realmOf: () => ({ dialer, knownHosts: knownHosts({ path }), use() {}, leave() {} }),
     knowledge: knowledge({ clock: realClock, log: () => {} }),
     ...{ log() {}, onUsed() {}, onEmpty() {}, onFiles() {} },
   });

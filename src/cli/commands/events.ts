@@ -40,7 +40,12 @@ export const events = defineCommand({
     };
     try {
       const from = since === undefined ? null : app.clock.now() - since;
-      await control.events({ since: from, signal: caller.signal, onEvent });
+      const closed = new AbortController();
+      // The reader is gone, as with `| head`.
+      call.io.stdout.once('error', () => closed.abort());
+      const signal = AbortSignal.any([caller.signal, closed.signal]);
+      await control.events({ since: from, signal, onEvent });
+      if (closed.signal.aborted) return {};
     } finally {
       stop();
     }

@@ -97,7 +97,10 @@ export function identities(settings: IdentitySettings): Identities {
         if (file.kind === 'public') notes.push(`${file.path}: it is a public key, and no agent holds the private key`);
         if (file.kind === 'public') return [];
         const unlock = async () => {
-          const key = await once(unlocked, file.path, () => unlockFile(file, settings, caller));
+          const asked = once(unlocked, file.path, () => unlockFile(file, settings, caller));
+          // Whoever was asked has interrupted it; somebody else may want to answer.
+          asked.catch(() => unlocked.delete(file.path));
+          const key = await asked;
           // This caller cannot be asked, but another one may know the passphrase.
           if (typeof key === 'string' && !caller.questions) unlocked.delete(file.path);
           return key;

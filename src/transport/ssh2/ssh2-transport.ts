@@ -23,6 +23,8 @@ export interface Ssh2Settings extends TunnelSettings {
   readonly knownHosts: KnownHosts;
   /** Where is kept what is known about servers. */
   readonly cacheDirectory: string;
+  /** Whether what was read of keys and agents, and passphrases, are forgotten when nothing is being dialled: for a process that lasts. */
+  readonly forgetsKeys?: boolean;
 }
 
 /** Milliseconds after which a waiting user is told which identity is being waited for. */
@@ -36,15 +38,25 @@ const CONNECTIONS = 6;
 export function ssh2Dialer(settings: Ssh2Settings): Dialer {
   const { wallClock: clock } = settings;
   const servers = serverMemory(settings.cacheDirectory);
-  const keys = identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }) });
+  const newKeys = () => identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }) });
+  let keys = newKeys();
+  let dialling = 0;
+  const whileDialling = async <T>(work: Promise<T>) => {
+    dialling++;
+    try {
+      return await work;
+    } finally {
+      if (--dialling === 0 && settings.forgetsKeys) keys = newKeys();
+    }
+  };
   const dial: Dial = (endpoint, caller, onStep = () => {}) =>
-    dialOne({ settings, keys, servers, ways, endpoint, onStep, caller, onEarly: undefined });
+    whileDialling(dialOne({ settings, keys, servers, ways, endpoint, onStep, caller, onEarly: undefined }));
   const ways = tunnels(settings, dial);
   return {
     dial,
     begin: (endpoint, caller, onStep = () => {}) =>
       beginLink(caller, (own, onEarly) =>
-        dialOne({ settings, keys, servers, ways, endpoint, onStep, caller: own, onEarly }),
+        whileDialling(dialOne({ settings, keys, servers, ways, endpoint, onStep, caller: own, onEarly })),
       ),
     close: ways.close,
     async knock(endpoint, caller) {

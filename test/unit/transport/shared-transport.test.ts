@@ -112,7 +112,7 @@ describe('sharedTransport', () => {
     // And the next one begins anew.
     dialled = [];
     const third = transport.connect(endpoint('a'), caller);
-    dialled[0]?.open({ alive: true } as Link);
+    dialled[0]?.open({ alive: true, over: new Promise(() => {}) } as Partial<Link> as Link);
     await third;
   });
 

@@ -1,0 +1,51 @@
+import type { Caller } from '../domain/caller.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
+import type { Connection, Dialer, Step } from '../transport/transport.ts';
+import type { HeldStatus } from './control.ts';
+import type { Knowledge } from './knowledge.ts';
+import type { Destination } from './messages.ts';
+
+/* What holds connections, as others in the daemon see it. */
+
+/** What connects to servers: one for each file of host keys and each way over jump hosts. */
+export interface Realm {
+  readonly dialer: Dialer;
+  readonly knownHosts: KnownHosts;
+  /** Called for each server that is reached by it, and when that has no connection any more. */
+  use(): void;
+  leave(): void;
+}
+
+export interface HeldSettings {
+  readonly clock: Clock;
+  readonly realmOf: (to: Destination) => Realm;
+  readonly log: (line: string) => void;
+  readonly knowledge: Knowledge;
+  /** Called when the first connection is wanted, and when the last one is gone. */
+  readonly onUsed: () => void;
+  readonly onEmpty: () => void;
+  /** Called with the files that decide whether a connection may stay. */
+  readonly onFiles: (paths: readonly string[]) => void;
+}
+
+/** The connections that are kept. */
+export interface HeldLinks {
+  /** A connection for one caller. Until `leave` is called, its server counts as being used. */
+  use(
+    to: Destination,
+    caller: Caller,
+    onStep?: (step: Step) => void,
+  ): Promise<{ readonly connection: Connection; leave(): void }>;
+  status(): readonly HeldStatus[];
+  running(): number;
+  /** Lets go of what leads to these hosts, by the names that their keys are kept under, because they were stopped. */
+  drop(hosts: readonly string[]): void;
+  /** Looks at whether host keys and key files are still what they were, and lets go of connections for which they are not. */
+  recheck(path: string): Promise<void>;
+  /** Gives up every connection over which nothing arrives within `ms`. */
+  check(ms: number): void;
+  /** Closes what nobody uses, and the rest as soon as nobody does. */
+  retire(): void;
+  close(): void;
+}
