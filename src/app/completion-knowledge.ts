@@ -10,7 +10,9 @@ import { type CachedKnowledge, rememberedSessions } from '../operations/access/c
 import { jobMemory } from '../operations/jobs/job-memory.ts';
 import type { Config } from '../settings/config.ts';
 import { readKept } from '../store/kept-file.ts';
+import type { Remembered } from '../targets/survey-memory.ts';
 import { surveyMemory } from '../targets/survey-memory.ts';
+import { type DaemonSurroundings, knownByDaemon } from './daemon-client.ts';
 import { inventoryOf, type Place } from './inventory.ts';
 
 /** Milliseconds after which a mark, which says that sessions are being renewed, no longer counts. */
@@ -25,18 +27,23 @@ async function dropOldMarks(directory: string, { now }: Clock): Promise<void> {
 }
 
 /** What the caches know. Old entries are renewed in the background; nothing here waits for the network. */
-export async function knownOf(config: Config, place: Place): Promise<CachedKnowledge> {
+export async function knownOf(config: Config, place: Place & DaemonSurroundings): Promise<CachedKnowledge> {
   // Nobody wants to read warnings about caches while typing.
   const caller = silentCaller(new AbortController().signal);
   const { environment, cli, wallClock } = place;
   const directory = join(config.home, 'cache');
   const inventory = inventoryOf({ config }, place);
-  const [{ vms }, memory, jobs] = await Promise.all([
+  const [{ vms }, memory, jobs, watched] = await Promise.all([
     inventory.listVms({ fresh: false, stale: true }, caller).catch(() => ({ vms: [] })),
     surveyMemory(directory).recall(caller),
     jobMemory(directory).all(caller),
+    knownByDaemon(config, place).catch(() => new Map<string, Remembered>()),
   ]);
-  const told = rememberedSessions(vms, memory);
+  const told = new Map(rememberedSessions(vms, memory));
+  for (const vm of vms) {
+    const { askedAt = 0, answer } = watched.get(vm.vmId) ?? {};
+    if (answer?.probe === 'ok') told.set(vm, { askedAt, sessions: answer.sessions });
+  }
   const isYoung = (vm: Vm) => wallClock.now() - (told.get(vm)?.askedAt ?? 0) < config.sessionsTtl;
   // One mark for each VM or scope: renewing the sessions of another one does not help here.
   const markOf = (what: string) =>

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  allKnown,
   type DaemonStatus,
   drop,
   type EventsWanted,
@@ -12,8 +13,10 @@ import {
 import { type Door, door } from '../daemon/door.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Config } from '../settings/config.ts';
+import type { Remembered } from '../targets/survey-memory.ts';
 
-interface Around {
+/** Where the daemon of this process is. */
+export interface DaemonSurroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly wallClock: Clock;
   readonly uid: number | undefined;
@@ -21,12 +24,15 @@ interface Around {
 }
 
 /** The way to azlin's daemon; undefined where the settings want none. Where `CI` is set, only AZLIN_PERSIST turns it on: a workflow leaves no processes behind. */
-export function doorOf(config: Config, around: Around): Door | undefined {
+export function doorOf(config: Config, around: DaemonSurroundings): Door | undefined {
   const isWanted = config.persist > 0 && (!around.environment['CI'] || config.sources.persist === 'environment');
   return isWanted ? anyDoor(config, around) : undefined;
 }
 
-function anyDoor({ home }: Config, { environment, wallClock, uid, daemonProgram }: Around): Door | undefined {
+function anyDoor(
+  { home }: Config,
+  { environment, wallClock, uid, daemonProgram }: DaemonSurroundings,
+): Door | undefined {
   if (daemonProgram === undefined || uid === undefined) return undefined;
   return door({ clock: wallClock, home, uid, program: daemonProgram, environment });
 }
@@ -41,7 +47,16 @@ interface Control {
   readLog(): Promise<string>;
 }
 
-export function daemonControl(config: Config, around: Around): Control {
+/** What the daemon knows about sessions, by the names that host keys of VMs are kept under; empty if there is none. */
+export async function knownByDaemon(
+  config: Config,
+  around: DaemonSurroundings,
+): Promise<ReadonlyMap<string, Remembered>> {
+  const way = doorOf(config, around);
+  return way ? allKnown(way) : new Map();
+}
+
+export function daemonControl(config: Config, around: DaemonSurroundings): Control {
   const way = anyDoor(config, around);
   const log = join(config.home, 'daemon.log');
   return {

@@ -49,6 +49,11 @@ export async function knownThere(door: Door, keys: readonly string[]): Promise<R
   return new Map(await tell<readonly [string, Remembered][]>(door, { ask: 'known', keys }));
 }
 
+/** The same for all VMs that are watched, by the names that their host keys are kept under; empty if no daemon runs. */
+export async function allKnown(door: Door): Promise<ReadonlyMap<string, Remembered>> {
+  return new Map(await tell<readonly [string, Remembered][]>(door, { ask: 'all-known' }));
+}
+
 export interface EventsWanted {
   /** Milliseconds since 1970; null for changes from now on. */
   readonly since: number | null;

@@ -24,6 +24,8 @@ export interface Knowledge {
   watch(endpoint: Endpoint, connect: () => Promise<Connection>): Watch;
   /** What is known for certain, by the keys of a survey. */
   of(keys: readonly string[]): ReadonlyMap<string, Remembered>;
+  /** The same for every VM that is watched, by the name that its host keys are kept under. */
+  all(): ReadonlyMap<string, Remembered>;
   /** The changes since a time, in milliseconds since 1970, as far as they are kept. */
   since(time: number): readonly VmEvent[];
   /** Calls `hear` with each change until the returned function is called. */
@@ -125,13 +127,16 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
       };
     },
     of(keys) {
-      const known = new Map<string, Remembered>();
-      for (const key of keys) {
-        const state = [...(states.get(key) ?? [])].find(certain);
-        if (!state?.report) continue;
-        known.set(key, { askedAt: state.heardAt, answer: { probe: 'ok', sessions: state.report.sessions } });
-      }
-      return known;
+      return new Map(
+        keys.flatMap((key) => {
+          const state = [...(states.get(key) ?? [])].find(certain);
+          return state ? [[key, rememberedOf(state)] as const] : [];
+        }),
+      );
+    },
+    all() {
+      const known = [...states.values()].flatMap((same) => [...same].filter(certain).slice(0, 1));
+      return new Map(known.map((state) => [state.endpoint.hostKeyAlias, rememberedOf(state)]));
     },
     since: (time) => events.filter(({ at }) => at >= Math.max(time, clock.now() - KEPT_FOR)),
     follow(hear) {
@@ -140,6 +145,10 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
     },
     watched: () => [...states.values()].filter((same) => [...same].some(({ report }) => report)).length,
   };
+}
+
+function rememberedOf({ heardAt, report }: State): Remembered {
+  return { askedAt: heardAt, answer: { probe: 'ok', sessions: report?.sessions ?? [] } };
 }
 
 interface Watching {

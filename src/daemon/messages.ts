@@ -45,6 +45,8 @@ export type Ask =
   | { readonly ask: 'status' }
   /** What is known about sessions without asking, by the keys of a survey. */
   | { readonly ask: 'known'; readonly keys: readonly string[] }
+  /** The same for all that are watched, by the names that their host keys are kept under. */
+  | { readonly ask: 'all-known' }
   /** Changes, since a time in milliseconds since 1970 if there is one, and from now on. */
   | { readonly ask: 'events'; readonly since: number | null }
   /** Closes connections to hosts by the name that their keys are kept under, at once. */

@@ -89,6 +89,8 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
       sendMessage(socket, { reply: 'done', value: status });
     } else if (ask.ask === 'known') {
       sendMessage(socket, { reply: 'done', value: [...knowledge.of(ask.keys)] });
+    } else if (ask.ask === 'all-known') {
+      sendMessage(socket, { reply: 'done', value: [...knowledge.all()] });
     } else if (ask.ask === 'events') {
       const tell = (event: VmEvent) => {
         // Somebody who does not read must not fill the memory.

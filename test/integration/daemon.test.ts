@@ -395,6 +395,9 @@ describe('what it knows', () => {
     await one.exec('tmux rename-session -t fresh stale');
     expect((await list()).stdout).toMatch(/^vm +stale /m);
     // What others change, a little later.
+    execFileSync('tmux', ['new-session', '-d', '-s', 'by-others'], { env: vm.environment });
+    const completed = () => one.run(['__complete', '--', 'zsh', 'azlin', 'connect', 'vm:by']);
+    await until('completion to offer it', async () => (await completed()).stdout.includes('vm:by-others'));
     await until('it to be known again', async () => known.test((await list()).stderr));
     execFileSync('tmux', ['kill-session', '-t', '=stale'], { env: vm.environment });
     await until('it to be gone', async () => !/stale/.test((await list()).stdout));

@@ -21,6 +21,13 @@ const attached = (session: string) => new RegExp(`\\[${session}\\] `);
 const make = (...sessions: readonly string[]) => sessions.map((one) => `azlin exec --create ${one} true`).join(';');
 const JOBS = 'azlin exec --job deploy-42 web-1:main echo deployed; azlin exec --job v42 myvm:dev ./deploy';
 
+/** Follows until Ctrl-C, with the daemon that other examples do without. */
+const WATCHING: Staging = {
+  before: `export AZLIN_PERSIST=10m; azlin start myvm; ${make('myvm:dev')}; azlin list`,
+  typing: [[/Watching/, 'C-c']],
+  exitCode: 130,
+};
+
 const STAGES: Readonly<Record<string, Staging>> = {
   'azlin connect': {
     typing: [
@@ -50,6 +57,9 @@ const STAGES: Readonly<Record<string, Staging>> = {
     ],
   },
   'azlin init -y --subscription lab -g rg-web': { exitCode: 2, says: /"lab" is not a subscription id/ },
+  'azlin events': WATCHING,
+  'azlin events myvm:dev': WATCHING,
+  'azlin events --since 1h': WATCHING,
   'azlin list --watch': { typing: [[/Ctrl-C to stop/, 'C-c']] },
   'azlin config set --context lab ssh.user bob': { before: 'azlin context create lab -l x' },
   'azlin context create lab --subscription lab -l bob': { before: 'azlin context delete lab; true' },

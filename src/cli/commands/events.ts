@@ -27,6 +27,10 @@ export const events = defineCommand({
       throw new AppError('usage', `--format ${config.format} needs an end, and events have none`, {
         hint: '--format ndjson prints a line for each',
       });
+    if (config.persist === 0)
+      throw new AppError('usage', "azlin's daemon watches for events, and daemon.persist is 0", {
+        hint: 'AZLIN_PERSIST=10m allows it',
+      });
     const since = durationOf('since', args.since);
     const { identifier } = positionals;
     const watched = identifier === undefined ? undefined : await watchVm(await access(), identifier, caller);
@@ -56,7 +60,7 @@ export const events = defineCommand({
 
 function noDaemon(): AppError {
   return new AppError('usage', "azlin's daemon watches for events, and it is not running", {
-    hint: 'azlin list starts it, unless daemon.persist is 0; name a VM, and azlin events starts it itself',
+    hint: 'azlin list starts it, unless CI is set; name a VM, and azlin events starts it itself',
   });
 }
 
