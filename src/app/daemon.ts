@@ -109,7 +109,7 @@ export async function startDaemon(
     for (const stop of stops) stop();
     return undefined;
   }
-  retireOthers(place);
+  retireOthers(place, clock.now());
   log.write(`started, process ${process.pid}`);
   endSoon();
   return { log, stop: end };

@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
@@ -40,18 +40,27 @@ export async function serve(settings: ServerSettings): Promise<Server | undefine
   });
 }
 
-/** Tells the daemons of other azlins for the same home to end when nothing runs over their connections. */
-export function retireOthers({ directory, prefix, socket }: DaemonPlace): void {
+/** Milliseconds after which a mark of a daemon that was being started means nothing any more. */
+const OLD = 3_600_000;
+
+/** Tells the daemons of other azlins for the same home to end when nothing runs over their connections, and removes what dead ones have left behind. */
+export function retireOthers({ directory, prefix, socket }: DaemonPlace, now: number): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);
-    if (!name.startsWith(prefix) || path === socket || name.includes('.')) continue;
+    if (path === socket) continue;
+    if (name.includes('.')) {
+      if (now - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now) > OLD) rmSync(path, { force: true });
+      continue;
+    }
     const ask: Ask = { ask: 'stop', isForced: false };
     const other = connect(path, () => {
-      sendMessage(other, ask);
+      if (name.startsWith(prefix)) sendMessage(other, ask);
       other.end();
     });
     // It has died.
-    other.on('error', () => rmSync(path, { force: true }));
+    other.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') rmSync(path, { force: true });
+    });
     other.resume();
   }
 }
