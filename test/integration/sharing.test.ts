@@ -50,6 +50,8 @@ describe('a session that three clients of two people have open', () => {
 
   /** What status lines have said, each with the client it was for. */
   const said = async () => (await tmux('show-messages')).stdout;
+  /** The screen of the one who attaches is drawn first, and what is said about it comes after. */
+  const saying = (message: RegExp) => until(`${message} to be said`, async () => message.test(await said()));
   const connectBob = async (options: string, screen = /\[dev/) => {
     await bob.type(`azlin connect ${options} shared:dev; echo "code $?"\n`);
     await bob.shows(screen);
@@ -84,7 +86,7 @@ describe('a session that three clients of two people have open', () => {
   test('one who watches changes nothing', async () => {
     await connectBob('--read-only');
     await until('bob to watch', async () => (await clients()).some(({ readOnly }) => readOnly));
-    expect(await said()).toMatch(/\S+ message: Bob's #\{box\} \$\(id\) é attached, read-only$/m);
+    await saying(/\S+ message: Bob's #\{box\} \$\(id\) é attached, read-only$/m);
     await bob.type('touch watched\n');
     await laptop.type('echo ty""ped\n');
     await bob.shows(/^typed$/m);
@@ -121,8 +123,8 @@ describe('a session that three clients of two people have open', () => {
 
   test('a view of one’s own: the same windows, another current one; gone when it is left', async () => {
     await connectBob('--independent', /\[dev-Bob/);
-    expect(await said()).toMatch(/\S+ message: Bob's #\{box\} \$\(id\) é attached in a view$/m);
-    expect(await said()).toMatch(/\S+ message: Also attached: alice@(laptop|desk) .*, alice@(laptop|desk) /m);
+    await saying(/\S+ message: Bob's #\{box\} \$\(id\) é attached in a view$/m);
+    await saying(/\S+ message: Also attached: alice@(laptop|desk) .*, alice@(laptop|desk) /m);
     await bob.press('C-b', 'c');
     await bob.shows(/\[dev-Bob\S*0:bash- 1:bash\*/);
     await laptop.shows(/\[dev\] 0:bash\* 1:bash/);
