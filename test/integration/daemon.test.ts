@@ -3,6 +3,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { heldLinks } from '../../src/daemon/held-links.ts';
@@ -22,6 +24,7 @@ import { aCaller } from '../support/caller.ts';
 import { realClock } from '../support/clock.ts';
 import { daemonsBelow, endDaemons } from '../support/daemons.ts';
 import { aDialer } from '../support/dialer.ts';
+import { canHaveUsers } from '../support/far-side.ts';
 import { azlin, bash, CLI, type RunOptions } from '../support/fleet.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { startProxy } from '../support/proxy.ts';
@@ -448,6 +451,87 @@ test('a connection that says nothing after the machine has slept is given up at 
     proxy.close();
   }
 }, 60_000);
+
+(canHaveUsers() ? describe : describe.skip)('other users of the machine', () => {
+  const UIDS = [64101, 64102, 64103] as const;
+  let shared: string;
+  beforeAll(() => {
+    shared = mkdtempSync('/tmp/azlin-users-');
+    chmodSync(shared, 0o755);
+    cpSync(new URL('../../dist', import.meta.url).pathname, join(shared, 'dist'), { recursive: true });
+  });
+  afterAll(() => {
+    endDaemons(shared);
+    for (const folder of [shared, ...UIDS.map((uid) => `/tmp/azlin-${uid}`)])
+      rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Another user of this machine, with the same VMs. */
+  function another(uid: number) {
+    const home = join(shared, `home-${uid}`);
+    const environment = {
+      ...user().environment,
+      HOME: home,
+      AZLIN_HOME: join(home, 'azlin'),
+      AZLIN_INVENTORY: join(home, 'azlin', 'fleet.json'),
+      AZLIN_IDENTITY: join(home, 'key'),
+    };
+    cpSync(user().home, environment.AZLIN_HOME, { recursive: true });
+    cpSync(lab.identity, environment.AZLIN_IDENTITY);
+    execFileSync('chown', ['-R', `${uid}:${uid}`, home]);
+    const as = (argv: readonly string[]) =>
+      ended(spawn(process.execPath, argv, { cwd: '/', env: environment, uid, gid: uid }));
+    return {
+      as,
+      exec: (...words: string[]) => as([join(shared, 'dist', 'azlin.js'), 'exec', ...words]),
+      pids: () => daemonsBelow(home),
+      place: daemonPlace(environment.AZLIN_HOME, uid),
+    };
+  }
+
+  test('each has a daemon of their own, which the others cannot reach', async () => {
+    const [ann, ben] = [another(UIDS[0]), another(UIDS[1])];
+    for (const who of [ann, ben]) {
+      expect(await who.exec('vm:dev', 'echo hi')).toEqual({ exitCode: 0, stdout: 'hi\n', stderr: '' });
+      await until('its daemon', () => who.pids().length === 1);
+    }
+    expect([ann, ben].map(({ pids }) => pids().map((pid) => statSync(`/proc/${pid}`).uid))).toEqual([
+      [UIDS[0]],
+      [UIDS[1]],
+    ]);
+    const { directory, prefix } = ann.place;
+    const [socket = ''] = readdirSync(directory).filter((name) => name.startsWith(prefix));
+    const knock = `require('node:net').connect(${JSON.stringify(join(directory, socket))}).on('error', ({ code }) => console.log(code))`;
+    expect((await ben.as(['-e', knock])).stdout).toBe('EACCES\n');
+  }, 90_000);
+
+  test('who has prepared the folder of another one hears nothing', async () => {
+    const cara = another(UIDS[2]);
+    mkdirSync(cara.place.directory);
+    chmodSync(cara.place.directory, 0o777);
+    const trap = createServer();
+    let heard = 0;
+    trap.on('connection', (socket) => {
+      heard++;
+      socket.destroy();
+    });
+    const one = user();
+    await one.exec('true');
+    const { directory, prefix } = daemonPlace(one.home, UID);
+    const name = readdirSync(directory).find((each) => each.startsWith(prefix)) ?? '';
+    const path = join(cara.place.directory, name.replace(prefix, cara.place.prefix));
+    await new Promise<void>((resolve) => trap.listen(path, resolve));
+    chmodSync(path, 0o777);
+    try {
+      const { exitCode, stdout, stderr } = await cara.exec('-v', 'vm:dev', 'echo hi');
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'hi\n' });
+      expect(stderr).toContain(`azlin's daemon is not used: ${cara.place.directory} belongs to another user`);
+      expect(heard).toBe(0);
+    } finally {
+      trap.close();
+    }
+  }, 60_000);
+});
 
 test('the folder of its sockets must be the own one', () => {
   const directory = mkdtempSync(join(lab.directory, 'sockets-'));
