@@ -48,12 +48,14 @@ const endpointsOf = ({ endpoint, hops }: Destination) => [endpoint, ...hops.map(
 
 /** The files and sockets that the daemon would open. */
 export function pathsOf(to: Destination): readonly string[] {
-  const named = endpointsOf(to).flatMap(({ ssh: { identityFiles, knownHostsFiles, revokedHostKeys, agent } }) => [
-    ...identityFiles.map(({ path }) => path),
-    ...knownHostsFiles,
-    ...(revokedHostKeys === undefined ? [] : [revokedHostKeys]),
-    ...(agent === undefined ? [] : [agent]),
-  ]);
+  const named = endpointsOf(to).flatMap(
+    ({ ssh: { identityFiles, certificateFiles, knownHostsFiles, revokedHostKeys, agent } }) => [
+      ...[...identityFiles, ...certificateFiles].map(({ path }) => path),
+      ...knownHostsFiles,
+      ...(revokedHostKeys === undefined ? [] : [revokedHostKeys]),
+      ...(agent === undefined ? [] : [agent]),
+    ],
+  );
   return [to.knownHosts, to.settings, ...named];
 }
 
@@ -61,9 +63,14 @@ export function pathsOf(to: Destination): readonly string[] {
 export function withAbsolutePaths(to: Destination): Destination {
   if (pathsOf(to).every(isAbsolute)) return to;
   const absolute = (endpoint: Endpoint): Endpoint => {
-    const { identityFiles, knownHostsFiles, revokedHostKeys, agent } = endpoint.ssh;
+    const { identityFiles, certificateFiles, knownHostsFiles, revokedHostKeys, agent } = endpoint.ssh;
+    const absoluteFile = <File extends { readonly path: string }>(file: File) => ({
+      ...file,
+      path: resolve(file.path),
+    });
     const own = {
-      identityFiles: identityFiles.map((file) => ({ ...file, path: resolve(file.path) })),
+      identityFiles: identityFiles.map(absoluteFile),
+      certificateFiles: certificateFiles.map(absoluteFile),
       knownHostsFiles: knownHostsFiles.map((path) => resolve(path)),
       revokedHostKeys: revokedHostKeys === undefined ? undefined : resolve(revokedHostKeys),
       agent: agent === undefined ? undefined : resolve(agent),
@@ -94,7 +101,9 @@ export async function withoutDoubt(to: Destination, hosts: KnownHosts): Promise<
 
 export function keyFilesOf({ endpoint, hops }: Destination): readonly string[] {
   const all = [endpoint, ...hops.map(([, hop]) => hop)];
-  return [...new Set(all.flatMap(({ ssh }) => ssh.identityFiles.map(({ path }) => path)))];
+  return [
+    ...new Set(all.flatMap(({ ssh }) => [...ssh.identityFiles, ...ssh.certificateFiles].map(({ path }) => path))),
+  ];
 }
 
 /** Changes with the files that the keys are in. */

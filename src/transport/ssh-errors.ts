@@ -137,6 +137,8 @@ export interface Tried {
   readonly methods: readonly string[] | undefined;
   /** How many keys were not offered, because the server hangs up after a few. */
   readonly left: number;
+  /** Whether a certificate was refused. */
+  readonly isCertified: boolean;
 }
 
 /** The first of the names, since an agent may hold dozens of keys. */
@@ -147,8 +149,13 @@ function few(names: readonly string[]): string {
     : names.join(', ');
 }
 
+const OTHER_KEY = 'name the private key with --identity and the user with --user, or load the key with ssh-add';
+const OTHER_CERTIFICATE =
+  'a certificate is good for the users that it names (--user), where TrustedUserCAKeys of sshd names its authority';
+const FEWER_KEYS = 'name the private key with --identity, and load fewer keys into the agent or set IdentitiesOnly yes';
+
 /** No identity was accepted. */
-export function denied(endpoint: Endpoint, { refused, signed, notes, methods, left }: Tried): AppError {
+export function denied(endpoint: Endpoint, { refused, signed, notes, methods, left, isCertified }: Tried): AppError {
   const all = [...refused, ...signed];
   const offered = all.length === 0 ? 'there was no key to offer' : `it refused ${few(all)}`;
   const isMore = methods && !methods.includes('publickey');
@@ -160,10 +167,7 @@ export function denied(endpoint: Endpoint, { refused, signed, notes, methods, le
   const rest =
     left === 0 ? '' : `\n  not tried: ${count(left, 'more key')}; the server closes the connection after a few`;
   return new AppError('ssh-denied', `Cannot sign in to ${describeEndpoint(endpoint)}: ${said}${lines}${rest}${other}`, {
-    hint:
-      left === 0
-        ? 'name the private key with --identity and the user with --user, or load the key with ssh-add'
-        : 'name the private key with --identity, and load fewer keys into the agent or set IdentitiesOnly yes',
+    hint: left > 0 ? FEWER_KEYS : isCertified ? OTHER_CERTIFICATE : OTHER_KEY,
   });
 }
 

@@ -17,6 +17,8 @@ const NAMES: Readonly<Record<string, string>> = {
   'ecdsa-sha2-nistp256': 'ECDSA',
   'ecdsa-sha2-nistp384': 'ECDSA',
   'ecdsa-sha2-nistp521': 'ECDSA',
+  'sk-ssh-ed25519@openssh.com': 'ED25519-SK',
+  'sk-ecdsa-sha2-nistp256@openssh.com': 'ECDSA-SK',
 };
 
 /** The SHA256 fingerprint and the type, as OpenSSH prints them: `SHA256:… (ED25519)`. */
@@ -49,12 +51,11 @@ export function rsaBits(key: Buffer): number | undefined {
   }
 }
 
+/** Whether the private key is on a hardware token, which only an agent can ask to sign. */
+export const isOnToken = (type: string): boolean => type.startsWith('sk-');
+
 /** Why azlin cannot log in with a key of this type, and what to do instead; undefined for those that it can use. */
 export function unusableType(type: string): string | undefined {
-  if (/-cert-v\d+@openssh\.com$/.test(type))
-    return 'it is a certificate, which azlin cannot present; add the plain public key to authorized_keys on the VM';
-  if (type.startsWith('sk-'))
-    return `it needs a hardware token (${type}), which azlin cannot use; make a key without one: ssh-keygen -t ed25519`;
   if (type === 'ssh-dss') return 'DSA keys are too weak; make one with ssh-keygen -t ed25519';
   if (type in NAMES) return undefined;
   return `keys of type ${type || 'unknown'} cannot be used; make one with ssh-keygen -t ed25519`;

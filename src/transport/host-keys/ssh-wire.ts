@@ -4,9 +4,12 @@
 
 export interface WireReader {
   uint32(): number;
+  uint64(): bigint;
   /** A string of the protocol: its length and that many bytes. */
   string(): Buffer;
   skip(bytes: number): void;
+  /** How many bytes are left. */
+  left(): number;
 }
 
 /** Reads from the start. Every method throws an Error if there are not enough bytes left. */
@@ -20,8 +23,10 @@ export function wireReader(bytes: Buffer): WireReader {
   const uint32 = () => take(4).readUInt32BE(0);
   return {
     uint32,
+    uint64: () => take(8).readBigUInt64BE(0),
     string: () => take(uint32()),
     skip: (length) => void take(length),
+    left: () => bytes.length - at,
   };
 }
 

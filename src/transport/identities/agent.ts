@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { type Clock, pause } from '../../domain/clock.ts';
 import { formatDuration } from '../../domain/duration.ts';
-import { typeOfKey } from '../host-keys/public-key.ts';
+import { printable } from '../../domain/text.ts';
+import { sha256Of, typeOfKey } from '../host-keys/public-key.ts';
 import { type WireReader, wireReader, wireString, wireUint32 } from '../host-keys/ssh-wire.ts';
 
 /*
@@ -16,17 +17,22 @@ export interface AgentKey {
   readonly comment: string;
 }
 
+/** `the SSH agent's "alice@laptop"`. */
+export function describeAgentKey({ comment, key }: AgentKey): string {
+  return `the SSH agent's ${comment ? `"${printable(comment)}"` : sha256Of(key)}`;
+}
+
 export interface Agent {
   /** Rejects with an Error when it does not answer in time. */
   keys(): Promise<readonly AgentKey[]>;
-  /** The signature without its type. Rejects with an Error: refused, another algorithm, no answer. */
+  /** A whole signature: its algorithm and what that makes. Rejects with an Error: refused, another algorithm, no answer. */
   sign(request: SignRequest): Promise<Buffer>;
 }
 
 export interface SignRequest {
   readonly key: Buffer;
   readonly data: Buffer;
-  /** The signature wanted: `ssh-ed25519`, `rsa-sha2-512`, … */
+  /** The signature wanted: `ssh-ed25519`, `rsa-sha2-512`, … Those of certificates have other names in requests to a server. */
   readonly algorithm: string;
 }
 
@@ -58,10 +64,10 @@ export function sshAgent(settings: AgentSettings): Agent {
       const flags = wireUint32(RSA_FLAGS[algorithm] ?? 0);
       const question = Buffer.concat([Buffer.from([SIGN_REQUEST]), wireString(key), wireString(data), flags]);
       const answer = expect(await ask(settings, question, SIGN_DEADLINE), SIGN_RESPONSE, 'it refused to sign');
-      const signature = wireReader(answer.string());
-      const type = signature.string().toString('latin1');
+      const signature = Buffer.from(answer.string());
+      const type = wireReader(signature).string().toString('latin1');
       if (type !== algorithm) throw new Error(`it signed with ${type}, not ${algorithm}`);
-      return signature.string();
+      return signature;
     },
   };
 }

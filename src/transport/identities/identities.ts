@@ -1,29 +1,14 @@
-import { access } from 'node:fs/promises';
 import type { Caller } from '../../domain/caller.ts';
+import type { Clock } from '../../domain/clock.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
-import { printable } from '../../domain/text.ts';
-import { sha256Of, typeOfKey, unusableType } from '../host-keys/public-key.ts';
+import { isOnToken, typeOfKey, unusableType } from '../host-keys/public-key.ts';
+import { wireString } from '../host-keys/ssh-wire.ts';
 import type { IdentityFile, SshOptions } from '../ssh-config/ssh-options.ts';
-import type { Agent, AgentKey } from './agent.ts';
+import { type Agent, type AgentKey, describeAgentKey } from './agent.ts';
+import { isCertificateType } from './certificate.ts';
+import { certifiedIdentities } from './certified.ts';
+import type { Identity, SigningKey } from './identity.ts';
 import { type KeyFile, type LoadParseKey, type PrivateKey, readKeyFile } from './key-file.ts';
-
-/** One way to prove who we are. */
-export interface Identity {
-  /** What messages call it. */
-  readonly name: string;
-  /** Whether the user or the SSH settings named its file. */
-  readonly isNamed: boolean;
-  /** The key to offer; undefined if it is known only after `unlock`. */
-  readonly publicKey: Buffer | undefined;
-  /** Asks for the passphrase if there is one. Undefined if the key cannot be unlocked; the notes say why. */
-  unlock(): Promise<SigningKey | undefined>;
-}
-
-export interface SigningKey {
-  readonly publicKey: Buffer;
-  /** The signature without its type. `algorithm`: `rsa-sha2-512` and the like. Rejects with an Error. */
-  sign(data: Buffer, algorithm: string): Promise<Buffer>;
-}
 
 export interface Offers {
   /** In the order in which to offer them, which is that of OpenSSH. */
@@ -35,24 +20,27 @@ export interface Offers {
 export interface IdentitySettings {
   readonly loadParse: LoadParseKey;
   readonly agentAt: (socket: string) => Agent;
+  /** Tells whether a certificate is still good. */
+  readonly clock: Clock;
 }
+
+type IdentityOptions = Pick<SshOptions, 'identityFiles' | 'certificateFiles' | 'identitiesOnly' | 'agent'>;
 
 export interface Identities {
   /** Rejects with `config` when a file that the user named to azlin cannot be used. */
-  offersFor(options: Pick<SshOptions, 'identityFiles' | 'identitiesOnly' | 'agent'>, caller: Caller): Promise<Offers>;
+  offersFor(options: IdentityOptions, caller: Caller): Promise<Offers>;
 }
 
 const PASSPHRASE_TRIES = 3;
 
 /**
- * The user's identities. As with ssh, keys of the agent that have a file come first. Then come the other keys of the agent, unless `IdentitiesOnly` is set,
- * then the files. Files and agents are read once. Passphrases are asked for once, and only when the server accepts the key.
+ * The user's identities. Certificates come first; then, as with ssh, keys of the agent that have a file, the other keys of the agent, unless `IdentitiesOnly`
+ * is set, and the files. Files and agents are read once. Passphrases are asked for once, and only when the server accepts the key.
  */
 export function identities(settings: IdentitySettings): Identities {
   const files = new Map<string, Promise<KeyFile>>();
   const agents = new Map<string, Promise<readonly AgentKey[]>>();
   const unlocked = new Map<string, Promise<PrivateKey | string>>();
-  const certificates = new Map<string, Promise<boolean>>();
   const once = <T>(known: Map<string, Promise<T>>, name: string, make: () => Promise<T>) => {
     const value = known.get(name) ?? make();
     known.set(name, value);
@@ -72,21 +60,23 @@ export function identities(settings: IdentitySettings): Identities {
   };
 
   return {
-    async offersFor({ identityFiles, identitiesOnly, agent }, caller) {
+    async offersFor({ identityFiles, certificateFiles, identitiesOnly, agent }, caller) {
       const notes: string[] = [];
-      const read = identityFiles.map(async (place) => {
+      const read = async (place: IdentityFile) => {
         const file = await once(files, place.path, () => readKeyFile(place.path, settings.loadParse));
         return usable(place, file, notes);
-      });
-      const found = (await Promise.all(read)).filter((one) => one !== undefined);
-      for (const { path } of found)
-        if (await once(certificates, path, () => exists(`${path}-cert.pub`)))
-          notes.push(`${path}-cert.pub: ${unusableType('ssh-ed25519-cert-v01@openssh.com')}`);
+      };
+      const named = await Promise.all(identityFiles.map(read));
+      const beside = await Promise.all(certificateFiles.map(read));
+      const found = named.filter((one) => one !== undefined).filter((one) => one.kind !== 'certificate');
+      const certificates = [...named, ...beside].filter((one) => one?.kind === 'certificate');
+      for (const other of beside)
+        if (other && other.kind !== 'certificate') notes.push(`${other.path}: it is not a certificate`);
       const held = agent === undefined ? [] : await keysOf(agent, notes, caller);
-      const isSame = (key: Buffer) => (one: FoundFile) => one.publicKey?.equals(key) === true;
+      const isSame = (key: Buffer) => (one: FoundKey) => one.publicKey?.equals(key) === true;
       const signers = held.flatMap((key): readonly Offered[] => {
         const file = found.find(isSame(key.key));
-        if (!file && identitiesOnly) return [];
+        if ((!file && identitiesOnly) || isCertificateType(key.type)) return [];
         const problem = unusableType(key.type);
         if (problem) notes.push(`${describeAgentKey(key)}: ${problem}`);
         if (problem || agent === undefined) return [];
@@ -94,7 +84,7 @@ export function identities(settings: IdentitySettings): Identities {
       });
       const left = found.filter(({ publicKey }) => !held.some(({ key }) => publicKey?.equals(key)));
       const fromFiles = left.flatMap((file): readonly Identity[] => {
-        if (file.kind === 'public') notes.push(`${file.path}: it is a public key, and no agent holds the private key`);
+        if (file.kind === 'public') notes.push(`${file.path}: ${withoutSigner(file.publicKey)}`);
         if (file.kind === 'public') return [];
         const unlock = async () => {
           const asked = once(unlocked, file.path, () => unlockFile(file, settings, caller));
@@ -107,16 +97,17 @@ export function identities(settings: IdentitySettings): Identities {
         };
         return [fileIdentity(file, unlock, notes)];
       });
-      return { identities: [...inOrder(signers), ...fromFiles], notes };
+      const plain = [...inOrder(signers), ...fromFiles];
+      const certified = certifiedIdentities({
+        files: certificates,
+        held: held.filter(({ type }) => isCertificateType(type)),
+        offersHeld: !identitiesOnly,
+        signedBy: (key) => agentIdentity(settings.agentAt(agent ?? ''), key, undefined),
+        ...{ plain, notes, now: settings.clock.now() },
+      });
+      return { identities: [...certified, ...plain], notes };
     },
   };
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 interface Offered {
@@ -134,6 +125,13 @@ type FoundFile = Exclude<KeyFile, { kind: 'unusable' | 'missing' }> & {
   readonly path: string;
   readonly isNamed: boolean;
 };
+type FoundKey = Exclude<FoundFile, { kind: 'certificate' }>;
+
+/** Why a public key is of no use alone, and what to do. */
+function withoutSigner(publicKey: Buffer): string {
+  if (!isOnToken(typeOfKey(publicKey))) return 'it is a public key, and no agent holds the private key';
+  return 'its private key is on a hardware token, which only an agent can use; load it into one: ssh-add';
+}
 
 /** The file, if it can be used. Throws `config` if it cannot and the user named it to azlin. */
 function usable({ path, source }: IdentityFile, file: KeyFile, notes: string[]): FoundFile | undefined {
@@ -150,12 +148,7 @@ function usable({ path, source }: IdentityFile, file: KeyFile, notes: string[]):
   return undefined;
 }
 
-/** `the SSH agent's "alice@laptop"`. */
-function describeAgentKey({ comment, key }: AgentKey): string {
-  return `the SSH agent's ${comment ? `"${printable(comment)}"` : sha256Of(key)}`;
-}
-
-function agentIdentity(agent: Agent, agentKey: AgentKey, file: FoundFile | undefined): Identity {
+function agentIdentity(agent: Agent, agentKey: AgentKey, file: FoundKey | undefined): Identity {
   const { key } = agentKey;
   const signing: SigningKey = {
     publicKey: key,
@@ -166,7 +159,7 @@ function agentIdentity(agent: Agent, agentKey: AgentKey, file: FoundFile | undef
   return { name, isNamed: file?.isNamed ?? false, publicKey: key, unlock: async () => signing };
 }
 
-function fileIdentity(file: FoundFile, unlock: () => Promise<PrivateKey | string>, notes: string[]): Identity {
+function fileIdentity(file: FoundKey, unlock: () => Promise<PrivateKey | string>, notes: string[]): Identity {
   const { path, publicKey, isNamed } = file;
   return {
     name: path,
@@ -183,12 +176,16 @@ function fileIdentity(file: FoundFile, unlock: () => Promise<PrivateKey | string
 
 function signingKey(key: PrivateKey): SigningKey {
   const hash = (algorithm: string) => (algorithm === 'rsa-sha2-256' ? 'sha256' : 'sha512');
-  return { publicKey: key.publicKey, sign: async (data, algorithm) => key.sign(data, hash(algorithm)) };
+  return {
+    publicKey: key.publicKey,
+    sign: async (data, algorithm) =>
+      Buffer.concat([wireString(algorithm), wireString(key.sign(data, hash(algorithm)))]),
+  };
 }
 
 /** The key, or the reason why it cannot be unlocked. */
 async function unlockFile(
-  file: FoundFile,
+  file: FoundKey,
   { loadParse }: IdentitySettings,
   { questions }: Caller,
 ): Promise<PrivateKey | string> {

@@ -1,14 +1,15 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { messageOf } from '../../domain/errors.ts';
-import { typeOfKey, unusableType } from '../host-keys/public-key.ts';
+import { isOnToken, typeOfKey, unusableType } from '../host-keys/public-key.ts';
 import { wireReader, wireString } from '../host-keys/ssh-wire.ts';
+import { isCertificateType, readCertificate, type UserCertificate } from './certificate.ts';
 
 /** A private key that is ready to sign. */
 export interface PrivateKey {
   /** In SSH wire format. */
   readonly publicKey: Buffer;
-  /** `hash` matters only for RSA. Throws an Error if it cannot sign. */
+  /** What a signature has behind its algorithm. `hash` matters only for RSA. Throws an Error if it cannot sign. */
   sign(data: Buffer, hash: 'sha256' | 'sha512'): Buffer;
 }
 
@@ -23,8 +24,9 @@ export type KeyFile =
   | { readonly kind: 'private'; readonly publicKey: Buffer; readonly text: string }
   /** `publicKey`: if it is known without the passphrase. */
   | { readonly kind: 'encrypted'; readonly publicKey: Buffer | undefined; readonly text: string }
-  /** Only the public half; an agent may hold the private half. */
+  /** Only the public half; an agent may hold the private half, or ask a hardware token for its signature. */
   | { readonly kind: 'public'; readonly publicKey: Buffer }
+  | { readonly kind: 'certificate'; readonly certificate: UserCertificate }
   | { readonly kind: 'unusable'; readonly problem: string }
   | { readonly kind: 'missing'; readonly cause: unknown };
 
@@ -59,14 +61,18 @@ async function keyIn(text: string, path: string, load: LoadParseKey): Promise<Ke
     throw new Error("it is in PuTTY's format; convert it with puttygen FILE -O private-openssh-new -o NEW");
   const publicKey = publicKeyIn(text);
   if (publicKey) {
-    const problem = unusableType(typeOfKey(publicKey));
+    const type = typeOfKey(publicKey);
+    if (isCertificateType(type)) return { kind: 'certificate', certificate: readCertificate(publicKey) };
+    const problem = unusableType(type);
     if (problem) throw new Error(problem);
     return { kind: 'public', publicKey };
   }
   const header = openSshHeader(text);
   if (header) {
-    const problem = unusableType(typeOfKey(header.publicKey));
+    const type = typeOfKey(header.publicKey);
+    const problem = unusableType(type);
     if (problem) throw new Error(problem);
+    if (isOnToken(type)) return { kind: 'public', publicKey: header.publicKey };
     return { kind: header.encrypted ? 'encrypted' : 'private', publicKey: header.publicKey, text };
   }
   const key = (await load())(text);

@@ -36,7 +36,7 @@ export interface HostOptions {
 
 const RIVALS: Readonly<Record<string, Keyword>> = { proxyjump: 'proxycommand', proxycommand: 'proxyjump' };
 
-const ADDING_UP: readonly string[] = ['identityfile', 'sendenv'];
+const ADDING_UP: readonly string[] = ['certificatefile', 'identityfile', 'sendenv'];
 
 /** The result of all `SendEnv`: a pattern with a dash removes those before it that it matches. */
 export function sentVariables(words: readonly string[]): readonly string[] {

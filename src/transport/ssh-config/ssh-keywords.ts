@@ -1,6 +1,7 @@
 /** The keywords of the SSH settings that azlin uses. */
 const KEYWORDS = [
   'addressfamily',
+  'certificatefile',
   'connecttimeout',
   'forwardagent',
   'globalknownhostsfile',

@@ -12,6 +12,8 @@ export type HostKeyPolicy = 'accept-new' | 'strict' | 'ask';
 export interface SshOptions {
   /** Key files that the user named to azlin, then those of the SSH settings; if there are none, the usual ones. */
   readonly identityFiles: readonly IdentityFile[];
+  /** Files that may hold certificates. They need not exist. */
+  readonly certificateFiles: readonly IdentityFile[];
   /** Whether to offer only keys that have a file. */
   readonly identitiesOnly: boolean;
   /** The agent's socket. */
@@ -68,8 +70,10 @@ const LOCALE = ['LANG', 'LC_*'];
 /** Throws `config` for a value in the SSH settings that makes no sense. */
 export function settleSshOptions(set: LoginSettings, options: HostOptions, expansion: Expansion): SshOptions {
   const agent = agentOf(options, expansion);
+  const identityFiles = identityFilesOf(set, options, expansion);
   return {
-    identityFiles: identityFilesOf(set, options, expansion),
+    identityFiles,
+    certificateFiles: certificateFilesOf(identityFiles, options, expansion),
     identitiesOnly: options.yes('identitiesonly') ?? false,
     agent,
     forwardAgent: forwardedAgent(set, options, { agent, expansion }),
@@ -99,6 +103,19 @@ function identityFilesOf(set: LoginSettings, options: HostOptions, expansion: Ex
   const files = [...named, ...others.map((path) => ({ path, source: 'ssh-config' }) as const)];
   if (files.length > 0 || options.words('identityfile')) return files;
   return USUAL_FILES.map((name) => ({ path: `${expansion.home}/.ssh/${name}`, source: 'usual' }));
+}
+
+/** Those of `CertificateFile`. As with ssh, they replace the ones beside the keys; but not beside those that were named to azlin. */
+function certificateFilesOf(
+  keys: readonly IdentityFile[],
+  options: HostOptions,
+  expansion: Expansion,
+): readonly IdentityFile[] {
+  const named = options.words('certificatefile');
+  const beside = keys
+    .filter(({ source }) => named === undefined || source === 'azlin')
+    .map(({ path }) => ({ path: `${path}-cert.pub`, source: 'usual' }) as const);
+  return [...filesOf(named ?? [], expansion).map((path) => ({ path, source: 'ssh-config' }) as const), ...beside];
 }
 
 /** Expands the paths. The word `none` is left out, so alone it means no files. */

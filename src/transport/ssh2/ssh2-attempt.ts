@@ -157,7 +157,13 @@ export function attempt(request: Attempt): Promise<Link | Again> {
       return identity.algorithm === algorithm && identity.key === sha256Of(key);
     };
     try {
-      startClient({ ...request, client, onHostKey, verified: () => hostKey, hooks: { fail, onSigning, trusts } });
+      startClient({
+        ...request,
+        client,
+        onHostKey,
+        verified: () => hostKey,
+        hooks: { client, fail, onSigning, trusts },
+      });
       const onOtherHello = () =>
         end(() =>
           resolve({

@@ -1,8 +1,11 @@
-import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type BaseAgent, type ParsedKey } from 'ssh2';
+import type { AnyAuthMethod, AuthHandlerMiddleware, Client } from 'ssh2';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { typeOfKey } from '../host-keys/public-key.ts';
-import type { Identity, Offers } from '../identities/identities.ts';
+import { isCertificateType, plainType } from '../identities/certificate.ts';
+import type { Offers } from '../identities/identities.ts';
+import type { Identity } from '../identities/identity.ts';
 import type { Tried } from '../ssh-errors.ts';
+import { agentOfOne } from './ssh2-agent.ts';
 
 /**
  * Signs in to one server, over as many connections as needed, because a server hangs up after a few refused keys. Each identity is offered as an agent with
@@ -31,6 +34,7 @@ export interface Accepted {
 
 /** What a connection that signs in provides. */
 export interface ConnectionHooks {
+  readonly client: Client;
   /** Ends the connection for a reason other than a refusal. */
   readonly fail: (error: unknown) => void;
   /** Called when the connection starts and stops waiting for a signature of this side: an agent may ask its user. */
@@ -81,6 +85,7 @@ export function signIn({ offers, knownAlgorithm, onOffer, whileSigning }: SignIn
   const otherHash: Turn[] = [];
   const refused: string[] = [];
   const signed: string[] = [];
+  let isCertified = false;
   const notes: string[] = [];
   let methods: readonly string[] | undefined;
   let pending: Promise<unknown> = Promise.resolve();
@@ -101,8 +106,11 @@ export function signIn({ offers, knownAlgorithm, onOffer, whileSigning }: SignIn
     const isSigned = at.phase === 'signed' && !at.isTrusted;
     if (isSigned) signed.push(identity.name);
     else if (algorithm === undefined) refused.push(identity.name);
-    const isRsa = identity.publicKey && typeOfKey(identity.publicKey) === 'ssh-rsa';
-    if (!isSigned && algorithm === undefined && isRsa) otherHash.push({ identity, algorithm: 'rsa-sha2-256' });
+    isCertified ||= identity.publicKey !== undefined && isCertificateType(typeOfKey(identity.publicKey));
+    const usual = identity.publicKey && algorithmFor(identity.publicKey);
+    const other = usual?.replace(/^rsa-sha2-512/, 'rsa-sha2-256');
+    if (!isSigned && algorithm === undefined && other !== undefined && other !== usual)
+      otherHash.push({ identity, algorithm: other });
   };
 
   /** The next identity, as ssh2 wants it: an agent that has this one key. */
@@ -122,7 +130,7 @@ export function signIn({ offers, knownAlgorithm, onOffer, whileSigning }: SignIn
       at.isTrusted = hooks.trusts(at.accepted);
       onOffer(identity.name, key);
       const sign = (data: Buffer) => signWith({ at, identity, algorithm, hooks }, data);
-      return { type: 'agent', username: user, agent: agentOfOne({ key, algorithm, sign, fail: hooks.fail }) };
+      return { type: 'agent', username: user, agent: agentOfOne({ ...hooks, key, algorithm, sign }) };
     }
     at.turn = undefined;
     return undefined;
@@ -134,7 +142,7 @@ export function signIn({ offers, knownAlgorithm, onOffer, whileSigning }: SignIn
     hooks.onSigning(true);
     try {
       const key = await unlocked(identity);
-      const signature = key && (await whileSigning(identity.name, () => key.sign(data, algorithm)));
+      const signature = key && (await whileSigning(identity.name, () => key.sign(data, plainType(algorithm))));
       if (signature) at.phase = 'signed';
       else at.turn = undefined;
       return signature;
@@ -191,7 +199,14 @@ export function signIn({ offers, knownAlgorithm, onOffer, whileSigning }: SignIn
     pending: () => pending,
     current: () => here.turn?.identity.name ?? 'no key',
     accepted: () => (here.turn ? here.accepted : undefined),
-    tried: () => ({ refused, signed, notes: [...new Set([...notes, ...offers.notes])], methods, left: waiting.length }),
+    tried: () => ({
+      refused,
+      signed,
+      notes: [...new Set([...notes, ...offers.notes])],
+      methods,
+      left: waiting.length,
+      isCertified,
+    }),
   };
 }
 
@@ -202,37 +217,7 @@ interface Signing {
   readonly hooks: ConnectionHooks;
 }
 
-/** RSA keys sign with SHA-2 only, whatever else the server would accept. */
+/** RSA keys and their certificates sign with SHA-2 only, whatever else the server would accept. */
 function algorithmFor(key: Buffer): string | undefined {
-  const type = typeOfKey(key);
-  return type === 'ssh-rsa' ? 'rsa-sha2-512' : type || undefined;
-}
-
-interface AgentOfOne {
-  readonly key: Buffer;
-  readonly algorithm: string;
-  /** Resolves to undefined if there is no signature. */
-  readonly sign: (data: Buffer) => Promise<Buffer | undefined>;
-  readonly fail: (error: unknown) => void;
-}
-
-type SignCallback = (error?: Error | null, signature?: Buffer) => void;
-
-/** An agent with one key. ssh2 signs with a key file synchronously, and only an agent may take its time. */
-function agentOfOne({ key, algorithm, sign, fail }: AgentOfOne): BaseAgent {
-  const agent = Object.create(ssh2.BaseAgent.prototype) as BaseAgent;
-  return Object.assign(agent, {
-    getIdentities(callback: (error: Error | null, keys?: ParsedKey[]) => void) {
-      const parsed = ssh2.utils.parseKey(key);
-      if (parsed instanceof Error) return callback(parsed);
-      // ssh2 asks the server for this type. It would offer an RSA key with SHA-1 to servers that do not say what they support.
-      callback(null, [Object.assign(parsed as ParsedKey, { type: algorithm })]);
-    },
-    sign(...[, data, , callback]: [ParsedKey, Buffer, object, SignCallback]) {
-      sign(data)
-        .then((signature) => (signature ? callback(null, signature) : callback(new Error('not signed'))))
-        // The connection may be gone by now.
-        .catch(fail);
-    },
-  });
+  return typeOfKey(key).replace(/^ssh-rsa/, 'rsa-sha2-512') || undefined;
 }

@@ -1,6 +1,6 @@
 import type { Client, ParsedKey } from 'ssh2';
 
-/* The internals of ssh2 1.17 that the shortcuts use. */
+/* The internals of ssh2 1.17 that the shortcuts and foreign signatures use. */
 
 export type Handler = (...args: never[]) => void;
 
@@ -38,4 +38,24 @@ export function internalsOf(client: Client): Protocol | undefined {
     methods.every((name) => typeof protocol[name] === 'function') &&
     HANDLERS.every((name) => typeof protocol._handlers?.[name] === 'function');
   return isThere ? protocol : undefined;
+}
+
+/** Makes packets: the payload is put at `allocStart` of what `alloc` gives, and `finalize` makes it ready to be sent. */
+export interface PacketWriter {
+  alloc(size: number): Buffer;
+  readonly allocStart: number;
+  finalize(packet: Buffer): Buffer;
+}
+
+/** Undefined if this ssh2 has another one. */
+export function packetWriterOf(client: Client): PacketWriter | undefined {
+  const { _protocol: protocol } = client as Client & {
+    readonly _protocol?: { readonly _packetRW?: { readonly write?: PacketWriter } };
+  };
+  const writer = protocol?._packetRW?.write;
+  const isThere =
+    typeof writer?.alloc === 'function' &&
+    typeof writer.finalize === 'function' &&
+    typeof writer.allocStart === 'number';
+  return isThere ? writer : undefined;
 }

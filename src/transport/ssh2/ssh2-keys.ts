@@ -1,4 +1,5 @@
 import ssh2, { type ParsedKey } from 'ssh2';
+import { wireString } from '../host-keys/ssh-wire.ts';
 import { type ParseKey, type PrivateKey, parsePkcs8 } from '../identities/key-file.ts';
 
 /** Private keys in OpenSSH's format, in PEM and in PKCS #8. */
@@ -22,7 +23,19 @@ function privateKey(key: ParsedKey): PrivateKey {
     sign(data, hash) {
       const signature = key.sign(data, key.type === 'ssh-rsa' ? hash : undefined);
       if (signature instanceof Error) throw signature;
-      return signature;
+      return key.type.startsWith('ecdsa-') ? wireOfEcdsa(signature) : signature;
     },
   };
+}
+
+/** The two numbers of an ECDSA signature, which OpenSSL gives in ASN.1: SEQUENCE { INTEGER r, INTEGER s }. */
+function wireOfEcdsa(der: Buffer): Buffer {
+  const isLong = der[1] === 0x81;
+  let at = isLong ? 3 : 2;
+  const number = () => {
+    const start = at + 2;
+    at = start + (der[at + 1] ?? 0);
+    return wireString(der.subarray(start, at));
+  };
+  return Buffer.concat([number(), number()]);
 }

@@ -38,7 +38,7 @@ const CONNECTIONS = 6;
 export function ssh2Dialer(settings: Ssh2Settings): Dialer {
   const { wallClock: clock } = settings;
   const servers = serverMemory(settings.cacheDirectory);
-  const newKeys = () => identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }) });
+  const newKeys = () => identities({ loadParse, agentAt: (socket) => sshAgent({ socket, clock }), clock });
   let keys = newKeys();
   let dialling = 0;
   const whileDialling = async <T>(work: Promise<T>) => {

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { typeOfKey } from '../../../../src/transport/host-keys/public-key.ts';
 import type { Agent, AgentKey } from '../../../../src/transport/identities/agent.ts';
+import { describeCertificate, readCertificate, untimely } from '../../../../src/transport/identities/certificate.ts';
 import { type IdentitySettings, identities } from '../../../../src/transport/identities/identities.ts';
 import type { IdentityFile } from '../../../../src/transport/ssh-config/ssh-options.ts';
 import { parsePrivateKey } from '../../../../src/transport/ssh2/ssh2-keys.ts';
 import { aCaller } from '../../../support/caller.ts';
+import { realClock } from '../../../support/clock.ts';
 
 let home = '';
 const at = (name: string) => join(home, name);
@@ -39,18 +41,21 @@ function agentWith(names: readonly string[], more: readonly AgentKey[] = []): Ag
 const settings = (fields: Partial<IdentitySettings> = {}): IdentitySettings => ({
   loadParse: async () => parsePrivateKey,
   agentAt: () => agentWith([]),
+  clock: realClock,
   ...fields,
 });
 
 async function offered(options: {
   names?: readonly string[];
   agent?: Agent;
+  certificates?: readonly string[];
   only?: boolean;
   source?: IdentityFile['source'];
 }) {
   const known = identities(settings(options.agent ? { agentAt: () => options.agent as Agent } : {}));
   const wanted = {
     identityFiles: files(options.names ?? [], options.source),
+    certificateFiles: files(options.certificates ?? []),
     identitiesOnly: options.only ?? false,
     agent: options.agent ? '/agent' : undefined,
   };
@@ -109,7 +114,10 @@ describe('passphrases', () => {
     };
     const caller = aCaller({ questions: { passphrase, confirm: async () => false } });
     const offers = () =>
-      known.offersFor({ identityFiles: files(names), identitiesOnly: false, agent: undefined }, caller);
+      known.offersFor(
+        { identityFiles: files(names), certificateFiles: [], identitiesOnly: false, agent: undefined },
+        caller,
+      );
     return { asked, offers };
   };
 
@@ -139,7 +147,7 @@ describe('passphrases', () => {
     const first = await offers();
     expect(await first.identities[0]?.unlock()).toBeUndefined();
     expect([asked.length, first.notes]).toEqual([3, [`${at('locked')}: the passphrase is wrong`]]);
-    const wanted = { identityFiles: files(['locked']), identitiesOnly: false, agent: undefined };
+    const wanted = { identityFiles: files(['locked']), certificateFiles: [], identitiesOnly: false, agent: undefined };
     const silent = await identities(settings()).offersFor(wanted, aCaller());
     expect(await silent.identities[0]?.unlock()).toBeUndefined();
     expect(silent.notes.join()).toMatch(/no terminal to ask for its passphrase; add it to an agent: ssh-add/);
@@ -182,19 +190,6 @@ describe('formats', () => {
     );
   });
 
-  test('a certificate beside a key is told', async () => {
-    execFileSync('ssh-keygen', ['-q', '-s', at('two'), '-I', 'me', '-n', 'me', `${at('one')}.pub`]);
-    try {
-      const { names, notes } = await offered({ names: ['one'] });
-      expect({ names, notes: notes.join() }).toEqual({
-        names: ['one'],
-        notes: expect.stringMatching(/^one-cert\.pub: it is a certificate/),
-      });
-    } finally {
-      rmSync(at('one-cert.pub'));
-    }
-  });
-
   test('named to azlin, it is an error; named in ssh_config or usual, it is passed over', async () => {
     for (const name of ['nowhere', 'rubbish'])
       await expect(offered({ names: [name], source: 'azlin' })).rejects.toMatchObject({ code: 'config' });
@@ -202,11 +197,11 @@ describe('formats', () => {
   });
 
   test('what an agent holds and azlin cannot use', async () => {
-    const sk = { key: Buffer.from('x'), type: 'sk-ssh-ed25519@openssh.com', comment: 'token\u001b[2J' };
-    const { names, notes } = await offered({ agent: agentWith(['one'], [sk]) });
+    const dss = { key: Buffer.from('x'), type: 'ssh-dss', comment: 'old\u001b[2J' };
+    const { names, notes } = await offered({ agent: agentWith(['one'], [dss]) });
     expect({ names, notes }).toEqual({
       names: ['the SSH agent\'s "one"'],
-      notes: [expect.stringMatching(/^the SSH agent's "token": it needs a hardware token/)],
+      notes: [expect.stringMatching(/^the SSH agent's "old": DSA keys are too weak/)],
     });
   });
 
@@ -220,9 +215,78 @@ describe('formats', () => {
       sign: async () => Buffer.alloc(0),
     };
     const known = identities(settings({ agentAt: () => agent }));
-    const options = { identityFiles: [], identitiesOnly: false, agent: '/agent' };
+    const options = { identityFiles: [], certificateFiles: [], identitiesOnly: false, agent: '/agent' };
     expect((await known.offersFor(options, aCaller())).notes).toEqual(['the SSH agent: no agent listens there']);
     expect((await known.offersFor(options, aCaller())).notes).toEqual(['the SSH agent: no agent listens there']);
     expect(asked).toBe(1);
+  });
+});
+
+describe('certificates', () => {
+  /** Makes `NAME.pub` for a key, signed by `two`, and tells its name. */
+  function certify(name: string, key: string, ...options: readonly string[]): string {
+    writeFileSync(at(`${name}.pub`), readFileSync(at(`${key}.pub`)));
+    execFileSync('ssh-keygen', ['-q', '-s', at('two'), '-I', `id of ${name}`, ...options, at(`${name}.pub`)]);
+    return `${name}-cert.pub`;
+  }
+  const held = (name: string) => {
+    const key = publicKey(name.replace(/\.pub$/, ''));
+    return { key, type: typeOfKey(key), comment: name };
+  };
+
+  test('come first, each with the key that it is for', async () => {
+    const certificates = [certify('by-file', 'one', '-n', 'a,b'), certify('by-agent', 'three'), 'two.pub'];
+    const { names, notes } = await offered({ names: ['one'], certificates, agent: agentWith(['three']) });
+    expect(names).toEqual([
+      'by-file-cert.pub ("id of by-file" for a, b, without expiry)',
+      'by-agent-cert.pub ("id of by-agent", without expiry)',
+      'the SSH agent\'s "three"',
+      'one',
+    ]);
+    expect(notes).toEqual(['two.pub: it is not a certificate']);
+  });
+
+  test('that are held by an agent: once, and with IdentitiesOnly those that have a file', async () => {
+    const [one, two] = [held(certify('held', 'three', '-n', 'me')), held(certify('other', 'one'))];
+    const agent = agentWith([], [one, two]);
+    const certificates = ['held-cert.pub'];
+    const first = 'held-cert.pub ("id of held" for me, without expiry)';
+    expect((await offered({ certificates, agent })).names).toEqual([
+      first,
+      'the SSH agent\'s "other-cert.pub" ("id of other", without expiry)',
+    ]);
+    expect((await offered({ certificates, agent, only: true })).names).toEqual([first]);
+  });
+
+  test('whose time is over or has not come, that are for hosts, damaged, or for no key that is there', async () => {
+    const expired = certify('expired', 'one', '-V', '20200101:20210101');
+    const early = certify('early', 'one', '-V', '20990101:20990102');
+    const host = certify('host', 'one', '-h', '-n', 'vm');
+    const stranger = certify('stranger', 'three');
+    const [type, encoded = ''] = readFileSync(at(expired), 'utf8').split(' ');
+    writeFileSync(at('half-cert.pub'), `${type} ${encoded.slice(0, 80)} me\n`);
+    const certificates = [expired, early, host, stranger, 'half-cert.pub'];
+    const { names, notes } = await offered({ names: ['one'], certificates, agent: agentWith([], [held(host)]) });
+    expect(names).toEqual(['one']);
+    expect(notes).toEqual([
+      'host-cert.pub: it is for a host, not for a user',
+      'half-cert.pub: it is incomplete',
+      expect.stringMatching(/^expired-cert\.pub: it expired \d+ d ago; have it renewed$/),
+      expect.stringMatching(/^early-cert\.pub: it is not valid before 2099-01-01T/),
+      'stranger-cert.pub: no identity file and no agent has its key',
+      'the SSH agent\'s "host-cert.pub": it is for a host, not for a user',
+    ]);
+  });
+
+  test('tell what they say, and a clock that is a little slow does not matter', async () => {
+    certify('told', 'three', '-n', 'a,b,c,d,e', '-V', '20260101000000Z:20260101100000Z');
+    const certificate = readCertificate(publicKey('told-cert'));
+    const start = Date.UTC(2026, 0, 1);
+    expect(certificate.publicKey).toEqual(publicKey('three'));
+    expect(describeCertificate(certificate, start)).toBe('"id of told" for a, b, c and 2 more, good for 10 h');
+    expect(untimely(certificate, start - 59_000)).toBeUndefined();
+    expect(untimely(certificate, start - 61_000)).toBe('it is not valid before 2026-01-01T00:00:00.000Z');
+    expect(untimely(certificate, start + 10 * 3_600_000 - 1)).toBeUndefined();
+    expect(untimely(certificate, start + 10 * 3_600_000)).toBe('it expired 0 s ago; have it renewed');
   });
 });
