@@ -103,7 +103,7 @@ async function warm(
 ): Promise<void> {
   const home = mkdtempSync(join(lab.directory, 'ssh-'));
   const ssh = sshTo(home, port, address);
-  const master = spawn('ssh', ['-M', '-S', join(home, 'mux'), ...ssh, 'sleep 1000'], { stdio: 'ignore' });
+  const master = spawn('ssh', ['-N', '-M', '-S', join(home, 'mux'), ...ssh], { stdio: 'ignore' });
   children.add(master);
   const exec = [...azlin, 'exec', `${name}:dev`, 'true'];
   await race(`warm calls, ${where}`, {
@@ -143,7 +143,7 @@ async function firstScreen(argv: readonly string[], environment: Environment): P
 async function attach(environment: Environment, port: number): Promise<void> {
   const home = mkdtempSync(join(lab.directory, 'ssh-'));
   const ssh = sshTo(home, port, '127.0.0.1');
-  const master = spawn('ssh', ['-M', '-S', join(home, 'mux'), ...ssh, 'sleep 1000'], { stdio: 'ignore' });
+  const master = spawn('ssh', ['-N', '-M', '-S', join(home, 'mux'), ...ssh], { stdio: 'ignore' });
   children.add(master);
   const connect = [...azlin, 'connect', 'far:dev'];
   const ways: Readonly<Record<string, readonly [readonly string[], Environment]>> = {
