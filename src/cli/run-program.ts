@@ -95,7 +95,9 @@ async function scoped(scope: readonly string[]): Promise<readonly string[]> {
 
 function write({ stdout }: IoStreams, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    stdout.write(text, (error) => {
+    // Through azlin's daemon, a long text is on its way when its own write is done; an empty write is done when all before it are.
+    stdout.write(text, () => {});
+    stdout.write('', (error) => {
       // The reader is gone, as with `| head`: that is not an error.
       if (!error || (error as NodeJS.ErrnoException).code === 'EPIPE') return resolve();
       reject(new AppError('usage', `Cannot write to standard output: ${error.message}`, { cause: error }));

@@ -79,12 +79,7 @@ export function serveLine({ held, knowledge, runLine }: LineService, socket: Soc
     sendFrame(socket, 'errors', Buffer.from(`error: ${messageOf(error)}\n`));
     over({ reply: 'over', exitCode: ask.argv[0] === 'exec' ? 255 : 1 });
   };
-  runLine(line).then((exitCode) => {
-    const failure = stdout.untold();
-    if (!failure) return over({ reply: 'over', exitCode });
-    sendFrame(socket, 'errors', Buffer.from(`error: Cannot write the output: ${failure.message}\n`));
-    over({ reply: 'over', exitCode: ask.argv[0] === 'exec' ? 255 : 2 });
-  }, onBug);
+  runLine(line).then((exitCode) => over({ reply: 'over', exitCode }), onBug);
   return {
     heard(word) {
       if (word.say === 'signal') hear(word.signal);
@@ -116,29 +111,20 @@ function outputTo(socket: Socket, kind: 'bytes' | 'errors') {
   let failure: NodeJS.ErrnoException | undefined;
   let left = 0;
   let limit = 0;
-  let isTold = false;
-  let isFlush = false;
   let done: ((error?: Error) => void) | undefined;
-  const fail = (next: (error?: Error) => void) => {
-    isTold ||= !isFlush;
-    next(failure);
-  };
   const settle = () => {
     const next = done;
     done = undefined;
-    if (!next) return;
-    if (failure) fail(next);
-    else next();
+    next?.(failure);
   };
   const stream = new Writable({
     write(chunk: Buffer, _encoding, next) {
       isUsed = true;
-      if (failure) return fail(next);
+      if (failure) return next(failure);
       left += chunk.length;
       if (chunk.length > 0) sendFrame(socket, kind, chunk);
       // Only of a long stream something may be on the way when a write is done. An empty write is done when all before it are.
       limit = chunk.length < LONG ? 0 : ON_THE_WAY;
-      isFlush = chunk.length === 0;
       if (left <= limit) next();
       else done = next;
     },
@@ -158,7 +144,5 @@ function outputTo(socket: Socket, kind: 'bytes' | 'errors') {
     },
     /** The client is gone. */
     close: () => onFailure('EPIPE', 'write EPIPE'),
-    /** What went wrong after the last write seemed to be done. */
-    untold: () => (isTold || failure?.code === 'EPIPE' ? undefined : failure),
   };
 }

@@ -1,10 +1,11 @@
 import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import type { Caller } from '../../domain/caller.ts';
+import { orAborted } from '../../domain/deadline.ts';
 import { AppError, messageOf, toAppError } from '../../domain/errors.ts';
 import { exitStatusOf, type Outcome, outcomeOfError, timedOutText } from '../../domain/outcome.ts';
 import { shellWord } from '../../domain/text.ts';
 import type { FleetAccess } from '../../operations/access/fleet-access.ts';
-import { endEarly } from '../../operations/exec/end-early.ts';
+import { cannotWrite, endEarly } from '../../operations/exec/end-early.ts';
 import { execCommand, type RunningCommand } from '../../operations/exec/exec.ts';
 import type { ExecRequest } from '../../operations/exec/exec-request.ts';
 import type { TargetRef } from '../../targets/target.ts';
@@ -48,6 +49,10 @@ export async function runExec(call: CallContext, line: ExecLine): Promise<Result
     const { job } = command;
     if (job?.isFound) call.note(`Job ${job.id} already exists; nothing was started, and this is its output`);
     outcome = await follow(call, command);
+    const failure = isFailure(outcome) ? undefined : await undelivered(call);
+    const { id } = command.job ?? {};
+    if (failure)
+      outcome = { kind: 'lost', cause: cannotWrite(failure, id && `azlin logs ${id} has all of the output`) };
   } catch (error) {
     outcome = command ? { kind: 'lost', cause: toAppError(error) } : outcomeOfError(error);
   }
@@ -65,6 +70,22 @@ export async function runExec(call: CallContext, line: ExecLine): Promise<Result
   }
   const data = { kind: 'result', record: resultRecord(finished) } as const;
   return { exitCode: exitStatusOf(outcome), ...(line.record ? { data } : {}) };
+}
+
+const isFailure = (outcome: Outcome) => outcome.kind === 'lost' || outcome.kind === 'not-started';
+
+/** Waits until the output has been taken, and resolves to what went wrong. A reader that is gone is not an error, and after an interrupt nobody waits for a slow one. */
+async function undelivered({ io, interrupts }: CallContext): Promise<Error | undefined> {
+  const written = Promise.all([io.stdout, io.stderr].map(failureOf));
+  const failures = await orAborted(written, interrupts.signal).catch(() => []);
+  return failures.find((error) => error && !GONE.includes(error.code ?? ''));
+}
+
+const GONE = ['EPIPE', 'ERR_STREAM_DESTROYED'];
+
+/** An empty write is done when all before it are. Once something has gone wrong, only the stream itself still knows what it was. */
+function failureOf(stream: Writable): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => stream.write('', (error) => resolve(stream.errored ?? error ?? undefined)));
 }
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');

@@ -95,8 +95,10 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
     },
     cannotWrite(error) {
       const { job } = command;
-      const hint = job && `job ${job.id} is still running; azlin logs ${job.id} has all of its output`;
-      const cause = new AppError('usage', `Cannot write the output: ${error.message}`, { cause: error, hint });
+      const cause = cannotWrite(
+        error,
+        job && `job ${job.id} is still running; azlin logs ${job.id} has all of its output`,
+      );
       const result: Outcome = error.code === 'EPIPE' ? { kind: 'signaled', signal: 'PIPE' } : { kind: 'lost', cause };
       // A job that already existed, or whose output is safe on its VM, can go on.
       if (job && (job.isFound || error.code !== 'EPIPE')) return settle(result);
@@ -109,6 +111,10 @@ export function endEarly({ clock, caller, note }: Ending, command: RunningComman
       caller.signal.removeEventListener('abort', onAbort);
     },
   };
+}
+
+export function cannotWrite(error: Error, hint: string | undefined): AppError {
+  return new AppError('usage', `Cannot write the output: ${error.message}`, { cause: error, hint });
 }
 
 function stillRuns({ target, job }: RunningCommand): string {
