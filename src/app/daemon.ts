@@ -13,9 +13,10 @@ import { retireOthers, serve } from '../daemon/server.ts';
 import { watchFiles } from '../daemon/watch-files.ts';
 import { type Clock, watchSleep } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
-import { describeHop } from '../domain/jump.ts';
+import { describeHop } from '../domain/route.ts';
 import { knownHosts } from '../transport/host-keys/known-hosts.ts';
 import { ssh2Dialer } from '../transport/ssh2/ssh2-transport.ts';
+import { bastionGateThere } from './bastion-gate.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface DaemonRequest {
@@ -31,6 +32,7 @@ export interface RunningDaemon {
   stop(): void;
 }
 
+const LAST_WORDS = 50;
 /** Milliseconds that the daemon stays when it holds nothing: a client that has started it comes a moment later. */
 const LINGER = 5_000;
 /** Milliseconds within which a connection must answer after the machine has slept. */
@@ -54,7 +56,7 @@ export async function startDaemon(
   let isStopping = false;
   let server: Server | undefined;
   let cancel = () => {};
-  const realms = realmsOf(join(home, 'cache'));
+  const realms = realmsOf(join(home, 'cache'), (bastion) => held.makeRoom(bastion));
   const known = knowledge({ clock, log: log.write });
   const end = () => {
     cancel();
@@ -63,7 +65,8 @@ export async function startDaemon(
     held.close();
     realms.close();
     log.write('ended');
-    onEnd();
+    // What is being said to servers at the end leaves before the process does.
+    clock.schedule(LAST_WORDS, onEnd);
   };
   const endSoon = () => {
     cancel();
@@ -125,13 +128,14 @@ function every(clock: Clock, ms: number, run: () => void): () => void {
 }
 
 /** One dialer for each file of host keys and each set of jump hosts, so that many VMs share the connection to theirs. It ends with the last of them. */
-function realmsOf(cacheDirectory: string) {
+function realmsOf(cacheDirectory: string, makeRoom: (bastion: string) => void) {
   const realms = new Map<string, Realm>();
-  const make = (key: string, { knownHosts: path, hops }: Destination): Realm => {
+  const make = (key: string, { knownHosts: path, hops, web = {} }: Destination): Realm => {
     const places = new Map(hops);
     const hostKeys = knownHosts({ path });
     const dialer = ssh2Dialer({
       ...{ clock: systemClock, wallClock: systemClock, cacheDirectory, knownHosts: hostKeys, forgetsKeys: true },
+      bastions: bastionGateThere(web, makeRoom),
       // Commands of ProxyCommand run in the process that wants them.
       shell: '/bin/sh',
       async endpointOfHop(hop, inFleet) {
@@ -154,7 +158,7 @@ function realmsOf(cacheDirectory: string) {
   };
   return {
     of(to: Destination): Realm {
-      const key = JSON.stringify([to.knownHosts, to.hops]);
+      const key = JSON.stringify([to.knownHosts, to.hops, to.web]);
       const realm = realms.get(key) ?? make(key, to);
       realms.set(key, realm);
       return realm;

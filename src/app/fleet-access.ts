@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { isAzureVm } from '../domain/vm.ts';
+import type { BastionAccess } from '../inventory/azure/bastion/bastion-access.ts';
 import { forgetInventories } from '../inventory/cached-inventory.ts';
 import type { NamedVm, PowerVerb, VmPower } from '../inventory/vm-power.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
@@ -33,7 +34,11 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
   const { config } = request;
   const { environment, clock, wallClock } = world;
   const inventory = inventoryOf(request, world);
-  const { transport, hostKeys, choice, known } = await sshOf(request, { ...world, inventory });
+  const { transport, hostKeys, choice, known } = await sshOf(request, {
+    ...world,
+    inventory,
+    bastions: () => bastionAccessOf(request, world),
+  });
   const access = makeAccess({
     clock,
     now: wallClock.now,
@@ -91,6 +96,11 @@ function powerOf(request: AccessRequest, world: World): VmPower {
     restart: (named, caller) => change('restart', named, caller),
     look: async (named, caller) => (await power('look up', named)).look(named, caller),
   };
+}
+
+async function bastionAccessOf(request: AccessRequest, world: World): Promise<BastionAccess> {
+  const { bastionAccess } = await import('../inventory/azure/bastion/bastion-access.ts');
+  return bastionAccess(await azureSettingsOf(request, world));
 }
 
 async function azurePowerOf(request: AccessRequest, world: World): Promise<VmPower> {

@@ -4,6 +4,9 @@ import { knownThere } from '../daemon/control.ts';
 import { daemonTransport } from '../daemon/daemon-transport.ts';
 import { heldTransport } from '../daemon/held-transport.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
+import { isThrough } from '../domain/route.ts';
+import type { BastionAccess } from '../inventory/azure/bastion/bastion-access.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { Config } from '../settings/config.ts';
@@ -14,6 +17,7 @@ import { type KnownHosts, knownHosts } from '../transport/host-keys/known-hosts.
 import { sharedTransport } from '../transport/shared-transport.ts';
 import type { SshConfig } from '../transport/ssh-config/ssh-config.ts';
 import type { Dialer, Transport } from '../transport/transport.ts';
+import { bastionGate } from './bastion-gate.ts';
 import { doorOf } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
 
@@ -27,6 +31,7 @@ export interface SshSurroundings {
   /** A clock that keeps running while `clock` stands still. */
   readonly wallClock: Clock;
   readonly inventory: Inventory;
+  readonly bastions: () => Promise<BastionAccess>;
   readonly daemonProgram: string | undefined;
   readonly inDaemon: InDaemon | undefined;
 }
@@ -46,13 +51,16 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   const path = environment['AZLIN_KNOWN_HOSTS'] || join(config.home, 'known_hosts');
   const hostKeys = knownHosts({ path });
   const endpointOfHop = hopEndpoints({ inventory, choice, isKnownHost: hostKeys.isPinned });
+  const bastions = bastionGate(around.bastions, environment, (bastion) =>
+    direct.closeIdle(({ route }) => isThrough(route, bastion)),
+  );
   const load = async (): Promise<Dialer> => {
     const { ssh2Dialer } = await import('../transport/ssh2/ssh2-transport.ts');
     return ssh2Dialer({
       ...{ clock, wallClock },
       knownHosts: hostKeys,
       cacheDirectory: join(config.home, 'cache'),
-      endpointOfHop,
+      ...{ endpointOfHop, bastions },
       shell: environment['SHELL'] || '/bin/sh',
     });
   };
@@ -70,7 +78,16 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   });
   const door = doorOf(config, around);
   const { persist, watch } = config;
-  const shared = { direct, endpointOfHop, knownHosts: path, settings: config.file.path, persist, watch };
+  const shared = {
+    direct,
+    endpointOfHop,
+    bastions,
+    environment,
+    knownHosts: path,
+    settings: config.file.path,
+    persist,
+    watch,
+  };
   const own = { choice, hostKeys };
   if (around.inDaemon) {
     const { line, notHere } = around.inDaemon;
@@ -95,7 +112,7 @@ async function choiceOf(
     settingsUser: config.sshUser,
     settingsPort: config.sshPort,
     ...{ identities, hostKeys, connectTimeout, keepalive, shortcuts, forwardAgent, weakest: { kex, cipher, mac, rsa } },
-    jump: jumpsOf(config),
+    ...waysOf(config),
     sshConfig: await sshConfigOf(config.sshConfig, home),
     surroundings: { home, environment, user: localUser(environment), hostname: hostname(), uid },
   };
@@ -107,9 +124,15 @@ async function sshConfigOf(named: string | undefined, home: string): Promise<Ssh
   return readSshConfig({ named, home });
 }
 
-function jumpsOf({ proxyJump, jumps: rules, sources }: Config) {
-  const from = (...places: readonly string[]) => (places.includes(sources.proxyJump) ? proxyJump : undefined);
-  return { flag: from('flag'), environment: from('environment'), rules, general: from('context', 'file') };
+function waysOf({ proxyJump, jumps: rules, bastion, sources }: Config) {
+  const from = <T>(value: T, source: string) => {
+    const at = (...places: readonly string[]) => (places.includes(source) ? value : undefined);
+    return { flag: at('flag'), environment: at('environment'), general: at('context', 'file') };
+  };
+  const ways = { jump: { ...from(proxyJump, sources.proxyJump), rules }, bastion: from(bastion, sources.bastion) };
+  if (ways.jump.flag !== undefined && ways.bastion.flag !== undefined)
+    throw new AppError('usage', 'Give --jump or --bastion, not both');
+  return ways;
 }
 
 /** The name of the user who runs azlin. */

@@ -25,7 +25,7 @@ export function callerThere(socket: Socket, canAsk: boolean): CallerThere {
   }
   const waiting = new Map<number, Waiting>();
   let asked = 0;
-  const question = (kind: 'passphrase' | 'confirm', text: string) =>
+  const question = (kind: 'passphrase' | 'confirm' | 'token', text: string) =>
     new Promise<string | boolean>((resolve, reject) => {
       waiting.set(++asked, { resolve, reject });
       say({ reply: 'question', id: asked, kind, question: text });
@@ -44,6 +44,7 @@ export function callerThere(socket: Socket, canAsk: boolean): CallerThere {
       questions: canAsk ? questions : undefined,
       // Whether a VM is to be started is decided before it is reached.
       start: { always: false, isOption: false, ask: async () => false },
+      tokenFor: async (bastion) => String(await question('token', JSON.stringify(bastion))),
     },
     onStep: (step) => say({ reply: 'step', step }),
     heard(word) {

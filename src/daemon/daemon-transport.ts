@@ -24,7 +24,9 @@ export function daemonTransport(settings: DaemonSettings): Transport {
     identitiesFor: direct.identitiesFor,
     knock: direct.knock,
     close: direct.close,
-    async connect(endpoint, caller, onStep) {
+    async connect(endpoint, asked, onStep) {
+      // The daemon is not signed in to Azure; whoever asks it is.
+      const caller: Caller = { ...asked, tokenFor: (bastion) => settings.bastions.token(bastion, asked) };
       const found = await destinationOf(endpoint, settings, caller);
       const to = found && withAbsolutePaths(found);
       const isReady = to !== undefined && (await connectThere({ settings, to, caller }, onStep));

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
-import type { Caller } from '../domain/caller.ts';
+import { type Caller, silentCaller } from '../domain/caller.ts';
 import { messageOf } from '../domain/errors.ts';
-import { describeHop, type Hop } from '../domain/jump.ts';
+import { describeHop, type Hop } from '../domain/route.ts';
+import type { BastionGate } from '../transport/bastion/bastion-gate.ts';
 import { type Endpoint, endpointKey } from '../transport/endpoint.ts';
 import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -12,25 +13,33 @@ export interface DestinationSettings extends Pick<Destination, 'knownHosts' | 's
   /** Connects from this process, and for it alone. */
   readonly direct: Transport;
   readonly endpointOfHop: (hop: Hop, inFleet: boolean, caller: Caller) => Promise<Endpoint>;
+  readonly bastions: Pick<BastionGate, 'find' | 'token'>;
+  /** How requests leave this machine is in its variables. */
+  readonly environment: Variables;
 }
 
 /** Where to connect to, and over what. Undefined for what must not be shared: an agent that is forwarded, and commands that need the environment of their caller. */
 export async function destinationOf(
   endpoint: Endpoint,
-  { endpointOfHop, knownHosts, settings, persist, watch }: DestinationSettings,
+  request: DestinationSettings,
   caller: Caller,
 ): Promise<Destination | undefined> {
+  const { endpointOfHop, knownHosts, settings, persist, watch } = request;
   const hops = new Map<string, Endpoint>();
-  const waiting = [endpoint];
+  let isOverWeb = false;
+  let start = endpoint;
   try {
+    start = await withBastion(endpoint, request, caller);
+    const waiting = [start];
     for (let one = waiting.pop(); one; one = waiting.pop()) {
       const { route, ssh } = one;
       if (route.kind === 'command' || ssh.forwardAgent !== undefined) return undefined;
+      isOverWeb ||= route.kind === 'bastion';
       if (route.kind !== 'jump') continue;
       for (const hop of route.hops) {
         const key = hopKey(describeHop(hop), route.inFleet);
         if (hops.has(key)) continue;
-        const place = await endpointOfHop(hop, route.inFleet, caller);
+        const place = await withBastion(await endpointOfHop(hop, route.inFleet, caller), request, caller);
         hops.set(key, place);
         waiting.push(place);
       }
@@ -41,7 +50,15 @@ export async function destinationOf(
     caller.trace(`the way to ${endpoint.label} is not known: ${messageOf(error)}`);
     return undefined;
   }
-  return { endpoint, hops: [...hops], knownHosts, settings, persist, watch };
+  const web = isOverWeb ? webVariables(request.environment) : undefined;
+  return { endpoint: start, hops: [...hops], knownHosts, settings, persist, watch, web };
+}
+
+/** The daemon is not signed in to Azure, so a Bastion that is known by its id only is looked up here. */
+async function withBastion(endpoint: Endpoint, { bastions }: DestinationSettings, caller: Caller): Promise<Endpoint> {
+  const { route } = endpoint;
+  if (route.kind !== 'bastion' || typeof route.bastion !== 'string') return endpoint;
+  return { ...endpoint, route: { ...route, bastion: await bastions.find(route.bastion, caller) } };
 }
 
 const endpointsOf = ({ endpoint, hops }: Destination) => [endpoint, ...hops.map(([, hop]) => hop)];
@@ -99,6 +116,21 @@ export async function withoutDoubt(to: Destination, hosts: KnownHosts): Promise<
   return { ...to, endpoint: { ...endpoint, firstSight: 'pin' } };
 }
 
+/** Whether the host key that was checked would be trusted now. */
+export async function isTrusted({ to, realm, hostKey }: Checked): Promise<boolean> {
+  if (hostKey === undefined) return true;
+  const caller = silentCaller(new AbortController().signal);
+  const keys = await realm.knownHosts.show(to.endpoint, caller);
+  return keys.some(({ fingerprint, revoked }) => fingerprint === hostKey.split(' ')[0] && !revoked);
+}
+
+interface Checked {
+  readonly to: Destination;
+  readonly realm: { readonly knownHosts: KnownHosts };
+  /** Its fingerprint. */
+  readonly hostKey: string | undefined;
+}
+
 export function keyFilesOf({ endpoint, hops }: Destination): readonly string[] {
   const all = [endpoint, ...hops.map(([, hop]) => hop)];
   return [
@@ -115,4 +147,25 @@ export async function stampOf(to: Destination): Promise<string> {
     ),
   );
   return (await Promise.all(stamps)).join('\n');
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The variables that decide how requests leave a machine. */
+function webVariables(environment: Variables): Variables {
+  const names = [
+    'HTTPS_PROXY',
+    'https_proxy',
+    'HTTP_PROXY',
+    'http_proxy',
+    'ALL_PROXY',
+    'all_proxy',
+    'NO_PROXY',
+    'no_proxy',
+    'NODE_EXTRA_CA_CERTS',
+  ];
+  // Node itself reads that one when a process starts, so the daemon is told to read it.
+  const trusted = environment['SSL_CERT_FILE'] || environment['NODE_EXTRA_CA_CERTS'];
+  const own = names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]));
+  return { ...Object.fromEntries(own), ...(trusted ? { SSL_CERT_FILE: trusted } : {}) };
 }

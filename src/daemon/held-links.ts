@@ -1,36 +1,14 @@
 import { silentCaller } from '../domain/caller.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
+import { isThrough } from '../domain/route.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
-import type { Connection, Link, RemoteProcess, Transport } from '../transport/transport.ts';
-import { keyFilesOf, keyOfDestination, stampOf, withoutDoubt } from './destination.ts';
-import type { HeldLinks, HeldSettings, Realm } from './holding.ts';
-import type { Watch } from './knowledge.ts';
+import type { Connection, Link, RemoteProcess } from '../transport/transport.ts';
+import { isTrusted, keyFilesOf, keyOfDestination, stampOf, withoutDoubt } from './destination.ts';
+import type { Held, HeldLinks, HeldSettings } from './holding.ts';
 import type { Destination } from './messages.ts';
 
-/** One server as one login. */
-interface HeldPlace {
-  readonly key: string;
-  readonly to: Destination;
-  readonly realm: Realm;
-  readonly transport: Transport;
-  readonly links: Set<Link>;
-  readonly files: string;
-}
-interface Held extends HeldPlace {
-  /** The fingerprint of the host key that was checked. */
-  hostKey: string | undefined;
-  running: number;
-  /** Of these, what will not end before the connection does. */
-  leftBehind: number;
-  isClosed: boolean;
-  usedAt: number;
-  persist: number;
-  cancel: () => void;
-  watch: Watch | undefined;
-}
-
-/** Milliseconds that a process may take to be gone after it was killed, and in which the server of a VM that was stopped would have to say something. */
-const [KILLED, STOPPED] = [500, 2_000];
+/** Milliseconds: in which a process is gone after it was killed; in which the server of a VM that was stopped would have to say something; in which a new connection is used. */
+const [KILLED, STOPPED, TAKEN] = [500, 2_000, 5_000];
 /** Errors of a connection that depend on who has asked for it. */
 const THEIRS: readonly ErrorCode[] = ['interrupted', 'ssh-denied', 'host-key-unknown'];
 
@@ -102,7 +80,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
       }),
       hostKey: undefined,
       files: await stampOf(to),
-      ...{ running: 0, leftBehind: 0, isClosed: false },
+      ...{ running: 0, leftBehind: 0, isClosed: false, hasRun: false },
       usedAt: clock.now(),
       persist: to.persist,
       cancel: () => {},
@@ -153,6 +131,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
   const disturbing = (connection: Connection, one: Held): Connection => ({
     forward: connection.forward,
     async spawn(script, options) {
+      one.hasRun = true;
       const calm = script.mayRepeat ? () => {} : (one.watch?.disturb() ?? (() => {}));
       try {
         const remote = await connection.spawn(script, options);
@@ -164,13 +143,6 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
       }
     },
   });
-
-  const isStillTrusted = async ({ to, realm, hostKey }: Held) => {
-    if (hostKey === undefined) return true;
-    const caller = silentCaller(new AbortController().signal);
-    const keys = await realm.knownHosts.show(to.endpoint, caller);
-    return keys.some(({ fingerprint, revoked }) => fingerprint === hostKey.split(' ')[0] && !revoked);
-  };
 
   const all = () => [...held.values(), ...leaving];
   return {
@@ -226,12 +198,20 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
         letGo(one, 'its VM was stopped');
       }
     },
+    makeRoom(bastion) {
+      const isTaken = ({ hasRun, usedAt }: Held) => hasRun || clock.now() - usedAt > TAKEN;
+      const idle = all().filter((one) => one.running === 0 && one.links.size > 0 && isTaken(one));
+      const [first] = idle
+        .filter(({ to }) => isThrough(to.endpoint.route, bastion))
+        .sort((a, b) => a.usedAt - b.usedAt);
+      if (first) close(first, 'its place at the Bastion is needed');
+    },
     async recheck(path) {
       for (const one of held.values()) {
         if (path === one.to.settings) letGo(one, 'the settings have changed');
         else if (keyFilesOf(one.to).includes(path) && one.files !== (await stampOf(one.to)))
           letGo(one, 'its key files have changed');
-        else if (path === one.to.knownHosts && !(await isStillTrusted(one).catch(() => false)))
+        else if (path === one.to.knownHosts && !(await isTrusted(one).catch(() => false)))
           letGo(one, 'its host key has changed');
       }
     },

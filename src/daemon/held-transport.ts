@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { withSignal } from '../domain/caller.ts';
+import { type Caller, withSignal } from '../domain/caller.ts';
 import { isForWantOfRoom } from '../domain/errors.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
 import { type DestinationSettings, destinationOf, pathsOf } from './destination.ts';
@@ -22,7 +22,8 @@ export function heldTransport({ held, onBegin, notHere }: HeldBy, settings: Dest
     identitiesFor: direct.identitiesFor,
     knock: direct.knock,
     close: direct.close,
-    async connect(endpoint, caller, onStep) {
+    async connect(endpoint, asked, onStep) {
+      const caller: Caller = { ...asked, tokenFor: async () => notHere('a Bastion wants a token of Azure') };
       const to = await destinationOf(endpoint, settings, caller);
       if (!to) return notHere('this connection cannot be shared');
       if (!pathsOf(to).every(isAbsolute)) return notHere('the settings name a file by a relative path');

@@ -1,9 +1,9 @@
 import type { Caller } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
-import type { Connection, Dialer, Step } from '../transport/transport.ts';
+import type { Connection, Dialer, Link, Step, Transport } from '../transport/transport.ts';
 import type { HeldStatus } from './control.ts';
-import type { Knowledge } from './knowledge.ts';
+import type { Knowledge, Watch } from './knowledge.ts';
 import type { Destination } from './messages.ts';
 
 /* What holds connections, as others in the daemon see it. */
@@ -15,6 +15,30 @@ export interface Realm {
   /** Called for each server that is reached by it, and when that has no connection any more. */
   use(): void;
   leave(): void;
+}
+
+/** One server as one login. */
+interface HeldPlace {
+  readonly key: string;
+  readonly to: Destination;
+  readonly realm: Realm;
+  readonly transport: Transport;
+  readonly links: Set<Link>;
+  readonly files: string;
+}
+export interface Held extends HeldPlace {
+  /** The fingerprint of the host key that was checked. */
+  hostKey: string | undefined;
+  running: number;
+  /** Of these, what will not end before the connection does. */
+  leftBehind: number;
+  isClosed: boolean;
+  /** Whether something has run over it. */
+  hasRun: boolean;
+  usedAt: number;
+  persist: number;
+  cancel: () => void;
+  watch: Watch | undefined;
 }
 
 export interface HeldSettings {
@@ -41,6 +65,8 @@ export interface HeldLinks {
   running(): number;
   /** Lets go of what leads to these hosts, by the names that their keys are kept under, because they were stopped. */
   drop(hosts: readonly string[]): void;
+  /** Closes what has not been used for longest and is reached through this Bastion, to make room there. */
+  makeRoom(bastion: string): void;
   /** Looks at whether host keys and key files are still what they were, and lets go of connections for which they are not. */
   recheck(path: string): Promise<void>;
   /** Gives up every connection over which nothing arrives within `ms`. */

@@ -15,6 +15,8 @@ export interface Destination {
   /** Milliseconds that the connection stays after its last use. */
   readonly persist: number;
   readonly watch: WatchChoice;
+  /** Where it goes through a Bastion: the caller's variables for proxies and authorities. */
+  readonly web?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 export function hopKey(hop: string, inFleet: boolean): string {
@@ -93,7 +95,8 @@ export type DaemonReply =
   | {
       readonly reply: 'question';
       readonly id: number;
-      readonly kind: 'passphrase' | 'confirm';
+      /** `token`: a token of Azure for a Bastion, which is described as JSON. Nobody is asked, but only the client is signed in. */
+      readonly kind: 'passphrase' | 'confirm' | 'token';
       readonly question: string;
     }
   | { readonly reply: 'done'; readonly value?: unknown }

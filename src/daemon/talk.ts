@@ -25,7 +25,9 @@ export function talk(socket: Socket, ask: Ask, talking: Talking): void {
   const { caller, onStep, onReply, onBytes, onTaken, onClose } = talking;
   const say = (word: Word) => void sendMessage(socket, word);
   const onQuestion = ({ id, kind, question }: Extract<DaemonReply, { readonly reply: 'question' }>) => {
-    const answer = caller.questions?.[kind](question) ?? Promise.reject(new Error('nobody can be asked'));
+    const answer =
+      (kind === 'token' ? caller.tokenFor?.(JSON.parse(question)) : caller.questions?.[kind](question)) ??
+      Promise.reject(new Error('nobody can be asked'));
     answer.then(
       (value) => say({ say: 'answer', id, value }),
       (error: unknown) => say({ say: 'no-answer', id, error: errorToWire(error) }),

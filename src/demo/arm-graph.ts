@@ -1,5 +1,12 @@
 import { type Reply, refusal } from './arm-faults.ts';
-import { type DemoSubscription, type DemoVm, type Resource, resourcesOf, vmIdOf } from './arm-resources.ts';
+import {
+  type DemoSubscription,
+  type DemoVm,
+  networkResourcesOf,
+  type Resource,
+  resourcesOf,
+  vmIdOf,
+} from './arm-resources.ts';
 
 /*
  * Azure Resource Graph, as far as azlin asks it. It does not run Kusto: it knows the two tables that azlin queries, and gives the columns that
@@ -40,6 +47,11 @@ function rowsOf(query: string, subscriptions: readonly DemoSubscription[]): read
   if (container !== undefined) return groupsOf(subscriptions, container);
   if (/^resourcecontainers\b[\s\S]*'microsoft\.resources\/subscriptions'/i.test(query))
     return subscriptions.map(({ id }) => () => ({ id: `/subscriptions/${id}`, subscriptionId: id }));
+  const inNetworks = /^resources\n\| where type =~ '(microsoft\.network\/\w+)'/.exec(query)?.[1];
+  if (inNetworks !== undefined)
+    return subscriptions
+      .flatMap(({ networks = [] }) => networkResourcesOf(inNetworks, networks) ?? [])
+      .map((one) => () => one);
   if (!/^resources\b[\s\S]*'microsoft\.compute\/virtualmachines'/i.test(query)) return undefined;
   const group = /^\| where resourceGroup =~ '((?:[^'\\]|\\.)*)'$/m
     .exec(query)?.[1]

@@ -13,6 +13,8 @@ export interface DemoVm {
   readonly privateIp: string;
   /** The resource group of its interface and its public address; by default that of the VM. */
   readonly networkGroup?: string;
+  /** The id of its virtual network. */
+  readonly network?: string;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -21,8 +23,25 @@ export interface DemoSubscription {
   readonly name: string;
   /** May be changed while the server runs. */
   readonly vms: DemoVm[];
+  readonly networks?: readonly DemoNetwork[];
   /** The sign-in may know that it exists, but may not read it. */
   readonly closed?: boolean;
+}
+
+/** A virtual network, and the Bastion in it. */
+export interface DemoNetwork {
+  readonly id: string;
+  /** The ids of the networks that it is peered with. */
+  readonly peers: readonly string[];
+  readonly bastion?: DemoBastion | undefined;
+}
+
+export interface DemoBastion {
+  readonly name: string;
+  readonly sku: string;
+  readonly dnsName: string;
+  readonly tunnels: boolean;
+  readonly ipConnect: boolean;
 }
 
 /** A resource of a subscription, as Resource Manager lists it. */
@@ -123,9 +142,61 @@ function networkInterface(subscription: string, vm: DemoVm): Resource {
             privateIPAddressVersion: 'IPv4',
             privateIPAllocationMethod: 'Dynamic',
             ...publicIPAddress,
+            ...(vm.network === undefined ? {} : { subnet: { id: `${vm.network}/subnets/default` } }),
           },
         },
       ],
+    },
+  };
+}
+
+/** What is in the networks of a subscription, or undefined for types that are not. */
+export function networkResourcesOf(type: string, networks: readonly DemoNetwork[]): readonly Resource[] | undefined {
+  switch (type.toLowerCase()) {
+    case 'microsoft.network/virtualnetworks':
+      return networks.map(virtualNetwork);
+    case 'microsoft.network/bastionhosts':
+      return networks.flatMap((network) => (network.bastion ? [bastionHost(network, network.bastion)] : []));
+    default:
+      return undefined;
+  }
+}
+
+export const bastionIdOf = ({ id }: DemoNetwork, { name }: Pick<DemoBastion, 'name'>) =>
+  `${id.replace(/\/virtualNetworks\/.*$/, '')}/bastionHosts/${name}`;
+
+function virtualNetwork({ id, peers }: DemoNetwork): Resource {
+  const peering = (peer: string, at: number) => ({
+    name: `peering-${at}`,
+    properties: { peeringState: 'Connected', remoteVirtualNetwork: { id: peer } },
+  });
+  return {
+    name: id.split('/').at(-1),
+    id,
+    type: 'Microsoft.Network/virtualNetworks',
+    location: 'westeurope',
+    properties: { provisioningState: 'Succeeded', subnets: [], virtualNetworkPeerings: peers.map(peering) },
+  };
+}
+
+function bastionHost(network: DemoNetwork, { name, sku, dnsName, tunnels, ipConnect }: DemoBastion): Resource {
+  const id = bastionIdOf(network, { name });
+  const place = /^developer$/i.test(sku)
+    ? { virtualNetwork: { id: network.id } }
+    : {
+        ipConfigurations: [
+          {
+            name: 'IpConf',
+            id: `${id}/bastionHostIpConfigurations/IpConf`,
+            properties: { subnet: { id: `${network.id}/subnets/AzureBastionSubnet` } },
+          },
+        ],
+      };
+  return {
+    ...{ name, id, type: 'Microsoft.Network/bastionHosts', location: 'westeurope', sku: { name: sku } },
+    properties: {
+      ...{ provisioningState: 'Succeeded', dnsName, scaleUnits: 2 },
+      ...{ enableTunneling: tunnels, enableIpConnect: ipConnect, ...place },
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   type DemoSubscription,
   type DemoVm,
   instanceView,
+  networkResourcesOf,
   type Resource,
   resourcesOf,
   virtualMachine,
@@ -56,6 +57,9 @@ const TYPED = /^(?:\/resourceGroups\/([^/]+))?\/providers\/(Microsoft\.\w+\/\w+)
 
 function resourceReply(question: ArmQuestion, subscription: DemoSubscription, rest: string): Reply {
   const [, group, type = '', name, verb] = TYPED.exec(rest) ?? [];
+  const inNetworks = networkResourcesOf(type, subscription.networks ?? []);
+  if (inNetworks)
+    return name === undefined ? { status: 200, body: { value: inNetworks } } : namedReply(inNetworks, type, name);
   const isNetwork = /^Microsoft\.Network\//i.test(type);
   const groupOf = ({ resourceGroup, networkGroup = resourceGroup }: DemoVm) =>
     isNetwork ? networkGroup : resourceGroup;

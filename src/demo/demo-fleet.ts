@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../domain/clock.ts';
 import type { ChangePower } from './arm-operations.ts';
-import type { DemoSubscription, DemoVm } from './arm-resources.ts';
+import { type DemoSubscription, type DemoVm, vmIdOf as resourceIdOf } from './arm-resources.ts';
+import type { BastionDouble } from './bastion-double.ts';
 import { loopbackCertificate } from './certificate.ts';
 import { type LocalResourceManager, startResourceManager } from './local-arm.ts';
 import type { ServicePrincipal } from './local-authority.ts';
+import { type DemoNetworks, type NetworkRequest, networkIdOf, startNetworks } from './networks.ts';
 import { removeFolder } from './remove-folder.ts';
 import { writeSurroundings } from './surroundings.ts';
 import type { Tools } from './tools.ts';
@@ -32,6 +34,7 @@ export interface DemoFleetRequest {
   readonly phantoms?: Readonly<Record<string, readonly DemoVm[]>>;
   /** Resources per page of a list; by default 2, so that there are pages to follow. */
   readonly pageSize?: number;
+  readonly networks?: readonly NetworkRequest[];
 }
 
 /** A machine of the fleet; `stopped` ones are known to Azure only. */
@@ -48,6 +51,8 @@ export interface DemoMachine
   readonly networkGroup?: string;
   readonly stopped?: boolean;
   readonly privateOnly?: boolean;
+  /** The name of its virtual network. If it is private, too, only a Bastion leads there. */
+  readonly network?: string;
   readonly tags?: Readonly<Record<string, string>>;
 }
 
@@ -55,6 +60,8 @@ export interface DemoFleet {
   readonly directory: string;
   readonly machines: ReadonlyMap<string, Machine>;
   readonly resourceManager: LocalResourceManager;
+  /** By their names. */
+  readonly bastions: ReadonlyMap<string, BastionDouble>;
   /** The environment in which `azlin` uses this fleet. Only settings differ from the usual one. */
   readonly environment: Readonly<Record<string, string>>;
   /** The private key that may log in. */
@@ -92,6 +99,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
   const { clock, tools, machines = DEMO_MACHINES } = request;
   const directory = await mkdtemp(join(shortFolder(request.environment), 'azlin-demo-'));
   const started = new Map<string, Machine>();
+  let networks: DemoNetworks | undefined;
   let resourceManager: LocalResourceManager | undefined;
   let isClosed = false;
   let endDaemon = () => {};
@@ -99,6 +107,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     isClosed = true;
     endDaemon();
     for (const machine of started.values()) machine.stop();
+    networks?.close();
     resourceManager?.close();
     removeFolder(directory);
   };
@@ -138,7 +147,25 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     const { key, certificate } = await loopbackCertificate(clock.now());
     const token = 'demo-token';
     const { principals = [], phantoms = {}, pageSize = 2 } = request;
-    const subscriptions = subscriptionsOf(machines, describe, phantoms);
+    networks = await startNetworks({
+      ...{ key, certificate, token, networks: request.networks ?? [] },
+      placeOf(target, port) {
+        const own = machines.find((machine, at) => isMeant(machine.subscription, describe(machine, at), target));
+        const running = own && started.get(folderOf(own));
+        if (own) return running?.port === port ? { host: running.address, port } : undefined;
+        const others = Object.entries(phantoms).flatMap(([id, vms]) => vms.map((vm) => [id, vm] as const));
+        const [shared] = started.values();
+        // VMs that only the Resource Manager knows share a machine.
+        return shared && others.some(([id, vm]) => isMeant(id, vm, target))
+          ? { host: shared.address, port: shared.port }
+          : undefined;
+      },
+    });
+    const { of } = networks;
+    const subscriptions = subscriptionsOf(machines, describe, phantoms).map((one) => ({
+      ...one,
+      networks: of(one.id),
+    }));
     const server = { clock, subscriptions, token, key, certificate, pageSize, changePower, principals };
     resourceManager = await startResourceManager(server);
     const environment = await writeSurroundings({
@@ -153,7 +180,8 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
       url: resourceManager.url,
     });
     endDaemon = daemonEnd(request.cli, environment);
-    return { directory, machines: started, resourceManager, environment, identity, close };
+    const { bastions } = networks;
+    return { directory, machines: started, resourceManager, bastions, environment, identity, close };
   } catch (error) {
     close();
     throw error;
@@ -168,6 +196,14 @@ function shortFolder({ TMPDIR }: Environment): string {
 /** On Linux every VM has its own loopback address; macOS has only one. */
 function loopbackAddress(index: number): string {
   return process.platform === 'linux' ? `127.20.0.${index + 4}` : '127.0.0.1';
+}
+
+/** An address where nothing listens: only a Bastion leads to the VM. */
+const hiddenAddress = (index: number) => `127.77.0.${index + 4}`;
+
+/** Whether a Bastion is asked for this VM: by its resource id in lower case, or by its address. */
+function isMeant(subscription = DEMO_SUBSCRIPTION, vm: DemoVm, target: string): boolean {
+  return resourceIdOf(subscription, vm).toLowerCase() === target || vm.privateIp === target;
 }
 
 const folderOf = ({ directory, name }: DemoMachine) => directory ?? name;
@@ -189,7 +225,7 @@ function subscriptionsOf(
 }
 
 function vmOf(
-  { name, resourceGroup = 'rg-demo', networkGroup, privateOnly, tags }: DemoMachine,
+  { name, resourceGroup = 'rg-demo', networkGroup, privateOnly, network, subscription, tags }: DemoMachine,
   index: number,
   machine: Machine | undefined,
 ): DemoVm {
@@ -197,13 +233,15 @@ function vmOf(
     name,
     resourceGroup,
     ...(networkGroup === undefined ? {} : { networkGroup }),
+    ...(network === undefined ? {} : { network: networkIdOf(subscription ?? DEMO_SUBSCRIPTION, network) }),
     vmId: vmIdOf(index),
     size: 'Standard_D2s_v5',
     powerState: machine ? 'running' : 'deallocated',
     adminUser: machine?.user ?? 'azureuser',
     publicIp: privateOnly ? null : (machine?.address ?? 'unassigned'),
     // Always loopback: a VM of the demo must never be looked for on a real network.
-    privateIp: machine?.address ?? loopbackAddress(index),
+    privateIp:
+      network !== undefined && privateOnly ? hiddenAddress(index) : (machine?.address ?? loopbackAddress(index)),
     tags: { ...(machine ? { 'azlin-ssh-port': String(machine.port) } : {}), ...tags },
   };
 }

@@ -1,3 +1,5 @@
+import type { Bastion } from './route.ts';
+
 /** Somebody who can be asked. Both methods reject with an AppError `interrupted` when they do not answer. */
 export interface Questions {
   passphrase(question: string): Promise<string>;
@@ -27,6 +29,8 @@ export interface Caller {
   /** Undefined if nobody can be asked. */
   readonly questions: Questions | undefined;
   readonly start: StartPolicy;
+  /** Asks a caller in another process for a token of Azure, which a Bastion takes. */
+  readonly tokenFor?: ((bastion: Bastion) => Promise<string>) | undefined;
 }
 
 /** The same caller, who gives up when `signal` aborts. */

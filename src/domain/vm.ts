@@ -1,3 +1,5 @@
+import type { NearBastions } from './route.ts';
+
 export type PowerState = 'Running' | 'Stopped' | 'Deallocated' | 'Starting' | 'Stopping' | 'Unknown';
 
 /** An Azure virtual machine, or an entry of a file inventory. Null where the source did not say. */
@@ -17,6 +19,10 @@ export interface Vm {
   readonly adminUser: string | null;
   readonly os: 'linux' | 'windows' | 'unknown';
   readonly tags: Readonly<Record<string, string>>;
+  /** The virtual network that it is in, by its id in lower case. Absent where the source did not say. */
+  readonly network?: string | null;
+  /** Absent where there are none, or where nobody looked because the VM has a public address. */
+  readonly bastions?: NearBastions;
 }
 
 /** Whether Azure can be asked about it: it is not an entry of an inventory file. */

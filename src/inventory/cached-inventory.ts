@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Caller } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
 import { formatAge } from '../domain/duration.ts';
+import type { Bastion, NearBastions } from '../domain/route.ts';
 import { count } from '../domain/text.ts';
 import type { Vm } from '../domain/vm.ts';
 import { readCache, writeCache } from '../store/cache-file.ts';
@@ -32,7 +33,7 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
     async listVms(query, caller) {
       const { warn, trace } = caller;
       const now = clock.now();
-      const kept = query.fresh ? undefined : await readCache(path, isFleet, warn);
+      const kept = query.fresh ? undefined : await readFleet(warn);
       // If the clock was set back, a kept answer seems to come from the future. That does not make it fresh.
       const age = kept === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - kept.fetchedAt);
       if (kept && (await isGood(kept, age, query))) {
@@ -48,14 +49,19 @@ export function cachedInventory(source: Inventory, settings: CacheSettings): Inv
       trace(`inventory: ${count(fleet.vms.length, 'VM')}, asked again in ${clock.now() - now} ms`);
       // A provisional answer must not replace a complete one that is still good.
       const isLess = fleet.provisional && (await hasWhole(warn));
-      if (!isLess) await writeCache(path, fleet, warn);
+      if (!isLess) await writeCache(path, packed(fleet), warn);
       await rm(`${path}.renewing`, { force: true }).catch(() => {});
       return fleet;
     },
   };
 
+  async function readFleet(warn: Caller['warn']): Promise<Fleet | undefined> {
+    const kept = await readCache(path, isPacked, warn);
+    return kept && unpacked(kept);
+  }
+
   async function hasWhole(warn: Caller['warn']): Promise<boolean> {
-    const kept = await readCache(path, isFleet, warn);
+    const kept = await readFleet(warn);
     return kept !== undefined && isGood(kept, Math.abs(clock.now() - kept.fetchedAt), { fresh: false, whole: true });
   }
 
@@ -104,22 +110,51 @@ export async function forgetInventories(directory: string, clock: Clock): Promis
   await writeKept(join(directory, CHANGED), String(clock.now())).catch(() => {});
 }
 
-function isFleet(value: unknown): value is Fleet {
-  const fleet = value as Fleet;
+function isPacked(value: unknown): value is Packed {
+  const fleet = value as Packed;
   return (
     typeof fleet?.fetchedAt === 'number' &&
     typeof fleet.provisional === 'boolean' &&
     Array.isArray(fleet.warnings) &&
     fleet.warnings.every((warning) => typeof warning === 'string') &&
+    Array.isArray(fleet.bastions) &&
+    fleet.bastions.every(({ own, peered }) => [...own, ...peered].every(isBastion)) &&
     Array.isArray(fleet.vms) &&
     fleet.vms.every(isVm)
   );
 }
 
+/** In the file, VMs of one network share an entry of `bastions`, whose index is `near`. */
+type Packed = Omit<Fleet, 'vms'> & {
+  readonly bastions: readonly NearBastions[];
+  readonly vms: readonly (Omit<Vm, 'bastions'> & { readonly near?: number })[];
+};
+
+function packed(fleet: Fleet): Packed {
+  const all = [...new Set(fleet.vms.flatMap(({ bastions }) => bastions ?? []))];
+  const index = new Map(all.map((one, at) => [one, at]));
+  const vms = fleet.vms.map(({ bastions, ...vm }) => {
+    const near = bastions && index.get(bastions);
+    return near === undefined ? vm : { ...vm, near };
+  });
+  return { ...fleet, bastions: all, vms };
+}
+
+function unpacked({ bastions: all, vms, ...fleet }: Packed): Fleet {
+  if (all.length === 0) return { ...fleet, vms };
+  return {
+    ...fleet,
+    vms: vms.map(({ near, ...vm }) => {
+      const bastions = near === undefined ? undefined : all[near];
+      return bastions ? { ...vm, bastions } : vm;
+    }),
+  };
+}
+
 const TEXTS = ['id', 'vmId', 'name', 'resourceGroup', 'subscriptionId', 'region', 'size', 'powerState', 'os'] as const;
 const TEXTS_OR_NULL = ['publicIp', 'privateIp', 'adminUser'] as const;
 
-function isVm(value: unknown): value is Vm {
+function isVm(value: unknown): boolean {
   const vm = value as Vm | null;
   return (
     typeof vm === 'object' &&
@@ -129,5 +164,14 @@ function isVm(value: unknown): value is Vm {
     typeof vm.tags === 'object' &&
     vm.tags !== null &&
     Object.values(vm.tags).every((tag) => typeof tag === 'string')
+  );
+}
+
+function isBastion(value: unknown): value is Bastion {
+  const bastion = value as Bastion | null;
+  return (
+    typeof bastion === 'object' &&
+    bastion !== null &&
+    (['id', 'name', 'sku', 'dnsName'] as const).every((field) => typeof bastion[field] === 'string')
   );
 }

@@ -1,6 +1,6 @@
 import { CLOUDS, type CloudName, cloudNamed } from '../domain/cloud.ts';
 import { parseDuration } from '../domain/duration.ts';
-import { checkHops, type JumpRule } from '../domain/jump.ts';
+import { type BastionChoice, checkHops, type JumpRule, readBastionChoice } from '../domain/route.ts';
 import { sessionNameProblem } from '../domain/session.ts';
 import { SHORTCUTS, type Shortcut } from '../domain/ssh-choices.ts';
 import { printable } from '../domain/text.ts';
@@ -37,6 +37,7 @@ export const port: Read<number | undefined> = (value) => {
   if (number < 65_536) return number;
   throw new Error('expected a port number');
 };
+export const bastionChoice: Read<BastionChoice | undefined> = (value) => readBastionChoice(text(value));
 export const optionalUrl: Read<string | undefined> = (value) => {
   const parsed = URL.canParse(text(value)) ? new URL(text(value)) : undefined;
   if (parsed?.protocol === 'https:') return parsed.href.replace(/\/$/, '');

@@ -3,6 +3,7 @@ import { type Aliases, readAliases } from './aliases.ts';
 import { FORMATS } from './output-formats.ts';
 import {
   attempts,
+  bastionChoice,
   choice,
   cloud,
   contextName,
@@ -75,6 +76,7 @@ export const SETTINGS = {
   sshConfig: setting('ssh.config_file AZLIN_SSH_CONFIG', optionalText, undefined),
   proxyJump: setting('ssh.proxyjump AZLIN_PROXYJUMP', jumpHosts, undefined),
   jumps: setting('ssh.jumps', jumpRules, []),
+  bastion: setting('ssh.bastion AZLIN_BASTION', bastionChoice, undefined),
   hostKeys: setting('ssh.host_keys', optionalChoice('accept-new', 'strict', 'ask'), undefined),
   weakestKex: setting('ssh.weakest_kex', choice(...KEX), WEAKEST.kex),
   weakestCipher: setting('ssh.weakest_cipher', choice(...CIPHERS), WEAKEST.cipher),

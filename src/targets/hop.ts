@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
-import type { Hop } from '../domain/jump.ts';
+import type { Hop } from '../domain/route.ts';
 import { shellWord } from '../domain/text.ts';
 import { mayAnswer, type Vm } from '../domain/vm.ts';
 import type { Fleet, Inventory } from '../inventory/inventory.ts';
@@ -22,8 +22,8 @@ export interface HopSettings {
  */
 export function hopEndpoints({ inventory, choice, isKnownHost }: HopSettings) {
   // Options that the user gave for the VM itself are not meant for its jump hosts.
-  const { flagUser: _user, flagPort: _port, identifierUser: _identifier, jump: _jump, ...general } = choice;
-  const own: LoginChoice = { ...general, forwardAgent: false };
+  const { flagUser: _user, flagPort: _port, identifierUser: _identifier, jump: _jump, bastion, ...general } = choice;
+  const own: LoginChoice = { ...general, bastion: { general: bastion?.general }, forwardAgent: false };
   return async (hop: Hop, inFleet: boolean, caller: Caller): Promise<Endpoint> => {
     const ref = inFleet ? vmRefOfHop(hop) : undefined;
     if (!ref) return endpointOfHop(hop, own);

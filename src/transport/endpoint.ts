@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { AppError } from '../domain/errors.ts';
-import { DIRECT, describeHop, type Hop, type Route } from '../domain/jump.ts';
+import { DIRECT, describeWay, type Hop, type Route } from '../domain/route.ts';
 import { printable } from '../domain/text.ts';
 import { addressOf, tagOf, type Vm } from '../domain/vm.ts';
-import { expandedRoute, type JumpSettings, routeOf } from './route.ts';
+import { type BastionSettings, expandedRoute, type JumpSettings, routeOf, unusableBastion } from './route.ts';
 import type { Expansion } from './ssh-config/expand.ts';
-import { type HostOptions, hostOptions, mentions } from './ssh-config/host-options.ts';
+import { type HostOptions, hostOptions, mentions, notesOf } from './ssh-config/host-options.ts';
 import type { PatternCase } from './ssh-config/patterns.ts';
 import type { SshConfig } from './ssh-config/ssh-config.ts';
 import { hostNameOf, type LoginSettings, type SshOptions, settleSshOptions } from './ssh-config/ssh-options.ts';
@@ -38,6 +38,7 @@ export interface LoginChoice extends LoginSettings {
   readonly settingsUser?: string | undefined;
   readonly settingsPort?: number | undefined;
   readonly jump?: JumpSettings | undefined;
+  readonly bastion?: BastionSettings | undefined;
   readonly sshConfig?: SshConfig | undefined;
   readonly surroundings?: LoginSurroundings | undefined;
 }
@@ -77,7 +78,10 @@ export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
     port: choice.flagPort ?? tagPort(vm) ?? choice.settingsPort,
     hostKeyAlias: vm.vmId,
   };
-  return endpointOf(host, choice, (options) => routeOf({ vm, settings: choice.jump, options }));
+  const { jump, bastion } = choice;
+  const endpoint = endpointOf(host, choice, (options) => routeOf({ vm, address: undefined, jump, bastion, options }));
+  const unusable = endpoint.route.kind === 'direct' ? unusableBastion(vm) : undefined;
+  return unusable === undefined ? endpoint : { ...endpoint, notes: [...endpoint.notes, unusable] };
 }
 
 /** The address that `endpointOfVm` would give, fast enough for lists of thousands. If there is none, the address in the inventory. */
@@ -106,7 +110,8 @@ export function endpointOfAddress(address: string, choice: LoginChoice): Endpoin
     port: choice.flagPort ?? choice.settingsPort,
     hostKeyAlias: undefined,
   };
-  return endpointOf(host, choice, (options) => routeOf({ vm: undefined, settings: choice.jump, options }));
+  const { jump, bastion } = choice;
+  return endpointOf(host, choice, (options) => routeOf({ vm: undefined, address, jump, bastion, options }));
 }
 
 /** The endpoint of a jump host that is not a VM of the fleet. As with ssh, its user is the local user unless another one is given. */
@@ -124,7 +129,9 @@ export function endpointOfHop({ user, host, port }: Hop, choice: LoginChoice): E
   };
   // Jump hosts and agent forwarding that were set in azlin are meant for VMs.
   const own = { ...choice, forwardAgent: false };
-  return endpointOf(login, own, (options) => routeOf({ vm: undefined, settings: undefined, options }));
+  return endpointOf(login, own, (options) =>
+    routeOf({ vm: undefined, address: host, jump: undefined, bastion: undefined, options }),
+  );
 }
 
 interface Host {
@@ -203,15 +210,6 @@ function settledAddress({ label, address, isFinal }: Host, options: HostOptions,
   throw new AppError('config', `${what} is not a host name or address`);
 }
 
-function notesOf(options: HostOptions): readonly string[] {
-  const checking = options.text('stricthostkeychecking')?.toLowerCase();
-  const isOff = checking !== undefined && ['no', 'false', 'off'].includes(checking);
-  return [
-    ...options.unsupported.map((what) => `ssh_config: ${what} is not supported by azlin and has no effect`),
-    ...(isOff ? ['ssh_config: StrictHostKeyChecking no: azlin keeps new keys, and still refuses changed ones'] : []),
-  ];
-}
-
 /** The endpoint; if `isOld`, its address may be out of date and a new host key is not kept. */
 export function firstLook(endpoint: Endpoint, isOld: boolean): Endpoint {
   return isOld ? { ...endpoint, firstSight: 'look' } : endpoint;
@@ -230,8 +228,7 @@ export function endpointKey({ firstSight = 'pin', label: _label, notes: _notes, 
 
 /** Where the endpoint is and how it is reached: `10.0.0.4 port 22 through bastion`. */
 export function describePlace({ address, port, route }: Endpoint): string {
-  const via = route.kind === 'jump' ? ` through ${route.hops.map(describeHop).join(', ')}` : '';
-  return `${address} port ${port}${via}`;
+  return `${address} port ${port}${describeWay(route)}`;
 }
 
 /** The endpoint, reached over `hops` instead; directly if there are none. */

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type Caller, withSignal } from '../domain/caller.ts';
 import { orAborted } from '../domain/deadline.ts';
 import { AppError } from '../domain/errors.ts';
-import { describeHop, type Hop, type Route } from '../domain/jump.ts';
+import { describeHop, type Hop, type Route } from '../domain/route.ts';
 import { connectInTime } from './connect-in-time.ts';
 import { type Endpoint, endpointKey, throughHops } from './endpoint.ts';
 import { cannotJump } from './ssh-errors.ts';

@@ -1,5 +1,17 @@
+import { isIPv4 } from 'node:net';
 import { AppError } from '../domain/errors.ts';
-import { DIRECT, type JumpRule, parseHops, type Route } from '../domain/jump.ts';
+import {
+  type Bastion,
+  type BastionChoice,
+  DIRECT,
+  isBastionId,
+  isNamed,
+  type JumpRule,
+  parseHops,
+  type Route,
+  withoutTunnels,
+} from '../domain/route.ts';
+import { printable } from '../domain/text.ts';
 import { tagOf, type Vm } from '../domain/vm.ts';
 import { type Expansion, expandTokens } from './ssh-config/expand.ts';
 import type { HostOptions } from './ssh-config/host-options.ts';
@@ -16,43 +28,113 @@ export interface JumpSettings {
   readonly general: string | undefined;
 }
 
+/** What the user set about Bastions: `--bastion`, `AZLIN_BASTION`, `ssh.bastion`. */
+export interface BastionSettings {
+  readonly flag?: BastionChoice | undefined;
+  readonly environment?: BastionChoice | undefined;
+  readonly general?: BastionChoice | undefined;
+}
+
 interface Routing {
   /** Undefined for a bare address. */
   readonly vm: Vm | undefined;
-  readonly settings: JumpSettings | undefined;
+  /** The address, where it is known. */
+  readonly address: string | undefined;
+  readonly jump: JumpSettings | undefined;
+  readonly bastion: BastionSettings | undefined;
   readonly options: HostOptions;
 }
 
 /**
- * How to get there, strongest first: flag, VM tag `azlin-ssh-jump`, environment, rules, `ssh.proxyjump`, SSH settings. Throws `config` for
- * a jump host that makes no sense.
+ * How to get there, strongest first: flag, VM tags `azlin-ssh-jump` and `azlin-ssh-bastion`, environment, rules, `ssh.proxyjump` and `ssh.bastion`, SSH
+ * settings; then a Bastion, if one is near and nothing else leads there. Throws `config` for a jump host or a Bastion that makes no sense.
  */
-export function routeOf({ vm, settings, options }: Routing): Route {
+export function routeOf(routing: Routing): Route {
+  const { vm, jump: jumps, bastion: bastions, options } = routing;
   const inFleet = vm !== undefined;
-  const rule = vm && settings?.rules.find((one) => fits(one, vm));
-  const said: readonly (readonly [string | undefined, string])[] = [
-    [settings?.flag, '--jump'],
-    [vm && tagOf(vm, 'azlin-ssh-jump'), `the tag azlin-ssh-jump of "${vm?.name}"`],
-    [settings?.environment, 'AZLIN_PROXYJUMP'],
-    [rule?.proxyjump, 'ssh.jumps'],
-    [settings?.general, 'ssh.proxyjump'],
+  const rule = vm && jumps?.rules.find((one) => fits(one, vm));
+  const said: readonly (readonly [string | undefined, string, BastionChoice | undefined])[] = [
+    [jumps?.flag, '--jump', bastions?.flag],
+    [vm && tagOf(vm, 'azlin-ssh-jump'), `the tag azlin-ssh-jump of "${vm?.name}"`, vm && taggedBastion(vm)],
+    [jumps?.environment, 'AZLIN_PROXYJUMP', bastions?.environment],
+    [rule?.proxyjump, 'ssh.jumps', undefined],
+    // Named for all VMs, it is meant for those that cannot be reached without it.
+    [jumps?.general, 'ssh.proxyjump', isPrivate(routing) ? bastions?.general : undefined],
   ];
-  for (const [text, where] of said) if (text !== undefined) return jumpOver(text, where, inFleet);
-  return configuredRoute(options, inFleet);
+  let choice: BastionChoice | undefined;
+  for (const [text, where, bastion] of said) {
+    if (text !== undefined) return jumpOver(text, where, inFleet);
+    choice ??= bastion;
+    if (typeof choice === 'object') return throughNamed(routing, choice.named);
+  }
+  const configured = configuredRoute(options, inFleet);
+  if (configured) return configured;
+  return (choice === undefined || choice === 'auto' ? nearBastion(routing) : undefined) ?? DIRECT;
 }
 
-function configuredRoute(options: HostOptions, inFleet: boolean): Route {
+function taggedBastion(vm: Vm): BastionChoice | undefined {
+  const text = tagOf(vm, 'azlin-ssh-bastion');
+  if (text === undefined) return undefined;
+  if (text === 'auto' || text === 'never') return text;
+  if (/^[\w./()-]{1,400}$/.test(text)) return { named: text };
+  throw new AppError('config', `The tag azlin-ssh-bastion of "${vm.name}" names no Bastion: "${printable(text)}"`, {
+    hint: 'auto, never, or the name or id of a Bastion',
+  });
+}
+
+/** Undefined if the SSH settings say nothing about it. */
+function configuredRoute(options: HostOptions, inFleet: boolean): Route | undefined {
   const jump = options.text('proxyjump');
   if (jump !== undefined && jump.toLowerCase() !== 'none')
     return jumpOver(jump, `"ProxyJump ${jump}" of the SSH settings`, inFleet);
   const command = options.text('proxycommand');
-  if (command === undefined || command.toLowerCase() === 'none') return DIRECT;
-  return { kind: 'command', command };
+  if (command === undefined) return jump === undefined ? undefined : DIRECT;
+  return command.toLowerCase() === 'none' ? DIRECT : { kind: 'command', command };
 }
 
 function jumpOver(text: string, where: string, inFleet: boolean): Route {
   const hops = parseHops(text, where);
   return hops.length === 0 ? DIRECT : { kind: 'jump', hops, inFleet };
+}
+
+/** Whether it cannot be reached from everywhere. */
+function isPrivate({ vm, address = '' }: Routing): boolean {
+  if (vm) return vm.publicIp === null;
+  return isIPv4(address) && /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address);
+}
+
+function throughNamed({ vm }: Routing, named: string): Route {
+  const { own = [], peered = [] } = vm?.bastions ?? {};
+  const found = [...own, ...peered].find((one) => isNamed(one, named));
+  const bastion = found ?? (isBastionId(named) ? named : undefined);
+  if (bastion !== undefined) return { kind: 'bastion', bastion, vmId: vm?.id };
+  const known = [...own, ...peered].map(({ name }) => name).join(', ');
+  const whose = vm ? ` near "${vm.name}"` : '';
+  throw new AppError('config', `No Bastion "${named}" is known${whose}${known === '' ? '' : `, but ${known}`}`, {
+    hint: 'give its id: az network bastion list --query "[].id" --output tsv',
+  });
+}
+
+/** The Bastion in the network of a VM that has no public address, or else the one in a peered network. Undefined if there is none, or if the user has said where the VM is. */
+function nearBastion({ vm, options }: Routing): Route | undefined {
+  if (!vm?.bastions || vm.publicIp !== null) return undefined;
+  if (tagOf(vm, 'azlin-ssh-host') !== undefined || options.text('hostname') !== undefined) return undefined;
+  const usable = (all: readonly Bastion[]) => all.filter((one) => !withoutTunnels(one));
+  const own = usable(vm.bastions.own);
+  const [first, ...more] = own.length > 0 ? own : usable(vm.bastions.peered);
+  if (!first) return undefined;
+  if (more.length === 0) return { kind: 'bastion', bastion: first, vmId: vm.id };
+  const names = [first, ...more].map(({ name }) => name).join(', ');
+  throw new AppError('config', `"${vm.name}" can be reached through several Bastions: ${names}`, {
+    hint: 'choose one with --bastion, ssh.bastion or the tag azlin-ssh-bastion; never uses none',
+  });
+}
+
+/** Why no Bastion near a VM without a public address is used; undefined if there is no such VM or no such Bastion. */
+export function unusableBastion({ publicIp, bastions }: Vm): string | undefined {
+  const [first] = publicIp === null && bastions ? [...bastions.own, ...bastions.peered] : [];
+  const without = first && withoutTunnels(first);
+  return without && `Bastion ${first.name} ${without.problem}; ${without.cure}`;
 }
 
 /** Whether the rule applies to the VM. It does not if the VM can be reached without a jump: often the jump host itself is a VM of the same group. */

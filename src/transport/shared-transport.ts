@@ -24,8 +24,13 @@ interface Slot {
   used: boolean;
 }
 
+export interface SharedTransport extends Transport {
+  /** Closes one connection that has been used and is not in use, to one of these endpoints. */
+  closeIdle(isMeant: (endpoint: Endpoint) => boolean): void;
+}
+
 /** One connection per endpoint, opened when first used and shared by everything in this process. */
-export function sharedTransport({ dial, begin, identitiesFor, knock, close }: Dialer): Transport {
+export function sharedTransport({ dial, begin, identitiesFor, knock, close }: Dialer): SharedTransport {
   const connections = new Map<string, Shared>();
   return {
     dial,
@@ -38,6 +43,9 @@ export function sharedTransport({ dial, begin, identitiesFor, knock, close }: Di
       await shared.ready(caller, onStep);
       return shared.of(caller);
     },
+    closeIdle(isMeant) {
+      for (const shared of connections.values()) if (isMeant(shared.endpoint) && shared.closeIdle()) return;
+    },
     close() {
       for (const shared of connections.values()) shared.close();
       connections.clear();
@@ -47,10 +55,13 @@ export function sharedTransport({ dial, begin, identitiesFor, knock, close }: Di
 }
 
 interface Shared {
+  readonly endpoint: Endpoint;
   /** Resolves when a link is open. */
   ready(caller: Caller, onStep?: (step: Step) => void): Promise<void>;
   /** The connection for one caller, who hears about links that are opened for it. */
   of(caller: Caller): Connection;
+  /** Returns whether there was a connection to close. */
+  closeIdle(): boolean;
   close(): void;
 }
 
@@ -101,6 +112,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   };
 
   return {
+    endpoint,
     async ready(caller, onStep) {
       if (!alive()) await open(caller, onStep);
     },
@@ -122,6 +134,11 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
         return link.forward(to, signal);
       },
     }),
+    closeIdle() {
+      const idle = slots.find(({ link, active, used }) => link.alive && used && active === 0);
+      idle?.link.close();
+      return idle !== undefined;
+    },
     close() {
       for (const { link } of slots) link.close();
     },

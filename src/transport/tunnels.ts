@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
-import type { Route } from '../domain/jump.ts';
+import type { Route } from '../domain/route.ts';
 import { connectInTime } from './connect-in-time.ts';
 import type { Endpoint } from './endpoint.ts';
 import { jumpTunnel } from './jump-tunnel.ts';
@@ -16,6 +16,7 @@ export function tunnels(settings: TunnelSettings, dial: Dial): Tunnel {
   const ways: Readonly<Record<Route['kind'], Tunnel>> = {
     direct: directTunnel(settings),
     command: commandTunnel(settings),
+    bastion: lateTunnel(async () => (await import('./bastion/bastion-tunnel.ts')).bastionTunnel(settings)),
     jump: jumpTunnel(settings, dial, (endpoint, caller) => open(endpoint, caller)),
   };
   const open = (endpoint: Endpoint, caller: Caller) => ways[endpoint.route.kind].open(endpoint, caller);
@@ -29,6 +30,18 @@ export function tunnels(settings: TunnelSettings, dial: Dial): Tunnel {
     close() {
       for (const { close } of Object.values(ways)) close();
     },
+  };
+}
+
+/** A tunnel that is loaded when it is first needed. */
+function lateTunnel(load: () => Promise<Tunnel>): Tunnel {
+  let loaded: Promise<Tunnel> | undefined;
+  return {
+    async open(endpoint, caller) {
+      loaded ??= load();
+      return (await loaded).open(endpoint, caller);
+    },
+    close: () => void loaded?.then(({ close }) => close()),
   };
 }
 

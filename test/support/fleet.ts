@@ -9,7 +9,7 @@ export const CLI = fileURLToPath(new URL('../../dist/azlin.js', import.meta.url)
 
 export async function startFleet(
   machines?: readonly DemoMachine[],
-  more: Partial<Pick<DemoFleetRequest, 'principals' | 'phantoms' | 'pageSize' | 'cli'>> = {},
+  more: Partial<Pick<DemoFleetRequest, 'principals' | 'phantoms' | 'pageSize' | 'networks' | 'cli'>> = {},
 ): Promise<DemoFleet> {
   const tools = await ensureTools(process.env, () => {});
   const cli: readonly string[] = [process.execPath, CLI];

@@ -65,6 +65,12 @@ export const SSH_OPTIONS = {
     describe: 'Jump hosts: [user@]host[:port], comma-separated, or none',
     setting: 'proxyJump',
   },
+  bastion: {
+    kind: 'text',
+    takes: 'NAME',
+    describe: 'Azure Bastion to go through: name, id, auto or never',
+    setting: 'bastion',
+  },
   'ssh-config': {
     kind: 'text',
     takes: 'FILE',

@@ -36,6 +36,10 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
   sshConfig: one('SSH settings to read, or none', '~/.ssh/config, /etc/ssh/ssh_config'),
   proxyJump: one('jump hosts: [user@]host[:port], comma-separated, or none', 'none'),
   jumps: one('jump hosts for VMs without a public address, by resource_group and tag', 'none'),
+  bastion: one(
+    'the Azure Bastion to go through: its name or id; auto, which finds the one near a private VM; or never',
+    'auto',
+  ),
   hostKeys: one('accept-new trusts unknown hosts, strict refuses them, ask asks on a terminal', 'accept-new'),
   weakestKex: one('the weakest key exchange that is accepted', WEAKEST.kex),
   weakestCipher: one('the weakest cipher that is accepted', WEAKEST.cipher),

@@ -16,6 +16,8 @@ interface IpConfiguration {
   readonly privateIp: string | null;
   /** In lower case. */
   readonly publicIpKey: string | null;
+  /** The id of its virtual network, in lower case. */
+  readonly networkKey: string | null;
 }
 
 export interface PublicIpAddress {
@@ -53,7 +55,13 @@ function readConfiguration(reader: JsonReader, configuration: Json): IpConfigura
     version: properties['privateIPAddressVersion'] === 'IPv6' ? 6 : 4,
     privateIp: addressOrNull(reader, properties['privateIPAddress'], 'privateIPAddress'),
     publicIpKey: reader.text(publicIp['id'], 'publicIPAddress')?.toLowerCase() ?? null,
+    networkKey: networkKeyOf(reader.text(reader.record(properties['subnet'], 'subnet')['id'], 'subnet')),
   };
+}
+
+/** The network that a subnet is in, by their ids. */
+export function networkKeyOf(subnet: string | undefined): string | null {
+  return /^(\/.+\/virtualNetworks\/[^/]+)\/subnets\//i.exec(subnet ?? '')?.[1]?.toLowerCase() ?? null;
 }
 
 /** A public IP address as Resource Manager sends it. */
@@ -85,7 +93,10 @@ export interface InterfaceRef {
   readonly primary: boolean;
 }
 
+/** What the interfaces of a VM say. */
 export interface AddressPair {
+  /** The virtual network that it is in, by its id in lower case. */
+  readonly network: string | null;
   readonly publicIp: string | null;
   readonly privateIp: string | null;
 }
@@ -112,13 +123,15 @@ export function joinAddresses(
     of(refs) {
       let publicIp: string | null = null;
       let privateIp: string | null = null;
+      let network: string | null = null;
       for (const one of inOrder(refs, interfaceByKey)) {
         for (const configuration of [...one.configurations].sort((a, b) => rank(a) - rank(b))) {
           publicIp ??= addressByKey.get(configuration.publicIpKey ?? '') ?? null;
           privateIp ??= configuration.privateIp;
+          network ??= configuration.networkKey;
         }
       }
-      return { publicIp, privateIp };
+      return { publicIp, privateIp, network };
     },
   };
 }

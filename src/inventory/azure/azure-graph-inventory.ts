@@ -2,7 +2,9 @@ import { AppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Inventory } from '../inventory.ts';
-import { type AzureSettings, type AzureWork, askAzure } from './ask-azure.ts';
+import { type AzureSettings, askAzure } from './ask-azure.ts';
+import { withBastions } from './bastion/bastions.ts';
+import { networkRows } from './bastion/network-rows.ts';
 import {
   graphQuery,
   groupQuery,
@@ -11,16 +13,13 @@ import {
   vmsOf,
   withoutInterfaces,
 } from './graph-query.ts';
+import { type GraphRequest, rowsOf } from './graph-rows.ts';
 import { isRecord, type Reading } from './json.ts';
-import { collect, type Listed, type ListPage, whole } from './lists.ts';
 import { type FleetPart, fleetOf, type Gap, gapOf } from './merge-parts.ts';
 import type { Subscription } from './scope.ts';
 import { hiddenText } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';
 
-const RESOURCES = '/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01';
-/** Rows per page: the most that Resource Graph returns. */
-const PAGE = 1_000;
 /** Subscriptions that one query may name. */
 const SUBSCRIPTIONS = 1_000;
 
@@ -49,7 +48,7 @@ export function azureGraphInventory(settings: AzureSettings): Inventory {
         );
         if (groups.every(({ items, failure }) => items.length === 0 && !failure)) throw noSuchGroup(resourceGroup);
       }
-      return fleet;
+      return { ...fleet, vms: await withBastions(fleet.vms, networkRows(asking, subscriptions)) };
     },
   };
 }
@@ -58,12 +57,6 @@ function noSuchGroup(name: string): AppError {
   return new AppError('usage', `Resource group "${name}" could not be found`, {
     hint: 'az group list --output table shows the resource groups',
   });
-}
-
-interface GraphRequest {
-  readonly asking: AzureWork;
-  readonly query: string;
-  readonly subscriptions: readonly Subscription[];
 }
 
 async function partOf(request: GraphRequest, found: () => void): Promise<FleetPart> {
@@ -118,34 +111,6 @@ function hiddenSubscriptions(
         { hint: 'az account list --output table shows your subscriptions; to read them you need the role Reader' },
       ),
     }));
-}
-
-/** Every row of a query, page after page. */
-async function rowsOf<T>(
-  { asking, query, subscriptions }: GraphRequest,
-  read: (raw: unknown) => Reading<T>,
-): Promise<Listed<T>> {
-  let seen = 0;
-  let promised = 0;
-  const pageOf = async (at: string, signal: AbortSignal): Promise<ListPage> => {
-    const options = { resultFormat: 'objectArray', $top: PAGE, ...(at === RESOURCES ? {} : { $skipToken: at }) };
-    const body = { subscriptions: subscriptions.map(({ id }) => id), query, options };
-    const reply = await whole(async () => {
-      const answer = await asking.client.pathUnchecked(RESOURCES).post({ body, abortSignal: signal });
-      return (answer.body ?? {}) as { data?: unknown; $skipToken?: unknown; totalRecords?: unknown };
-    });
-    if (!Array.isArray(reply.data)) throw new Error('a page without rows');
-    seen += reply.data.length;
-    promised = Number(reply.totalRecords) || 0;
-    const next = typeof reply.$skipToken === 'string' && reply.$skipToken !== '' ? reply.$skipToken : undefined;
-    return { raw: reply.data, next };
-  };
-  const listed = await collect({ asking, first: RESOURCES, pageOf, read });
-  if (listed.failure || seen >= promised) return listed;
-  const failure = new AppError('azure-failed', `Azure Resource Graph returned only ${seen} of ${promised} rows`, {
-    hint: 'set inventory.source to "azure" to ask Resource Manager instead',
-  });
-  return { ...listed, failure };
 }
 
 /** Groups subscriptions into what one query may name: those of one tenant, and not too many. */

@@ -2,6 +2,8 @@ import { atMost } from '../../domain/concurrency.ts';
 import { count } from '../../domain/text.ts';
 import type { Inventory } from '../inventory.ts';
 import { type AzureSettings, askAzure } from './ask-azure.ts';
+import { withBastions } from './bastion/bastions.ts';
+import { networkLists } from './bastion/network-lists.ts';
 import { fleetOf } from './merge-parts.ts';
 import { subscriptionVms } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';
@@ -35,7 +37,8 @@ export function azureInventory(settings: AzureSettings): Inventory {
         tell();
         return part;
       });
-      return fleetOf(parts, startedAt);
+      const fleet = fleetOf(parts, startedAt);
+      return { ...fleet, vms: await withBastions(fleet.vms, networkLists(asking, subscriptions)) };
     },
   };
 }

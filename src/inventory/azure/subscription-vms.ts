@@ -69,7 +69,7 @@ const VM_TYPE = 'Microsoft.Compute/virtualMachines';
 const INTERFACE_TYPE = 'Microsoft.Network/networkInterfaces';
 const PUBLIC_IP_TYPE = 'Microsoft.Network/publicIPAddresses';
 
-function pathOf(scope: string, type: `${keyof typeof API_VERSIONS}/${string}`): string {
+export function pathOf(scope: string, type: `${keyof typeof API_VERSIONS}/${string}`): string {
   const provider = type.split('/')[0] as keyof typeof API_VERSIONS;
   return `${scope}/providers/${type}?api-version=${API_VERSIONS[provider]}`;
 }

@@ -12,29 +12,32 @@ const COMPUTE = `api-version=${API_VERSIONS['Microsoft.Compute']}`;
 const NETWORK = `api-version=${API_VERSIONS['Microsoft.Network']}`;
 
 /** One VM as Resource Manager describes it now, with its own interfaces and public addresses. Rejects if any of these cannot be read. */
-export async function lookAtVm(asking: AzureWork, { vm: { id } }: NamedVm): Promise<Vm> {
-  const [compute, state] = await one(asking, `${id}?${COMPUTE}&$expand=instanceView`, (raw) => {
+export async function lookAtVm(asking: AzureWork, { vm: { id, bastions } }: NamedVm): Promise<Vm> {
+  const [compute, state] = await readOne(asking, `${id}?${COMPUTE}&$expand=instanceView`, (raw) => {
     const { found: vm, problem } = readVm(raw);
     const { found: known } = readState(raw);
     return { found: vm && known ? ([vm, known[1]] as const) : undefined, problem };
   });
   const interfaces = await Promise.all(
-    compute.interfaces.map(({ key }) => one(asking, `${key}?${NETWORK}`, readInterface)),
+    compute.interfaces.map(({ key }) => readOne(asking, `${key}?${NETWORK}`, readInterface)),
   );
   const ips = interfaces.flatMap(({ configurations }) =>
     configurations.flatMap(({ publicIpKey }) => publicIpKey ?? []),
   );
-  const publicIps = await Promise.all([...new Set(ips)].map((key) => one(asking, `${key}?${NETWORK}`, readPublicIp)));
-  return joinVm(compute, state, joinAddresses(interfaces, publicIps));
+  const publicIps = await Promise.all(
+    [...new Set(ips)].map((key) => readOne(asking, `${key}?${NETWORK}`, readPublicIp)),
+  );
+  const vm = joinVm(compute, state, joinAddresses(interfaces, publicIps));
+  return bastions ? { ...vm, bastions } : vm;
 }
 
 /** Only its power state. */
 export function lookAtState(asking: AzureWork, { vm: { id } }: NamedVm): Promise<PowerState> {
-  return one(asking, `${id}/instanceView?${COMPUTE}`, (raw) => ({ found: readInstanceView(raw) }));
+  return readOne(asking, `${id}/instanceView?${COMPUTE}`, (raw) => ({ found: readInstanceView(raw) }));
 }
 
-/** Reads one resource rather than a list. */
-async function one<T>(asking: AzureWork, first: string, read: (raw: unknown) => Reading<T>): Promise<T> {
+/** Reads one resource rather than a list. Rejects with an AppError. */
+export async function readOne<T>(asking: AzureWork, first: string, read: (raw: unknown) => Reading<T>): Promise<T> {
   const { items, problems, failure } = await collect({
     asking,
     first,

@@ -33,15 +33,15 @@ export interface Listening {
 }
 
 /**
- * Knocks at a server until it answers, so that azlin notices at once when the network is back or a VM has started. Undefined for a route over a ProxyCommand,
- * which would have to be run for each knock.
+ * Knocks at a server until it answers, so that azlin notices at once when the network is back or a VM has started. Undefined where each knock would cost too
+ * much: a run of a ProxyCommand, a session of a Bastion.
  */
 export function listenFor(
   { transport, clock }: Pick<FleetAccess, 'transport' | 'clock'>,
   { endpoint, after = 0, since = clock.now() }: Listening,
   caller: Caller,
 ): Ear | undefined {
-  if (endpoint.route.kind === 'command') return undefined;
+  if (endpoint.route.kind === 'command' || endpoint.route.kind === 'bastion') return undefined;
   const atOnce = endpoint.route.kind === 'direct' ? KNOCKS_AT_ONCE : 1;
   const heard = new AbortController();
   const closing = new AbortController();

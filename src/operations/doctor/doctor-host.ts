@@ -2,7 +2,7 @@ import type { Caller } from '../../domain/caller.ts';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
-import { describeHop } from '../../domain/jump.ts';
+import { describeHop } from '../../domain/route.ts';
 import { shellWord } from '../../domain/text.ts';
 import { mayAnswer, tagOf, type Vm } from '../../domain/vm.ts';
 import type { Fleet } from '../../inventory/inventory.ts';

@@ -115,6 +115,16 @@ export function hostOptions({ entries }: SshConfig, query: HostQuery): HostOptio
   };
 }
 
+/** What the user may want to know about settings that azlin does not follow. */
+export function notesOf(options: HostOptions): readonly string[] {
+  const checking = options.text('stricthostkeychecking')?.toLowerCase();
+  const isOff = checking !== undefined && ['no', 'false', 'off'].includes(checking);
+  return [
+    ...options.unsupported.map((what) => `ssh_config: ${what} is not supported by azlin and has no effect`),
+    ...(isOff ? ['ssh_config: StrictHostKeyChecking no: azlin keeps new keys, and still refuses changed ones'] : []),
+  ];
+}
+
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 /** Whether the settings use this keyword, given in lower case, for any host. */

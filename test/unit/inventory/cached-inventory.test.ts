@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -37,7 +37,8 @@ function cached(
   const inventory = cachedInventory(source, { clock, directory, scope, ttl: TTL, renew });
   const list = async (query: Partial<VmQuery> = {}) =>
     (await inventory.listVms({ fresh: false, ...query }, caller)).vms.length;
-  return { clock, counts, list };
+  const vms = async () => (await inventory.listVms({ fresh: false }, caller)).vms;
+  return { clock, counts, list, vms };
 }
 
 describe('cachedInventory', () => {
@@ -119,6 +120,24 @@ describe('cachedInventory', () => {
     const { counts, list } = cached();
     await Promise.all(Array.from({ length: 10 }, () => list({ stale: true })));
     expect(counts.renewed).toBe(1);
+  });
+
+  test('VMs of one network share their Bastions in the file, and have them again', async () => {
+    const hub = {
+      id: '/b',
+      name: 'hub',
+      sku: 'Standard',
+      dnsName: 'b',
+      hasTunnels: true,
+      hasIpConnect: false,
+      tenant: null,
+    };
+    const near = { own: [], peered: [hub] };
+    const fleet = [aVm('a', { bastions: near }), aVm('b'), aVm('c', { bastions: near })];
+    const { counts, vms } = cached({ vms: fleet });
+    expect([await vms(), await vms(), counts.asked]).toEqual([fleet, fleet, 1]);
+    const [file = ''] = readdirSync(directory);
+    expect(readFileSync(join(directory, file), 'utf8').match(/"hub"/g)).toHaveLength(1);
   });
 
   test('each scope has its own', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { describeHop, parseHops } from '../../../src/domain/jump.ts';
-import { endpointKey, endpointOfAddress, endpointOfVm } from '../../../src/transport/endpoint.ts';
+import { type Bastion, describeHop, describeWay, parseHops } from '../../../src/domain/route.ts';
+import type { Vm } from '../../../src/domain/vm.ts';
+import { endpointKey, endpointOfAddress, endpointOfVm, type LoginChoice } from '../../../src/transport/endpoint.ts';
 import type { JumpSettings } from '../../../src/transport/route.ts';
 import { aVm } from '../../support/vm.ts';
 
@@ -50,6 +51,76 @@ describe('the way to a VM', () => {
       kind: 'jump',
       hops: parseHops('general', ''),
       inFleet: false,
+    });
+  });
+
+  describe('through Bastions', () => {
+    const bastion = (name: string, more: Partial<Bastion> = {}): Bastion => ({
+      ...{ id: `/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/bastionHosts/${name}`, name },
+      ...{ sku: 'Standard', dnsName: 'bst.example', hasTunnels: true, hasIpConnect: false, tenant: null, ...more },
+    });
+    const near = (own: readonly Bastion[], peered: readonly Bastion[] = []) => ({
+      ...inside,
+      bastions: { own, peered },
+    });
+    const wayTo = (vm: Vm, choice: LoginChoice = {}) => {
+      const { route } = endpointOfVm(vm, choice);
+      return route.kind === 'bastion' ? describeWay(route) : route.kind;
+    };
+    const one = near([bastion('one')], [bastion('hub')]);
+
+    test('auto: that of the own network, else a peered one; no other way may lead there', () => {
+      expect(wayTo(one)).toBe(' through Bastion one');
+      expect(wayTo(near([], [bastion('hub')]))).toBe(' through Bastion hub');
+      expect(wayTo(near([bastion('small', { sku: 'Basic' })], [bastion('hub')]))).toBe(' through Bastion hub');
+      expect(wayTo(near([bastion('off', { hasTunnels: false })]))).toBe('direct');
+      expect(wayTo({ ...one, publicIp: '20.1.2.3' })).toBe('direct');
+      expect(wayTo({ ...one, tags: { 'azlin-ssh-host': '10.0.0.9' } })).toBe('direct');
+      for (const jump of [
+        { ...NONE, general: 'none' },
+        { ...NONE, rules: [rule('none')] },
+      ])
+        expect(endpointOfVm(one, { jump }).route.kind).toBe('direct');
+      expect(endpointOfVm(one, { jump: { ...NONE, rules: [rule('gate')] } }).route.kind).toBe('jump');
+      expect(() => wayTo(near([bastion('a'), bastion('b')]))).toThrow(
+        '"inside" can be reached through several Bastions: a, b',
+      );
+    });
+
+    test('flag, tag, environment, setting; each says never, auto, or which', () => {
+      const tagged = { ...one, tags: { 'azlin-ssh-bastion': 'hub' } };
+      const general = { general: { named: 'hub' } };
+      expect(wayTo(tagged)).toBe(' through Bastion hub');
+      expect(wayTo(tagged, { bastion: { flag: { named: 'ONE' } } })).toBe(' through Bastion one');
+      expect(wayTo(tagged, { bastion: { flag: 'never' } })).toBe('direct');
+      expect(wayTo(tagged, { bastion: { flag: 'auto' } })).toBe(' through Bastion one');
+      expect(wayTo(tagged, { bastion: { environment: 'never' } })).toBe(' through Bastion hub');
+      expect(wayTo(one, { bastion: { environment: 'never', ...general } })).toBe('direct');
+      expect(wayTo(one, { bastion: general })).toBe(' through Bastion hub');
+      // A general setting is for those that need it.
+      expect(wayTo({ ...one, publicIp: '20.1.2.3' }, { bastion: general })).toBe('direct');
+      expect(wayTo({ ...one, publicIp: '20.1.2.3' }, { bastion: { flag: { named: 'one' } } })).toBe(
+        ' through Bastion one',
+      );
+      expect(() => wayTo({ ...one, tags: { 'azlin-ssh-bastion': 'a b' } })).toThrow(
+        'The tag azlin-ssh-bastion of "inside" names no Bastion',
+      );
+      expect(() => wayTo(one, { bastion: { flag: { named: 'other' } } })).toThrow(
+        'No Bastion "other" is known near "inside", but one, hub',
+      );
+    });
+
+    test('an address is reached through a Bastion by its id, and a general one serves private addresses', () => {
+      const { id } = bastion('one');
+      const at = (address: string, choice: LoginChoice) => endpointOfAddress(address, choice).route;
+      expect(at('10.1.2.3', { bastion: { flag: { named: id } } })).toEqual({
+        kind: 'bastion',
+        bastion: id,
+        vmId: undefined,
+      });
+      expect(at('172.31.0.1', { bastion: { general: { named: id } } }).kind).toBe('bastion');
+      for (const address of ['20.1.2.3', '172.32.0.1', 'host.example'])
+        expect(at(address, { bastion: { general: { named: id } } }).kind).toBe('direct');
     });
   });
 

@@ -22,6 +22,8 @@ const nic = (id: string, configurations: readonly object[], more = {}) => ({
   properties: { ipConfigurations: configurations.map((properties) => ({ properties })), ...more },
 });
 
+const NOWHERE = { publicIp: null, privateIp: null, network: null };
+
 describe('addresses', () => {
   test.each(['nic-multi-ipconfig-0', 'nic-ipv6'])(
     '%s: the primary configuration wins, ids compare without case',
@@ -29,23 +31,31 @@ describe('addresses', () => {
       const raw = recorded(name).body as { id: string };
       const ipId = JSON.stringify(raw).match(/"([^"]+publicIPAddresses[^"]+)"/)?.[1] ?? '';
       const joined = addresses([raw], [{ id: ipId.toUpperCase(), properties: { ipAddress: '20.1.2.3' } }]);
-      expect(joined.of([ref(raw.id.toUpperCase())])).toEqual({ publicIp: '20.1.2.3', privateIp: '10.0.0.22' });
-      expect(joined.of([ref('/no/such/nic')])).toEqual({ publicIp: null, privateIp: null });
-      expect(joined.of([])).toEqual({ publicIp: null, privateIp: null });
+      expect(joined.of([ref(raw.id.toUpperCase())])).toEqual({
+        ...{ publicIp: '20.1.2.3', privateIp: '10.0.0.22' },
+        network: `${raw.id.toLowerCase().replace(/networkinterfaces.*/, '')}virtualnetworks/test-vnet`,
+      });
+      expect(joined.of([ref('/no/such/nic')])).toEqual(NOWHERE);
+      expect(joined.of([])).toEqual(NOWHERE);
     },
   );
 
   test('a public address that is not assigned is none', () => {
     const ip = recorded('pip-dynamic-unassigned').body as { id: string };
     const raw = nic('nic', [{ publicIPAddress: { id: ip.id }, privateIPAddress: '10.0.0.4' }]);
-    expect(addresses([raw], [ip]).of([ref('NIC')])).toEqual({ publicIp: null, privateIp: '10.0.0.4' });
+    expect(addresses([raw], [ip]).of([ref('NIC')])).toEqual({ ...NOWHERE, privateIp: '10.0.0.4' });
   });
 
   test('two interfaces with one private address stay apart, and one without a VM harms nobody', () => {
     const { value } = recorded('network-2024-05-01-NetworkInterfaceListAll').body as { value: { id: string }[] };
     const ips = recorded('network-2024-01-01-PublicIpAddressListAll').body as { value: unknown[] };
     const joined = addresses(value, ips.value);
-    for (const one of value) expect(joined.of([ref(one.id)])).toEqual({ publicIp: null, privateIp: '172.20.2.4' });
+    const of = (group: string, name: string) =>
+      `/subscriptions/subid/resourcegroups/${group}/providers/microsoft.network/virtualnetworks/${name}`;
+    const networks = [of('rg1', 'rg1-vnet'), of('rgnew', 'rgnew-vnet2')];
+    expect(value.map(({ id }) => joined.of([ref(id)]))).toEqual(
+      networks.map((network) => ({ ...NOWHERE, privateIp: '172.20.2.4', network })),
+    );
   });
 
   test('all public addresses of a recording', () => {
@@ -108,7 +118,7 @@ describe('addresses', () => {
       found: { address: null },
       problem: 'Azure sent a public IP address "i" with fields that azlin cannot read (ipAddress)',
     });
-    expect(addresses([odd], []).of([ref('/x/a')])).toEqual({ publicIp: null, privateIp: null });
+    expect(addresses([odd], []).of([ref('/x/a')])).toEqual(NOWHERE);
     for (const { body } of RECORDED) {
       readInterface(body);
       readPublicIp(body);
