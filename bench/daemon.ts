@@ -14,6 +14,7 @@ import { daemonPlace } from '../src/daemon/place.ts';
 import { daemonsBelow } from '../test/support/daemons.ts';
 import { CLI } from '../test/support/fleet.ts';
 import { startLab } from '../test/support/lab.ts';
+import { median, race } from './race.ts';
 import { openScreen } from './screen.ts';
 
 const RUNS = Number(process.argv[2] ?? 15);
@@ -69,31 +70,6 @@ async function delayed(address: string, port: number, ms: number): Promise<numbe
   return (server.address() as { port: number }).port;
 }
 
-interface Candidate {
-  readonly argv: readonly string[];
-  readonly environment?: Environment;
-}
-
-/** Runs them in turns and prints medians, each as a ratio to the first. */
-async function race(title: string, candidates: Readonly<Record<string, Candidate>>): Promise<void> {
-  const times: Record<string, number[]> = {};
-  for (let round = -3; round < RUNS; round++)
-    for (const [name, { argv, environment = {} }] of Object.entries(candidates)) {
-      const since = performance.now();
-      const [program = '', ...args] = argv;
-      const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: 'ignore' });
-      const [code] = await once(child, 'close');
-      if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code}`);
-      if (round >= 0) times[name] = [...(times[name] ?? []), performance.now() - since];
-    }
-  const [first = []] = Object.values(times);
-  console.log(`${title}, ${RUNS} runs each, in turns, medians:`);
-  for (const [name, all] of Object.entries(times))
-    console.log(
-      `  ${name.padEnd(34)} ${median(all).toFixed(0).padStart(5)} ms   ${(median(all) / median(first)).toFixed(2)} × the first`,
-    );
-}
-
 async function warm(
   environment: Environment,
   where: string,
@@ -106,7 +82,7 @@ async function warm(
   const master = spawn('ssh', ['-N', '-M', '-S', join(home, 'mux'), ...ssh], { stdio: 'ignore' });
   children.add(master);
   const exec = [...azlin, 'exec', `${name}:dev`, 'true'];
-  await race(`warm calls, ${where}`, {
+  await race(RUNS, `warm calls, ${where}`, {
     'node -e 0': { argv: node },
     'azlin exec, through the daemon': { argv: exec, environment },
     'azlin exec, without it': { argv: exec, environment: alone(environment) },
@@ -262,7 +238,7 @@ async function many(): Promise<void> {
   run(list);
   await new Promise((resolve) => setTimeout(resolve, 8_000));
   const [pid = 0] = daemonsBelow(environment['AZLIN_HOME'] ?? '');
-  await race(`among ${VMS} watched VMs`, {
+  await race(RUNS, `among ${VMS} watched VMs`, {
     'node -e 0': { argv: node },
     'azlin exec dev true': { argv: [...azlin, 'exec', 'dev', 'true'], environment },
     'azlin list': { argv: list, environment },
@@ -312,9 +288,4 @@ function memory(pid: number): number {
 function cpu(pid: number): number {
   const words = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(words[11]) + Number(words[12])) * 10;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
