@@ -1,4 +1,4 @@
-import { formatAge } from '../../domain/duration.ts';
+import { formatAge, isoTime } from '../../domain/duration.ts';
 import { printable } from '../../domain/text.ts';
 import { typeOfKey } from '../host-keys/public-key.ts';
 import { wireReader, wireString } from '../host-keys/ssh-wire.ts';
@@ -70,7 +70,8 @@ const FOR_EVER = 0xffff_ffff_ffff_ffffn;
 /** Why it would be refused at this time; undefined if it is good. */
 export function untimely({ validFrom, validUntil }: UserCertificate, now: number): string | undefined {
   if (now >= validUntil) return `it expired ${formatAge(now - validUntil)} ago; have it renewed`;
-  if (now + TOLERANCE < validFrom) return `it is not valid before ${new Date(validFrom).toISOString()}`;
+  if (now + TOLERANCE < validFrom)
+    return `it is not valid before ${isoTime(validFrom / 1_000) ?? 'a time without end'}`;
   return undefined;
 }
 

@@ -35,7 +35,7 @@ const PASSPHRASE_TRIES = 3;
 
 /**
  * The user's identities. Certificates come first; then, as with ssh, keys of the agent that have a file, the other keys of the agent, unless `IdentitiesOnly`
- * is set, and the files. Files and agents are read once. Passphrases are asked for once, and only when the server accepts the key.
+ * is set, and the files. Key files and agents are read once. Passphrases are asked for once, and only when the server accepts the key.
  */
 export function identities(settings: IdentitySettings): Identities {
   const files = new Map<string, Promise<KeyFile>>();
@@ -67,7 +67,10 @@ export function identities(settings: IdentitySettings): Identities {
         return usable(place, file, notes);
       };
       const named = await Promise.all(identityFiles.map(read));
-      const beside = await Promise.all(certificateFiles.map(read));
+      // They are renewed while a process runs, and small.
+      const beside = await Promise.all(
+        certificateFiles.map(async (place) => usable(place, await readKeyFile(place.path, settings.loadParse), notes)),
+      );
       const found = named.filter((one) => one !== undefined).filter((one) => one.kind !== 'certificate');
       const certificates = [...named, ...beside].filter((one) => one?.kind === 'certificate');
       for (const other of beside)
