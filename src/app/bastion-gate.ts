@@ -4,6 +4,7 @@ import { keepSecret } from '../domain/secrets.ts';
 import type { BastionAccess } from '../inventory/azure/bastion/bastion-access.ts';
 import type { WebAgents } from '../inventory/azure/web/web-agents.ts';
 import type { BastionGate } from '../transport/bastion/bastion-gate.ts';
+import type { BastionPlaces } from '../transport/bastion/bastion-places.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Agents = Pick<BastionGate, 'agentFor'>;
@@ -12,7 +13,7 @@ type Agents = Pick<BastionGate, 'agentFor'>;
 export function bastionGate(
   load: () => Promise<BastionAccess>,
   environment: Environment,
-  makeRoom: BastionGate['makeRoom'],
+  places: BastionPlaces,
 ): BastionGate {
   let loaded: Promise<BastionAccess> | undefined;
   const access = () => {
@@ -20,7 +21,7 @@ export function bastionGate(
     return loaded;
   };
   return {
-    makeRoom,
+    places,
     ...agentsOf(environment),
     find: async (id, caller) => (await access()).find(id, caller),
     token: async (bastion, caller) => (await access()).token(bastion, caller),
@@ -28,15 +29,16 @@ export function bastionGate(
 }
 
 /** For azlin's daemon: only the caller is signed in. `environment`: how the caller's requests leave the machine. */
-export function bastionGateThere(environment: Environment, makeRoom: BastionGate['makeRoom']): BastionGate {
+export function bastionGateThere(environment: Environment, places: BastionPlaces): BastionGate {
   return {
-    makeRoom,
+    places,
     ...agentsOf(environment),
     async find() {
       throw new AppError('bug', 'the Bastion is not known to the daemon');
     },
     async token(bastion, { tokenFor }: Caller) {
-      if (!tokenFor) throw new AppError('not-signed-in', 'nobody is there who is signed in to Azure');
+      if (!tokenFor)
+        throw new AppError('not-signed-in', "no client that is signed in to Azure is connected to azlin's daemon");
       const token = await tokenFor(bastion);
       keepSecret(token);
       return token;

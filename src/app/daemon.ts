@@ -14,6 +14,7 @@ import { watchFiles } from '../daemon/watch-files.ts';
 import { type Clock, watchSleep } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { describeHop } from '../domain/route.ts';
+import { type BastionPlaces, bastionPlaces } from '../transport/bastion/bastion-places.ts';
 import { knownHosts } from '../transport/host-keys/known-hosts.ts';
 import { ssh2Dialer } from '../transport/ssh2/ssh2-transport.ts';
 import { bastionGateThere } from './bastion-gate.ts';
@@ -56,7 +57,10 @@ export async function startDaemon(
   let isStopping = false;
   let server: Server | undefined;
   let cancel = () => {};
-  const realms = realmsOf(join(home, 'cache'), (bastion) => held.makeRoom(bastion));
+  const realms = realmsOf(
+    join(home, 'cache'),
+    bastionPlaces(clock, (bastion) => held.makeRoom(bastion)),
+  );
   const known = knowledge({ clock, log: log.write });
   const end = () => {
     cancel();
@@ -128,14 +132,14 @@ function every(clock: Clock, ms: number, run: () => void): () => void {
 }
 
 /** One dialer for each file of host keys and each set of jump hosts, so that many VMs share the connection to theirs. It ends with the last of them. */
-function realmsOf(cacheDirectory: string, makeRoom: (bastion: string) => void) {
+function realmsOf(cacheDirectory: string, atBastions: BastionPlaces) {
   const realms = new Map<string, Realm>();
   const make = (key: string, { knownHosts: path, hops, web = {} }: Destination): Realm => {
     const places = new Map(hops);
     const hostKeys = knownHosts({ path });
     const dialer = ssh2Dialer({
       ...{ clock: systemClock, wallClock: systemClock, cacheDirectory, knownHosts: hostKeys, forgetsKeys: true },
-      bastions: bastionGateThere(web, makeRoom),
+      bastions: bastionGateThere(web, atBastions),
       // Commands of ProxyCommand run in the process that wants them.
       shell: '/bin/sh',
       async endpointOfHop(hop, inFleet) {

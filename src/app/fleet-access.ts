@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { isAzureVm } from '../domain/vm.ts';
+import type { HostKeySource } from '../inventory/azure/azure-host-keys.ts';
 import type { BastionAccess } from '../inventory/azure/bastion/bastion-access.ts';
 import { forgetInventories } from '../inventory/cached-inventory.ts';
 import type { NamedVm, PowerVerb, VmPower } from '../inventory/vm-power.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import { type AccessParts, makeAccess } from '../operations/access/make-access.ts';
+import { shellFile } from '../remote/shell-files.ts';
 import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
 import { daemonControl } from './daemon-client.ts';
@@ -34,10 +36,11 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
   const { config } = request;
   const { environment, clock, wallClock } = world;
   const inventory = inventoryOf(request, world);
-  const { transport, hostKeys, choice, known } = await sshOf(request, {
+  const { transport, hostKeys, choice, known, proven } = await sshOf(request, {
     ...world,
     inventory,
     bastions: () => bastionAccessOf(request, world),
+    hostKeySource: once(() => hostKeySourceOf(request, world)),
   });
   const access = makeAccess({
     clock,
@@ -46,6 +49,7 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     power: powerOf(request, world),
     transport,
     hostKeys,
+    azureHostKeys: proven.keysOf,
     choice,
     known,
     settings: settingsOf(config, environment),
@@ -99,8 +103,24 @@ function powerOf(request: AccessRequest, world: World): VmPower {
 }
 
 async function bastionAccessOf(request: AccessRequest, world: World): Promise<BastionAccess> {
+  world.inDaemon?.notHere('Azure is asked');
   const { bastionAccess } = await import('../inventory/azure/bastion/bastion-access.ts');
-  return bastionAccess(await azureSettingsOf(request, world));
+  const { home, inventoryTtl: ttl } = request.config;
+  return bastionAccess(await azureSettingsOf(request, world), { directory: join(home, 'cache'), ttl });
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+async function hostKeySourceOf(request: AccessRequest, world: World): Promise<HostKeySource> {
+  world.inDaemon?.notHere('Azure is asked');
+  const { azureHostKeys } = await import('../inventory/azure/azure-host-keys.ts');
+  return azureHostKeys(await azureSettingsOf(request, world), shellFile('host-keys'));
 }
 
 async function azurePowerOf(request: AccessRequest, world: World): Promise<VmPower> {

@@ -68,11 +68,17 @@ async function azureInventoryOf(request: Request, world: Place): Promise<Invento
   // What "all" includes depends on who signs in.
   const all = ['all', only, homeTenant, clientId];
   const ids = subscriptions === 'all' ? all : subscriptions.map(({ id }) => id.toLowerCase()).sort();
-  const scope = [config.inventory, endpoint, resourceGroup.toLowerCase(), ...ids];
+  const ways = settings.looksForBastions ? [] : ['no Bastions'];
+  const scope = [config.inventory, endpoint, resourceGroup.toLowerCase(), ...ways, ...ids];
   const directory = join(config.home, 'cache');
   const { environment, cli, wallClock: clock } = world;
   const renew = () => renewBehind({ cli, environment, config, what: { kind: 'vms' } });
   return cachedInventory(azure, { clock, directory, scope, ttl: config.inventoryTtl, renew });
+}
+
+/** Not if the settings say that none is used. A flag or a variable is for one call, and what is found is kept for others. */
+function looksForBastions({ bastion, sources }: Request['config']): boolean {
+  return bastion !== 'never' || sources.bastion === 'flag' || sources.bastion === 'environment';
 }
 
 export async function azureSettingsOf(request: Request, world: Place): Promise<AzureSettings> {
@@ -87,5 +93,5 @@ export async function azureSettingsOf(request: Request, world: Place): Promise<A
       return (await made).agentFor(target);
     },
   };
-  return { ...settled, agents, clock: world.clock };
+  return { ...settled, looksForBastions: looksForBastions(config), agents, clock: world.clock };
 }

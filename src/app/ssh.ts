@@ -6,14 +6,17 @@ import { heldTransport } from '../daemon/held-transport.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { isThrough } from '../domain/route.ts';
+import type { HostKeySource } from '../inventory/azure/azure-host-keys.ts';
 import type { BastionAccess } from '../inventory/azure/bastion/bastion-access.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { Config } from '../settings/config.ts';
 import { hopEndpoints } from '../targets/hop.ts';
 import type { KnownSessions } from '../targets/survey.ts';
+import { bastionPlaces } from '../transport/bastion/bastion-places.ts';
 import type { LoginChoice } from '../transport/endpoint.ts';
 import { type KnownHosts, knownHosts } from '../transport/host-keys/known-hosts.ts';
+import { type ProvenHosts, provenHosts, provenTransport } from '../transport/host-keys/proven-hosts.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
 import type { SshConfig } from '../transport/ssh-config/ssh-config.ts';
 import type { Dialer, Transport } from '../transport/transport.ts';
@@ -32,6 +35,8 @@ export interface SshSurroundings {
   readonly wallClock: Clock;
   readonly inventory: Inventory;
   readonly bastions: () => Promise<BastionAccess>;
+  /** Asks Azure for the host keys of a VM. */
+  readonly hostKeySource: () => Promise<HostKeySource>;
   readonly daemonProgram: string | undefined;
   readonly inDaemon: InDaemon | undefined;
 }
@@ -41,6 +46,7 @@ export interface SshParts {
   readonly hostKeys: KnownHosts;
   readonly transport: Transport;
   readonly known: KnownSessions;
+  readonly proven: ProvenHosts;
 }
 
 /** The SSH side of the program. ssh2 is loaded for the first connection: not every command makes one. */
@@ -50,10 +56,18 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   const choice = await choiceOf(request, around);
   const path = environment['AZLIN_KNOWN_HOSTS'] || join(config.home, 'known_hosts');
   const hostKeys = knownHosts({ path });
-  const endpointOfHop = hopEndpoints({ inventory, choice, isKnownHost: hostKeys.isPinned });
-  const bastions = bastionGate(around.bastions, environment, (bastion) =>
-    direct.closeIdle(({ route }) => isThrough(route, bastion)),
-  );
+  const proven = provenHosts({
+    hostKeys,
+    ask: async (id, label, caller) => (await around.hostKeySource()).keysOf(id, label, caller),
+  });
+  const placeOfHop = hopEndpoints({ inventory, choice, isKnownHost: hostKeys.isPinned });
+  const endpointOfHop: typeof placeOfHop = async (hop, inFleet, caller) => {
+    const place = await placeOfHop(hop, inFleet, caller);
+    await proven.prove(place, caller);
+    return place;
+  };
+  const places = bastionPlaces(wallClock, (bastion) => direct.closeIdle(({ route }) => isThrough(route, bastion)));
+  const bastions = bastionGate(around.bastions, environment, places);
   const load = async (): Promise<Dialer> => {
     const { ssh2Dialer } = await import('../transport/ssh2/ssh2-transport.ts');
     return ssh2Dialer({
@@ -88,15 +102,16 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     persist,
     watch,
   };
-  const own = { choice, hostKeys };
+  const own = { choice, hostKeys, proven };
   if (around.inDaemon) {
     const { line, notHere } = around.inDaemon;
     if (persist === 0) notHere('daemon.persist is 0');
-    return { ...own, transport: heldTransport(line, shared), known: async (keys) => line.knowledge.of(keys) };
+    const transport = provenTransport(heldTransport(line, shared), proven);
+    return { ...own, transport, known: async (keys) => line.knowledge.of(keys) };
   }
-  if (!door) return { ...own, transport: direct, known: async () => new Map() };
+  if (!door) return { ...own, transport: provenTransport(direct, proven), known: async () => new Map() };
   const transport = request.isAlone ? direct : daemonTransport({ ...shared, door });
-  return { ...own, transport, known: (keys) => knownThere(door, keys) };
+  return { ...own, transport: provenTransport(transport, proven), known: (keys) => knownThere(door, keys) };
 }
 
 /** What the user wants for every VM, from flags, settings and the files of ssh. */

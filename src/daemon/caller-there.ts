@@ -27,6 +27,8 @@ export function callerThere(socket: Socket, canAsk: boolean): CallerThere {
   let asked = 0;
   const question = (kind: 'passphrase' | 'confirm' | 'token', text: string) =>
     new Promise<string | boolean>((resolve, reject) => {
+      // Nobody would answer.
+      if (gone.signal.aborted) return reject(gone.signal.reason);
       waiting.set(++asked, { resolve, reject });
       say({ reply: 'question', id: asked, kind, question: text });
     });

@@ -162,10 +162,10 @@ function webVariables(environment: Variables): Variables {
     'all_proxy',
     'NO_PROXY',
     'no_proxy',
-    'NODE_EXTRA_CA_CERTS',
   ];
-  // Node itself reads that one when a process starts, so the daemon is told to read it.
-  const trusted = environment['SSL_CERT_FILE'] || environment['NODE_EXTRA_CA_CERTS'];
   const own = names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]));
-  return { ...Object.fromEntries(own), ...(trusted ? { SSL_CERT_FILE: trusted } : {}) };
+  // Node itself reads the second one when a process starts, so the daemon is told to read it, wherever it is.
+  const { SSL_CERT_FILE: file, NODE_EXTRA_CA_CERTS: more } = environment;
+  const trusted = [file || more, more].map((path) => (path ? resolve(path) : undefined));
+  return { ...Object.fromEntries(own), SSL_CERT_FILE: trusted[0], NODE_EXTRA_CA_CERTS: trusted[1] };
 }

@@ -10,7 +10,7 @@ import type { Destination } from './messages.ts';
 /** Milliseconds: in which a process is gone after it was killed; in which the server of a VM that was stopped would have to say something; in which a new connection is used. */
 const [KILLED, STOPPED, TAKEN] = [500, 2_000, 5_000];
 /** Errors of a connection that depend on who has asked for it. */
-const THEIRS: readonly ErrorCode[] = ['interrupted', 'ssh-denied', 'host-key-unknown'];
+const THEIRS: readonly ErrorCode[] = ['interrupted', 'ssh-denied', 'host-key-unknown', 'not-signed-in', 'azure-denied'];
 
 export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onFiles }: HeldSettings): HeldLinks {
   const held = new Map<string, Held>();
@@ -205,6 +205,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
         .filter(({ to }) => isThrough(to.endpoint.route, bastion))
         .sort((a, b) => a.usedAt - b.usedAt);
       if (first) close(first, 'its place at the Bastion is needed');
+      return first !== undefined;
     },
     async recheck(path) {
       for (const one of held.values()) {

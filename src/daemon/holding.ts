@@ -65,8 +65,8 @@ export interface HeldLinks {
   running(): number;
   /** Lets go of what leads to these hosts, by the names that their keys are kept under, because they were stopped. */
   drop(hosts: readonly string[]): void;
-  /** Closes what has not been used for longest and is reached through this Bastion, to make room there. */
-  makeRoom(bastion: string): void;
+  /** Closes what has not been used for longest and is reached through this Bastion, to make room there. Returns whether there was something to close. */
+  makeRoom(bastion: string): boolean;
   /** Looks at whether host keys and key files are still what they were, and lets go of connections for which they are not. */
   recheck(path: string): Promise<void>;
   /** Gives up every connection over which nothing arrives within `ms`. */

@@ -13,7 +13,11 @@ import {
 } from './arm-resources.ts';
 
 export interface ArmQuestion {
-  readonly request: { readonly subscriptions: readonly DemoSubscription[]; readonly pageSize: number };
+  readonly request: {
+    readonly subscriptions: readonly DemoSubscription[];
+    readonly pageSize: number;
+    readonly runCommand: (vm: DemoVm, script: string) => Promise<string>;
+  };
   readonly operations: Operations;
   /** The URL of this server. */
   readonly base: string;
@@ -50,7 +54,7 @@ function operationReply({ operations, searchParams }: ArmQuestion, rest: string)
   const reply = id === undefined ? undefined : operations.progress(id);
   if (!reply || searchParams.get('monitor') !== 'true') return reply;
   const isDone = (reply.body as { status: string }).status !== 'InProgress';
-  return { ...reply, status: isDone ? 200 : 202, body: undefined };
+  return { ...reply, status: isDone ? 200 : 202, body: id === undefined ? undefined : operations.output(id) };
 }
 
 const TYPED = /^(?:\/resourceGroups\/([^/]+))?\/providers\/(Microsoft\.\w+\/\w+)(?:\/([^/]+)(?:\/(\w+))?)?$/i;
@@ -94,12 +98,16 @@ interface VmQuestion {
 }
 
 function vmReply({ question, subscription, vm, verb }: VmQuestion): Reply {
-  const { method, operations, searchParams } = question;
+  const { method, operations, searchParams, request, body } = question;
   const order = `${method} ${verb ?? ''}`;
   if (order === 'POST restart' && vm.powerState !== 'running')
     return refusal(409, 'OperationNotAllowed', `The VM '${vm.name}' is not running, so it cannot be restarted.`);
   if (method === 'POST' && (verb === 'start' || verb === 'deallocate' || verb === 'restart'))
     return operations.begin(verb, subscription, vm);
+  if (order === 'POST runCommand') {
+    const { script } = JSON.parse(body) as { script: readonly string[] };
+    return operations.run(subscription, () => request.runCommand(vm, script.join('\n')));
+  }
   if (order === 'GET instanceView') return { status: 200, body: instanceView(vm) };
   const plain = virtualMachine(subscription.id, vm);
   const expand = searchParams.get('$expand')?.toLowerCase() === 'instanceview';

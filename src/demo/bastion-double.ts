@@ -13,7 +13,7 @@ export interface BastionRequest {
   /** The token that it takes. */
   readonly token: string;
   /** Where a VM, by its resource id in lower case, or an address listens; undefined for what the user may not see. */
-  readonly placeOf: (target: string, port: number) => { readonly host: string; readonly port: number } | undefined;
+  readonly placeOf: (target: string) => { readonly host: string; readonly port: number } | undefined;
 }
 
 /** What goes wrong with a request, or with the stream that comes of it. */
@@ -24,8 +24,8 @@ export interface BastionFault {
   /** The answer instead of the right one. */
   readonly status?: number;
   readonly message?: string;
-  /** `400`: accepts the WebSocket and then answers with plain HTTP; `silent`: and then says nothing; `bare`: with a reply that has no headers. */
-  readonly node?: '400' | 'silent' | 'bare';
+  /** `400`: accepts the WebSocket and then answers with plain HTTP; `silent`: and then says nothing; `closed`: and then closes it; `bare`: with a reply that has no headers. */
+  readonly node?: '400' | 'silent' | 'closed' | 'bare';
   /** Breaks the connection after so many bytes from the VM. */
   readonly cutAfter?: number;
 }
@@ -189,8 +189,10 @@ function tokenReply({ token, ipConnect, placeOf }: BastionRequest, { incoming, b
   const ip = /\/bh-hostConnect\/([\d.]+)$/.exec(id)?.[1];
   if (ip !== undefined && (!ipConnect || form.get('hostname') !== ip))
     return { status: 400, body: { message: 'IP connect is not enabled' } };
-  const place = placeOf(ip ?? id.toLowerCase(), port);
+  const place = placeOf(ip ?? id.toLowerCase());
   if (!place) return { status: 403, body: { message: `(AuthorizationFailed) no read on ${id}` } };
+  // Machines of the demo listen on ports of their own; 22 means that of the machine.
+  if (port !== place.port && port !== 22) return { status: 400, body: { message: `nothing listens on port ${port}` } };
   const authToken = randomUUID().replaceAll('-', '').toUpperCase();
   const session = { nodeId: `vm-${randomUUID().slice(0, 8)}`, websocketToken: randomUUID().replaceAll('-', '') };
   sessions.set(authToken, { ...session, place, isUsed: false });
@@ -208,6 +210,9 @@ function troubled(socket: Socket, incoming: IncomingMessage, kind: NonNullable<B
   if (kind === 'bare') return void socket.end(`HTTP/1.1 101 \r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
   const hello = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`;
   if (kind === 'silent') return void socket.write(hello);
+  // A frame that closes it: 1011, the node could not do what was asked.
+  if (kind === 'closed')
+    return void socket.end(Buffer.concat([Buffer.from(hello), Buffer.from([0x88, 2, 0x03, 0xf3])]));
   socket.end(`${hello}HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html></html>`);
 }
 

@@ -1,18 +1,18 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../domain/clock.ts';
 import type { ChangePower } from './arm-operations.ts';
-import { type DemoSubscription, type DemoVm, vmIdOf as resourceIdOf } from './arm-resources.ts';
+import type { DemoSubscription, DemoVm } from './arm-resources.ts';
 import type { BastionDouble } from './bastion-double.ts';
 import { loopbackCertificate } from './certificate.ts';
 import { type LocalResourceManager, startResourceManager } from './local-arm.ts';
 import type { ServicePrincipal } from './local-authority.ts';
-import { type DemoNetworks, type NetworkRequest, networkIdOf, startNetworks } from './networks.ts';
+import { type DemoNetworks, hiddenAddress, type NetworkRequest, networkIdOf, startNetworks } from './networks.ts';
 import { removeFolder } from './remove-folder.ts';
-import { writeSurroundings } from './surroundings.ts';
+import { runCommand } from './run-command.ts';
+import { daemonEnd, writeSurroundings } from './surroundings.ts';
 import type { Tools } from './tools.ts';
 import { type Machine, type MachineRequest, startMachine } from './virtual-machine.ts';
 
@@ -83,17 +83,6 @@ export const DEMO_MACHINES: readonly DemoMachine[] = [
   { name: 'oldvm', sessions: [], stopped: true },
 ];
 
-/** Ends the daemon of whoever has used the fleet. It would end by itself, but a moment later. */
-function daemonEnd(
-  [program = '', ...args]: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): () => void {
-  return () => {
-    if (!existsSync(join(environment['AZLIN_HOME'] ?? '', 'daemon.log'))) return;
-    spawnSync(program, [...args, 'daemon', 'stop', '--force'], { env: environment, stdio: 'ignore', timeout: 5_000 });
-  };
-}
-
 /** Starts real sshds with real tmux servers, and a Resource Manager that knows them. */
 export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFleet> {
   const { clock, tools, machines = DEMO_MACHINES } = request;
@@ -132,7 +121,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     for (const one of starts) if (one.status === 'rejected') throw one.reason;
     const describe = (machine: DemoMachine, index: number) => vmOf(machine, index, started.get(folderOf(machine)));
     const changePower: ChangePower = async (verb, { vmId }) => {
-      const index = machines.findIndex((_, at) => vmIdOf(at) === vmId);
+      const index = indexIn(machines, vmId);
       const machine = machines[index] as DemoMachine;
       const running = started.get(folderOf(machine));
       // As on any machine, what ran before the stop is gone. Starting one that runs changes nothing.
@@ -147,26 +136,26 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     const { key, certificate } = await loopbackCertificate(clock.now());
     const token = 'demo-token';
     const { principals = [], phantoms = {}, pageSize = 2 } = request;
-    networks = await startNetworks({
-      ...{ key, certificate, token, networks: request.networks ?? [] },
-      placeOf(target, port) {
-        const own = machines.find((machine, at) => isMeant(machine.subscription, describe(machine, at), target));
-        const running = own && started.get(folderOf(own));
-        if (own) return running?.port === port ? { host: running.address, port } : undefined;
-        const others = Object.entries(phantoms).flatMap(([id, vms]) => vms.map((vm) => [id, vm] as const));
-        const [shared] = started.values();
-        // VMs that only the Resource Manager knows share a machine.
-        return shared && others.some(([id, vm]) => isMeant(id, vm, target))
-          ? { host: shared.address, port: shared.port }
-          : undefined;
-      },
-    });
-    const { of } = networks;
+    const vms = () => vmsOf({ machines, describe, started, phantoms });
+    networks = await startNetworks({ key, certificate, token, vms, networks: request.networks ?? [] });
+    const { of, bastions } = networks;
     const subscriptions = subscriptionsOf(machines, describe, phantoms).map((one) => ({
       ...one,
       networks: of(one.id),
     }));
-    const server = { clock, subscriptions, token, key, certificate, pageSize, changePower, principals };
+    const runThere = ({ vmId }: DemoVm, script: string) =>
+      runCommand(join(directory, folderOf(machines[indexIn(machines, vmId)] as DemoMachine)), script);
+    const server = {
+      clock,
+      subscriptions,
+      token,
+      key,
+      certificate,
+      pageSize,
+      changePower,
+      runCommand: runThere,
+      principals,
+    };
     resourceManager = await startResourceManager(server);
     const environment = await writeSurroundings({
       environment: request.environment,
@@ -180,7 +169,6 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
       url: resourceManager.url,
     });
     endDaemon = daemonEnd(request.cli, environment);
-    const { bastions } = networks;
     return { directory, machines: started, resourceManager, bastions, environment, identity, close };
   } catch (error) {
     close();
@@ -198,14 +186,21 @@ function loopbackAddress(index: number): string {
   return process.platform === 'linux' ? `127.20.0.${index + 4}` : '127.0.0.1';
 }
 
-/** An address where nothing listens: only a Bastion leads to the VM. */
-const hiddenAddress = (index: number) => `127.77.0.${index + 4}`;
-
-/** Whether a Bastion is asked for this VM: by its resource id in lower case, or by its address. */
-function isMeant(subscription = DEMO_SUBSCRIPTION, vm: DemoVm, target: string): boolean {
-  return resourceIdOf(subscription, vm).toLowerCase() === target || vm.privateIp === target;
+interface AllVms extends Required<Pick<DemoFleetRequest, 'machines' | 'phantoms'>> {
+  readonly describe: (machine: DemoMachine, index: number) => DemoVm;
+  readonly started: ReadonlyMap<string, Machine>;
 }
 
+/** All VMs, each with its subscription and its machine. Those that only the Resource Manager knows share one. */
+function vmsOf({ machines, phantoms, describe, started }: AllVms) {
+  const [shared] = started.values();
+  return [
+    ...machines.map((one, at) => [one.subscription, describe(one, at), started.get(folderOf(one))] as const),
+    ...Object.entries(phantoms).flatMap(([id, vms]) => vms.map((vm) => [id, vm, shared] as const)),
+  ];
+}
+
+const indexIn = (machines: readonly DemoMachine[], vmId: string) => machines.findIndex((_, at) => vmIdOf(at) === vmId);
 const folderOf = ({ directory, name }: DemoMachine) => directory ?? name;
 const vmIdOf = (index: number) => `a0000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`;
 

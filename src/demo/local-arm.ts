@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { type Clock, pause } from '../domain/clock.ts';
 import { type Fault, type Faults, faultList, type Reply, refusal } from './arm-faults.ts';
 import { type ChangePower, longRunningOperations, type Operations } from './arm-operations.ts';
-import type { DemoSubscription } from './arm-resources.ts';
+import type { DemoSubscription, DemoVm } from './arm-resources.ts';
 import { armReply } from './arm-routes.ts';
 import { type ServicePrincipal, tokenReply } from './local-authority.ts';
 
@@ -19,6 +19,8 @@ export interface ResourceManagerRequest {
   /** Resources per page of a list. */
   readonly pageSize: number;
   readonly changePower: ChangePower;
+  /** Runs a script on a VM; resolves to what Azure says of it. */
+  readonly runCommand: (vm: DemoVm, script: string) => Promise<string>;
   /** Who may sign in with a secret or a certificate; by default nobody. */
   readonly principals?: readonly ServicePrincipal[];
 }

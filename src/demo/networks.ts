@@ -1,5 +1,6 @@
-import type { DemoNetwork } from './arm-resources.ts';
+import { type DemoNetwork, type DemoVm, vmIdOf } from './arm-resources.ts';
 import { type BastionDouble, type BastionRequest, startBastion } from './bastion-double.ts';
+import type { Machine } from './virtual-machine.ts';
 
 export interface NetworkRequest {
   readonly name: string;
@@ -14,7 +15,11 @@ export interface NetworkRequest {
   };
 }
 
-export interface NetworksRequest extends Pick<BastionRequest, 'key' | 'certificate' | 'token' | 'placeOf'> {
+type Place = Pick<Machine, 'address' | 'port'>;
+
+export interface NetworksRequest extends Pick<BastionRequest, 'key' | 'certificate' | 'token'> {
+  /** All VMs, each with its subscription, which is the demo's by default, and its machine if it runs. */
+  readonly vms: () => readonly (readonly [string | undefined, DemoVm, Place | undefined])[];
   readonly networks: readonly NetworkRequest[];
 }
 
@@ -33,8 +38,19 @@ export const networkIdOf = (subscription: string, name: string) =>
     ? name
     : `/subscriptions/${subscription}/resourceGroups/rg-network/providers/Microsoft.Network/virtualNetworks/${name}`;
 
+/** An address where nothing listens: only a Bastion leads to the VM. */
+export const hiddenAddress = (index: number) => `127.77.0.${index + 4}`;
+
 /** Starts the Bastions of these networks. */
-export async function startNetworks({ networks, ...server }: NetworksRequest): Promise<DemoNetworks> {
+export async function startNetworks({ networks, vms, ...rest }: NetworksRequest): Promise<DemoNetworks> {
+  /** By the resource id of a VM in lower case, or by its address. */
+  const placeOf: BastionRequest['placeOf'] = (target) => {
+    const isMeant = (subscription = SUBSCRIPTION, vm: DemoVm) =>
+      vmIdOf(subscription, vm).toLowerCase() === target || vm.privateIp === target;
+    const [, , machine] = vms().find(([subscription, vm]) => isMeant(subscription, vm)) ?? [];
+    return machine && { host: machine.address, port: machine.port };
+  };
+  const server = { ...rest, placeOf };
   const bastions = new Map<string, BastionDouble>();
   const made = new Map<string, DemoNetwork[]>();
   for (const { name, subscription = SUBSCRIPTION, peers = [], bastion } of networks) {

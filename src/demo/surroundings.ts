@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { DemoSubscription } from './arm-resources.ts';
@@ -78,4 +80,15 @@ function withoutSettings(environment: Environment): Record<string, string> {
     ([name, value]) => value !== undefined && !/^(AZURE_|AZLIN_|ARM_|SSH_AUTH_SOCK$|TMUX)/.test(name),
   );
   return Object.fromEntries(kept) as Record<string, string>;
+}
+
+/** Ends the daemon of whoever has used the fleet. It would end by itself, but a moment later. */
+export function daemonEnd(
+  [program = '', ...args]: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): () => void {
+  return () => {
+    if (!existsSync(join(environment['AZLIN_HOME'] ?? '', 'daemon.log'))) return;
+    spawnSync(program, [...args, 'daemon', 'stop', '--force'], { env: environment, stdio: 'ignore', timeout: 5_000 });
+  };
 }

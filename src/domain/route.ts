@@ -66,7 +66,9 @@ function hopIn(text: string): Hop | undefined {
 
 /** Whether it leads through the Bastion with this id. */
 export function isThrough(route: Route, id: string): boolean {
-  return route.kind === 'bastion' && typeof route.bastion !== 'string' && route.bastion.id === id;
+  if (route.kind !== 'bastion') return false;
+  const { bastion } = route;
+  return (typeof bastion === 'string' ? bastion : bastion.id).toLowerCase() === id.toLowerCase();
 }
 
 /** ` through gateway, inner`; empty for a direct connection, and for a command. */
@@ -117,7 +119,11 @@ export const isDeveloper = ({ sku }: Pick<Bastion, 'sku'>): boolean => /^(develo
 export function withoutTunnels(bastion: Bastion): { readonly problem: string; readonly cure: string } | undefined {
   const { name, sku, dnsName, hasTunnels } = bastion;
   const update = `az network bastion update --name ${name} --resource-group ${groupOf(bastion)}`;
-  if (dnsName === '') return { problem: 'is not ready', cure: `az network bastion show --ids ${bastion.id}` };
+  if (dnsName === '')
+    return {
+      problem: 'has no host name of Azure, or is not ready',
+      cure: `az network bastion show --ids ${bastion.id}`,
+    };
   if (isDeveloper(bastion)) return undefined;
   if (!/^(standard|premium)$/i.test(sku))
     return { problem: `has the SKU ${sku}, which has no tunnels`, cure: `${update} --sku Standard --enable-tunneling` };

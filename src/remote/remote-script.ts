@@ -11,6 +11,7 @@ export const SCRIPTS = [
   'command',
   'exec',
   'facts',
+  'host-keys',
   'signal',
   'terminal',
   'timed-out',
@@ -42,6 +43,7 @@ export const SCRIPTS = [
 /** Those that change nothing, or nothing before azlin has answered them. */
 const REPEATABLE: readonly ScriptName[] = [
   'facts',
+  'host-keys',
   'jobs/follow',
   'jobs/list',
   'tmux/attach',

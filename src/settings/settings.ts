@@ -77,7 +77,11 @@ export const SETTINGS = {
   proxyJump: setting('ssh.proxyjump AZLIN_PROXYJUMP', jumpHosts, undefined),
   jumps: setting('ssh.jumps', jumpRules, []),
   bastion: setting('ssh.bastion AZLIN_BASTION', bastionChoice, undefined),
-  hostKeys: setting('ssh.host_keys', optionalChoice('accept-new', 'strict', 'ask'), undefined),
+  hostKeys: setting(
+    'ssh.host_keys',
+    optionalChoice('accept-new', 'strict', 'ask', 'azure', 'azure-or-accept-new'),
+    undefined,
+  ),
   weakestKex: setting('ssh.weakest_kex', choice(...KEX), WEAKEST.kex),
   weakestCipher: setting('ssh.weakest_cipher', choice(...CIPHERS), WEAKEST.cipher),
   weakestMac: setting('ssh.weakest_mac', choice(...MACS), WEAKEST.mac),

@@ -85,12 +85,15 @@ export async function askVm<T>(
 /** How many round trips signing in and asking may take, and the longest one in milliseconds that a network is believed. */
 const ROUND_TRIPS = 9;
 const FARTHEST = 2_000;
+/** Milliseconds that Azure may take to say the host keys of a VM. */
+const PROVING = 180_000;
 
 /** A VM that is far away gets more time: a connection that is half made is not thrown away. How far it is, its first answers tell. */
 function longerFor(clock: Clock, ms: number, extend: Extend): (step: Step) => void {
   let last = clock.now();
   let longest = 0;
   return ({ kind }) => {
+    if (kind === 'proving') return extend(ms + PROVING);
     if (kind !== 'reached' && kind !== 'answered') return;
     longest = Math.min(FARTHEST, Math.max(longest, clock.now() - last));
     last = clock.now();

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { DIRECT, describeWay, type Hop, type Route } from '../domain/route.ts';
 import { printable } from '../domain/text.ts';
-import { addressOf, tagOf, type Vm } from '../domain/vm.ts';
+import { addressOf, isAzureVm, tagOf, type Vm } from '../domain/vm.ts';
 import { type BastionSettings, expandedRoute, type JumpSettings, routeOf, unusableBastion } from './route.ts';
 import type { Expansion } from './ssh-config/expand.ts';
 import { type HostOptions, hostOptions, mentions, notesOf } from './ssh-config/host-options.ts';
@@ -20,6 +20,8 @@ export interface Endpoint {
   readonly user: string;
   /** The name that host keys are kept under: the VM's `vmId`, or the address. */
   readonly hostKeyAlias: string;
+  /** The resource id of a VM of Azure. */
+  readonly azureId?: string;
   /** The name it has in the user's own known_hosts. */
   readonly knownAs: string;
   readonly route: Route;
@@ -81,7 +83,8 @@ export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
   const { jump, bastion } = choice;
   const endpoint = endpointOf(host, choice, (options) => routeOf({ vm, address: undefined, jump, bastion, options }));
   const unusable = endpoint.route.kind === 'direct' ? unusableBastion(vm) : undefined;
-  return unusable === undefined ? endpoint : { ...endpoint, notes: [...endpoint.notes, unusable] };
+  const notes = unusable === undefined ? endpoint.notes : [...endpoint.notes, unusable];
+  return isAzureVm(vm) ? { ...endpoint, notes, azureId: vm.id } : { ...endpoint, notes };
 }
 
 /** The address that `endpointOfVm` would give, fast enough for lists of thousands. If there is none, the address in the inventory. */

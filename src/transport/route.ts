@@ -12,7 +12,7 @@ import {
   withoutTunnels,
 } from '../domain/route.ts';
 import { printable } from '../domain/text.ts';
-import { tagOf, type Vm } from '../domain/vm.ts';
+import { isAzureVm, tagOf, type Vm } from '../domain/vm.ts';
 import { type Expansion, expandTokens } from './ssh-config/expand.ts';
 import type { HostOptions } from './ssh-config/host-options.ts';
 
@@ -65,7 +65,10 @@ export function routeOf(routing: Routing): Route {
   for (const [text, where, bastion] of said) {
     if (text !== undefined) return jumpOver(text, where, inFleet);
     choice ??= bastion;
-    if (typeof choice === 'object') return throughNamed(routing, choice.named);
+    if (typeof choice !== 'object') continue;
+    const named = throughNamed(routing, choice.named, where === 'ssh.proxyjump');
+    if (named) return named;
+    choice = 'auto';
   }
   const configured = configuredRoute(options, inFleet);
   if (configured) return configured;
@@ -103,14 +106,16 @@ function isPrivate({ vm, address = '' }: Routing): boolean {
   return isIPv4(address) && /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address);
 }
 
-function throughNamed({ vm }: Routing, named: string): Route {
+/** `isGeneral`: the setting is meant for VMs that it serves, so others go their own way. */
+function throughNamed({ vm }: Routing, named: string, isGeneral: boolean): Route | undefined {
   const { own = [], peered = [] } = vm?.bastions ?? {};
   const found = [...own, ...peered].find((one) => isNamed(one, named));
   const bastion = found ?? (isBastionId(named) ? named : undefined);
-  if (bastion !== undefined) return { kind: 'bastion', bastion, vmId: vm?.id };
+  if (bastion !== undefined) return { kind: 'bastion', bastion, vmId: vm && isAzureVm(vm) ? vm.id : undefined };
+  if (isGeneral) return undefined;
   const known = [...own, ...peered].map(({ name }) => name).join(', ');
   const whose = vm ? ` near "${vm.name}"` : '';
-  throw new AppError('config', `No Bastion "${named}" is known${whose}${known === '' ? '' : `, but ${known}`}`, {
+  throw new AppError('config', `No Bastion "${named}" is known${whose}${known === '' ? '' : `; there is ${known}`}`, {
     hint: 'give its id: az network bastion list --query "[].id" --output tsv',
   });
 }

@@ -25,8 +25,8 @@ interface Slot {
 }
 
 export interface SharedTransport extends Transport {
-  /** Closes one connection that has been used and is not in use, to one of these endpoints. */
-  closeIdle(isMeant: (endpoint: Endpoint) => boolean): void;
+  /** Closes one connection that has been used and is not in use, to one of these endpoints. Returns whether there was one. */
+  closeIdle(isMeant: (endpoint: Endpoint) => boolean): boolean;
 }
 
 /** One connection per endpoint, opened when first used and shared by everything in this process. */
@@ -44,7 +44,7 @@ export function sharedTransport({ dial, begin, identitiesFor, knock, close }: Di
       return shared.of(caller);
     },
     closeIdle(isMeant) {
-      for (const shared of connections.values()) if (isMeant(shared.endpoint) && shared.closeIdle()) return;
+      return [...connections.values()].some((shared) => isMeant(shared.endpoint) && shared.closeIdle());
     },
     close() {
       for (const shared of connections.values()) shared.close();

@@ -39,9 +39,13 @@ function lateTunnel(load: () => Promise<Tunnel>): Tunnel {
   return {
     async open(endpoint, caller) {
       loaded ??= load();
+      // What could not be loaded may be there the next time.
+      loaded.catch(() => {
+        loaded = undefined;
+      });
       return (await loaded).open(endpoint, caller);
     },
-    close: () => void loaded?.then(({ close }) => close()),
+    close: () => void loaded?.then(({ close }) => close()).catch(() => {}),
   };
 }
 

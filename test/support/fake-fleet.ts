@@ -170,10 +170,12 @@ export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
   return {
     ...{ clock, now: clock.now, inventory, survey, endpoints, transport: NO_TRANSPORT },
     resolver: resolver({ clock, inventory, survey, ...resolving, deadline: 1_000, sessionsTtl: 0 }),
+    azureHostKeys: nowhere,
     hostKeys: {
       typesOf: async () => [],
       isPinned: async () => true,
       hasExactly: async () => true,
+      pin: nowhere,
       check: nowhere,
       update: nowhere,
       show: nowhere,

@@ -113,10 +113,12 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, now: number): FleetAccess 
       close: () => {},
     },
     endpoints: { of: endpointOf, at: (address) => endpointOfAddress(address, {}), addressOf },
+    azureHostKeys: unreachable,
     hostKeys: {
       typesOf: async () => [],
       isPinned: async () => true,
       hasExactly: async () => true,
+      pin: unreachable,
       check: unreachable,
       update: unreachable,
       show: unreachable,

@@ -1,5 +1,5 @@
 import { count } from '../../domain/text.ts';
-import { forgetHostKeys, knownHostKeys } from '../../operations/vms/host-key.ts';
+import { forgetHostKeys, knownHostKeys, verifyHostKeys } from '../../operations/vms/host-key.ts';
 import { defineCommand } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { hostKeysView } from '../views/host-keys.ts';
@@ -9,7 +9,7 @@ const { port, 'ssh-config': sshConfig } = SSH_OPTIONS;
 export const hostKey = defineCommand({
   usage: '<action> <host>',
   positionals: {
-    action: { describe: 'What to do', choices: ['show', 'forget'] },
+    action: { describe: 'What to do', choices: ['show', 'forget', 'verify'] },
     host: 'A VM, an address, or a host name',
   },
   examples: [
@@ -19,6 +19,7 @@ export const hostKey = defineCommand({
     },
     { line: 'azlin host-key forget myvm', does: 'after it was rebuilt: the next connection pins the new key' },
     { line: 'azlin host-key forget bastion.example.com', does: 'a host that is not a VM' },
+    { line: 'azlin host-key verify myvm', does: 'ask Azure for its keys, compare, and pin them; takes up to a minute' },
   ],
   seeAlso: ['doctor', 'connect'],
   options: { port, 'ssh-config': sshConfig, ...SCOPE_OPTIONS },
@@ -27,6 +28,11 @@ export const hostKey = defineCommand({
     if (action === 'show') {
       const keys = await knownHostKeys(await access(), host, caller);
       return { data: keys, notes: keys.length === 0 ? [`no host key is known for "${host}"`] : [] };
+    }
+    if (action === 'verify') {
+      const { keys, added } = await verifyHostKeys(await access(), host, caller);
+      const pinned = added === 0 ? '' : `; ${count(added, 'key')} pinned now`;
+      return { data: keys, notes: [`the known host keys of "${host}" are its own, as Azure reports${pinned}`] };
     }
     const { removed, failure } = await forgetHostKeys(await access(), host, caller);
     const done =

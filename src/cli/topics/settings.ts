@@ -40,7 +40,10 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
     'the Azure Bastion to go through: its name or id; auto, which finds the one near a private VM; or never',
     'auto',
   ),
-  hostKeys: one('accept-new trusts unknown hosts, strict refuses them, ask asks on a terminal', 'accept-new'),
+  hostKeys: one(
+    'accept-new trusts unknown hosts, strict refuses them, ask asks on a terminal, azure asks Azure for their keys and refuses the rest, azure-or-accept-new trusts the rest',
+    'accept-new',
+  ),
   weakestKex: one('the weakest key exchange that is accepted', WEAKEST.kex),
   weakestCipher: one('the weakest cipher that is accepted', WEAKEST.cipher),
   weakestMac: one('the weakest MAC that is accepted', WEAKEST.mac),

@@ -11,6 +11,8 @@ export interface AzureSettings extends Pick<AzureScope, 'subscriptions'> {
   readonly agents: WebAgents;
   readonly clock: Clock;
   readonly resourceGroup: string | undefined;
+  /** Whether the Bastions near VMs without a public address are looked up. */
+  readonly looksForBastions: boolean;
   /** The URL of Resource Manager. */
   readonly endpoint: string;
   /** The scope that tokens are requested for. */

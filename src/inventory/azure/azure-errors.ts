@@ -43,6 +43,14 @@ const KINDS: Readonly<Record<string, string>> = {
   virtualmachines: 'virtual machines',
   networkinterfaces: 'network interfaces',
   publicipaddresses: 'public IP addresses',
+  bastionhosts: 'Bastions',
+  virtualnetworks: 'virtual networks',
+};
+
+const SINGLES: Readonly<Record<string, string>> = {
+  networkinterfaces: 'network interface',
+  publicipaddresses: 'public IP address',
+  bastionhosts: 'Bastion',
 };
 
 /** What a request to this address is for. */
@@ -54,20 +62,24 @@ export function describeRequest(url: string, names: ReadonlyMap<string, string>)
   const [, of = '', plain, verb] = /^(.*\/virtualMachines\/([^/]+))(?:\/(\w+))?$/i.exec(path) ?? [];
   const vm = plain && (names.get(of.toLowerCase()) ?? plain);
   if (vm && verb === 'start') return `start the VM "${vm}"`;
+  if (vm && verb === 'runCommand') return `ask for the host keys of the VM "${vm}"`;
   if (vm && verb === 'deallocate') return `stop the VM "${vm}"`;
   if (vm) return `read the state of the VM "${vm}"`;
-  const [, single, thing] = /\/(networkInterfaces|publicIPAddresses)\/([^/]+)$/i.exec(rest) ?? [];
-  if (single) return `read the ${/^net/i.test(single) ? 'network interface' : 'public IP address'} "${thing}"`;
+  const [, single = '', thing] = /\/(networkInterfaces|publicIPAddresses|bastionHosts)\/([^/]+)$/i.exec(rest) ?? [];
+  const named = SINGLES[single.toLowerCase()];
+  if (named) return `read the ${named} "${thing}"`;
   const kind = KINDS[/\/providers\/Microsoft\.\w+\/(\w+)$/i.exec(rest)?.[1]?.toLowerCase() ?? ''];
   if (kind) return `list the ${kind} of ${subscription}`;
   if (/Microsoft\.ResourceGraph/i.test(path)) return 'query Azure Resource Graph';
   return id === '' ? 'list the subscriptions' : `follow an operation in ${subscription}`;
 }
 
-const isAboutVm = (doing: string) => /^(start|stop|read the state of) the VM/.test(doing);
+const isAboutVm = (doing: string) => /^(start|stop|read the state of|ask for the host keys of) the VM/.test(doing);
 
 function roleHint(doing: string): string {
   if (/^(start|stop) /.test(doing)) return 'to start and stop VMs you need the role Virtual Machine Contributor';
+  if (/host keys/.test(doing))
+    return 'it takes the action Microsoft.Compute/virtualMachines/runCommand/action, as in the role Virtual Machine Contributor';
   return 'az account list --output table shows your subscriptions; to read VMs and addresses you need the role Reader';
 }
 

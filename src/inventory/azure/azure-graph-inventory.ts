@@ -13,15 +13,11 @@ import {
   vmsOf,
   withoutInterfaces,
 } from './graph-query.ts';
-import { type GraphRequest, rowsOf } from './graph-rows.ts';
+import { batchesOf, type GraphRequest, rowsOf } from './graph-rows.ts';
 import { isRecord, type Reading } from './json.ts';
 import { type FleetPart, fleetOf, type Gap, gapOf } from './merge-parts.ts';
-import type { Subscription } from './scope.ts';
 import { hiddenText } from './subscription-vms.ts';
 import { subscriptionsOf } from './subscriptions.ts';
-
-/** Subscriptions that one query may name. */
-const SUBSCRIPTIONS = 1_000;
 
 /** VMs from Azure Resource Graph: one query for all subscriptions, which also joins addresses and power states. */
 export function azureGraphInventory(settings: AzureSettings): Inventory {
@@ -48,7 +44,8 @@ export function azureGraphInventory(settings: AzureSettings): Inventory {
         );
         if (groups.every(({ items, failure }) => items.length === 0 && !failure)) throw noSuchGroup(resourceGroup);
       }
-      return { ...fleet, vms: await withBastions(fleet.vms, networkRows(asking, subscriptions)) };
+      if (!settings.looksForBastions) return fleet;
+      return { ...fleet, vms: await withBastions(fleet.vms, subscriptions, networkRows(asking)) };
     },
   };
 }
@@ -111,14 +108,4 @@ function hiddenSubscriptions(
         { hint: 'az account list --output table shows your subscriptions; to read them you need the role Reader' },
       ),
     }));
-}
-
-/** Groups subscriptions into what one query may name: those of one tenant, and not too many. */
-function batchesOf(subscriptions: readonly Subscription[]): readonly (readonly Subscription[])[] {
-  const tenants = [...new Set(subscriptions.map(({ tenant }) => tenant))];
-  return tenants.flatMap((tenant) => {
-    const own = subscriptions.filter((one) => one.tenant === tenant);
-    const count = Math.ceil(own.length / SUBSCRIPTIONS);
-    return Array.from({ length: count }, (_, at) => own.slice(at * SUBSCRIPTIONS, (at + 1) * SUBSCRIPTIONS));
-  });
 }

@@ -38,7 +38,8 @@ export function azureInventory(settings: AzureSettings): Inventory {
         return part;
       });
       const fleet = fleetOf(parts, startedAt);
-      return { ...fleet, vms: await withBastions(fleet.vms, networkLists(asking, subscriptions)) };
+      if (!settings.looksForBastions) return fleet;
+      return { ...fleet, vms: await withBastions(fleet.vms, subscriptions, networkLists(asking)) };
     },
   };
 }

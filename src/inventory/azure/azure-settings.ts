@@ -20,7 +20,7 @@ export async function settleAzure(
   wishes: AzureWishes,
   environment: Readonly<Record<string, string | undefined>>,
   home: string,
-): Promise<Omit<AzureSettings, 'agents' | 'clock'>> {
+): Promise<Omit<AzureSettings, 'agents' | 'clock' | 'looksForBastions'>> {
   const { cloud: named, resourceManager, resourceGroup, credential, azureDeadline: deadline } = wishes;
   const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
   const { subscriptions, cloud: active, tenant } = azureScope(wishes, profile);

@@ -7,6 +7,8 @@ import type { Subscription } from './scope.ts';
 const RESOURCES = '/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01';
 /** Rows per page: the most that Resource Graph returns. */
 const PAGE = 1_000;
+/** Subscriptions that one query may name. */
+const SUBSCRIPTIONS = 1_000;
 
 export interface GraphRequest {
   readonly asking: AzureWork;
@@ -40,4 +42,14 @@ export async function rowsOf<T>(
     hint: 'set inventory.source to "azure" to ask Resource Manager instead',
   });
   return { ...listed, failure };
+}
+
+/** Groups subscriptions into what one query may name: those of one tenant, and not too many. */
+export function batchesOf(subscriptions: readonly Subscription[]): readonly (readonly Subscription[])[] {
+  const tenants = [...new Set(subscriptions.map(({ tenant }) => tenant))];
+  return tenants.flatMap((tenant) => {
+    const own = subscriptions.filter((one) => one.tenant === tenant);
+    const count = Math.ceil(own.length / SUBSCRIPTIONS);
+    return Array.from({ length: count }, (_, at) => own.slice(at * SUBSCRIPTIONS, (at + 1) * SUBSCRIPTIONS));
+  });
 }

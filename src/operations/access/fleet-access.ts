@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { Vm } from '../../domain/vm.ts';
 import type { Inventory } from '../../inventory/inventory.ts';
@@ -23,6 +24,8 @@ export interface FleetAccess {
   readonly transport: Transport;
   readonly endpoints: Endpoints;
   readonly hostKeys: KnownHosts;
+  /** The host keys that Azure reports for a VM. Rejects with an AppError. */
+  readonly azureHostKeys: (endpoint: Endpoint, caller: Caller) => Promise<readonly Buffer[]>;
   /** Where jobs of this user have been started. */
   readonly jobMemory: JobMemory;
   readonly settings: FleetSettings;

@@ -1,10 +1,11 @@
 import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
-import type { Vm } from '../../domain/vm.ts';
+import { isAzureVm, type Vm } from '../../domain/vm.ts';
 import { findVm, type VmRef } from '../../targets/find-vm.ts';
 import { parseIdentifier } from '../../targets/identifier.ts';
-import type { HostOfKeys, KnownKey } from '../../transport/host-keys/host-keys.ts';
+import { type HostOfKeys, type KnownKey, unreportedKey } from '../../transport/host-keys/host-keys.ts';
+import { sha256Of } from '../../transport/host-keys/public-key.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 
 /** A key known for a host. Fields are only ever added: this is what `--format json` prints. */
@@ -42,6 +43,29 @@ export async function forgetHostKeys(access: FleetAccess, text: string, caller: 
           hint: 'edit the file, or ask its owner to',
         });
   return { removed: unique(removed).map((key) => ({ host: text, ...key })), failure };
+}
+
+/** Compares the known host keys of a VM with those that Azure reports, and pins these. Rejects with `host-key-changed` if Azure reports others. */
+export async function verifyHostKeys(
+  access: FleetAccess,
+  text: string,
+  caller: Caller,
+): Promise<{ readonly keys: readonly HostKeyRow[]; readonly added: number }> {
+  const host = hostOf(text);
+  const vm = host?.kind === 'vm' ? await vmNamed({ access, text, verb: 'host-key verify', caller }, host) : undefined;
+  if (!vm || !isAzureVm(vm))
+    throw new AppError('usage', `Azure cannot say the host keys of "${text}": it is not a VM in Azure`, {
+      hint: 'azlin list --all shows the VMs; azlin host-key show lists the keys that are known',
+    });
+  const endpoint = access.endpoints.of(vm);
+  const reported = await access.azureHostKeys(endpoint, caller);
+  const fingerprints = reported.map(sha256Of);
+  const before = (await access.hostKeys.show(endpoint, caller)).filter(({ revoked }) => !revoked);
+  const wrong = before.find(({ fingerprint }) => !fingerprints.includes(fingerprint));
+  if (wrong) throw unreportedKey(endpoint, wrong, reported);
+  await access.hostKeys.pin(endpoint, reported, caller);
+  const after = await access.hostKeys.show(endpoint, caller);
+  return { keys: unique(after).map((key) => ({ host: text, ...key })), added: after.length - before.length };
 }
 
 function unique(keys: readonly KnownKey[]): readonly KnownKey[] {

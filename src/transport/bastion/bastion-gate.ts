@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http';
 import type { Caller } from '../../domain/caller.ts';
 import type { Bastion } from '../../domain/route.ts';
+import type { BastionPlaces } from './bastion-places.ts';
 
 /** What it takes to go through an Azure Bastion. */
 export interface BastionGate {
@@ -10,6 +11,5 @@ export interface BastionGate {
   token(bastion: Bastion, caller: Caller): Promise<string>;
   /** How requests leave this machine. Those of `streams` share no connections with the others. */
   agentFor(target: URL, use: 'requests' | 'streams'): Promise<Agent>;
-  /** Closes a connection through the Bastion that nobody uses, because another one needs its place. */
-  makeRoom(bastion: string): void;
+  readonly places: BastionPlaces;
 }

@@ -71,18 +71,32 @@ async function podOf({ bastion, target, port, token, agentFor, signal }: Session
   if (status !== 200) throw refusedBy(bastion, status, body);
   const host = body.trim().replace(/^"|"$/g, '');
   // The token is sent there next.
-  if (/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/i.test(host)) return host;
-  throw nodeTrouble('it named no host');
+  if (/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/i.test(host) && domainOf(host) === domainOf(bastion.dnsName))
+    return host;
+  throw nodeTrouble('its reply has no host');
 }
+
+const domainOf = (host: string) => host.toLowerCase().split('.').slice(-2).join('.');
 
 function sessionIn(body: string): {
   readonly authToken: string;
   readonly nodeId: string;
   readonly websocketToken: string;
 } {
-  const { authToken, nodeId, websocketToken } = JSON.parse(body) as Record<string, unknown>;
-  if (typeof authToken !== 'string' || typeof websocketToken !== 'string') throw nodeTrouble('it gave no session');
+  const { authToken, nodeId, websocketToken } = objectIn(body);
+  if (typeof authToken !== 'string' || typeof websocketToken !== 'string')
+    throw nodeTrouble('its reply has no session');
   return { authToken, websocketToken, nodeId: typeof nodeId === 'string' ? nodeId : '' };
+}
+
+function objectIn(body: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(body);
+    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>;
+  } catch {
+    // The error would quote it.
+  }
+  throw nodeTrouble('its reply is not JSON');
 }
 
 interface Question {
@@ -115,12 +129,12 @@ function ask(url: URL, { method, type, headers = {}, body = '', agent, signal }:
       response.on('data', (chunk: string) => {
         if (text.length < LONGEST) text += chunk;
       });
-      response.once('error', reject);
+      response.on('error', reject);
       response.once('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
     });
     // Nothing waits for the end of a session.
     if (method === 'DELETE') going.once('socket', (socket) => socket.unref());
-    going.once('error', reject);
+    going.on('error', reject);
     going.end(body);
   });
 }

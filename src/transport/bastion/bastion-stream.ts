@@ -34,7 +34,7 @@ export function openStream({ bastion, session, agent, signal }: StreamRequest): 
     const onAbort = () => fail(signal.reason);
     const over = () => {
       signal.removeEventListener('abort', onAbort);
-      stream.off('readable', onReadable).off('error', onTrouble).off('close', onClose);
+      stream.off('readable', onReadable).off('error', onTrouble).off('end', onClose).off('close', onClose);
     };
     const fail = (error: unknown) => {
       over();
@@ -56,7 +56,7 @@ export function openStream({ bastion, session, agent, signal }: StreamRequest): 
     signal.addEventListener('abort', onAbort, { once: true });
     socket.once('upgrade', (response) => (response.socket as Socket).setNoDelay(true));
     socket.once('unexpected-response', (_request, { statusCode = 0 }) => fail(asTrouble(bastion, statusCode)));
-    stream.on('readable', onReadable).once('error', onTrouble).once('close', onClose);
+    stream.on('readable', onReadable).once('error', onTrouble).once('end', onClose).once('close', onClose);
   });
 }
 

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { backOff } from '../../domain/back-off.ts';
 import { type Caller, withSignal } from '../../domain/caller.ts';
 import { pause } from '../../domain/clock.ts';
-import { withDeadline } from '../../domain/deadline.ts';
+import { orAborted, withDeadline } from '../../domain/deadline.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { type Bastion, groupOf, type Route, withoutTunnels } from '../../domain/route.ts';
 import { connectInTime } from '../connect-in-time.ts';
@@ -12,13 +12,12 @@ import { describeEndpoint, reasonOf } from '../ssh-errors.ts';
 import type { Tunnel, TunnelSettings } from '../tunnel.ts';
 import { isNodeTrouble, nodeTrouble } from './bastion-errors.ts';
 import type { BastionGate } from './bastion-gate.ts';
-import { placesOf } from './bastion-places.ts';
 import { type BastionSession, openSession } from './bastion-session.ts';
 import { openStream } from './bastion-stream.ts';
 
 type Through = Extract<Route, { readonly kind: 'bastion' }>;
 
-/** Milliseconds in which a node passes on the first words of the server. */
+/** Milliseconds in which a node passes on the first words of the server, at the first attempt. */
 const NODE_PATIENCE = 4_000;
 /** Milliseconds that ending a session may take. */
 const LEAVING = 3_000;
@@ -26,7 +25,6 @@ const AGAIN = { first: 200, longest: 1_000, jitter: 1 };
 
 /** WebSockets through Azure Bastion. Nothing listens on this machine, and no process is started. */
 export function bastionTunnel({ clock, bastions: gate }: TunnelSettings): Tunnel {
-  const places = placesOf(clock, (bastion) => gate?.makeRoom(bastion));
   const running = new Set<Duplex>();
 
   const leave = (session: BastionSession) => {
@@ -34,8 +32,10 @@ export function bastionTunnel({ clock, bastions: gate }: TunnelSettings): Tunnel
     withDeadline(limit, session.leave).catch(() => {});
   };
 
-  const openOnce = async (tunnel: Opening, { signal }: Caller): Promise<Duplex> => {
+  const openOnce = async (tunnel: Opening, attempt: number, { signal }: Caller): Promise<Duplex> => {
     const { endpoint, route, bastion, token } = tunnel;
+    // A node that says nothing may also wait for a VM that is slow.
+    const ms = NODE_PATIENCE * 2 ** (attempt - 1);
     const ip = route.vmId === undefined ? endpoint.address : undefined;
     const session = await openSession({
       ...{ bastion, ip, token, signal },
@@ -46,7 +46,7 @@ export function bastionTunnel({ clock, bastions: gate }: TunnelSettings): Tunnel
     try {
       const agent = await tunnel.gate.agentFor(new URL(session.url.href.replace(/^wss/, 'https')), 'streams');
       const expired = () => nodeTrouble('its node did not pass anything on');
-      const stream = await withDeadline({ clock, ms: NODE_PATIENCE, signal, expired }, (limited) =>
+      const stream = await withDeadline({ clock, ms, signal, expired }, (limited) =>
         openStream({ bastion, session, agent, signal: limited }),
       );
       if (stream.destroyed) leave(session);
@@ -62,7 +62,7 @@ export function bastionTunnel({ clock, bastions: gate }: TunnelSettings): Tunnel
   const openPatiently = async (tunnel: Opening, caller: Caller): Promise<Duplex> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await openOnce(tunnel, caller);
+        return await openOnce(tunnel, attempt, caller);
       } catch (error) {
         if (!isNodeTrouble(error)) throw error;
         tunnel.trouble = error;
@@ -80,9 +80,9 @@ export function bastionTunnel({ clock, bastions: gate }: TunnelSettings): Tunnel
       const failed = (error: unknown) => cannotPass(endpoint, bastion, error);
       const without = withoutTunnels(bastion);
       if (without) throw failed(new AppError('config', `it ${without.problem}`, { hint: without.cure }));
-      const free = await places.take(bastion.id, caller);
+      const free = await gate.places.take(bastion, caller);
       try {
-        const token = await gate.token(bastion, caller);
+        const token = await orAborted(gate.token(bastion, caller), caller.signal);
         const tunnel: Opening = { gate, endpoint, route, bastion, token, trouble: undefined };
         const expired = (limit: string) => failed(tooLate(limit, tunnel.trouble));
         const stream = await connectInTime({ clock, endpoint, caller, expired }, (signal) =>
@@ -146,7 +146,9 @@ function tooLate(limit: string, trouble: Error | undefined): AppError {
 
 function cannotPass(endpoint: Endpoint, bastion: Bastion, error: unknown): AppError {
   const { code, hint } = error instanceof AppError ? error : { code: 'unreachable' as const, hint: undefined };
-  const why = error instanceof AppError ? messageOf(error) : reasonOf(error);
+  const [, status] = /^PROXY_(\d+)$/.exec((error as { code?: string }).code ?? '') ?? [];
+  const proxy = status && `the proxy refused the connection: HTTP status ${status}`;
+  const why = proxy ?? (error instanceof AppError ? messageOf(error) : reasonOf(error));
   return new AppError(code, `Cannot connect to ${describeEndpoint(endpoint)} through Bastion ${bastion.name}: ${why}`, {
     cause: error,
     hint,

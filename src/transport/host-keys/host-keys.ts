@@ -34,9 +34,11 @@ export function changedKey(host: HostOfKeys, known: KnownKey, offered: Buffer): 
   );
 }
 
-const WAYS: Readonly<Record<'strict' | 'ask' | 'refused', string>> = {
+const WAYS: Readonly<Record<'strict' | 'ask' | 'refused' | 'azure', string>> = {
   strict: 'compare it with the VM\'s own, then connect once with ssh.host_keys = "accept-new"',
   ask: 'connect once from a terminal, where azlin can ask, or set ssh.host_keys = "accept-new"',
+  azure:
+    'ssh.host_keys is "azure", and Azure knows the keys of its VMs only; compare it with the host\'s own, then add it to ~/.ssh/known_hosts',
   refused: "compare it with the VM's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
 };
 
@@ -45,6 +47,18 @@ export function unknownKey({ label }: HostOfKeys, key: Buffer, why: keyof typeof
   return new AppError('host-key-unknown', `The host key of "${label}" is not known: ${fingerprint(key)}`, {
     hint: WAYS[why],
   });
+}
+
+/** A known key is not among those that Azure reports. */
+export function unreportedKey({ label }: HostOfKeys, known: KnownKey, reported: readonly Buffer[]): AppError {
+  const name = shellWord(label);
+  return new AppError(
+    'host-key-changed',
+    `A known host key of "${label}" is not its own, as Azure reports
+  known:    ${known.fingerprint} (${nameOfType(known.type)}), ${known.path}:${known.line}
+  reported: ${reported.map(fingerprint).join(', ')}`,
+    { hint: `if it was rebuilt: azlin host-key forget ${name}; azlin host-key verify ${name}` },
+  );
 }
 
 /** A key that was marked as never to be accepted again. */

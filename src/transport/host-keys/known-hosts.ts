@@ -4,14 +4,8 @@ import { AppError, messageOf } from '../../domain/errors.ts';
 import { describeEndpoint } from '../ssh-errors.ts';
 import { changedKey, type HostOfKeys, type KnownKey, revokedKey, unknownKey, weakKey } from './host-keys.ts';
 import { describeLine, isAboutHost, isRevokedFor, knownIn, knownWithoutPort, pinnedIn } from './host-lines.ts';
-import {
-  addKnownHosts,
-  disableKnownHosts,
-  type KnownHost,
-  type NewHost,
-  readKnownHosts,
-  removeKnownHosts,
-} from './known-hosts-file.ts';
+import { keep, ownHosts, usersHosts } from './known-files.ts';
+import { disableKnownHosts, type KnownHost, removeKnownHosts } from './known-hosts-file.ts';
 import { fingerprint, rsaBits, typeOfKey } from './public-key.ts';
 import { isRevoked } from './revoked-keys.ts';
 
@@ -28,6 +22,8 @@ export interface KnownHosts {
   isPinned(host: HostOfKeys): Promise<boolean>;
   /** Throws `host-key-changed`, `host-key-unknown` or `host-key-revoked`; otherwise the key is the host's own, and is pinned. */
   check(host: HostOfKeys, key: Buffer, caller: Caller): Promise<void>;
+  /** Pins keys of a host that is known to have them, as far as they are strong enough. */
+  pin(host: HostOfKeys, keys: readonly Buffer[], caller: Caller): Promise<void>;
   /** Whether azlin has exactly these keys for it, so that a proof that the server holds them would change nothing. */
   hasExactly(host: HostOfKeys, keys: readonly Buffer[]): Promise<boolean>;
   /** Takes over the keys that a server has proven to hold, over a connection that was secured with `current`. */
@@ -63,6 +59,7 @@ export function knownHosts(settings: KnownHostsSettings): KnownHosts {
         if (!(await isTrusted(settings, met))) await meet(settings, met);
       });
     },
+    pin: (host, keys, caller) => inTurn(() => pinKeys(settings, { host, caller }, keys)),
     async hasExactly(host, keys) {
       const pinned = new Set(pinnedIn(await ownHosts(settings), host).map(({ key }) => key.toString('base64')));
       const announced = new Set(keys.map((key) => key.toString('base64')));
@@ -119,7 +116,7 @@ async function meet({ path }: KnownHostsSettings, { host, key, caller }: Met): P
   const [other] = known;
   if (!same && other) throw changedKey(host, describeLine(other), key);
   const { hostKeys } = host.ssh;
-  if (!same && hostKeys === 'strict') throw unknownKey(host, key, 'strict');
+  if (!same && (hostKeys === 'strict' || hostKeys === 'azure')) throw unknownKey(host, key, hostKeys);
   if (host.firstSight === 'look') {
     // Another machine may have the address by now. It must not be taken for the VM.
     if (!same && hostKeys === 'ask') throw unknownKey(host, key, 'ask');
@@ -179,6 +176,21 @@ async function rotate(
   for (const { key } of gone) trace(`${label} no longer has the host key ${fingerprint(key)}; removed from ${path}`);
 }
 
+async function pinKeys({ path }: KnownHostsSettings, { host, caller }: Wanted, keys: readonly Buffer[]): Promise<void> {
+  const pinned = pinnedIn(await ownHosts({ path }), host);
+  const weakest = host.ssh.weakest.rsa;
+  const added = keys.filter(
+    (key) => (rsaBits(key) ?? weakest) >= weakest && !pinned.some((line) => line.key.equals(key)),
+  );
+  if (added.length === 0) return;
+  await keep(
+    path,
+    added.map((key) => ({ host: host.hostKeyAlias, key, comment: host.label })),
+  );
+  for (const key of added)
+    caller.trace(`Azure reports the host key ${fingerprint(key)} of ${host.label}; kept in ${path}`);
+}
+
 async function forget(settings: KnownHostsSettings, wanted: Wanted): Promise<Forgotten> {
   const { host } = wanted;
   const lines = (await linesAbout(settings, wanted)).filter(({ marker }) => marker === 'none');
@@ -204,41 +216,4 @@ async function forget(settings: KnownHostsSettings, wanted: Wanted): Promise<For
 async function linesAbout(settings: KnownHostsSettings, { host, caller }: Wanted): Promise<readonly KnownHost[]> {
   const all = [...(await ownHosts(settings)), ...(await usersHosts(host, caller))];
   return all.filter((line) => line.marker !== 'other' && isAboutHost(line, host));
-}
-
-async function ownHosts({ path }: KnownHostsSettings): Promise<readonly KnownHost[]> {
-  try {
-    return await readKnownHosts(path, 'own');
-  } catch (error) {
-    // Without the file, any key would be accepted.
-    const hint = error instanceof AppError ? error.hint : undefined;
-    throw new AppError('host-key-unknown', `Cannot read the known host keys in ${path}: ${messageOf(error)}`, {
-      cause: error,
-      hint,
-    });
-  }
-}
-
-/** As with ssh, a file that cannot be read is ignored. */
-async function usersHosts({ ssh }: HostOfKeys, { trace }: Caller): Promise<readonly KnownHost[]> {
-  const files = ssh.knownHostsFiles.map(async (path) => {
-    try {
-      return await readKnownHosts(path);
-    } catch (error) {
-      trace(`the host keys in ${path} cannot be read: ${messageOf(error)}`);
-      return [];
-    }
-  });
-  return (await Promise.all(files)).flat();
-}
-
-async function keep(path: string, added: readonly NewHost[]): Promise<void> {
-  try {
-    await addKnownHosts(path, added);
-  } catch (error) {
-    throw new AppError('config', `Cannot keep the host key in ${path}: ${messageOf(error)}`, {
-      cause: error,
-      hint: 'AZLIN_HOME must be a directory that you can write to',
-    });
-  }
 }

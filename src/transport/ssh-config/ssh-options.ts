@@ -5,8 +5,8 @@ import { type Expansion, expandPath, expandTokens } from './expand.ts';
 import { type HostOptions, sentVariables } from './host-options.ts';
 import { matchesPatterns } from './patterns.ts';
 
-/** What to do about a host whose key is not known: keep it, refuse it, or ask the user at the terminal. */
-export type HostKeyPolicy = 'accept-new' | 'strict' | 'ask';
+/** What to do about a host whose key is not known: keep it, refuse it, ask the user at the terminal; or ask Azure, and refuse or keep it where Azure does not say. */
+export type HostKeyPolicy = 'accept-new' | 'strict' | 'ask' | 'azure' | 'azure-or-accept-new';
 
 /** How to log in and how to keep a connection, settled for one host. Times are in milliseconds. */
 export interface SshOptions {

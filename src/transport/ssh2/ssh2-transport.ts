@@ -194,6 +194,7 @@ function signInSettings({ wallClock }: Ssh2Settings, { endpoint, offers, known, 
 
 function describeStep({ kind, detail }: Step): string {
   const words: Record<Step['kind'], string> = {
+    proving: 'Azure is asked about',
     reached: 'connected to',
     answered: 'its server is',
     verified: 'its host key is',

@@ -106,7 +106,7 @@ describe('the way to a VM', () => {
         'The tag azlin-ssh-bastion of "inside" names no Bastion',
       );
       expect(() => wayTo(one, { bastion: { flag: { named: 'other' } } })).toThrow(
-        'No Bastion "other" is known near "inside", but one, hub',
+        'No Bastion "other" is known near "inside"; there is one, hub',
       );
     });
 

@@ -1,5 +1,5 @@
 import type { AzureWork } from '../ask-azure.ts';
-import { rowsOf } from '../graph-rows.ts';
+import { batchesOf, rowsOf } from '../graph-rows.ts';
 import type { Reading } from '../json.ts';
 import type { Subscription } from '../scope.ts';
 import { type NetworkSource, readBastion, readNetwork } from './bastions.ts';
@@ -13,27 +13,25 @@ const NETWORKS = `resources
 | project id, properties = pack('virtualNetworkPeerings', properties.virtualNetworkPeerings)
 | order by id asc`;
 
-/** Bastions and networks from Resource Graph: a query for all subscriptions of a tenant. */
-export function networkRows(asking: AzureWork, scope: readonly Subscription[]): NetworkSource {
-  // The subscription of a hub need not be in scope; it is in the same tenant.
-  const tenantOf = (id: string) => (scope.find((one) => one.id.toLowerCase() === id.toLowerCase()) ?? scope[0])?.tenant;
+/** Bastions and networks from Resource Graph. */
+export function networkRows(asking: AzureWork): NetworkSource {
+  const { endpoint } = asking.access;
   const rows = async <T>(
-    ids: readonly string[],
+    subscriptions: readonly Subscription[],
     query: string,
-    read: (raw: unknown, tenant: string | null) => Reading<T>,
+    read: (raw: unknown, tenant: string | undefined) => Reading<T>,
   ) => {
-    const tenants = [...new Set(ids.map(tenantOf))];
-    const lists = tenants.map(async (tenant) => {
-      const own = ids.filter((id) => tenantOf(id) === tenant).map((id) => ({ id, name: undefined, tenant }));
-      const request = { asking: asking.in(tenant), query, subscriptions: own };
-      const { items, failure } = await rowsOf(request, (raw) => read(raw, tenant ?? null));
-      if (failure) asking.trace(`azure: the ways to private VMs are not known: ${failure.message}`);
+    const lists = batchesOf(subscriptions).map(async (batch) => {
+      const tenant = batch[0]?.tenant;
+      const request = { asking: asking.in(tenant), query, subscriptions: batch };
+      const { items, failure } = await rowsOf(request, (raw) => read(raw, tenant));
+      if (failure) asking.trace(`azure: cannot look up Bastions: ${failure.message}`);
       return items;
     });
     return (await Promise.all(lists)).flat();
   };
   return {
-    bastions: (subscriptions) => rows(subscriptions, BASTIONS, readBastion),
+    bastions: (subscriptions) => rows(subscriptions, BASTIONS, (raw, tenant) => readBastion(raw, { tenant, endpoint })),
     networks: (subscriptions) => rows(subscriptions, NETWORKS, readNetwork),
   };
 }

@@ -8,6 +8,8 @@ import {
 import { RECORDED, recorded } from '../../../../support/arm-fixtures.ts';
 import { aVm } from '../../../../support/vm.ts';
 
+const AZURE = { tenant: undefined, endpoint: 'https://management.azure.com' };
+
 const network = (name: string, subscription = 'sub') =>
   `/subscriptions/${subscription}/resourcegroups/rg/providers/microsoft.network/virtualnetworks/${name}`;
 const bastion = (name: string, sku = 'Standard') => ({
@@ -18,7 +20,7 @@ const bastion = (name: string, sku = 'Standard') => ({
 describe('what Azure says', () => {
   test('recorded: Standard without tunnels, and Developer in a network of its own', () => {
     const { value } = recorded('network-2024-10-01-BastionHostListBySubscription').body as { value: unknown[] };
-    const [standard, developer] = value.map((raw) => readBastion(raw, 'tenant').found);
+    const [standard, developer] = value.map((raw) => readBastion(raw, { ...AZURE, tenant: 'tenant' }).found);
     expect(standard).toEqual({
       bastion: {
         id: '/subscriptions/subid/resourceGroups/rg1/providers/Microsoft.Network/bastionHosts/bastionhosttenant',
@@ -39,7 +41,7 @@ describe('what Azure says', () => {
 
   test('recorded in 2023: Basic', () => {
     const { value } = recorded('bastion-listall-2023').body as { value: unknown[] };
-    expect(value.map((raw) => readBastion(raw, null).found)).toMatchObject([
+    expect(value.map((raw) => readBastion(raw, AZURE).found)).toMatchObject([
       { bastion: { name: 'cctestvnet', sku: 'Basic' } },
     ]);
   });
@@ -57,38 +59,55 @@ describe('what Azure says', () => {
 
   test('a host name that is none gets no token', () => {
     const { value } = recorded('bastion-listall-2023').body as { value: { properties: object }[] };
-    for (const dnsName of ['evil.example/path', 'user@evil', 'a b', '', '-x', 'host:port'])
+    for (const dnsName of [
+      'evil.example/path',
+      'user@evil',
+      'a b',
+      '',
+      '-x',
+      'host:port',
+      'vm.westeurope.cloudapp.azure.com',
+      'bst.bastion.azure.com:444',
+      'bastion.azure.com.evil.example',
+    ])
       expect(
-        readBastion({ ...value[0], properties: { ...value[0]?.properties, dnsName } }, null).found?.bastion.dnsName,
+        readBastion({ ...value[0], properties: { ...value[0]?.properties, dnsName } }, AZURE).found?.bastion.dnsName,
       ).toBe('');
   });
 
   test('what makes no sense is nothing, and throws nothing', () => {
     for (const raw of [null, 5, [], {}, { id: 5 }, { id: '/x' }, { id: '/x', properties: { ipConfigurations: 'x' } }]) {
-      expect(readBastion(raw, null).found).toBeUndefined();
+      expect(readBastion(raw, AZURE).found).toBeUndefined();
       readNetwork(raw);
     }
     for (const { body } of RECORDED) {
-      readBastion(body, null);
+      readBastion(body, AZURE);
       readNetwork(body);
     }
   });
 });
 
+const SCOPE = [
+  { id: 'other', name: undefined, tenant: 'other' },
+  { id: 'SUB', name: undefined, tenant: 'home' },
+];
+
 describe('the Bastions of a VM', () => {
   const asked: string[] = [];
   const source: NetworkSource = {
     async bastions(subscriptions) {
-      asked.push(`bastions of ${subscriptions}`);
+      asked.push(`bastions of ${subscriptions.map(({ id, tenant }) => `${id} (${tenant})`)}`);
       const all = [
         { network: network('own'), bastion: bastion('own') },
         { network: network('hub', 'hub'), bastion: bastion('hub') },
         { network: network('free', 'hub'), bastion: bastion('free', 'Developer') },
       ];
-      return all.filter((one) => subscriptions.some((id) => one.network.startsWith(`/subscriptions/${id}/`)));
+      return all.filter((one) =>
+        subscriptions.some(({ id }) => one.network.startsWith(`/subscriptions/${id.toLowerCase()}/`)),
+      );
     },
     async networks(subscriptions) {
-      asked.push(`networks of ${subscriptions}`);
+      asked.push(`networks of ${subscriptions.map(({ id }) => id)}`);
       return [
         { key: network('own'), peers: [network('hub', 'hub'), network('free', 'hub')] },
         { key: network('spoke'), peers: [network('hub', 'hub')] },
@@ -96,7 +115,7 @@ describe('the Bastions of a VM', () => {
     },
   };
   const names = async (...vms: Parameters<typeof withBastions>[0]) =>
-    (await withBastions(vms, source)).map(
+    (await withBastions(vms, SCOPE, source)).map(
       ({ bastions }) => bastions && [bastions.own, bastions.peered].map((all) => all.map(({ name }) => name)),
     );
 
@@ -107,7 +126,7 @@ describe('the Bastions of a VM', () => {
     const alone = aVm('alone', { publicIp: null, network: network('alone') });
     expect(await names(own, spoke, alone)).toEqual([[['own'], ['hub']], [[], ['hub']], undefined]);
     // The subscription of the hub is known from the peering.
-    expect(asked).toEqual(['bastions of sub', 'networks of sub', 'bastions of hub']);
+    expect(asked).toEqual(['bastions of SUB (home)', 'networks of SUB', 'bastions of hub (home)']);
   });
 
   test('nobody looks where every VM has a public address, is Windows, or is in no known network', async () => {
@@ -117,7 +136,7 @@ describe('the Bastions of a VM', () => {
       aVm('windows', { publicIp: null, os: 'windows', network: network('own') }),
       aVm('nowhere', { publicIp: null, network: null }),
     ];
-    expect(await withBastions(vms, source)).toEqual(vms);
+    expect(await withBastions(vms, SCOPE, source)).toEqual(vms);
     expect(asked).toEqual([]);
   });
 });
