@@ -11,9 +11,14 @@ import { median, race } from './race.ts';
 const RUNS = Number(process.argv[2] ?? 15);
 const BYTES = 100_000_000;
 
-const fleet = await startFleet([{ name: 'vm', sessions: ['dev'], network: 'own' }], {
-  networks: [{ name: 'own', bastion: { name: 'bas-own' } }],
-});
+// Bastions are looked up because of the private VM.
+const fleet = await startFleet(
+  [
+    { name: 'vm', sessions: ['dev'], network: 'own' },
+    { name: 'private', sessions: [], privateOnly: true, network: 'own', stopped: true },
+  ],
+  { networks: [{ name: 'own', bastion: { name: 'bas-own' } }] },
+);
 const azlin = [process.execPath, CLI];
 const through = ['--bastion', 'bas-own'];
 const alone = { ...fleet.environment, AZLIN_PERSIST: '0' };
