@@ -113,9 +113,10 @@ async function meansMany(world: StepWorld, { target }: Inputs): Promise<boolean>
 /** Says so if no host keys are known: a runner that is new for each job sees every key for the first time. */
 function warnOfHostKeys({ environment, log }: StepWorld, { knownHosts }: Inputs): void {
   const home = environment['AZLIN_HOME'] ?? join(environment['HOME'] ?? '', '.azlin');
-  if (knownHosts === '' && !existsSync(join(home, 'known_hosts')))
+  const { AZLIN_HOST_KEYS: policy = '' } = environment;
+  if (knownHosts === '' && !/^(azure|strict)$/.test(policy) && !existsSync(join(home, 'known_hosts')))
     log.notice(
-      'No host keys are known: the first key that each VM presents is trusted. Set the input "known-hosts" to pin them.',
+      'No host keys are known: the first key that each VM presents is trusted. Set the input "known-hosts" to pin them, or AZLIN_HOST_KEYS: azure to have Azure prove them.',
     );
 }
 

@@ -53,7 +53,8 @@ function agentsOf(environment: Environment): Agents {
       const agents =
         made.get(use) ?? import('../inventory/azure/web/web-agents.ts').then(({ webAgents }) => webAgents(environment));
       made.set(use, agents);
-      return (await (await agents).agentFor(target)).agent;
+      const { agent, proxy } = await (await agents).agentFor(target);
+      return { agent, proxy: proxy && `${proxy.shown} (set by ${proxy.variable})` };
     },
   };
 }

@@ -78,7 +78,7 @@ export const SETTINGS = {
   jumps: setting('ssh.jumps', jumpRules, []),
   bastion: setting('ssh.bastion AZLIN_BASTION', bastionChoice, undefined),
   hostKeys: setting(
-    'ssh.host_keys',
+    'ssh.host_keys AZLIN_HOST_KEYS',
     optionalChoice('accept-new', 'strict', 'ask', 'azure', 'azure-or-accept-new'),
     undefined,
   ),

@@ -1,14 +1,17 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { BastionDouble, BastionFault } from '../../src/demo/bastion-double.ts';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { daemonsBelow, endDaemons } from '../support/daemons.ts';
-import { azlin, type RunOptions, startFleet } from '../support/fleet.ts';
+import { azlin, CLI, type RunOptions, startFleet } from '../support/fleet.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
+import { type RealProxy, startTinyproxy } from '../support/web-proxies.ts';
 
 /*
  * Private VMs behind a double of Azure Bastion, which is as strict as Azure's is known to be. Nothing listens at the address that Azure gives for them, so
@@ -288,6 +291,25 @@ describe('a connection through it', () => {
     await until('the sessions to be ended', () => [...double.sessions.keys()].every((one) => others.has(one)));
   });
 
+  test('starts no process and listens on no port', async () => {
+    const words = [CLI, 'exec', 'inner:dev', 'echo begun; sleep 60'];
+    const child = spawn(process.execPath, words, { env: fleet.environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await once(child.stdout, 'data');
+      expect(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')).toBe('');
+      const lines = readFileSync('/proc/net/tcp', 'utf8')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/));
+      const listening = lines.filter(([, , , state]) => state === '0A').map((line) => `socket:[${line[9]}]`);
+      const own = readdirSync(`/proc/${child.pid}/fd`).map((fd) => readlinkSync(`/proc/${child.pid}/fd/${fd}`));
+      expect(own.filter((file) => listening.includes(file))).toEqual([]);
+      // That of the test itself is seen.
+      expect(listening.length).toBeGreaterThan(0);
+    } finally {
+      child.kill();
+    }
+  });
+
   test('tells its tokens to nobody', async () => {
     bastion('bas-own').faults.add({ at: 'tunnel', node: '400', times: 1 });
     const told = await run(['exec', '-v', 'inner:dev', 'env; ps aux']);
@@ -331,6 +353,41 @@ describe('a connection through it', () => {
       await terminal.close();
     }
   }, 60_000);
+});
+
+describe('through a web proxy', () => {
+  let proxy: RealProxy;
+  beforeAll(async () => {
+    proxy = await startTinyproxy(fleet);
+  }, 60_000);
+  afterAll(() => proxy.stop());
+
+  test.each(['0', '10m'])('as Azure is (daemon.persist = %s)', async (persist) => {
+    const before = proxy.log().length;
+    const environment = {
+      HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`,
+      NO_PROXY: '',
+      no_proxy: '',
+      AZLIN_PERSIST: persist,
+    };
+    expect(await run(['exec', 'inner:dev', 'echo in'], environment)).toMatchObject({ stdout: 'in\n', stderr: '' });
+    expect(proxy.log().slice(before)).toContain(`CONNECT ${bastion('bas-own').dnsName} HTTP/1.1`);
+    endDaemons(fleet.environment['AZLIN_HOME'] ?? '');
+  });
+
+  test('that is not there is named', async () => {
+    const { exitCode, stderr } = await run(['exec', 'inner:dev', 'true'], {
+      HTTPS_PROXY: 'http://127.0.0.1:1',
+      NO_PROXY: '',
+      no_proxy: '',
+    });
+    expect([exitCode, stderr]).toEqual([
+      255,
+      expect.stringMatching(
+        /through Bastion bas-own: the proxy http:\/\/127\.0\.0\.1:1\/? \(set by HTTPS_PROXY\) failed: connection refused\nhint: check the proxy, or add 127\.0\.0\.1 to NO_PROXY\n$/,
+      ),
+    ]);
+  });
 });
 
 describe('through the daemon', () => {

@@ -245,7 +245,7 @@ describe('a link that dies silently', () => {
       kind: 'lost',
       cause: { code: 'connection-lost', message: expect.stringContaining('nothing received for 600 ms') },
     });
-    expect([link.alive, took > 350, took < 3_000]).toEqual([false, true, true]);
+    expect([link.alive, took > 350, took < 20_000]).toEqual([false, true, true]);
   });
 
   test('what has come before is still there for a slow reader', async () => {

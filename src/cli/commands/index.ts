@@ -70,7 +70,7 @@ const ENTRIES: readonly ContentsEntry[] = [
   vm('restart', 'Restart VMs', async () => (await import('./restart.ts')).restart),
   vm('start', 'Start VMs', async () => (await import('./start.ts')).start),
   vm('stop', 'Stop and deallocate VMs', async () => (await import('./stop.ts')).stop),
-  vm('host-key', 'Show or forget the host keys of a VM', async () => (await import('./host-key.ts')).hostKey),
+  vm('host-key', 'Show, verify or forget the host keys of a VM', async () => (await import('./host-key.ts')).hostKey),
   setting(
     'init',
     'Create a settings file: asks a few questions, tests the answers',

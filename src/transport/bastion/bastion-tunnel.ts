@@ -41,10 +41,14 @@ export function bastionTunnel({ clock, bastions: gate }: TunnelSettings): Tunnel
       ...{ bastion, ip, token, signal },
       target: route.vmId ?? hostConnect(bastion, endpoint),
       port: endpoint.port,
-      agentFor: (url) => tunnel.gate.agentFor(url, 'requests'),
+      async agentFor(url) {
+        const way = await tunnel.gate.agentFor(url, 'requests');
+        tunnel.proxy = way.proxy;
+        return way.agent;
+      },
     });
     try {
-      const agent = await tunnel.gate.agentFor(new URL(session.url.href.replace(/^wss/, 'https')), 'streams');
+      const { agent } = await tunnel.gate.agentFor(new URL(session.url.href.replace(/^wss/, 'https')), 'streams');
       const expired = () => nodeTrouble('its node did not pass anything on');
       const stream = await withDeadline({ clock, ms, signal, expired }, (limited) =>
         openStream({ bastion, session, agent, signal: limited }),
@@ -80,10 +84,10 @@ export function bastionTunnel({ clock, bastions: gate }: TunnelSettings): Tunnel
       const failed = (error: unknown) => cannotPass(endpoint, bastion, error);
       const without = withoutTunnels(bastion);
       if (without) throw failed(new AppError('config', `it ${without.problem}`, { hint: without.cure }));
+      const tunnel: Opening = { gate, endpoint, route, bastion, token: '', trouble: undefined, proxy: undefined };
       const free = await gate.places.take(bastion, caller);
       try {
-        const token = await orAborted(gate.token(bastion, caller), caller.signal);
-        const tunnel: Opening = { gate, endpoint, route, bastion, token, trouble: undefined };
+        tunnel.token = await orAborted(gate.token(bastion, caller), caller.signal);
         const expired = (limit: string) => failed(tooLate(limit, tunnel.trouble));
         const stream = await connectInTime({ clock, endpoint, caller, expired }, (signal) =>
           openPatiently(tunnel, withSignal(caller, signal)),
@@ -99,7 +103,9 @@ export function bastionTunnel({ clock, bastions: gate }: TunnelSettings): Tunnel
       } catch (error) {
         free();
         caller.signal.throwIfAborted();
-        throw error instanceof AppError && error.message.startsWith('Cannot connect') ? error : failed(error);
+        throw error instanceof AppError && error.message.startsWith('Cannot connect')
+          ? error
+          : failed(byProxy(error, tunnel));
       }
     },
     close() {
@@ -113,9 +119,24 @@ interface Opening {
   readonly endpoint: Endpoint;
   readonly route: Through;
   readonly bastion: Bastion;
-  readonly token: string;
+  token: string;
   /** What was wrong with the last node. */
   trouble: Error | undefined;
+  /** The proxy on the way to the Bastion. */
+  proxy: string | undefined;
+}
+
+/** The error, as one of the proxy if there is one that could not be reached or refuses. */
+function byProxy(error: unknown, { proxy, bastion }: Opening): unknown {
+  const { code = '' } = error as { code?: string };
+  if (proxy === undefined || error instanceof AppError || !/^(PROXY_|E[A-Z])/.test(code)) return error;
+  const [, status] = /^PROXY_(\d+)$/.exec(code) ?? [];
+  const what = status === undefined ? `failed: ${reasonOf(error)}` : `refused the connection: HTTP status ${status}`;
+  const host = bastion.dnsName.replace(/:.*/, '');
+  return new AppError('unreachable', `the proxy ${proxy} ${what}`, {
+    cause: error,
+    hint: `check the proxy, or add ${host} to NO_PROXY`,
+  });
 }
 
 /** Calls `run` as soon as the stream is destroyed. It closes only after the other side has agreed, and this process may have ended by then. */
@@ -146,9 +167,7 @@ function tooLate(limit: string, trouble: Error | undefined): AppError {
 
 function cannotPass(endpoint: Endpoint, bastion: Bastion, error: unknown): AppError {
   const { code, hint } = error instanceof AppError ? error : { code: 'unreachable' as const, hint: undefined };
-  const [, status] = /^PROXY_(\d+)$/.exec((error as { code?: string }).code ?? '') ?? [];
-  const proxy = status && `the proxy refused the connection: HTTP status ${status}`;
-  const why = proxy ?? (error instanceof AppError ? messageOf(error) : reasonOf(error));
+  const why = error instanceof AppError ? messageOf(error) : reasonOf(error);
   return new AppError(code, `Cannot connect to ${describeEndpoint(endpoint)} through Bastion ${bastion.name}: ${why}`, {
     cause: error,
     hint,

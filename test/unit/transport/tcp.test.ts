@@ -2,8 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { pause } from '../../../src/domain/clock.ts';
 import { connectTcp, type Resolved } from '../../../src/transport/tcp.ts';
-import { realClock } from '../../support/clock.ts';
+import { manualClock, realClock } from '../../support/clock.ts';
+import { until } from '../../support/until.ts';
+
+/** Milliseconds before the next address is tried beside one that has not answered. */
+const HEAD_START = 250;
 
 /*
  * One port, several addresses of loopback: one answers, one refuses, one takes no notice (its queue is full and nobody empties it).
@@ -49,26 +54,30 @@ afterEach(() => {
 
 async function reach(
   addresses: readonly (readonly [string | undefined, 4 | 6])[],
-  signal = new AbortController().signal,
+  { signal = new AbortController().signal, clock = realClock } = {},
 ) {
   const lookup = async (): Promise<readonly Resolved[]> =>
     addresses.map(([address = '', family]) => ({ address, family }));
-  const socket = await connectTcp({ clock: realClock, lookup }, { host: 'name', port, family: 0 }, signal);
+  const socket = await connectTcp({ clock, lookup }, { host: 'name', port, family: 0 }, signal);
   sockets.push(socket);
   return socket.remoteAddress;
 }
 
 describe('the addresses of a name', () => {
   test('one that takes no notice costs a head start only', async () => {
-    const started = Date.now();
-    expect(
-      await reach([
+    const clock = manualClock();
+    const reached = reach(
+      [
         [DEAF, 4],
         [ANSWERS, 4],
-      ]),
-    ).toBe(ANSWERS);
-    const took = Date.now() - started;
-    expect([took >= 240, took < 2_000]).toEqual([true, true]);
+      ],
+      { clock },
+    );
+    await until('the first attempt', () => clock.pending() > 0);
+    clock.advance(HEAD_START - 1);
+    expect(await Promise.race([reached, pause(realClock, 50, new AbortController().signal)])).toBeUndefined();
+    clock.advance(1);
+    expect(await reached).toBe(ANSWERS);
   });
 
   test('one that refuses costs nothing', async () => {
@@ -82,17 +91,20 @@ describe('the addresses of a name', () => {
   });
 
   test('the families take turns', async () => {
-    const started = Date.now();
+    const clock = manualClock();
     // Where IPv6 leads nowhere, its second address must not come before IPv4.
-    expect(
-      await reach([
+    const reached = reach(
+      [
         [DEAF, 6],
         [DEAF, 6],
         [DEAF, 6],
         [ANSWERS, 4],
-      ]),
-    ).toBe(ANSWERS);
-    expect(Date.now() - started).toBeLessThan(700);
+      ],
+      { clock },
+    );
+    await until('the first attempt', () => clock.pending() > 0);
+    clock.advance(HEAD_START);
+    expect(await reached).toBe(ANSWERS);
   });
 
   test('when none answers, the error of all of them, or what each said', async () => {
@@ -107,7 +119,7 @@ describe('the addresses of a name', () => {
 
   test('who is told to stop does so at once, also while a name is looked up', async () => {
     const controller = new AbortController();
-    const reaching = reach([[DEAF, 4]], controller.signal);
+    const reaching = reach([[DEAF, 4]], controller);
     controller.abort(new Error('enough'));
     await expect(reaching).rejects.toThrow('enough');
     const never = connectTcp(
