@@ -48,7 +48,8 @@ async function server(sshdConfig: readonly string[] = [], more: Parameters<Lab['
     known,
     /** Makes azlin remember something else. */
     forge(change: Partial<Known>) {
-      writeFileSync(file(), JSON.stringify({ version: 3, value: { ...known(), ...change } }));
+      const { version } = JSON.parse(readFileSync(file(), 'utf8'));
+      writeFileSync(file(), JSON.stringify({ version, value: { ...known(), ...change } }));
     },
     /** A command that leaves a mark each time it runs, and how often it did. */
     marking: ['exec', '--verbose', `${name}:dev`, `echo x >>${mark}; echo done`],
