@@ -351,7 +351,11 @@ describe('cache', () => {
   test.each([
     ['another version', (text: string) => text.replace(/"version":\d+/, '"version":1'), /^(?!.*dropped)/s],
     ['no JSON', (text: string) => text.slice(0, 40), /warning: removed the broken cache/],
-    ['another shape', () => '{"version":3,"value":{"vms":[5]}}', /warning: removed the broken cache/],
+    [
+      'another shape',
+      (text: string) => text.replace(/"value":.*/s, '"value":{"vms":[5]}}'),
+      /warning: removed the broken cache/,
+    ],
   ])('a cache of %s is dropped', async (_what, spoil, stderr) => {
     const home = freshHome();
     await list(home);
