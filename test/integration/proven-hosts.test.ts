@@ -147,7 +147,7 @@ describe('azlin host-key verify', () => {
 
   test('of what is not in Azure, and of a VM that is not running', async () => {
     expect((await run('accept-new', 'host-key', 'verify', '10.0.0.9')).stderr).toMatch(
-      /^error: Azure cannot say the host keys of "10\.0\.0\.9": it is not a VM in Azure\n/,
+      /^error: Azure cannot report the host keys of "10\.0\.0\.9": it is not a VM in Azure\n/,
     );
     fleet.resourceManager.faults.add({
       match: /runCommand/,

@@ -54,7 +54,7 @@ export async function verifyHostKeys(
   const host = hostOf(text);
   const vm = host?.kind === 'vm' ? await vmNamed({ access, text, verb: 'host-key verify', caller }, host) : undefined;
   if (!vm || !isAzureVm(vm))
-    throw new AppError('usage', `Azure cannot say the host keys of "${text}": it is not a VM in Azure`, {
+    throw new AppError('usage', `Azure cannot report the host keys of "${text}": it is not a VM in Azure`, {
       hint: 'azlin list --all shows the VMs; azlin host-key show lists the keys that are known',
     });
   const endpoint = access.endpoints.of(vm);
