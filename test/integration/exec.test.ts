@@ -36,6 +36,8 @@ describe('a command that ends with the connection', () => {
       );
       await terminal.shows(/^ready$/m);
       await terminal.press('C-c');
+      // Two at the same moment reach a busy process as one.
+      await terminal.shows(/is still running after Ctrl-C; press it again/);
       await terminal.press('C-c');
       await terminal.shows(/code 130/);
       await until('the command to be gone', async () => (await machine('pgrep', '-f', `^sleep ${LONG}`)).code === 1);
