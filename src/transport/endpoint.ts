@@ -1,15 +1,26 @@
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { DIRECT, describeWay, type Hop, type Route } from '../domain/route.ts';
 import { printable } from '../domain/text.ts';
 import { addressOf, isAzureVm, tagOf, type Vm } from '../domain/vm.ts';
-import { type BastionSettings, expandedRoute, type JumpSettings, routeOf, unusableBastion } from './route.ts';
-import type { Expansion } from './ssh-config/expand.ts';
+import {
+  type BastionSettings,
+  expandedRoute,
+  type JumpSettings,
+  routeOf,
+  type Unused,
+  unusableBastion,
+} from './route.ts';
 import { type HostOptions, hostOptions, mentions, notesOf } from './ssh-config/host-options.ts';
 import type { PatternCase } from './ssh-config/patterns.ts';
 import type { SshConfig } from './ssh-config/ssh-config.ts';
-import { hostNameOf, type LoginSettings, type SshOptions, settleSshOptions } from './ssh-config/ssh-options.ts';
+import {
+  type Addressed,
+  type LoginSettings,
+  type SshOptions,
+  settledAddress,
+  settleSshOptions,
+} from './ssh-config/ssh-options.ts';
 
 /** Where and as whom to log in, and how. */
 export interface Endpoint {
@@ -28,6 +39,8 @@ export interface Endpoint {
   /** `look`: its address may be out of date. If the host is new, azlin still connects, but does not keep its key. */
   readonly firstSight?: 'pin' | 'look';
   readonly ssh: SshOptions;
+  /** A better way that cannot be used. */
+  readonly unused?: Unused;
   /** What the user may want to know about how it was settled. */
   readonly notes: readonly string[];
 }
@@ -82,9 +95,8 @@ export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
   };
   const { jump, bastion } = choice;
   const endpoint = endpointOf(host, choice, (options) => routeOf({ vm, address: undefined, jump, bastion, options }));
-  const unusable = endpoint.route.kind === 'direct' ? unusableBastion(vm) : undefined;
-  const notes = unusable === undefined ? endpoint.notes : [...endpoint.notes, unusable];
-  return isAzureVm(vm) ? { ...endpoint, notes, azureId: vm.id } : { ...endpoint, notes };
+  const unused = endpoint.route.kind === 'direct' ? unusableBastion(vm) : undefined;
+  return { ...endpoint, ...(unused ? { unused } : {}), ...(isAzureVm(vm) ? { azureId: vm.id } : {}) };
 }
 
 /** The address that `endpointOfVm` would give, fast enough for lists of thousands. If there is none, the address in the inventory. */
@@ -137,13 +149,9 @@ export function endpointOfHop({ user, host, port }: Hop, choice: LoginChoice): E
   );
 }
 
-interface Host {
-  readonly label: string;
+interface Host extends Addressed {
   readonly names: readonly string[];
   readonly case: PatternCase;
-  readonly address: string | undefined;
-  /** Whether the address outranks the SSH settings. */
-  readonly isFinal: boolean;
   readonly user: string | undefined;
   /** The user if no other is given. */
   readonly otherwise: string;
@@ -199,20 +207,6 @@ function portOf(port: number, options: HostOptions): number {
   throw options.wrong('port', 'a port number');
 }
 
-function settledAddress({ label, address, isFinal }: Host, options: HostOptions, expansion: Expansion): string {
-  const said = options.text('hostname');
-  const named = said === undefined || isFinal ? undefined : hostNameOf(said, expansion);
-  // "HostName %h" for every host means that the address stays as it is.
-  const settled = named === undefined || named === label ? address : named;
-  if (settled === undefined)
-    throw new AppError('unreachable', `Cannot connect to "${label}": it has no IP address`, {
-      hint: 'give it a public IP address, or set its tag azlin-ssh-host to a name or address where it can be reached',
-    });
-  if (isIPv6(settled) || /^[A-Za-z0-9.:_][A-Za-z0-9.:_-]*$/.test(settled)) return settled;
-  const what = isFinal ? `The tag azlin-ssh-host of "${label}"` : JSON.stringify(settled);
-  throw new AppError('config', `${what} is not a host name or address`);
-}
-
 /** The endpoint; if `isOld`, its address may be out of date and a new host key is not kept. */
 export function firstLook(endpoint: Endpoint, isOld: boolean): Endpoint {
   return isOld ? { ...endpoint, firstSight: 'look' } : endpoint;
@@ -225,7 +219,13 @@ export function withoutEarly(endpoint: Endpoint): Endpoint {
 }
 
 /** Equal only for endpoints that may share connections: it contains the user, the place, the route, and all options. */
-export function endpointKey({ firstSight = 'pin', label: _label, notes: _notes, ...endpoint }: Endpoint): string {
+export function endpointKey({
+  firstSight = 'pin',
+  label: _label,
+  notes: _notes,
+  unused: _unused,
+  ...endpoint
+}: Endpoint): string {
   return JSON.stringify({ ...endpoint, firstSight });
 }
 

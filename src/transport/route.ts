@@ -135,11 +135,17 @@ function nearBastion({ vm, options }: Routing): Route | undefined {
   });
 }
 
-/** Why no Bastion near a VM without a public address is used; undefined if there is no such VM or no such Bastion. */
-export function unusableBastion({ publicIp, bastions }: Vm): string | undefined {
+/** Why the Bastion near a VM without a public address is not used, and the cure; undefined if there is no such VM or no such Bastion. */
+export function unusableBastion({ publicIp, bastions }: Vm): Unused | undefined {
   const [first] = publicIp === null && bastions ? [...bastions.own, ...bastions.peered] : [];
   const without = first && withoutTunnels(first);
-  return without && `Bastion ${first.name} ${without.problem}; ${without.cure}`;
+  return without && { problem: `Bastion ${first.name} ${without.problem}`, cure: without.cure };
+}
+
+/** A way that would lead there, but for something that can be cured. */
+export interface Unused {
+  readonly problem: string;
+  readonly cure: string;
 }
 
 /** Whether the rule applies to the VM. It does not if the VM can be reached without a jump: often the jump host itself is a VM of the same group. */

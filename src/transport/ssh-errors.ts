@@ -28,6 +28,10 @@ const SOCKET_ERRORS: Readonly<Record<string, string>> = {
 
 const REACH_HINT = 'check that the VM is running, that sshd listens there and that the network lets you through';
 
+function reachHint({ unused }: Endpoint): string {
+  return unused ? `${unused.problem}; ${unused.cure}` : REACH_HINT;
+}
+
 /** The reason in the user's words. */
 export function reasonOf(error: unknown): string {
   return SOCKET_ERRORS[(error as { code?: string }).code ?? ''] ?? messageOf(error);
@@ -37,7 +41,7 @@ export function reasonOf(error: unknown): string {
 export function cannotConnect(endpoint: Endpoint, error: unknown): AppError {
   return new AppError('unreachable', `Cannot connect to ${describeEndpoint(endpoint)}: ${reasonOf(error)}`, {
     cause: error,
-    hint: REACH_HINT,
+    hint: reachHint(endpoint),
   });
 }
 
@@ -114,7 +118,8 @@ export function connectTimeout(endpoint: Endpoint, stage: Stage, limit: string):
     'key-exchange': `Connected to ${who}, but agreeing on encryption took longer than ${limit}`,
     authenticate: `Connected to ${who}, but signing in took longer than ${limit}`,
   };
-  const hint = stage === 'connect' ? REACH_HINT : 'the VM may be overloaded; raise ssh.connect_timeout for more time';
+  const hint =
+    stage === 'connect' ? reachHint(endpoint) : 'the VM may be overloaded; raise ssh.connect_timeout for more time';
   return new AppError('timed-out', message[stage], { hint });
 }
 

@@ -146,8 +146,16 @@ describe('the way', () => {
     const passed = await run(['exec', '-v', 'basic:dev', 'true']);
     const why = 'Bastion bas-basic has the SKU Basic, which has no tunnels';
     expect(passed.stderr).toContain(why);
-    expect(passed.stderr).toContain('connection refused');
-    expect((await run(['doctor', 'basic'])).stdout).toContain(why);
+    expect(passed.stderr).toMatch(
+      /^error: Cannot connect to "basic" .*: connection refused\nhint: Bastion bas-basic has the SKU Basic, which has no tunnels; az network bastion update .* --enable-tunneling$/m,
+    );
+    const { stdout } = await run(['doctor', 'basic']);
+    expect(stdout).toMatch(
+      /^warn +bastion +Bastion bas-basic has the SKU Basic, which has no tunnels\n +-> az network bastion update .* --enable-tunneling$/m,
+    );
+    expect((await run(['doctor', 'inner'])).stdout).toMatch(
+      /^ok +address +.* \(its private address\), through Bastion bas-own$/m,
+    );
     const named = await run(['exec', '--bastion', 'bas-basic', 'basic:dev', 'true']);
     expect(named.stderr).toMatch(
       /^error: Cannot connect to "basic" .* through Bastion bas-basic: it has the SKU Basic, which has no tunnels\nhint: az network bastion update --name bas-basic --resource-group rg-network --sku Standard --enable-tunneling\n$/,

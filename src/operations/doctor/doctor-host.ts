@@ -2,7 +2,7 @@ import type { Caller } from '../../domain/caller.ts';
 import { withDeadline } from '../../domain/deadline.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
-import { describeHop } from '../../domain/route.ts';
+import { describeHop, describeWay } from '../../domain/route.ts';
 import { shellWord } from '../../domain/text.ts';
 import { mayAnswer, tagOf, type Vm } from '../../domain/vm.ts';
 import type { Fleet } from '../../inventory/inventory.ts';
@@ -49,6 +49,7 @@ export async function checkHost({ access, host, fleet, findings, caller }: HostC
     endpoint = host.kind === 'vm' && vm ? access.endpoints.of(vm, host.user) : endpointAt(access, host);
     findings.ok('address', describeAddress(endpoint, vm));
     reportNotes(endpoint, findings);
+    if (endpoint.unused) findings.warn('bastion', endpoint.unused.problem, endpoint.unused.cure);
   } catch (error) {
     findings.fail('vm', error);
     return rest('address');
@@ -108,7 +109,7 @@ function describeAddress({ user, address, port, route }: Endpoint, vm: Vm | unde
       ? `, through ${route.hops.map(describeHop).join(', then ')}`
       : route.kind === 'command'
         ? `, over ProxyCommand ${route.command}`
-        : '';
+        : describeWay(route).replace(/^ /, ', ');
   return `${user}@${address} port ${port}${source}${via}`;
 }
 

@@ -201,8 +201,36 @@ function sentBy(environment: Environment, patterns: readonly string[]): readonly
 }
 
 /** A host name from the SSH settings. Throws `config` if no host can have that name. */
-export function hostNameOf(text: string, expansion: Expansion): string {
+function hostNameOf(text: string, expansion: Expansion): string {
   const name = expandTokens(text, expansion);
   if (isIPv6(name) || (/^[\w.:-]+$/.test(name) && !name.startsWith('-'))) return name;
   throw new AppError('config', `"HostName ${text}" in the SSH settings is not a host name or address`);
+}
+
+/** A host as far as its address is concerned. */
+export interface Addressed {
+  readonly label: string;
+  /** Undefined if only the SSH settings can give one. */
+  readonly address: string | undefined;
+  /** Whether it outranks the SSH settings. */
+  readonly isFinal: boolean;
+}
+
+/** Throws `unreachable` where there is none, `config` for one that makes no sense. */
+export function settledAddress(
+  { label, address, isFinal }: Addressed,
+  options: HostOptions,
+  expansion: Expansion,
+): string {
+  const said = options.text('hostname');
+  const named = said === undefined || isFinal ? undefined : hostNameOf(said, expansion);
+  // "HostName %h" for every host means that the address stays as it is.
+  const settled = named === undefined || named === label ? address : named;
+  if (settled === undefined)
+    throw new AppError('unreachable', `Cannot connect to "${label}": it has no IP address`, {
+      hint: 'give it a public IP address, or set its tag azlin-ssh-host to a name or address where it can be reached',
+    });
+  if (isIPv6(settled) || /^[A-Za-z0-9.:_][A-Za-z0-9.:_-]*$/.test(settled)) return settled;
+  const what = isFinal ? `The tag azlin-ssh-host of "${label}"` : JSON.stringify(settled);
+  throw new AppError('config', `${what} is not a host name or address`);
 }

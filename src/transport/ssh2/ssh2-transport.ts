@@ -98,6 +98,7 @@ async function dialOne({ settings, keys, servers, ways, endpoint, onStep, caller
   const { signal, trace } = caller;
   const { label, ssh } = endpoint;
   for (const note of endpoint.notes) trace(note);
+  if (endpoint.unused) trace(`${label}: ${endpoint.unused.problem}`);
   const [offers, known] = await orAborted(
     Promise.all([keys.offersFor(ssh, caller), servers.recall(endpoint, caller)]),
     signal,
