@@ -140,7 +140,7 @@ describe.each([
       "azlin exec --detach --job build myvm:staging 'for i in 1 2 3; do echo step $i; done; until [ -e ~/built ]; do sleep 0.1; done; exit 4'",
     );
     expect(await line('azlin jobs --running')).toMatch(/^build +running +\d+ s +myvm:staging +for i in/m);
-    expect(await line('azlin logs --tail 1 bu')).toMatch(/^step 3$/m);
+    expect(await line('azlin logs --tail 1 buil')).toMatch(/^step 3$/m);
     await line('azlin exec myvm:main touch built');
     await line('azlin wait build', 4);
     expect(await line('azlin ps')).toMatch(/^build +exit 4 /m);
