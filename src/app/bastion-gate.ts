@@ -1,10 +1,9 @@
-import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
-import { keepSecret } from '../domain/secrets.ts';
 import type { BastionAccess } from '../inventory/azure/bastion/bastion-access.ts';
 import type { WebAgents } from '../inventory/azure/web/web-agents.ts';
 import type { BastionGate } from '../transport/bastion/bastion-gate.ts';
 import type { BastionPlaces } from '../transport/bastion/bastion-places.ts';
+import { tokenThere } from './signed-in.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Agents = Pick<BastionGate, 'agentFor'>;
@@ -36,13 +35,7 @@ export function bastionGateThere(environment: Environment, places: BastionPlaces
     async find() {
       throw new AppError('bug', 'the Bastion is not known to the daemon');
     },
-    async token(bastion, { tokenFor }: Caller) {
-      if (!tokenFor)
-        throw new AppError('not-signed-in', "no client that is signed in to Azure is connected to azlin's daemon");
-      const token = await tokenFor(bastion);
-      keepSecret(token);
-      return token;
-    },
+    token: tokenThere,
   };
 }
 

@@ -18,6 +18,7 @@ import { type BastionPlaces, bastionPlaces } from '../transport/bastion/bastion-
 import { knownHosts } from '../transport/host-keys/known-hosts.ts';
 import { ssh2Dialer } from '../transport/ssh2/ssh2-transport.ts';
 import { bastionGateThere } from './bastion-gate.ts';
+import { certificatesThere } from './signed-in.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface DaemonRequest {
@@ -140,6 +141,7 @@ function realmsOf(cacheDirectory: string, atBastions: BastionPlaces) {
     const dialer = ssh2Dialer({
       ...{ clock: systemClock, wallClock: systemClock, cacheDirectory, knownHosts: hostKeys, forgetsKeys: true },
       bastions: bastionGateThere(web, atBastions),
+      certificates: certificatesThere,
       // Commands of ProxyCommand run in the process that wants them.
       shell: '/bin/sh',
       async endpointOfHop(hop, inFleet) {

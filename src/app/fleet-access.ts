@@ -5,6 +5,8 @@ import { AppError } from '../domain/errors.ts';
 import { isAzureVm } from '../domain/vm.ts';
 import type { HostKeySource } from '../inventory/azure/azure-host-keys.ts';
 import type { BastionAccess } from '../inventory/azure/bastion/bastion-access.ts';
+import { azureProfile } from '../inventory/azure/scope.ts';
+import { type AccountOf, accountsOf } from '../inventory/azure/sign-in/accounts.ts';
 import { forgetInventories } from '../inventory/cached-inventory.ts';
 import type { NamedVm, PowerVerb, VmPower } from '../inventory/vm-power.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
@@ -12,6 +14,7 @@ import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import { type AccessParts, makeAccess } from '../operations/access/make-access.ts';
 import { shellFile } from '../remote/shell-files.ts';
 import type { Config } from '../settings/config.ts';
+import type { EntraSettings } from '../transport/identities/entra.ts';
 import type { Transport } from '../transport/transport.ts';
 import { daemonControl } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
@@ -40,6 +43,8 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     ...world,
     inventory,
     bastions: () => bastionAccessOf(request, world),
+    entra: once(() => entraOf(request, world)),
+    accounts: () => accountsIn(request, world),
     hostKeySource: once(() => hostKeySourceOf(request, world)),
   });
   const access = makeAccess({
@@ -121,6 +126,22 @@ async function hostKeySourceOf(request: AccessRequest, world: World): Promise<Ho
   world.inDaemon?.notHere('Azure is asked');
   const { azureHostKeys } = await import('../inventory/azure/azure-host-keys.ts');
   return azureHostKeys(await azureSettingsOf(request, world), shellFile('host-keys'));
+}
+
+async function entraOf(request: AccessRequest, world: World): Promise<Pick<EntraSettings, 'issue' | 'refusal'>> {
+  world.inDaemon?.notHere('Azure is asked');
+  const { certifyWithEntra } = await import('../inventory/azure/sign-in/ssh-certificate.ts');
+  const { entraRefusals } = await import('../inventory/azure/entra-refusal.ts');
+  const settings = await azureSettingsOf(request, world);
+  return {
+    issue: certifyWithEntra({ ...settings, environment: world.environment }),
+    refusal: entraRefusals(settings),
+  };
+}
+
+async function accountsIn({ config }: AccessRequest, { environment, home }: World): Promise<AccountOf> {
+  const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
+  return accountsOf({ environment, profile, only: config.credential === 'any' ? undefined : config.credential });
 }
 
 async function azurePowerOf(request: AccessRequest, world: World): Promise<VmPower> {

@@ -26,8 +26,7 @@ type Request = Pick<AccessRequest, 'config'>;
 /** The adapter is loaded when VMs are first listed: an identifier that is an address needs neither Azure nor a sign-in. */
 export function inventoryOf(request: Request, world: Place): Inventory {
   const { config } = request;
-  const isAzure = config.inventory === 'azure' || config.inventory === 'resource-graph';
-  const make = isAzure ? azureInventoryOf : fileInventoryOf;
+  const make = isOfAzure(config.inventory) ? azureInventoryOf : fileInventoryOf;
   let made: Promise<Inventory> | undefined;
   const inventory: Inventory = {
     async listVms(query, caller) {
@@ -36,6 +35,11 @@ export function inventoryOf(request: Request, world: Place): Inventory {
     },
   };
   return sharedInventory(inventory, world.wallClock);
+}
+
+/** Whether VMs come from Azure, not from a file. `source`: as in the settings. */
+export function isOfAzure(source: string): boolean {
+  return source === 'azure' || source === 'resource-graph';
 }
 
 async function fileInventoryOf({ config }: Request, { wallClock: clock }: Place): Promise<Inventory> {

@@ -156,8 +156,8 @@ function run(socket: Socket, { argv, process, questions }: QuickCall): Promise<A
       const { errorToWire } = await import('../daemon/messages.ts');
       try {
         const person = await questions();
-        // A line that runs in the daemon has no need of a token: this process runs it instead.
-        if (!person || kind === 'token') throw new Error('nobody can be asked');
+        // A line that runs in the daemon has no need of Azure: this process runs it instead.
+        if (!person || kind === 'signed-in') throw new Error('nobody can be asked');
         say({ say: 'answer', id, value: await person[kind](question) });
       } catch (error) {
         say({ say: 'no-answer', id, error: errorToWire(error) });

@@ -8,6 +8,7 @@ import { AppError } from '../domain/errors.ts';
 import { isThrough } from '../domain/route.ts';
 import type { HostKeySource } from '../inventory/azure/azure-host-keys.ts';
 import type { BastionAccess } from '../inventory/azure/bastion/bastion-access.ts';
+import type { AccountOf } from '../inventory/azure/sign-in/accounts.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { Config } from '../settings/config.ts';
@@ -17,12 +18,15 @@ import { bastionPlaces } from '../transport/bastion/bastion-places.ts';
 import type { LoginChoice } from '../transport/endpoint.ts';
 import { type KnownHosts, knownHosts } from '../transport/host-keys/known-hosts.ts';
 import { type ProvenHosts, provenHosts, provenTransport } from '../transport/host-keys/proven-hosts.ts';
+import { type EntraSettings, entraCertificates } from '../transport/identities/entra.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
 import type { SshConfig } from '../transport/ssh-config/ssh-config.ts';
 import type { Dialer, Transport } from '../transport/transport.ts';
 import { bastionGate } from './bastion-gate.ts';
 import { doorOf } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
+import { isOfAzure } from './inventory.ts';
+import { answerSignedIn } from './signed-in.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,6 +39,10 @@ export interface SshSurroundings {
   readonly wallClock: Clock;
   readonly inventory: Inventory;
   readonly bastions: () => Promise<BastionAccess>;
+  /** Asks Entra ID for certificates, and Azure why one was refused. */
+  readonly entra: () => Promise<Pick<EntraSettings, 'issue' | 'refusal'>>;
+  /** Who has signed in to Azure, as the environment and az say. */
+  readonly accounts: () => Promise<AccountOf>;
   /** Asks Azure for the host keys of a VM. */
   readonly hostKeySource: () => Promise<HostKeySource>;
   readonly daemonProgram: string | undefined;
@@ -68,13 +76,18 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
   };
   const places = bastionPlaces(wallClock, (bastion) => direct.closeIdle(({ route }) => isThrough(route, bastion)));
   const bastions = bastionGate(around.bastions, environment, places);
+  const certificates = entraCertificates({
+    clock: wallClock,
+    issue: async (...asked) => (await around.entra()).issue(...asked),
+    refusal: async (...asked) => (await around.entra()).refusal(...asked),
+  });
   const load = async (): Promise<Dialer> => {
     const { ssh2Dialer } = await import('../transport/ssh2/ssh2-transport.ts');
     return ssh2Dialer({
       ...{ clock, wallClock },
       knownHosts: hostKeys,
       cacheDirectory: join(config.home, 'cache'),
-      ...{ endpointOfHop, bastions },
+      ...{ endpointOfHop, bastions, certificates },
       shell: environment['SHELL'] || '/bin/sh',
     });
   };
@@ -110,14 +123,16 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     return { ...own, transport, known: async (keys) => line.knowledge.of(keys) };
   }
   if (!door) return { ...own, transport: provenTransport(direct, proven), known: async () => new Map() };
-  const transport = request.isAlone ? direct : daemonTransport({ ...shared, door });
+  const transport = request.isAlone
+    ? direct
+    : daemonTransport({ ...shared, door, answer: answerSignedIn({ bastions, certificates }) });
   return { ...own, transport: provenTransport(transport, proven), known: (keys) => knownThere(door, keys) };
 }
 
 /** What the user wants for every VM, from flags, settings and the files of ssh. */
 async function choiceOf(
   { config, user, port, forwardAgent }: AccessRequest,
-  { environment, home, uid }: SshSurroundings,
+  { environment, home, uid, accounts }: SshSurroundings,
 ): Promise<LoginChoice> {
   const { identities, hostKeys, connectTimeout, keepalive, shortcuts } = config;
   const { weakestKex: kex, weakestCipher: cipher, weakestMac: mac, weakestRsa: rsa } = config;
@@ -128,6 +143,7 @@ async function choiceOf(
     settingsPort: config.sshPort,
     ...{ identities, hostKeys, connectTimeout, keepalive, shortcuts, forwardAgent, weakest: { kex, cipher, mac, rsa } },
     ...waysOf(config),
+    entra: await entraOf(config, accounts),
     sshConfig: await sshConfigOf(config.sshConfig, home),
     surroundings: { home, environment, user: localUser(environment), hostname: hostname(), uid },
   };
@@ -137,6 +153,12 @@ async function sshConfigOf(named: string | undefined, home: string): Promise<Ssh
   if (named === 'none') return { entries: [], files: [] };
   const { readSshConfig } = await import('../transport/ssh-config/ssh-config.ts');
   return readSshConfig({ named, home });
+}
+
+async function entraOf({ entra: choice, inventory, sources }: Config, accounts: SshSurroundings['accounts']) {
+  // Without Azure there is no VM that it is used for by itself.
+  const isOfUse = choice === 'always' || (choice === 'auto' && isOfAzure(inventory));
+  return isOfUse ? { choice, isFlag: sources.entra === 'flag', accountOf: await accounts() } : undefined;
 }
 
 function waysOf({ proxyJump, jumps: rules, bastion, sources }: Config) {

@@ -25,7 +25,7 @@ export function callerThere(socket: Socket, canAsk: boolean): CallerThere {
   }
   const waiting = new Map<number, Waiting>();
   let asked = 0;
-  const question = (kind: 'passphrase' | 'confirm' | 'token', text: string) =>
+  const question = (kind: 'passphrase' | 'confirm' | 'signed-in', text: string) =>
     new Promise<string | boolean>((resolve, reject) => {
       // Nobody would answer.
       if (gone.signal.aborted) return reject(gone.signal.reason);
@@ -46,7 +46,7 @@ export function callerThere(socket: Socket, canAsk: boolean): CallerThere {
       questions: canAsk ? questions : undefined,
       // Whether a VM is to be started is decided before it is reached.
       start: { always: false, isOption: false, ask: async () => false },
-      tokenFor: async (bastion) => String(await question('token', JSON.stringify(bastion))),
+      askSignedIn: async (asked) => String(await question('signed-in', JSON.stringify(asked))),
     },
     onStep: (step) => say({ reply: 'step', step }),
     heard(word) {

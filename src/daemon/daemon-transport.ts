@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Caller, withSignal } from '../domain/caller.ts';
+import { type AzureQuestion, type Caller, withSignal } from '../domain/caller.ts';
 import type { AppError } from '../domain/errors.ts';
 import type { RemoteScript } from '../domain/remote-script.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
@@ -14,6 +14,8 @@ import { talk } from './talk.ts';
 
 export interface DaemonSettings extends DestinationSettings {
   readonly door: Door;
+  /** What the daemon asks somebody who is signed in to Azure. */
+  readonly answer: (question: AzureQuestion, caller: Caller) => Promise<string>;
 }
 
 /** Connections that azlin's daemon keeps open. Where there is no daemon, or what is asked for cannot be shared, this process connects itself. */
@@ -26,7 +28,7 @@ export function daemonTransport(settings: DaemonSettings): Transport {
     close: direct.close,
     async connect(endpoint, asked, onStep) {
       // The daemon is not signed in to Azure; whoever asks it is.
-      const caller: Caller = { ...asked, tokenFor: (bastion) => settings.bastions.token(bastion, asked) };
+      const caller: Caller = { ...asked, askSignedIn: (question) => settings.answer(question, asked) };
       const found = await destinationOf(endpoint, settings, caller);
       const to = found && withAbsolutePaths(found);
       const isReady = to !== undefined && (await connectThere({ settings, to, caller }, onStep));

@@ -13,7 +13,7 @@ export interface DestinationSettings extends Pick<Destination, 'knownHosts' | 's
   /** Connects from this process, and for it alone. */
   readonly direct: Transport;
   readonly endpointOfHop: (hop: Hop, inFleet: boolean, caller: Caller) => Promise<Endpoint>;
-  readonly bastions: Pick<BastionGate, 'find' | 'token'>;
+  readonly bastions: Pick<BastionGate, 'find'>;
   /** How requests leave this machine is in its variables. */
   readonly environment: Variables;
 }

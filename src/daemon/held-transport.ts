@@ -23,7 +23,7 @@ export function heldTransport({ held, onBegin, notHere }: HeldBy, settings: Dest
     knock: direct.knock,
     close: direct.close,
     async connect(endpoint, asked, onStep) {
-      const caller: Caller = { ...asked, tokenFor: async () => notHere('a Bastion wants a token of Azure') };
+      const caller: Caller = { ...asked, askSignedIn: async () => notHere('Azure is asked') };
       const to = await destinationOf(endpoint, settings, caller);
       if (!to) return notHere('this connection cannot be shared');
       if (!pathsOf(to).every(isAbsolute)) return notHere('the settings name a file by a relative path');

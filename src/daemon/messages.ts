@@ -95,8 +95,8 @@ export type DaemonReply =
   | {
       readonly reply: 'question';
       readonly id: number;
-      /** `token`: a token of Azure for a Bastion, which is described as JSON. Nobody is asked, but only the client is signed in. */
-      readonly kind: 'passphrase' | 'confirm' | 'token';
+      /** `signed-in`: an AzureQuestion as JSON. Nobody is asked, but only the client is signed in to Azure. */
+      readonly kind: 'passphrase' | 'confirm' | 'signed-in';
       readonly question: string;
     }
   | { readonly reply: 'done'; readonly value?: unknown }

@@ -26,7 +26,7 @@ export function talk(socket: Socket, ask: Ask, talking: Talking): void {
   const say = (word: Word) => void sendMessage(socket, word);
   const onQuestion = ({ id, kind, question }: Extract<DaemonReply, { readonly reply: 'question' }>) => {
     const answer =
-      (kind === 'token' ? caller.tokenFor?.(JSON.parse(question)) : caller.questions?.[kind](question)) ??
+      (kind === 'signed-in' ? caller.askSignedIn?.(JSON.parse(question)) : caller.questions?.[kind](question)) ??
       Promise.reject(new Error('nobody can be asked'));
     answer.then(
       (value) => say({ say: 'answer', id, value }),

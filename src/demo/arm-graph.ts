@@ -87,7 +87,10 @@ function rowsOfVm(subscription: string, vm: DemoVm): readonly Resource[] {
   const of = (type: string) => resourcesOf(type, subscription, [vm])?.[0];
   const nic = of('Microsoft.Network/networkInterfaces') as { id: string; properties: { ipConfigurations: Resource[] } };
   const ip = of('Microsoft.Network/publicIPAddresses') as { properties: { ipAddress?: string } } | undefined;
-  const machine = of('Microsoft.Compute/virtualMachines') as { properties: { networkProfile: unknown } };
+  const machine = of('Microsoft.Compute/virtualMachines') as {
+    properties: { networkProfile: unknown };
+    identity?: Resource;
+  };
   return nic.properties.ipConfigurations.map((configuration) => ({
     id: vmIdOf(subscription, vm),
     name: vm.name,
@@ -97,6 +100,7 @@ function rowsOfVm(subscription: string, vm: DemoVm): readonly Resource[] {
     vmSize: vm.size,
     osType: 'Linux',
     adminUsername: vm.adminUser,
+    identity: machine.identity ?? null,
     power: `PowerState/${vm.powerState}`,
     networkProfile: machine.properties.networkProfile,
     nicId: nic.id,

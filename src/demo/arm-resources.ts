@@ -15,7 +15,16 @@ export interface DemoVm {
   readonly networkGroup?: string;
   /** The id of its virtual network. */
   readonly network?: string;
+  /** What it has so that users sign in with Entra ID. */
+  readonly entra?: EntraLogin | undefined;
   readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface EntraLogin {
+  /** A system-assigned identity. */
+  readonly identity: boolean;
+  /** The state of the extension AADSSHLoginForLinux: `Succeeded` where it works; undefined if it is not installed. */
+  readonly extension: string | undefined;
 }
 
 export interface DemoSubscription {
@@ -82,6 +91,7 @@ export function virtualMachine(subscription: string, vm: DemoVm): Resource {
     type: 'Microsoft.Compute/virtualMachines',
     location: 'westeurope',
     tags: vm.tags,
+    ...(vm.entra?.identity ? { identity: { type: 'SystemAssigned', principalId: vm.vmId } } : {}),
     properties: {
       vmId: vm.vmId,
       hardwareProfile: { vmSize: vm.size },
@@ -103,6 +113,18 @@ export function virtualMachine(subscription: string, vm: DemoVm): Resource {
       provisioningState: 'Succeeded',
     },
   };
+}
+
+/** The VM with its extensions, which lists do not show. */
+export function withExtensions(resource: Resource, { entra }: DemoVm): Resource {
+  if (entra?.extension === undefined) return resource;
+  const name = 'AADSSHLoginForLinux';
+  const properties = {
+    ...{ publisher: 'Microsoft.Azure.ActiveDirectory', type: name, typeHandlerVersion: '1.0' },
+    provisioningState: entra.extension,
+  };
+  const extension = { name, id: `${resource['id']}/extensions/${name}`, properties };
+  return { ...resource, resources: [extension] };
 }
 
 export function withInstanceView(resource: Resource, vm: DemoVm): Resource {

@@ -9,6 +9,7 @@ import {
   type Resource,
   resourcesOf,
   virtualMachine,
+  withExtensions,
   withInstanceView,
 } from './arm-resources.ts';
 
@@ -109,7 +110,7 @@ function vmReply({ question, subscription, vm, verb }: VmQuestion): Reply {
     return operations.run(subscription, () => request.runCommand(vm, script.join('\n')));
   }
   if (order === 'GET instanceView') return { status: 200, body: instanceView(vm) };
-  const plain = virtualMachine(subscription.id, vm);
+  const plain = withExtensions(virtualMachine(subscription.id, vm), vm);
   const expand = searchParams.get('$expand')?.toLowerCase() === 'instanceview';
   if (order === 'GET ') return { status: 200, body: expand ? withInstanceView(plain, vm) : plain };
   return refusal(405, 'MethodNotAllowed', `${method} is not supported by this demo.`);

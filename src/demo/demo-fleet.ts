@@ -14,6 +14,7 @@ import { removeFolder } from './remove-folder.ts';
 import { runCommand } from './run-command.ts';
 import { daemonEnd, writeSurroundings } from './surroundings.ts';
 import type { Tools } from './tools.ts';
+import { type EntraVm, loginLines, startUserAuthority } from './user-authority.ts';
 import { type Machine, type MachineRequest, startMachine } from './virtual-machine.ts';
 
 const run = promisify(execFile);
@@ -53,6 +54,8 @@ export interface DemoMachine
   readonly privateOnly?: boolean;
   /** The name of its virtual network. If it is private, too, only a Bastion leads there. */
   readonly network?: string;
+  /** It accepts certificates of Entra ID instead of keys. */
+  readonly entra?: EntraVm;
   readonly tags?: Readonly<Record<string, string>>;
 }
 
@@ -103,11 +106,14 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
   try {
     const identity = join(directory, 'id_ed25519');
     await run(tools.sshKeygen, ['-q', '-t', 'ed25519', '-N', '', '-C', 'azlin demo', '-f', identity]);
-    const authorizedKeys = await readFile(`${identity}.pub`, 'utf8');
+    const publicKey = await readFile(`${identity}.pub`, 'utf8');
+    const userAuthority = await startUserAuthority(tools.sshKeygen, directory);
     const start = async (machine: DemoMachine, index: number, sessions = machine.sessions) => {
       const folder = folderOf(machine);
       const place = { directory: join(directory, folder), address: loopbackAddress(index) };
-      const running = await startMachine({ ...machine, ...place, sessions, authorizedKeys, tools });
+      const authorizedKeys = machine.entra ? '' : publicKey;
+      const sshdConfig = [...(machine.sshdConfig ?? []), ...loginLines(machine.entra, userAuthority)];
+      const running = await startMachine({ ...machine, ...place, sessions, authorizedKeys, sshdConfig, tools });
       started.set(folder, running);
       // `close` may have run while it was starting, and missed it.
       if (isClosed) running.stop();
@@ -146,15 +152,8 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     const runThere = ({ vmId }: DemoVm, script: string) =>
       runCommand(join(directory, folderOf(machines[indexIn(machines, vmId)] as DemoMachine)), script);
     const server = {
-      clock,
-      subscriptions,
-      token,
-      key,
-      certificate,
-      pageSize,
-      changePower,
+      ...{ clock, subscriptions, token, key, certificate, pageSize, changePower, principals, userAuthority },
       runCommand: runThere,
-      principals,
     };
     resourceManager = await startResourceManager(server);
     const environment = await writeSurroundings({
@@ -167,6 +166,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
       identity,
       subscriptions,
       url: resourceManager.url,
+      certifies: { sshKeygen: tools.sshKeygen, authority: userAuthority.path },
     });
     endDaemon = daemonEnd(request.cli, environment);
     return { directory, machines: started, resourceManager, bastions, environment, identity, close };
@@ -220,7 +220,7 @@ function subscriptionsOf(
 }
 
 function vmOf(
-  { name, resourceGroup = 'rg-demo', networkGroup, privateOnly, network, subscription, tags }: DemoMachine,
+  { name, resourceGroup = 'rg-demo', networkGroup, privateOnly, network, subscription, entra, tags }: DemoMachine,
   index: number,
   machine: Machine | undefined,
 ): DemoVm {
@@ -230,6 +230,7 @@ function vmOf(
     ...(networkGroup === undefined ? {} : { networkGroup }),
     ...(network === undefined ? {} : { network: networkIdOf(subscription ?? DEMO_SUBSCRIPTION, network) }),
     vmId: vmIdOf(index),
+    ...(entra ? { entra } : {}),
     size: 'Standard_D2s_v5',
     powerState: machine ? 'running' : 'deallocated',
     adminUser: machine?.user ?? 'azureuser',

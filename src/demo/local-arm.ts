@@ -8,7 +8,8 @@ import { type Fault, type Faults, faultList, type Reply, refusal } from './arm-f
 import { type ChangePower, longRunningOperations, type Operations } from './arm-operations.ts';
 import type { DemoSubscription, DemoVm } from './arm-resources.ts';
 import { armReply } from './arm-routes.ts';
-import { type ServicePrincipal, tokenReply } from './local-authority.ts';
+import { githubReply, type ServicePrincipal, tokenReply } from './local-authority.ts';
+import type { UserAuthority } from './user-authority.ts';
 
 export interface ResourceManagerRequest {
   readonly clock: Clock;
@@ -23,6 +24,8 @@ export interface ResourceManagerRequest {
   readonly runCommand: (vm: DemoVm, script: string) => Promise<string>;
   /** Who may sign in with a secret or a certificate; by default nobody. */
   readonly principals?: readonly ServicePrincipal[];
+  /** Certifies the SSH keys of those who sign in. */
+  readonly userAuthority: UserAuthority;
 }
 
 export interface LocalResourceManager {
@@ -80,7 +83,7 @@ async function answer(running: Running, incoming: IncomingMessage, { response, f
   const body = await bodyOf(incoming);
   const fault = faultFor(body);
   if (fault?.delay) await pause(running.request.clock, fault.delay, signal);
-  const right = fault?.reply ?? replyTo(running, incoming, body);
+  const right = fault?.reply ?? (await replyTo(running, incoming, body));
   const reply = fault?.edit && right.body ? { ...right, body: fault.edit(right.body as never) } : right;
   const { body: said } = reply;
   const plain = Buffer.isBuffer(said) ? said : Buffer.from(said === undefined ? '' : JSON.stringify(said));
@@ -100,7 +103,11 @@ async function answer(running: Running, incoming: IncomingMessage, { response, f
   else response.end(sent);
 }
 
-function replyTo({ request, operations, base }: Running, incoming: IncomingMessage, body: string): Reply {
+async function replyTo(
+  { request, operations, base }: Running,
+  incoming: IncomingMessage,
+  body: string,
+): Promise<Reply> {
   const { url = '', method = '', headers } = incoming;
   const { pathname, searchParams } = new URL(url, base());
   if (pathname.startsWith('/adfs/'))
@@ -111,6 +118,7 @@ function replyTo({ request, operations, base }: Running, incoming: IncomingMessa
       authority: `${base()}/adfs`,
       principals: request.principals ?? [],
     });
+  if (pathname === '/github/token') return githubReply(headers.authorization, request.principals ?? []);
   if (headers.authorization !== `Bearer ${request.token}`)
     return {
       ...refusal(401, 'ExpiredAuthenticationToken', 'The access token is expired or not from this demo.'),

@@ -19,6 +19,8 @@ export interface DemoSurroundings {
   /** The id of the one that `az` has set. */
   readonly active: string;
   readonly url: string;
+  /** With what `az ssh cert` certifies keys. */
+  readonly certifies: { readonly sshKeygen: string; readonly authority: string };
 }
 
 /** Writes what a user of Azure has on their machine: `az` signed in, an active subscription, a key, and azlin on PATH. */
@@ -30,13 +32,14 @@ export async function writeSurroundings({
   subscriptions,
   active,
   url,
+  certifies,
   cli,
   environment,
 }: DemoSurroundings): Promise<Readonly<Record<string, string>>> {
   const at = (...parts: string[]) => join(directory, ...parts);
   await Promise.all([mkdir(at('bin')), mkdir(at('azure')), mkdir(at('azlin'), { mode: 0o700 })]);
   await writeFile(at('ca.pem'), certificate);
-  const known = subscriptions.map(({ id, name }) => ({ id, name, isDefault: id === active }));
+  const known = subscriptions.map(({ id, name }) => ({ id, name, isDefault: id === active, user: PERSON }));
   const profile = { subscriptions: known };
   // With the byte order mark that az writes.
   await writeFile(at('azure', 'azureProfile.json'), `\ufeff${JSON.stringify(profile)}`);
@@ -46,10 +49,7 @@ export async function writeSurroundings({
     expires_on: 4_070_908_800,
     tokenType: 'Bearer',
   };
-  await writeProgram(
-    at('bin', 'az'),
-    `[ "$1 $2" = 'account get-access-token' ] || { echo 'the az of the azlin demo only gives tokens' >&2; exit 2; }\necho '${JSON.stringify(reply)}'`,
-  );
+  await writeProgram(at('bin', 'az'), azScript(JSON.stringify(reply), certifies));
   await writeProgram(
     at('bin', 'azlin'),
     `exec ${cli.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')} "$@"`,
@@ -67,6 +67,25 @@ export async function writeSurroundings({
     NO_PROXY: '127.0.0.1',
     no_proxy: '127.0.0.1',
   };
+}
+
+/** Who has signed in with `az`. */
+const PERSON = { name: 'you@azlin.demo', type: 'user' };
+
+/** An `az` that gives tokens, and certificates for the user who runs it. */
+function azScript(token: string, { sshKeygen, authority }: DemoSurroundings['certifies']): string {
+  return `case "$1 $2" in
+'account get-access-token') echo '${token}' ;;
+'ssh cert')
+  while [ $# -gt 1 ]; do
+    case $1 in --public-key-file) key=$2 ;; --file) file=$2 ;; esac
+    shift
+  done
+  cp "$key" "$file.key.pub" && '${sshKeygen}' -q -s '${authority}' -t rsa-sha2-256 -I demo -n "$(id -un)" -V -5m:+1h "$file.key.pub" &&
+    mv "$file.key-cert.pub" "$file" && rm "$file.key.pub"
+  ;;
+*) echo 'the az of the azlin demo only gives tokens and SSH certificates' >&2; exit 2 ;;
+esac`;
 }
 
 async function writeProgram(path: string, body: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Bastion } from './route.ts';
+import type { EntraSignIn } from './ssh-choices.ts';
 
 /** Somebody who can be asked. Both methods reject with an AppError `interrupted` when they do not answer. */
 export interface Questions {
@@ -29,9 +30,20 @@ export interface Caller {
   /** Undefined if nobody can be asked. */
   readonly questions: Questions | undefined;
   readonly start: StartPolicy;
-  /** Asks a caller in another process for a token of Azure, which a Bastion takes. */
-  readonly tokenFor?: ((bastion: Bastion) => Promise<string>) | undefined;
+  /** Has a caller in another process answer what only somebody who is signed in to Azure can. */
+  readonly askSignedIn?: ((question: AzureQuestion) => Promise<string>) | undefined;
 }
+
+/** What only somebody who is signed in to Azure can answer. Bytes are in Base64. */
+export type AzureQuestion =
+  /** A token that the Bastion takes. */
+  | { readonly ask: 'token'; readonly bastion: Bastion }
+  /** An SSH certificate of Entra ID. */
+  | { readonly ask: 'certificate'; readonly entra: EntraSignIn }
+  /** A signature with the key that the certificate is for. */
+  | { readonly ask: 'signature'; readonly certificate: string; readonly data: string; readonly algorithm: string }
+  /** Why the VM may not accept the certificate, and the cure. */
+  | { readonly ask: 'refusal'; readonly entra: EntraSignIn; readonly label: string };
 
 /** The same caller, who gives up when `signal` aborts. */
 export function withSignal(caller: Caller, signal: AbortSignal): Caller {

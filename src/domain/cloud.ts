@@ -6,6 +6,8 @@ export interface Cloud {
   readonly scope: string;
   /** URL where people and services sign in. */
   readonly authority: string;
+  /** The scope of certificates for signing in to Linux VMs. */
+  readonly linuxLogin: string;
 }
 
 /** By the names that `az cloud list` gives them. */
@@ -14,16 +16,19 @@ export const CLOUDS = {
     resourceManager: 'https://management.azure.com',
     scope: 'https://management.azure.com/.default',
     authority: 'https://login.microsoftonline.com',
+    linuxLogin: 'https://pas.windows.net/CheckMyAccess/Linux/.default',
   },
   AzureUSGovernment: {
     resourceManager: 'https://management.usgovcloudapi.net',
     scope: 'https://management.usgovcloudapi.net/.default',
     authority: 'https://login.microsoftonline.us',
+    linuxLogin: 'https://pasff.usgovcloudapi.net/CheckMyAccess/Linux/.default',
   },
   AzureChinaCloud: {
     resourceManager: 'https://management.chinacloudapi.cn',
     scope: 'https://management.chinacloudapi.cn/.default',
     authority: 'https://login.chinacloudapi.cn',
+    linuxLogin: 'https://pas.chinacloudapi.cn/CheckMyAccess/Linux/.default',
   },
 } as const satisfies Readonly<Record<string, Cloud>>;
 

@@ -61,3 +61,23 @@ export const WEAKEST: Weakest = {
  */
 export const SHORTCUTS = ['hello', 'service', 'sign', 'exec', 'early'] as const;
 export type Shortcut = (typeof SHORTCUTS)[number];
+
+/** When to sign in with Entra ID: where the user's keys are refused, on every VM, never. */
+export type EntraChoice = 'auto' | 'always' | 'never';
+
+/** Whose certificates Entra ID issues for signing in to VMs. */
+export interface EntraAccount {
+  /** The tenant by its id or domain; null for the one that is active. */
+  readonly tenant: string | null;
+  /** A subscription of that tenant, as `az` knows it; null for the one that is set in az. */
+  readonly subscription: string | null;
+  /** Who is signed in, as Azure calls them: `alice@contoso.com`, or the id of an application. */
+  readonly as: string;
+}
+
+/** How one VM is signed in to with Entra ID. */
+export interface EntraSignIn extends EntraAccount {
+  readonly wish: Exclude<EntraChoice, 'never'>;
+  /** The resource id of the VM; null for an address. */
+  readonly vmId: string | null;
+}

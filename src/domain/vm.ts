@@ -18,6 +18,8 @@ export interface Vm {
   readonly privateIp: string | null;
   readonly adminUser: string | null;
   readonly os: 'linux' | 'windows' | 'unknown';
+  /** Whether it has a system-assigned identity, which signing in with Entra ID needs. Absent where the source did not say. */
+  readonly hasIdentity?: boolean;
   readonly tags: Readonly<Record<string, string>>;
   /** The virtual network that it is in, by its id in lower case. Absent where the source did not say. */
   readonly network?: string | null;

@@ -77,6 +77,7 @@ export const SETTINGS = {
   proxyJump: setting('ssh.proxyjump AZLIN_PROXYJUMP', jumpHosts, undefined),
   jumps: setting('ssh.jumps', jumpRules, []),
   bastion: setting('ssh.bastion AZLIN_BASTION', bastionChoice, undefined),
+  entra: setting('ssh.entra AZLIN_ENTRA', choice('auto', 'always', 'never'), 'auto' as const),
   hostKeys: setting(
     'ssh.host_keys AZLIN_HOST_KEYS',
     optionalChoice('accept-new', 'strict', 'ask', 'azure', 'azure-or-accept-new'),

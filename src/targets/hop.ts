@@ -22,8 +22,21 @@ export interface HopSettings {
  */
 export function hopEndpoints({ inventory, choice, isKnownHost }: HopSettings) {
   // Options that the user gave for the VM itself are not meant for its jump hosts.
-  const { flagUser: _user, flagPort: _port, identifierUser: _identifier, jump: _jump, bastion, ...general } = choice;
-  const own: LoginChoice = { ...general, bastion: { general: bastion?.general }, forwardAgent: false };
+  const {
+    flagUser: _user,
+    flagPort: _port,
+    identifierUser: _identifier,
+    jump: _jump,
+    bastion,
+    entra,
+    ...general
+  } = choice;
+  const own: LoginChoice = {
+    ...general,
+    bastion: { general: bastion?.general },
+    ...(entra ? { entra: entra.isFlag ? { ...entra, choice: 'auto', isFlag: false } : entra } : {}),
+    forwardAgent: false,
+  };
   return async (hop: Hop, inFleet: boolean, caller: Caller): Promise<Endpoint> => {
     const ref = inFleet ? vmRefOfHop(hop) : undefined;
     if (!ref) return endpointOfHop(hop, own);

@@ -3,6 +3,7 @@ import { AppError } from '../domain/errors.ts';
 import { DIRECT, describeWay, type Hop, type Route } from '../domain/route.ts';
 import { printable } from '../domain/text.ts';
 import { addressOf, isAzureVm, tagOf, type Vm } from '../domain/vm.ts';
+import { certifiedUser, type EntraWishes, entraSignIn, withEntra } from './entra-sign-in.ts';
 import {
   type BastionSettings,
   expandedRoute,
@@ -54,6 +55,7 @@ export interface LoginChoice extends LoginSettings {
   readonly settingsPort?: number | undefined;
   readonly jump?: JumpSettings | undefined;
   readonly bastion?: BastionSettings | undefined;
+  readonly entra?: EntraWishes | undefined;
   readonly sshConfig?: SshConfig | undefined;
   readonly surroundings?: LoginSurroundings | undefined;
 }
@@ -69,32 +71,28 @@ export interface LoginSurroundings {
 }
 
 const DEFAULT_USER = 'azureuser';
-const NOWHERE: LoginSurroundings = {
-  home: '/',
-  environment: {},
-  user: DEFAULT_USER,
-  hostname: 'localhost',
-  uid: undefined,
-};
+const NOWHERE = { home: '/', environment: {}, user: DEFAULT_USER, hostname: 'localhost', uid: undefined };
 const NO_CONFIG: SshConfig = { entries: [], files: [] };
 
 /** The endpoint of a VM. Throws `unreachable` when it has no address, `config` when a tag or an SSH setting makes no sense. */
 export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
   const { name, resourceGroup } = vm;
+  const { flagUser, identifierUser, settingsUser, jump, bastion } = choice;
   const known = addressOf(vm);
+  const entra = entraSignIn(choice, vm);
   const host: Host = {
     label: name,
     names: [name, `${resourceGroup}/${name}`, ...(known === null ? [] : [known])],
     case: 'any',
     address: known ?? undefined,
     isFinal: tagOf(vm, 'azlin-ssh-host') !== undefined,
-    user: choice.flagUser ?? choice.identifierUser ?? tagOf(vm, 'azlin-ssh-user') ?? choice.settingsUser,
+    user: certifiedUser(entra) ?? flagUser ?? identifierUser ?? tagOf(vm, 'azlin-ssh-user') ?? settingsUser,
     otherwise: vm.adminUser ?? DEFAULT_USER,
     port: choice.flagPort ?? tagPort(vm) ?? choice.settingsPort,
     hostKeyAlias: vm.vmId,
   };
-  const { jump, bastion } = choice;
-  const endpoint = endpointOf(host, choice, (options) => routeOf({ vm, address: undefined, jump, bastion, options }));
+  const plain = endpointOf(host, choice, (options) => routeOf({ vm, address: undefined, jump, bastion, options }));
+  const endpoint = withEntra(plain, entra);
   const unused = endpoint.route.kind === 'direct' ? unusableBastion(vm) : undefined;
   return { ...endpoint, ...(unused ? { unused } : {}), ...(isAzureVm(vm) ? { azureId: vm.id } : {}) };
 }
@@ -114,19 +112,21 @@ export function addressOfVm(vm: Vm, choice: LoginChoice): string | null {
 
 /** The endpoint of a bare address: only the user's wishes are known. */
 export function endpointOfAddress(address: string, choice: LoginChoice): Endpoint {
+  const entra = entraSignIn(choice, undefined);
   const host: Host = {
     label: address,
     names: [address],
     case: 'exact',
     address,
     isFinal: false,
-    user: choice.flagUser ?? choice.identifierUser ?? choice.settingsUser,
+    user: certifiedUser(entra) ?? choice.flagUser ?? choice.identifierUser ?? choice.settingsUser,
     otherwise: DEFAULT_USER,
     port: choice.flagPort ?? choice.settingsPort,
     hostKeyAlias: undefined,
   };
   const { jump, bastion } = choice;
-  return endpointOf(host, choice, (options) => routeOf({ vm: undefined, address, jump, bastion, options }));
+  const route = (options: HostOptions) => routeOf({ vm: undefined, address, jump, bastion, options });
+  return withEntra(endpointOf(host, choice, route), entra);
 }
 
 /** The endpoint of a jump host that is not a VM of the fleet. As with ssh, its user is the local user unless another one is given. */

@@ -71,6 +71,7 @@ export const SSH_OPTIONS = {
     describe: 'Azure Bastion to go through: name, id, auto or never',
     setting: 'bastion',
   },
+  entra: { kind: 'flag', describe: 'Sign in with an Entra ID certificate', setting: 'entra', value: 'always' },
   'ssh-config': {
     kind: 'text',
     takes: 'FILE',

@@ -40,6 +40,10 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
     'the Azure Bastion to go through: its name or id; auto, which finds the one near a private VM; or never',
     'auto',
   ),
+  entra: one(
+    "when to sign in with an Entra ID certificate: auto, where an Azure VM refuses the user's keys; always; or never",
+    'auto',
+  ),
   hostKeys: one(
     'accept-new trusts unknown hosts, strict refuses them, ask asks on a terminal, azure asks Azure for their keys and refuses the rest, azure-or-accept-new trusts the rest',
     'accept-new',

@@ -17,6 +17,9 @@ export interface AzureSettings extends Pick<AzureScope, 'subscriptions'> {
   readonly endpoint: string;
   /** The scope that tokens are requested for. */
   readonly scope: string;
+  /** The scope of SSH certificates for Linux VMs, and the URL where applications ask for them. */
+  readonly linuxLogin: string;
+  readonly authority: string;
   readonly credential: CredentialSettings;
   /** Milliseconds for one piece of work: all its requests together. */
   readonly deadline: number;

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { azurePlace, type CloudName } from '../../domain/cloud.ts';
+import { azurePlace, CLOUDS, type CloudName } from '../../domain/cloud.ts';
 import type { AzureSettings } from './ask-azure.ts';
 import { azureProfile, azureScope } from './scope.ts';
-import type { CredentialKind } from './sign-in/credential.ts';
+import { applicationIn, type CredentialKind } from './sign-in/accounts.ts';
 
 /** What the user set. */
 export interface AzureWishes {
@@ -13,6 +13,11 @@ export interface AzureWishes {
   readonly resourceManager: string | undefined;
   readonly credential: CredentialKind | 'any';
   readonly azureDeadline: number;
+}
+
+/** Where the SDK signs in to the public cloud. */
+function authorityIn({ AZURE_AUTHORITY_HOST: host }: Readonly<Record<string, string | undefined>>): string {
+  return host && URL.canParse(host) ? host.replace(/\/+$/, '') : CLOUDS.AzureCloud.authority;
 }
 
 /** Completes the wishes with what `az` knows about this user. Throws when no subscription is in scope. */
@@ -30,6 +35,8 @@ export async function settleAzure(
     resourceGroup,
     endpoint: place.resourceManager,
     scope: place.scope,
+    linuxLogin: place.linuxLogin,
+    authority: place.name === 'AzureCloud' ? authorityIn(environment) : place.authority,
     credential: {
       only: credential === 'any' ? undefined : credential,
       // The SDK knows the authority of the public cloud, and also reads AZURE_AUTHORITY_HOST.
@@ -38,6 +45,7 @@ export async function settleAzure(
       homeTenant: wishes.tenant ?? tenant,
       isCliSignedIn: profile.length > 0,
       clientId: environment['AZURE_CLIENT_ID'] || undefined,
+      byGithub: applicationIn(environment, 'workload-identity'),
     },
     deadline,
   };

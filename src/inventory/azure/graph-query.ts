@@ -54,7 +54,7 @@ export function graphQuery(resourceGroup: string | undefined): string {
 | project id, name, location, tags, vmId = tostring(properties.vmId), vmSize = tostring(properties.hardwareProfile.vmSize),
     osType = tostring(properties.storageProfile.osDisk.osType), adminUsername = tostring(properties.osProfile.adminUsername),
     power = tostring(properties.extended.instanceView.powerState.code), networkProfile = properties.networkProfile,
-    nicId, nicPrimary, configuration, configurationName, ipAddress
+    identity, nicId, nicPrimary, configuration, configurationName, ipAddress
 | order by id asc, nicId asc, configurationName asc`;
 }
 

@@ -26,6 +26,7 @@ export interface ProfileEntry extends Pick<Subscription, 'id' | 'name'> {
   readonly isDefault: boolean;
   readonly environmentName: string | undefined;
   readonly tenantId: string | undefined;
+  readonly user?: { readonly name?: unknown } | undefined;
 }
 
 /** Subscriptions from az's own profile; none where there is no az. */

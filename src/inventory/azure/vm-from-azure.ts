@@ -29,7 +29,7 @@ export interface ComputeVm {
 /** Reads a VM as Resource Manager sends it. Azure promises a location and little else: what is missing becomes null, empty or `unknown`. */
 export function readVm(raw: unknown): Reading<ComputeVm> {
   const reader = jsonReader();
-  const { id: rawId, name: rawName, location, tags, properties: rawProperties } = reader.record(raw, 'VM');
+  const { id: rawId, name: rawName, location, tags, identity, properties: rawProperties } = reader.record(raw, 'VM');
   const id = reader.text(rawId, 'id') ?? '';
   const name = (reader.text(rawName, 'name') ?? '') || segmentAfter(id, 'virtualMachines');
   if (name === '') return { found: undefined, problem: 'Azure sent a VM without a name; it is left out' };
@@ -46,11 +46,17 @@ export function readVm(raw: unknown): Reading<ComputeVm> {
     adminUser:
       reader.text(reader.record(properties['osProfile'], 'osProfile')['adminUsername'], 'adminUsername') ?? null,
     os: osOf(reader, properties),
+    hasIdentity: isSystemAssigned(reader.text(reader.record(identity, 'identity')['type'], 'identity')),
     tags: reader.texts(tags, 'tags'),
   } as const;
   const found = { key: id.toLowerCase(), vm, interfaces: interfacesOf(reader, properties['networkProfile']) };
   const problem = reader.malformed.length === 0 ? undefined : malformedText(name, reader.malformed);
   return { found, problem };
+}
+
+/** Azure leaves out the identity of a VM that has none. */
+export function isSystemAssigned(type: string | undefined): boolean {
+  return /SystemAssigned/i.test(type ?? '');
 }
 
 /** The id that the host key of the VM is pinned to. */

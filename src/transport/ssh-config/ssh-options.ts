@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { AppError } from '../../domain/errors.ts';
-import { SHORTCUTS, type Shortcut, WEAKEST, type Weakest } from '../../domain/ssh-choices.ts';
+import { type EntraSignIn, SHORTCUTS, type Shortcut, WEAKEST, type Weakest } from '../../domain/ssh-choices.ts';
 import { type Expansion, expandPath, expandTokens } from './expand.ts';
 import { type HostOptions, sentVariables } from './host-options.ts';
 import { matchesPatterns } from './patterns.ts';
@@ -34,6 +34,8 @@ export interface SshOptions {
   /** For looking up names; 0 allows both. */
   readonly addressFamily: 0 | 4 | 6;
   readonly weakest: Weakest;
+  /** Absent where Entra ID is not asked for a certificate. */
+  readonly entra?: EntraSignIn;
   /** What may be sent before the answer that usually comes first. */
   readonly shortcuts: readonly Shortcut[];
   /** Variables for commands on the VM, as far as its server accepts them. */

@@ -26,22 +26,34 @@ export interface ServerMemory {
   /** What is known about the server of the endpoint, and its user there. */
   recall(endpoint: Endpoint, caller: Caller): Promise<KnownServer | undefined>;
   keep(endpoint: Endpoint, known: KnownServer, caller: Caller): Promise<void>;
+  /** Whether it refused the user's keys last time, and accepted a certificate of Entra ID. */
+  takesEntra(endpoint: Endpoint, caller: Caller): Promise<boolean>;
+  keepEntra(endpoint: Endpoint, takes: boolean, caller: Caller): Promise<void>;
 }
 
 /** A file for each server and user, because a call needs few of them. */
 export function serverMemory(cacheDirectory: string): ServerMemory {
-  const pathOf = ({ user, hostKeyAlias, address, port, route }: Endpoint) => {
+  const pathOf = ({ user, hostKeyAlias, address, port, route }: Endpoint, ...more: readonly string[]) => {
     const name = createHash('sha256')
-      .update(JSON.stringify([user, hostKeyAlias, address, port, route]))
+      .update(JSON.stringify([user, hostKeyAlias, address, port, route, ...more]))
       .digest('hex');
     return join(cacheDirectory, 'servers', `${name.slice(0, 40)}.json`);
   };
+  const entraPathOf = (endpoint: Endpoint) => pathOf(endpoint, 'entra', endpoint.ssh.entra?.as ?? '');
   // What is learned last counts.
   const inTurn = oneByOne();
   return {
     recall: (endpoint, { trace }) => readCache(pathOf(endpoint), isKnownServer, trace),
     keep: (endpoint, known, { trace }) => inTurn(() => writeCache(pathOf(endpoint), known, trace)),
+    takesEntra: async (endpoint, { trace }) =>
+      (await readCache(entraPathOf(endpoint), isEntraNote, trace))?.takesEntra === true,
+    keepEntra: (endpoint, takesEntra, { trace }) =>
+      inTurn(() => writeCache(entraPathOf(endpoint), { takesEntra }, trace)),
   };
+}
+
+function isEntraNote(value: unknown): value is { readonly takesEntra: boolean } {
+  return typeof (value as { takesEntra?: unknown } | null)?.takesEntra === 'boolean';
 }
 
 function isKnownServer(value: unknown): value is KnownServer {

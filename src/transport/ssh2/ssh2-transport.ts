@@ -7,11 +7,13 @@ import { describePlace, type Endpoint } from '../endpoint.ts';
 import type { KnownHosts } from '../host-keys/known-hosts.ts';
 import { fingerprint, sha256Of } from '../host-keys/public-key.ts';
 import { sshAgent } from '../identities/agent.ts';
+import { type EntraCertificates, entraOffers } from '../identities/entra.ts';
 import { type Identities, identities, type Offers } from '../identities/identities.ts';
 import { cannotConnect, denied } from '../ssh-errors.ts';
 import type { Dial, Dialer, Link, Step } from '../transport.ts';
 import type { Tunnel, TunnelSettings } from '../tunnel.ts';
 import { tunnels } from '../tunnels.ts';
+import { dialWithEntra } from './entra-dial.ts';
 import { beginLink } from './late-link.ts';
 import { type KnownServer, learning, type ServerMemory, serverMemory } from './server-memory.ts';
 import type { Attempt } from './ssh2-attempt.ts';
@@ -21,6 +23,8 @@ export interface Ssh2Settings extends TunnelSettings {
   /** A clock that keeps running while `clock` is paused. */
   readonly wallClock: Clock;
   readonly knownHosts: KnownHosts;
+  /** Absent where nobody signs in with Entra ID. */
+  readonly certificates?: EntraCertificates;
   /** Where is kept what is known about servers. */
   readonly cacheDirectory: string;
   /** Whether what was read of keys and agents, and passphrases, are forgotten when nothing is being dialled: for a process that lasts. */
@@ -50,13 +54,13 @@ export function ssh2Dialer(settings: Ssh2Settings): Dialer {
     }
   };
   const dial: Dial = (endpoint, caller, onStep = () => {}) =>
-    whileDialling(dialOne({ settings, keys, servers, ways, endpoint, onStep, caller, onEarly: undefined }));
+    whileDialling(dialAs({ settings, keys, servers, ways, endpoint, onStep, caller, onEarly: undefined }));
   const ways = tunnels(settings, dial);
   return {
     dial,
     begin: (endpoint, caller, onStep = () => {}) =>
       beginLink(caller, (own, onEarly) =>
-        whileDialling(dialOne({ settings, keys, servers, ways, endpoint, onStep, caller: own, onEarly })),
+        whileDialling(dialAs({ settings, keys, servers, ways, endpoint, onStep, caller: own, onEarly })),
       ),
     close: ways.close,
     async knock(endpoint, caller) {
@@ -68,8 +72,14 @@ export function ssh2Dialer(settings: Ssh2Settings): Dialer {
       }
     },
     async identitiesFor({ ssh }, caller) {
-      const offers = await keys.offersFor(ssh, caller);
-      return { names: offers.identities.map(({ name }) => name), notes: offers.notes };
+      const { entra } = ssh;
+      const { certificates } = settings;
+      const { identities: offered, notes } =
+        entra?.wish === 'always' && certificates
+          ? entraOffers(await certificates.certificate(entra, caller), certificates, { clock, caller })
+          : await keys.offersFor(ssh, caller);
+      const names = offered.map(({ name }) => name);
+      return { names: entra?.wish === 'auto' ? [...names, 'Entra ID'] : names, notes };
     },
   };
 }
@@ -84,13 +94,26 @@ function firstWords(stream: Duplex, endpoint: Endpoint): Promise<void> {
 
 interface Dialling {
   readonly settings: Ssh2Settings;
-  readonly keys: Identities;
+  readonly keys: Pick<Identities, 'offersFor'>;
   readonly servers: ServerMemory;
   readonly ways: Tunnel;
   readonly endpoint: Endpoint;
   readonly onStep: (step: Step) => void;
   readonly onEarly: Attempt['onEarly'];
   readonly caller: Caller;
+}
+
+/** Dials with the user's keys, or with a certificate of Entra ID. */
+function dialAs(dialling: Dialling): Promise<Link> {
+  const { settings, endpoint, servers, caller } = dialling;
+  const { entra } = endpoint.ssh;
+  const { wallClock: clock, certificates } = settings;
+  if (!entra || !certificates) return dialOne(dialling);
+  return dialWithEntra({
+    ...{ endpoint, entra, certificates, servers, clock, caller },
+    dial: (own, keys = dialling.keys, isFirst) =>
+      dialOne({ ...dialling, endpoint: own, keys, onEarly: isFirst ? dialling.onEarly : undefined }),
+  });
 }
 
 async function dialOne({ settings, keys, servers, ways, endpoint, onStep, caller, onEarly }: Dialling): Promise<Link> {

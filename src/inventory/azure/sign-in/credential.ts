@@ -1,5 +1,6 @@
 import {
   type AccessToken,
+  ClientAssertionCredential,
   EnvironmentCredential,
   type GetTokenOptions,
   ManagedIdentityCredential,
@@ -15,9 +16,9 @@ import { printable, shorten } from '../../../domain/text.ts';
 import { loginHint } from '../azure-errors.ts';
 import { limitedReplies } from '../web/reply-limit.ts';
 import { byAgents, SDK_PROXY, type WebAgents } from '../web/web-agents.ts';
+import type { Application, CredentialKind } from './accounts.ts';
 import { cliCredential } from './cli-credential.ts';
-
-export type CredentialKind = 'environment' | 'workload-identity' | 'cli' | 'managed-identity';
+import { githubToken } from './github-token.ts';
 
 export interface CredentialSettings {
   /** The only kind to try; undefined tries all. */
@@ -32,6 +33,8 @@ export interface CredentialSettings {
   readonly isCliSignedIn: boolean;
   /** Chooses one of several managed identities. */
   readonly clientId: string | undefined;
+  /** An application that signs in with tokens of GitHub. */
+  readonly byGithub: Application | undefined;
 }
 
 export interface CredentialRequest extends CredentialSettings {
@@ -139,8 +142,11 @@ function credentialOf(kind: CredentialKind, request: CredentialRequest): TokenCr
   switch (kind) {
     case 'environment':
       return new EnvironmentCredential(options);
-    case 'workload-identity':
-      return new WorkloadIdentityCredential(options);
+    case 'workload-identity': {
+      const { tenant: home = '', clientId: id = '', github } = request.byGithub ?? {};
+      if (!github) return new WorkloadIdentityCredential(options);
+      return new ClientAssertionCredential(home, id, () => githubToken(github, agents), options);
+    }
     case 'cli': {
       // az is ended before azlin gives up, because a child that hangs must not outlive azlin.
       return cliCredential({ tenant, patience: Math.ceil(deadline * CLI_SHARE), clock: request.clock });
@@ -162,7 +168,7 @@ function signInError(tried: readonly Attempt[], request: CredentialRequest): App
 }
 
 /** The reason without line breaks, links, and trace numbers for Microsoft's support. */
-function plainReason(reason: string): string {
+export function plainReason(reason: string): string {
   return printable(reason.replace(/\s+/g, ' '))
     .replace(/ ?(?:To troubleshoot|See|For more)[^.]* https?:\S+/g, '')
     .replace(/ ?Trace ID: .*/, '')
