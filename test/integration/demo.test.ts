@@ -19,7 +19,7 @@ describe('azlin demo', () => {
   test('without a terminal: a tour that checks itself and cleans up', async () => {
     const { exitCode, stdout }: Finished = await azlin({ environment }, ['demo']);
     expect({ exitCode, said: exitCode === 0 ? '' : stdout }).toEqual({ exitCode: 0, said: '' });
-    expect(stdout).toMatch(/\$ azlin list\nHOSTNAME +SESSION +STATUS +IP\nmyvm +dev/);
+    expect(stdout).toMatch(/\$ azlin list\nHOSTNAME +SESSION +STATUS +IP\nentra-vm +- .*\nmyvm +dev/);
     expect(stdout).toMatch(/All \d+ steps passed/);
     expect(leftovers()).toEqual([]);
   }, 180_000);
