@@ -184,7 +184,7 @@ describe('while the connection is lost', () => {
       await shaky.link.restore();
       await shaky.terminal.press('y', 'Enter');
       await shaky.terminal.shows(/\[dev\]/);
-      await other.shows(/^\[detached by me@here\]$/m);
+      await other.shows(/\[detached by me@here\]$/m);
     } finally {
       await other.close();
     }
