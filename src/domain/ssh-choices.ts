@@ -77,7 +77,8 @@ export interface EntraAccount {
 
 /** How one VM is signed in to with Entra ID. */
 export interface EntraSignIn extends EntraAccount {
-  readonly wish: Exclude<EntraChoice, 'never'>;
+  /** `named`: it is not asked, because the settings name a user; errors say so. */
+  readonly wish: Exclude<EntraChoice, 'never'> | 'named';
   /** The resource id of the VM; null for an address. */
   readonly vmId: string | null;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../domain/errors.ts';
 import { DIRECT, describeWay, type Hop, type Route } from '../domain/route.ts';
+import type { EntraSignIn } from '../domain/ssh-choices.ts';
 import { printable } from '../domain/text.ts';
 import { addressOf, isAzureVm, tagOf, type Vm } from '../domain/vm.ts';
 import { certifiedUser, type EntraWishes, entraSignIn, withEntra } from './entra-sign-in.ts';
@@ -90,9 +91,9 @@ export function endpointOfVm(vm: Vm, choice: LoginChoice): Endpoint {
     otherwise: vm.adminUser ?? DEFAULT_USER,
     port: choice.flagPort ?? tagPort(vm) ?? choice.settingsPort,
     hostKeyAlias: vm.vmId,
+    entra,
   };
-  const plain = endpointOf(host, choice, (options) => routeOf({ vm, address: undefined, jump, bastion, options }));
-  const endpoint = withEntra(plain, entra);
+  const endpoint = endpointOf(host, choice, (options) => routeOf({ vm, address: undefined, jump, bastion, options }));
   const unused = endpoint.route.kind === 'direct' ? unusableBastion(vm) : undefined;
   return { ...endpoint, ...(unused ? { unused } : {}), ...(isAzureVm(vm) ? { azureId: vm.id } : {}) };
 }
@@ -123,10 +124,10 @@ export function endpointOfAddress(address: string, choice: LoginChoice): Endpoin
     otherwise: DEFAULT_USER,
     port: choice.flagPort ?? choice.settingsPort,
     hostKeyAlias: undefined,
+    entra,
   };
   const { jump, bastion } = choice;
-  const route = (options: HostOptions) => routeOf({ vm: undefined, address, jump, bastion, options });
-  return withEntra(endpointOf(host, choice, route), entra);
+  return endpointOf(host, choice, (options) => routeOf({ vm: undefined, address, jump, bastion, options }));
 }
 
 /** The endpoint of a jump host that is not a VM of the fleet. As with ssh, its user is the local user unless another one is given. */
@@ -141,6 +142,7 @@ export function endpointOfHop({ user, host, port }: Hop, choice: LoginChoice): E
     otherwise: (choice.surroundings ?? NOWHERE).user,
     port,
     hostKeyAlias: undefined,
+    entra: undefined,
   };
   // Jump hosts and agent forwarding that were set in azlin are meant for VMs.
   const own = { ...choice, forwardAgent: false };
@@ -157,18 +159,19 @@ interface Host extends Addressed {
   readonly otherwise: string;
   readonly port: number | undefined;
   readonly hostKeyAlias: string | undefined;
+  readonly entra: EntraSignIn | undefined;
 }
 
 function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOptions) => Route): Endpoint {
   const { label } = host;
-  const around = choice.surroundings ?? NOWHERE;
-  const query = { names: host.names, case: host.case, address: host.address, user: host.user, localUser: around.user };
+  const { home, environment, hostname, uid, user: localUser } = choice.surroundings ?? NOWHERE;
+  const query = { names: host.names, case: host.case, address: host.address, user: host.user, localUser };
   const options = hostOptions(choice.sshConfig ?? NO_CONFIG, query);
-  const user = host.user ?? options.text('user') ?? host.otherwise;
+  const wanted = host.user ?? options.text('user');
+  const user = wanted ?? host.otherwise;
   if (!/^[^\s\p{Cc}-][^\s\p{Cc}]*$/u.test(user))
     throw new AppError('config', `Invalid user name for "${label}": ${JSON.stringify(user)}`);
   const port = portOf(host.port ?? options.number('port') ?? 22, options);
-  const { home, environment } = around;
   const named = { n: label, h: label, p: `${port}`, r: user };
   const address = settledAddress(host, options, { home, environment, tokens: named });
   const alias = options.text('hostkeyalias')?.toLowerCase();
@@ -176,14 +179,13 @@ function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOption
     throw options.wrong('hostkeyalias', 'expected a name without spaces or special characters');
   const knownAs = alias ?? (port === 22 ? address : `[${address}]:${port}`).toLowerCase();
   const hostKeyAlias = host.hostKeyAlias ?? knownAs;
-  const { hostname, uid } = around;
   const hash = createHash('sha1').update(`${hostname}${address}${port}${user}`).digest('hex');
   const jump = options.text('proxyjump') ?? '';
   const local = {
     C: hash,
     j: jump,
     d: home,
-    u: around.user,
+    u: localUser,
     l: hostname,
     L: hostname.replace(/\..*/, ''),
     i: `${uid ?? ''}`,
@@ -197,7 +199,7 @@ function endpointOf(host: Host, choice: LoginChoice, route: (options: HostOption
     hostKeyAlias,
     knownAs,
     route: expandedRoute(route(options), expansion),
-    ssh: settleSshOptions(choice, options, expansion),
+    ssh: withEntra(settleSshOptions(choice, options, expansion), host.entra, wanted),
     notes: notesOf(options),
   };
 }

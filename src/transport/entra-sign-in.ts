@@ -21,8 +21,8 @@ interface Wishes {
 const NOBODY: EntraAccount = { tenant: null, subscription: null, as: '' };
 
 /**
- * Whether Entra ID is asked for a certificate, and for whom. The certificate decides who the user is on the VM, so not where another user is named for this
- * VM. `vm`: undefined for an address. Throws `usage` where the user wants both.
+ * Whether Entra ID is asked for a certificate, and for whom. The certificate decides who the user is on the VM, so `always` does not count where another
+ * user is named for this VM. `vm`: undefined for an address. Throws `usage` where the user wants both.
  */
 export function entraSignIn({ entra, flagUser, identifierUser }: Wishes, vm: Vm | undefined): EntraSignIn | undefined {
   if (!entra || entra.choice === 'never') return undefined;
@@ -32,8 +32,7 @@ export function entraSignIn({ entra, flagUser, identifierUser }: Wishes, vm: Vm 
     throw new AppError('usage', `Give --entra or the user "${user}", not both`, {
       hint: 'the Entra ID certificate says who the user is',
     });
-  const isNamed = user !== undefined || (vm !== undefined && !isFlag && tagOf(vm, 'azlin-ssh-user') !== undefined);
-  if (isNamed) return undefined;
+  if (user !== undefined || (vm && !isFlag && tagOf(vm, 'azlin-ssh-user') !== undefined)) return undefined;
   const vmId = vm && isAzureVm(vm) ? vm.id : null;
   const account = accountOf(vmId === null ? undefined : vm?.subscriptionId);
   if (choice === 'always') return { wish: choice, vmId, ...(account ?? NOBODY) };
@@ -45,6 +44,8 @@ export function certifiedUser(entra: EntraSignIn | undefined): string | undefine
   return entra?.wish === 'always' && entra.as !== '' ? entra.as.toLowerCase() : undefined;
 }
 
-export function withEntra<E extends { readonly ssh: SshOptions }>(endpoint: E, entra: EntraSignIn | undefined): E {
-  return entra ? { ...endpoint, ssh: { ...endpoint.ssh, entra } } : endpoint;
+/** By itself, Entra ID is not asked where any user is `named`: with its certificate one would be somebody else. */
+export function withEntra(ssh: SshOptions, entra: EntraSignIn | undefined, named: string | undefined): SshOptions {
+  if (!entra) return ssh;
+  return { ...ssh, entra: entra.wish === 'auto' && named !== undefined ? { ...entra, wish: 'named' } : entra };
 }

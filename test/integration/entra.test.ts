@@ -112,6 +112,15 @@ describe('auto', () => {
     expect(calls()).toEqual([]);
   });
 
+  test('does not where the settings name a user, and says so', async () => {
+    const { environment, calls } = loggedAz();
+    const { stderr } = await run(['exec', 'entra:dev', 'true'], { ...environment, AZLIN_SSH_USER: USER });
+    expect(stderr).toMatch(
+      /\n {2}not tried: Entra ID: the settings name the user "\S+"; --entra signs in as you@azlin\.demo\nhint: name the private key/,
+    );
+    expect(calls()).toEqual([]);
+  });
+
   test('goes back to the keys where the VM takes them again', async () => {
     const home = freshHome(fleet);
     const keys = join(fleet.directory, 'other', 'authorized_keys');

@@ -33,6 +33,7 @@ export async function dialWithEntra({ servers, ...request }: EntraDial): Promise
     const { denial, problem, cure } = result;
     throw new AppError('ssh-denied', `${denial.message}; ${problem}`, { hint: cure });
   }
+  if (entra.wish === 'named') return dialNamed(request);
   const isUsual = await servers.takesEntra(endpoint, caller);
   if (isUsual) {
     const result = await tryCertified(request, true);
@@ -53,6 +54,19 @@ export async function dialWithEntra({ servers, ...request }: EntraDial): Promise
   if (!('over' in result)) throw 'denial' in result ? alsoRefused(denial, result) : notTried(denial, result);
   await servers.keepEntra(endpoint, true, caller);
   return result;
+}
+
+/** With keys only; if they are refused, the error says why Entra ID was not asked. */
+async function dialNamed({ endpoint, entra, dial }: Certifying): Promise<Link> {
+  try {
+    return await dial(endpoint, undefined, true);
+  } catch (error) {
+    if (!isDenial(error)) throw error;
+    const why = new AppError('ssh-denied', `the settings name the user "${endpoint.user}"`, {
+      hint: `--entra signs in as ${entra.as}`,
+    });
+    throw notTried(error, why);
+  }
 }
 
 type Certifying = Omit<EntraDial, 'servers'>;
