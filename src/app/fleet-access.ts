@@ -57,12 +57,12 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     azureHostKeys: proven.keysOf,
     choice,
     known,
-    settings: settingsOf(config, environment),
+    settings: { ...settingsOf(config, environment), mayMove: world.inDaemon !== undefined },
   });
   return { access, transport };
 }
 
-function settingsOf(config: Config, environment: NodeJS.ProcessEnv): AccessParts['settings'] {
+function settingsOf(config: Config, environment: NodeJS.ProcessEnv): Omit<AccessParts['settings'], 'mayMove'> {
   const { home, defaultSession, commandDeadline, startDeadline, reconnectDeadline } = config;
   const { resolveDeadline, sessionsTtl, killAfter } = config;
   return {
@@ -114,10 +114,14 @@ async function bastionAccessOf(request: AccessRequest, world: World): Promise<Ba
   return bastionAccess(await azureSettingsOf(request, world), { directory: join(home, 'cache'), ttl });
 }
 
+/** Makes it once; after a failure, again when it is next wanted. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
-    made ??= make();
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
     return made;
   };
 }
@@ -132,15 +136,21 @@ async function entraOf(request: AccessRequest, world: World): Promise<Pick<Entra
   world.inDaemon?.notHere('Azure is asked');
   const { certifyWithEntra } = await import('../inventory/azure/sign-in/ssh-certificate.ts');
   const { entraRefusals } = await import('../inventory/azure/entra-refusal.ts');
-  const settings = await azureSettingsOf(request, world);
+  const { environment } = world;
+  const settings = await azureSettingsOf(request, world, true);
   return {
-    issue: certifyWithEntra({ ...settings, environment: world.environment }),
+    issue: certifyWithEntra({ ...settings, environment, profile: () => profileIn(world) }),
     refusal: entraRefusals(settings),
   };
 }
 
-async function accountsIn({ config }: AccessRequest, { environment, home }: World): Promise<AccountOf> {
-  const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
+/** What `az` remembers now. */
+const profileIn = ({ environment, home }: World) =>
+  azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
+
+async function accountsIn({ config }: AccessRequest, world: World): Promise<AccountOf> {
+  const profile = await profileIn(world);
+  const { environment } = world;
   return accountsOf({ environment, profile, only: config.credential === 'any' ? undefined : config.credential });
 }
 

@@ -85,10 +85,11 @@ function looksForBastions({ bastion, sources }: Request['config']): boolean {
   return bastion !== 'never' || sources.bastion === 'flag' || sources.bastion === 'environment';
 }
 
-export async function azureSettingsOf(request: Request, world: Place): Promise<AzureSettings> {
+/** `isScopeOptional`: for what concerns no subscription. */
+export async function azureSettingsOf(request: Request, world: Place, isScopeOptional = false): Promise<AzureSettings> {
   const { config } = request;
   const { settleAzure } = await import('../inventory/azure/azure-settings.ts');
-  const settled = await settleAzure(config, world.environment, world.home);
+  const settled = await settleAzure({ ...config, isScopeOptional }, world.environment, world.home);
   // Loaded with the SDK, when the first request is sent.
   let made: Promise<WebAgents> | undefined;
   const agents: WebAgents = {

@@ -81,6 +81,8 @@ function azScript(token: string, { sshKeygen, authority }: DemoSurroundings['cer
     case $1 in --public-key-file) key=$2 ;; --file) file=$2 ;; esac
     shift
   done
+  # As the extension does, which wants a folder in the name.
+  case $file in */*) ;; *) echo "ERROR: $file folder doesn't exist" >&2; exit 1 ;; esac
   cp "$key" "$file.key.pub" && '${sshKeygen}' -q -s '${authority}' -t rsa-sha2-256 -I demo -n "$(id -un)" -V -5m:+1h "$file.key.pub" &&
     mv "$file.key-cert.pub" "$file" && rm "$file.key.pub"
   ;;

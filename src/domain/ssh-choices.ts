@@ -69,7 +69,7 @@ export type EntraChoice = 'auto' | 'always' | 'never';
 export interface EntraAccount {
   /** The tenant by its id or domain; null for the one that is active. */
   readonly tenant: string | null;
-  /** A subscription of that tenant, as `az` knows it; null for the one that is set in az. */
+  /** The subscription that `az` must have set, by its id; null for the one that it has. */
   readonly subscription: string | null;
   /** Who is signed in, as Azure calls them: `alice@contoso.com`, or the id of an application. */
   readonly as: string;

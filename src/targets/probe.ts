@@ -27,6 +27,9 @@ export interface ProbeSettings {
 
 const PROBES: Partial<Record<ErrorCode, Exclude<Probe, 'ok' | 'skipped'>>> = {
   'ssh-denied': 'denied',
+  'not-signed-in': 'denied',
+  'azure-denied': 'denied',
+  'azure-failed': 'unreachable',
   'host-key-changed': 'denied',
   'host-key-unknown': 'denied',
   'host-key-revoked': 'denied',
@@ -85,8 +88,8 @@ export async function askVm<T>(
 /** How many round trips signing in and asking may take, and the longest one in milliseconds that a network is believed. */
 const ROUND_TRIPS = 9;
 const FARTHEST = 2_000;
-/** Milliseconds that Azure may take to say the host keys of a VM. */
-const PROVING = 180_000;
+/** Milliseconds that Azure may take to say the host keys of a VM, and Entra ID to issue a certificate. */
+const [PROVING, CERTIFYING] = [180_000, 60_000];
 
 /** A VM that is far away gets more time: a connection that is half made is not thrown away. How far it is, its first answers tell. */
 function longerFor(clock: Clock, ms: number, extend: Extend): (step: Step) => void {
@@ -94,6 +97,7 @@ function longerFor(clock: Clock, ms: number, extend: Extend): (step: Step) => vo
   let longest = 0;
   return ({ kind }) => {
     if (kind === 'proving') return extend(ms + PROVING);
+    if (kind === 'certifying') return extend(ms + CERTIFYING);
     if (kind !== 'reached' && kind !== 'answered') return;
     longest = Math.min(FARTHEST, Math.max(longest, clock.now() - last));
     last = clock.now();

@@ -128,7 +128,9 @@ function isSilent({ probe }: Answer): boolean {
   return probe === 'timed-out';
 }
 
-/** What the answer of a VM is remembered under. */
-export function keyOfEndpoint({ user, hostKeyAlias, address, port }: Endpoint): string {
-  return `${user}@${hostKeyAlias} ${address}:${port}`;
+/** What the answer of a VM is remembered under. With Entra ID, the user there depends on who has signed in here. */
+export function keyOfEndpoint({ user, hostKeyAlias, address, port, ssh }: Endpoint): string {
+  const { entra } = ssh;
+  const who = entra && entra.wish !== 'named' ? ` ${entra.as} ${entra.tenant ?? ''}` : '';
+  return `${user}@${hostKeyAlias} ${address}:${port}${who}`;
 }

@@ -95,7 +95,7 @@ export interface HostAndPort {
 
 /** A step of dialling that is done; `detail` is for people. */
 export interface Step {
-  readonly kind: 'proving' | 'reached' | 'answered' | 'verified' | 'signed-in';
+  readonly kind: 'proving' | 'certifying' | 'reached' | 'answered' | 'verified' | 'signed-in';
   readonly detail: string;
 }
 

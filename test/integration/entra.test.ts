@@ -116,7 +116,7 @@ describe('auto', () => {
     const { environment, calls } = loggedAz();
     const { stderr } = await run(['exec', 'entra:dev', 'true'], { ...environment, AZLIN_SSH_USER: USER });
     expect(stderr).toMatch(
-      /\n {2}not tried: Entra ID: the settings name the user "\S+"; --entra signs in as you@azlin\.demo\nhint: name the private key/,
+      /\n {2}not tried: Entra ID: the settings name the user "\S+" \(--entra signs in as you@azlin\.demo\)\nhint: name the private key/,
     );
     expect(calls()).toEqual([]);
   });
@@ -158,6 +158,49 @@ describe('auto', () => {
     const both = await run(['exec', '-v', '--entra', '--jump', 'other', 'entra:dev', 'echo over'], home);
     expect(both.stdout).toBe('over\n');
     expect(both.stderr).toContain(`entra: ${CERTIFIED}`);
+  });
+});
+
+describe('in a list', () => {
+  const asOther = (name: string) => {
+    const directory = mkdtempSync(join(fleet.directory, 'other-'));
+    const subscriptions = [{ id: DEMO_SUBSCRIPTION, name: 'd', isDefault: true, user: { name } }];
+    writeFileSync(join(directory, 'azureProfile.json'), JSON.stringify({ subscriptions }));
+    return { AZURE_CONFIG_DIR: directory };
+  };
+
+  test('an az that takes longer than VMs may is waited for', async () => {
+    const slow = withAz(fleet, `[ "$1" = ssh ] && sleep 2\nexec '${fleet.directory}/bin/az' "$@"`);
+    const home = freshHome(fleet, '[list]\ndeadline = "1s"\n');
+    const { stdout } = await run(['list', 'entra', '-o', 'csv'], { ...home, ...slow });
+    expect(stdout).toMatch(/^entra,dev,/m);
+  });
+
+  test('where nobody can get a certificate, the others are there', async () => {
+    const missing = withAz(fleet, `[ "$1" = ssh ] && exit 1\n${GIVES_TOKEN}`);
+    const environment = { ...freshHome(fleet), ...missing, AZLIN_ENTRA: 'always' };
+    writeFileSync(join(environment.AZLIN_HOME, 'config.toml'), '');
+    const { exitCode, stdout, stderr } = await run(['list', '--all'], environment);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^entra +\? /m) });
+    expect(stderr).toMatch(/^warning: entra: az ssh cert failed: /m);
+  });
+
+  test.each(['ndjson', 'json'])('%s through the daemon, which has no connection yet', async (format) => {
+    const home = { ...freshHome(fleet), AZLIN_PERSIST: '600' };
+    try {
+      await run(['exec', 'plain:dev', 'true'], home);
+      for (let number = 0; number < 2; number++) {
+        const { stdout } = await run(['list', '-o', format, 'entra'], home);
+        expect(stdout).toMatch(/"session": ?"dev"/);
+      }
+      // What alice sees is not what bob sees, or what keys see.
+      const never = await run(['list', '-o', format, 'entra'], { ...home, AZLIN_ENTRA: 'never' });
+      expect(never.stdout).not.toContain('"dev"');
+      const bob = await run(['list', '-v', '-o', format, 'entra'], { ...home, ...asOther('bob@azlin.demo') });
+      expect(bob.stderr).not.toContain('its sessions are known');
+    } finally {
+      await run(['daemon', 'stop', '--force'], home);
+    }
   });
 });
 
@@ -247,15 +290,15 @@ describe('a VM that refuses the certificate', () => {
   test.each([
     [
       'norole',
-      /you@azlin\.demo may not have the role Virtual Machine User Login or .*\nhint: az role assignment create --assignee you@azlin\.demo --role "Virtual Machine User Login" --scope \/subscriptions\/\S+\/norole\n/,
+      /you@azlin\.demo probably lacks the role Virtual Machine User Login or .*\nhint: az role assignment create --assignee you@azlin\.demo --role "Virtual Machine User Login" --scope \/subscriptions\/\S+\/norole\n/,
     ],
     [
       'noextension',
-      /does not have the extension AADSSHLoginForLinux\nhint: az vm extension set .*--vm-name noextension --resource-group \S+\n/,
+      /does not have the extension AADSSHLoginForLinux\nhint: az vm extension set .*--ids \/subscriptions\/\S+\/noextension\n/,
     ],
     [
       'noidentity',
-      /does not have a system-assigned identity.*\nhint: az vm identity assign --name noidentity --resource-group \S+\n/,
+      /does not have a system-assigned identity.*\nhint: az vm identity assign --ids \/subscriptions\/\S+\/noidentity\n/,
     ],
     ['broken', /AADSSHLoginForLinux does not work: its state is Failed\nhint: az vm extension show /],
   ])('%s: what is missing is named, with the cure', async (vm, said) => {
@@ -267,7 +310,7 @@ describe('a VM that refuses the certificate', () => {
   test('both that were refused are named', async () => {
     const { stderr } = await run(['exec', 'norole:dev', 'true'], freshHome(fleet));
     expect(stderr).toMatch(
-      /^error: Cannot sign in to "norole" .*: it refused \S+id_ed25519\n {2}it also refused the Entra ID certificate \("demo" .*: you@azlin\.demo may not have the role/,
+      /^error: Cannot sign in to "norole" .*: it refused \S+id_ed25519\n {2}it also refused the Entra ID certificate \("demo" .*: you@azlin\.demo probably lacks the role/,
     );
   });
 
@@ -311,7 +354,7 @@ describe('no certificate', () => {
     ]) {
       expect(await failing(missing(complaint))).toEqual(
         says(
-          /it refused \S+id_ed25519\n {2}not tried: Entra ID: The Azure CLI \(az\) has no extension "ssh", .*; az extension add --name ssh\nhint: name the private key/,
+          /it refused \S+id_ed25519\n {2}not tried: Entra ID: The Azure CLI \(az\) needs its extension "ssh" to get SSH certificates \(az extension add --name ssh\)\nhint: name the private key/,
         ),
       );
       expect(await failing(missing(complaint), '--entra')).toEqual(
@@ -326,18 +369,20 @@ describe('no certificate', () => {
   test('az that says nothing, or makes no certificate', async () => {
     const hangs = withAz(fleet, `[ "$1" = ssh ] && sleep 300\n${GIVES_TOKEN}`);
     const slow = freshHome(fleet, '[azure]\ndeadline = "3s"\n');
-    expect(await failing({ ...hangs, ...slow }, '--entra')).toEqual(says('did not issue an SSH certificate in 3 s'));
-    const lies = withAz(fleet, `[ "$1" = ssh ] && { echo ssh-rsa AAAA >key-cert.pub; exit 0; }\n${GIVES_TOKEN}`);
-    expect(await failing(lies, '--entra')).toEqual(says('az ssh cert failed: az made no certificate (exit code 0)'));
+    expect(await failing({ ...hangs, ...slow }, '--entra')).toEqual(
+      says('did not issue an SSH certificate within 3 s'),
+    );
+    const lies = withAz(fleet, `[ "$1" = ssh ] && { echo ssh-rsa AAAA >"$6"; exit 0; }\n${GIVES_TOKEN}`);
+    expect(await failing(lies, '--entra')).toEqual(says('az ssh cert failed: it made no certificate (exit code 0)'));
   });
 
   test('a certificate for another key, and one out of its time', async () => {
     const once = mkdtempSync(join(fleet.directory, 'once-'));
     await run(['exec', '--entra', 'entra:dev', 'true'], {
       ...freshHome(fleet),
-      ...withAz(fleet, `'${fleet.directory}/bin/az' "$@"; [ "$1" != ssh ] || cp key-cert.pub '${once}/old'`),
+      ...withAz(fleet, `'${fleet.directory}/bin/az' "$@"; [ "$1" != ssh ] || cp "$6" '${once}/old'`),
     });
-    const old = withAz(fleet, `[ "$1" = ssh ] && { cp '${once}/old' key-cert.pub; exit 0; }\n${GIVES_TOKEN}`);
+    const old = withAz(fleet, `[ "$1" = ssh ] && { cp '${once}/old' "$6"; exit 0; }\n${GIVES_TOKEN}`);
     expect(await failing(old, '--entra')).toEqual(
       says('The SSH certificate from Entra ID cannot be used: it is for another key'),
     );
@@ -385,8 +430,57 @@ describe('no certificate', () => {
     const environment = { ...freshHome(fleet), ...nobody() };
     const { stderr } = await run(byAddress('entra'), environment);
     expect(stderr).toContain(
-      'Not signed in to Azure, so Entra ID issues no SSH certificate\nhint: az login signs in a person',
+      'Not signed in to Azure, so Entra ID issues no SSH certificate\nhint: run az login, or set AZURE_TENANT_ID',
     );
+  });
+
+  test('another account than the active one of az is not taken for it', async () => {
+    const directory = mkdtempSync(join(fleet.directory, 'two-'));
+    const other = '44444444-2222-3333-4444-555555555555';
+    const of = (id: string, tenantId: string, name: string, isDefault: boolean) => ({
+      ...{ id, tenantId, isDefault, name: id },
+      user: { name },
+    });
+    const write = (home: boolean) => {
+      const subscriptions = [
+        of(DEMO_SUBSCRIPTION, 'tenant-b', 'bob@work.example', home),
+        of(other, 'tenant-a', 'alice@home.example', !home),
+      ];
+      writeFileSync(join(directory, 'azureProfile.json'), JSON.stringify({ subscriptions }));
+    };
+    const environment = { ...freshHome(fleet), AZURE_CONFIG_DIR: directory, AZURE_SUBSCRIPTION_ID: DEMO_SUBSCRIPTION };
+    write(false);
+    const { exitCode, stderr } = await run(['exec', '--entra', 'entra:dev', 'true'], environment);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 255,
+      stderr: `error: az gets SSH certificates for its active account only, which is not bob@work.example\nhint: az account set --subscription ${DEMO_SUBSCRIPTION}\n`,
+    });
+    write(true);
+    expect((await run(['exec', '--entra', 'entra:dev', 'echo in'], environment)).stdout).toBe('in\n');
+  });
+
+  test('asked for once, and tried once, where a VM took one last time', async () => {
+    const home = freshHome(fleet);
+    await run(['exec', 'entra:dev', 'true'], home);
+    const log = join(mkdtempSync(join(fleet.directory, 'log-')), 'log');
+    const gone = withAz(fleet, `[ "$1" = ssh ] && { echo asked >>'${log}'; exit 1; }\n${GIVES_TOKEN}`);
+    const { stderr } = await run(['exec', 'entra:dev', 'true'], { ...home, ...gone });
+    expect(stderr).toMatch(/not tried: Entra ID: az ssh cert failed/);
+    expect(readFileSync(log, 'utf8')).toBe('asked\n');
+  });
+
+  test('needs no subscription, and an authority that is one', async () => {
+    const nowhere = { ...freshHome(fleet), ...nobody(), ...as(APP), AZURE_SUBSCRIPTION_ID: '' };
+    expect((await run(byAddress('entra', 'echo in'), nowhere)).stdout).toBe('in\n');
+    const odd = { ...nowhere, AZURE_AUTHORITY_HOST: 'login.microsoftonline.us' };
+    expect((await run(byAddress('entra'), odd)).stderr).toMatch(
+      /^error: AZURE_AUTHORITY_HOST is not a URL: "login\.microsoftonline\.us"\n/,
+    );
+  });
+
+  test('nor a folder for az that is not there', async () => {
+    const { stderr } = await run(byAddress('entra'), { ...freshHome(fleet), TMPDIR: '/nonexistent' });
+    expect(stderr).toMatch(/^error: Cannot make a folder in \/nonexistent: .*\nhint: TMPDIR names the folder/);
   });
 
   test('a file that cannot be read, and one that is something else', async () => {
@@ -421,7 +515,7 @@ describe('through the daemon', () => {
       expect(await run(['exec', 'other:dev', 'echo in'], home)).toMatchObject({ stdout: 'in\n', stderr: '' });
       expect(calls()).toHaveLength(2);
       const refused = await run(['exec', 'norole:dev', 'echo in'], home);
-      expect(refused.stderr).toMatch(/it also refused the Entra ID certificate .* may not have the role/);
+      expect(refused.stderr).toMatch(/it also refused the Entra ID certificate .* probably lacks the role/);
       const status = await run(['daemon', 'status', '--json'], home);
       expect(status.stdout).toContain(`${USER}@`);
       // Somebody else signs in with az on this machine.

@@ -186,7 +186,13 @@ export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
     power: { start: nowhere, stop: nowhere, restart: nowhere, look: nowhere },
     ...parts,
     settings: {
-      ...{ lags: false, sshConfig: { entries: [], files: [] }, defaultSession: 'azlin', label: 'me@here' },
+      ...{
+        mayMove: false,
+        lags: false,
+        sshConfig: { entries: [], files: [] },
+        defaultSession: 'azlin',
+        label: 'me@here',
+      },
       ...{ commandDeadline: 10_000, startDeadline: 60_000, reconnectDeadline: 60_000, killAfter: 5_000 },
       ...settings,
     },

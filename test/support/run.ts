@@ -128,7 +128,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, now: number): FleetAccess 
     jobMemory: { recall: async () => [], remember: async () => {}, all: async () => [] },
     power: { start: unreachable, stop: unreachable, restart: unreachable, look: unreachable },
     settings: {
-      ...{ lags: false, sshConfig: { entries: [], files: [] } },
+      ...{ mayMove: false, lags: false, sshConfig: { entries: [], files: [] } },
       ...{ commandDeadline: 1, startDeadline: 1, reconnectDeadline: 1, killAfter: 1 },
       ...{ defaultSession: 'azlin', label: 'me@here' },
     },

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { azurePlace, CLOUDS, type CloudName } from '../../domain/cloud.ts';
+import { azurePlace, type CloudName } from '../../domain/cloud.ts';
 import type { AzureSettings } from './ask-azure.ts';
-import { azureProfile, azureScope } from './scope.ts';
+import { type AzureScope, azureProfile, azureScope, type ProfileEntry } from './scope.ts';
 import { applicationIn, type CredentialKind } from './sign-in/accounts.ts';
 
 /** What the user set. */
@@ -13,11 +13,8 @@ export interface AzureWishes {
   readonly resourceManager: string | undefined;
   readonly credential: CredentialKind | 'any';
   readonly azureDeadline: number;
-}
-
-/** Where the SDK signs in to the public cloud. */
-function authorityIn({ AZURE_AUTHORITY_HOST: host }: Readonly<Record<string, string | undefined>>): string {
-  return host && URL.canParse(host) ? host.replace(/\/+$/, '') : CLOUDS.AzureCloud.authority;
+  /** No subscription need be in scope, because none is asked. */
+  readonly isScopeOptional?: boolean;
 }
 
 /** Completes the wishes with what `az` knows about this user. Throws when no subscription is in scope. */
@@ -28,7 +25,11 @@ export async function settleAzure(
 ): Promise<Omit<AzureSettings, 'agents' | 'clock' | 'looksForBastions'>> {
   const { cloud: named, resourceManager, resourceGroup, credential, azureDeadline: deadline } = wishes;
   const profile = await azureProfile(environment['AZURE_CONFIG_DIR'] || join(home, '.azure'));
-  const { subscriptions, cloud: active, tenant } = azureScope(wishes, profile);
+  const {
+    subscriptions,
+    cloud: active,
+    tenant,
+  } = wishes.isScopeOptional ? scopeOrNone(wishes, profile) : azureScope(wishes, profile);
   const place = azurePlace({ named, resourceManager, active });
   return {
     subscriptions,
@@ -36,7 +37,7 @@ export async function settleAzure(
     endpoint: place.resourceManager,
     scope: place.scope,
     linuxLogin: place.linuxLogin,
-    authority: place.name === 'AzureCloud' ? authorityIn(environment) : place.authority,
+    authority: (place.name === 'AzureCloud' && environment['AZURE_AUTHORITY_HOST']) || place.authority,
     credential: {
       only: credential === 'any' ? undefined : credential,
       // The SDK knows the authority of the public cloud, and also reads AZURE_AUTHORITY_HOST.
@@ -49,4 +50,12 @@ export async function settleAzure(
     },
     deadline,
   };
+}
+
+function scopeOrNone(wishes: AzureWishes, profile: readonly ProfileEntry[]): AzureScope {
+  try {
+    return azureScope(wishes, profile);
+  } catch {
+    return { subscriptions: [], cloud: undefined, tenant: undefined };
+  }
 }

@@ -2,7 +2,6 @@ import type { Caller } from '../../domain/caller.ts';
 import { messageOf } from '../../domain/errors.ts';
 import type { EntraSignIn } from '../../domain/ssh-choices.ts';
 import { printable, shellWord } from '../../domain/text.ts';
-import { segmentAfter } from './addresses.ts';
 import { type AzureSettings, askAzure } from './ask-azure.ts';
 import { jsonReader, type Reading } from './json.ts';
 import { API_VERSIONS } from './subscription-vms.ts';
@@ -52,26 +51,25 @@ interface Who extends Pick<EntraSignIn, 'as'> {
 }
 
 function judge({ extension, hasIdentity }: LoginState, { vmId, as }: Who) {
-  const name = segmentAfter(vmId, 'virtualMachines');
-  const place = `--resource-group ${segmentAfter(vmId, 'resourceGroups')}`;
+  const id = shellWord(vmId);
   if (extension === undefined)
     return {
       problem: `the VM does not have the extension ${EXTENSION}`,
-      cure: `az vm extension set --publisher Microsoft.Azure.ActiveDirectory --name ${EXTENSION} --vm-name ${name} ${place}`,
+      cure: `az vm extension set --publisher Microsoft.Azure.ActiveDirectory --name ${EXTENSION} --ids ${id}`,
     };
   if (!hasIdentity)
     return {
       problem: `the VM does not have ${IDENTITY}, which the extension ${EXTENSION} needs`,
-      cure: `az vm identity assign --name ${name} ${place}`,
+      cure: `az vm identity assign --ids ${id}`,
     };
   if (extension !== 'Succeeded')
     return {
       problem: `its extension ${EXTENSION} does not work: its state is ${printable(extension)}`,
-      cure: `az vm extension show --name ${EXTENSION} --vm-name ${name} ${place} --instance-view`,
+      cure: `az vm extension show --ids ${shellWord(`${vmId}/extensions/${EXTENSION}`)} --instance-view`,
     };
   return {
-    problem: `${as} may not have the role ${ROLES}`,
-    cure: `az role assignment create --assignee ${shellWord(as)} --role "Virtual Machine User Login" --scope ${vmId}`,
+    problem: `${as} probably lacks the role ${ROLES}`,
+    cure: `az role assignment create --assignee ${shellWord(as)} --role "Virtual Machine User Login" --scope ${id}`,
   };
 }
 

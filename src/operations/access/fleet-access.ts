@@ -42,6 +42,8 @@ export interface Endpoints {
 
 /** Durations are milliseconds. */
 export interface FleetSettings {
+  /** The call may turn out to need another process, which begins anew: until then nothing may be shown. */
+  readonly mayMove: boolean;
   /** Whether the inventory may give outdated data about a VM even when it is asked afresh. */
   readonly lags: boolean;
   /** The settings in ssh's own files. */

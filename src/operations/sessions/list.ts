@@ -55,8 +55,12 @@ export async function listSessions(access: FleetAccess, request: ListRequest, ca
     const own = request.mine ? found.filter(isMine) : found;
     rows.set(vm, own);
     if (isAsked.has(vm)) answered++;
-    request.onRows?.(own, { asked: asked.length, answered });
+    const progress = { asked: asked.length, answered };
+    if (isHeld) held.push(() => request.onRows?.(own, progress));
+    else request.onRows?.(own, progress);
   };
+  const held: (() => void)[] = [];
+  const isHeld = access.settings.mayMove && asked.some((vm) => mayNeedAzure(access, vm));
   // Without a session there is nothing to own, but a VM that could not be asked may have one.
   const isMine = ({ session, owner, probe }: SessionRow) =>
     session === null ? probe !== 'ok' && probe !== 'skipped' : owner === access.settings.label;
@@ -77,6 +81,7 @@ export async function listSessions(access: FleetAccess, request: ListRequest, ca
     },
     caller,
   );
+  for (const show of held) show();
   const sorted = [...answers].sort(([a], [b]) => compareVms(a, b));
   const failure = noKeyFits(sorted.map(([vm, answer]) => [vm.name, answer]));
   for (const [vm, answer] of sorted)
@@ -88,6 +93,16 @@ export async function listSessions(access: FleetAccess, request: ListRequest, ca
   const listed = shown.flatMap((vm) => rows.get(vm) ?? []);
   const none = request.mine && listed.length === 0 ? [`no session was made by "${access.settings.label}"`] : [];
   return { rows: listed, notes: [...none, ...notes], failure };
+}
+
+/** Whether a connection to it may take somebody who is signed in to Azure. */
+function mayNeedAzure({ endpoints }: FleetAccess, vm: Vm): boolean {
+  try {
+    const { route, ssh } = endpoints.of(vm);
+    return route.kind !== 'direct' || ssh.entra !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 interface Noted {

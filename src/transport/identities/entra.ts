@@ -50,7 +50,8 @@ interface Certified {
 }
 
 interface Asked {
-  readonly at: number;
+  /** When it was begun, or has failed. */
+  at: number;
   readonly work: SharedWork<Certified>;
   certified?: Certified;
   error?: unknown;
@@ -99,13 +100,13 @@ export function entraCertificates({ clock, issue, refusal }: EntraSettings): Ent
         return one.certified.certificate.blob;
       } catch (error) {
         caller.signal.throwIfAborted();
-        one.error = error;
+        [one.at, one.error] = [clock.now(), error];
         throw error;
       }
     },
     async sign({ certificate, data, algorithm }) {
       const key = signers.get(certificate.toString('base64'));
-      if (!key) throw new AppError('not-signed-in', 'The key of the SSH certificate is not here any more');
+      if (!key) throw new AppError('not-signed-in', 'azlin no longer has the key of this SSH certificate');
       const hash = algorithm === 'rsa-sha2-256' ? 'sha256' : 'sha512';
       return Buffer.concat([wireString(algorithm), wireString(sign(hash, data, key))]);
     },
@@ -132,7 +133,7 @@ function readIssued(blob: Buffer, publicKey: Buffer): UserCertificate {
 
 function unusable(problem: string): AppError {
   return new AppError('azure-failed', `The SSH certificate from Entra ID cannot be used: ${problem}`, {
-    hint: 'check the clock of this machine and try again',
+    hint: /expired|not valid before/.test(problem) ? 'check the clock of this machine' : 'try again',
   });
 }
 

@@ -5,7 +5,7 @@ import type { EntraSignIn } from '../../domain/ssh-choices.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { type EntraCertificates, entraOffers, type LoginRefusal, userOf } from '../identities/entra.ts';
 import type { Identities } from '../identities/identities.ts';
-import type { Link } from '../transport.ts';
+import type { Link, Step } from '../transport.ts';
 import type { ServerMemory } from './server-memory.ts';
 
 export interface EntraDial {
@@ -15,6 +15,7 @@ export interface EntraDial {
   readonly servers: Pick<ServerMemory, 'takesEntra' | 'keepEntra'>;
   readonly clock: Clock;
   readonly caller: Caller;
+  readonly onStep: (step: Step) => void;
   /** Dials with what is to be offered. `isFirst`: nothing has been sent for the caller yet. */
   readonly dial: (
     endpoint: Endpoint,
@@ -25,21 +26,19 @@ export interface EntraDial {
 
 /** Signs in with a certificate of Entra ID: always, or where the server refuses the user's own keys, or has accepted one before. */
 export async function dialWithEntra({ servers, ...request }: EntraDial): Promise<Link> {
-  const { endpoint, entra, certificates, caller, dial } = request;
+  const { endpoint, entra, caller, dial } = request;
   if (entra.wish === 'always') {
-    const certificate = await certificates.certificate(entra, caller);
-    const result = await dialCertified(request, { certificate, isFirst: true });
+    const result = await dialCertified(request, { certificate: await certificateOf(request), isFirst: true });
     if (!('denial' in result)) return result;
     const { denial, problem, cure } = result;
     throw new AppError('ssh-denied', `${denial.message}; ${problem}`, { hint: cure });
   }
   if (entra.wish === 'named') return dialNamed(request);
   const isUsual = await servers.takesEntra(endpoint, caller);
-  if (isUsual) {
-    const result = await tryCertified(request, true);
-    if ('over' in result) return result;
-    caller.trace(`${endpoint.label}: ${'denial' in result ? result.denial.message : result.message}; trying keys`);
-  }
+  const first = isUsual ? await tryCertified(request, true) : undefined;
+  if (first && 'over' in first) return first;
+  if (first)
+    caller.trace(`${endpoint.label}: ${'denial' in first ? first.denial.message : first.message}; trying keys`);
   let denial: AppError;
   try {
     const link = await dial(endpoint, undefined, !isUsual);
@@ -49,8 +48,8 @@ export async function dialWithEntra({ servers, ...request }: EntraDial): Promise
     if (!isDenial(error)) throw error;
     denial = error;
   }
-  caller.trace(`${endpoint.label}: ${denial.message}; trying Entra ID`);
-  const result = await tryCertified(request, false);
+  if (!first) caller.trace(`${endpoint.label}: ${denial.message}; trying Entra ID`);
+  const result = first ?? (await tryCertified(request, false));
   if (!('over' in result)) throw 'denial' in result ? alsoRefused(denial, result) : notTried(denial, result);
   await servers.keepEntra(endpoint, true, caller);
   return result;
@@ -80,15 +79,21 @@ interface Refused extends LoginRefusal {
 
 /** An error if there is no certificate. Rejects where the certificate is not the reason. */
 async function tryCertified(request: Certifying, isFirst: boolean): Promise<Link | Refused | AppError> {
-  const { entra, certificates, caller } = request;
+  const { caller } = request;
   let certificate: Buffer;
   try {
-    certificate = await certificates.certificate(entra, caller);
+    certificate = await certificateOf(request);
   } catch (error) {
     caller.signal.throwIfAborted();
     return toAppError(error);
   }
   return dialCertified(request, { certificate, isFirst });
+}
+
+/** That it may take long, whoever waits has to know. */
+function certificateOf({ entra, certificates, caller, onStep }: Certifying): Promise<Buffer> {
+  onStep({ kind: 'certifying', detail: entra.as });
+  return certificates.certificate(entra, caller);
 }
 
 interface Attempt {
@@ -118,6 +123,6 @@ function alsoRefused({ message }: AppError, { name, problem, cure }: Refused): A
 }
 
 function notTried({ message, hint }: AppError, missing: AppError): AppError {
-  const cure = missing.hint === undefined ? '' : `; ${missing.hint}`;
+  const cure = missing.hint === undefined ? '' : ` (${missing.hint})`;
   return new AppError('ssh-denied', `${message}\n  not tried: Entra ID: ${missing.message}${cure}`, { hint });
 }

@@ -110,7 +110,7 @@ function dialAs(dialling: Dialling): Promise<Link> {
   const { wallClock: clock, certificates } = settings;
   if (!entra || !certificates) return dialOne(dialling);
   return dialWithEntra({
-    ...{ endpoint, entra, certificates, servers, clock, caller },
+    ...{ endpoint, entra, certificates, servers, clock, caller, onStep: traced(dialling) },
     dial: (own, keys = dialling.keys, isFirst) =>
       dialOne({ ...dialling, endpoint: own, keys, onEarly: isFirst ? dialling.onEarly : undefined }),
   });
@@ -129,10 +129,7 @@ async function dialOne({ settings, keys, servers, ways, endpoint, onStep, caller
   const memory = learning(servers, { endpoint, known, caller });
   let shortcuts = memory.usable();
   const until = clock.now() + ssh.connectTimeout;
-  const step = (one: Step) => {
-    trace(`${label}: ${describeStep(one)}`);
-    onStep(one);
-  };
+  const step = traced({ endpoint, onStep, caller });
   let signing: SignIn | undefined;
   for (let shed = 0, connections = 1; ; ) {
     const knownTypes = await knownHosts.typesOf(endpoint, caller);
@@ -216,9 +213,20 @@ function signInSettings({ wallClock }: Ssh2Settings, { endpoint, offers, known, 
   };
 }
 
+type Traced = Pick<Dialling, 'endpoint' | 'onStep' | 'caller'>;
+
+/** Tells of each step in the trace, too. */
+function traced({ endpoint: { label }, onStep, caller: { trace } }: Traced): Dialling['onStep'] {
+  return (step) => {
+    trace(`${label}: ${describeStep(step)}`);
+    onStep(step);
+  };
+}
+
 function describeStep({ kind, detail }: Step): string {
   const words: Record<Step['kind'], string> = {
     proving: 'Azure is asked about',
+    certifying: 'Entra ID is asked for a certificate for',
     reached: 'connected to',
     answered: 'its server is',
     verified: 'its host key is',

@@ -60,6 +60,7 @@ export function accountsOf({ environment, profile, only }: SignIns): AccountOf {
   }
   if (only !== undefined && only !== 'cli') return () => undefined;
   return (subscription) => {
+    // Certificates for another one than the active account need `az account set` first.
     const own = profile.find(({ id }) => id.toLowerCase() === subscription?.toLowerCase());
     const { id, tenantId = null, user } = own ?? profile.find(({ isDefault }) => isDefault) ?? {};
     const as = user?.name;

@@ -125,7 +125,9 @@ function reasonOf(error: unknown, took: number, limit: number): string {
 const HUNG = 'az gave no token';
 
 /** Whether to stop trying. A credential that is set up but refused must not be replaced by another identity. The SDK tells them apart for all but `az`. */
-function isFinal(kind: CredentialKind, error: unknown, { isCliSignedIn }: CredentialSettings): boolean {
+function isFinal(kind: CredentialKind, error: unknown, { isCliSignedIn, byGithub }: CredentialSettings): boolean {
+  // A workflow has the variables for it without having asked for that, and az may be signed in by another step.
+  if (kind === 'workload-identity' && byGithub?.github && isCliSignedIn) return false;
   return kind === 'cli' ? isCliSignedIn : (error as Error).name !== 'CredentialUnavailableError';
 }
 

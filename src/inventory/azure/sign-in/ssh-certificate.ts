@@ -11,6 +11,7 @@ import type { EntraAccount } from '../../../domain/ssh-choices.ts';
 import { printable, shorten } from '../../../domain/text.ts';
 import type { AzureSettings } from '../ask-azure.ts';
 import { loginHint } from '../azure-errors.ts';
+import type { ProfileEntry } from '../scope.ts';
 import { limitedReplies } from '../web/reply-limit.ts';
 import { retries } from '../web/retries.ts';
 import { byAgents, SDK_PROXY } from '../web/web-agents.ts';
@@ -33,6 +34,8 @@ export type CertifyKey = (key: KeyToCertify, account: EntraAccount, caller: Call
 export interface CertifySettings
   extends Pick<AzureSettings, 'agents' | 'clock' | 'credential' | 'deadline' | 'linuxLogin' | 'authority'> {
   readonly environment: Environment;
+  /** What `az` remembers now. */
+  readonly profile: () => Promise<readonly ProfileEntry[]>;
 }
 
 /**
@@ -46,7 +49,7 @@ export function certifyWithEntra(settings: CertifySettings): CertifyKey {
     const isByAz = !application && account.as !== '' && (credential.only ?? 'cli') === 'cli';
     if (!application && !isByAz) throw noAccount(settings);
     const expired = () =>
-      new AppError('not-signed-in', `Entra ID did not issue an SSH certificate in ${formatDuration(deadline)}`, {
+      new AppError('not-signed-in', `Entra ID did not issue an SSH certificate within ${formatDuration(deadline)}`, {
         hint: `${isByAz ? 'az ssh cert shows what takes so long; ' : ''}raise azure.deadline for more time`,
       });
     caller.progress(`Asking Entra ID for an SSH certificate for ${account.as}`);
@@ -63,13 +66,21 @@ export function certifyWithEntra(settings: CertifySettings): CertifyKey {
 }
 
 function noAccount({ credential }: CertifySettings): AppError {
-  const asApplication = 'AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET sign in an application';
+  const otherwise = 'set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET for a service principal';
   if (credential.only === 'managed-identity' || credential.isCliSignedIn)
     return new AppError('not-signed-in', 'Entra ID does not issue SSH certificates to managed identities', {
-      hint: `az login signs in a person; ${asApplication}; ssh.entra = "never" uses keys only`,
+      hint: `run az login, or ${otherwise}; ssh.entra = "never" uses keys only`,
     });
   return new AppError('not-signed-in', 'Not signed in to Azure, so Entra ID issues no SSH certificate', {
-    hint: `az login signs in a person; ${asApplication}; managed identities get no certificate`,
+    hint: `run az login, or ${otherwise}; managed identities get no certificate`,
+  });
+}
+
+/** Where applications ask. Throws `config` for one that is no URL: what proves them must not go to another cloud. */
+function authorityOf({ authority }: CertifySettings): string {
+  if (/^https:/.test(authority) && URL.canParse(authority)) return authority.replace(/\/+$/, '');
+  throw new AppError('config', `AZURE_AUTHORITY_HOST is not a URL: "${printable(authority)}"`, {
+    hint: 'https://login.microsoftonline.com and the like',
   });
 }
 
@@ -84,7 +95,8 @@ interface WorkFor extends Work {
 }
 
 async function certifyApplication(settings: CertifySettings, { key, application, caller, signal }: WorkFor) {
-  const { agents, clock, deadline, authority, linuxLogin, environment } = settings;
+  const { agents, clock, deadline, linuxLogin, environment } = settings;
+  const authority = authorityOf(settings);
   const { tenant, clientId } = application;
   const path = `/${encodeURIComponent(tenant)}/oauth2/v2.0/token`;
   const { n, e } = key.jwk;
@@ -138,7 +150,7 @@ function issuedIn(status: string, body: Readonly<Record<string, unknown>>, { kin
   const proof =
     kind === 'environment' ? 'AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH' : 'the federated credential';
   throw new AppError('not-signed-in', `Entra ID did not issue an SSH certificate: ${reason}`, {
-    hint: `check AZURE_TENANT_ID, AZURE_CLIENT_ID and ${proof}`,
+    hint: `check AZURE_TENANT_ID, AZURE_CLIENT_ID and ${proof}${kind === 'environment' ? '' : '; azure.credential = "cli" uses az instead'}`,
   });
 }
 
@@ -147,37 +159,72 @@ interface WorkByAz extends Work {
 }
 
 /** Has `az`, which has the sign-in of a person, ask. It takes and gives files, in a folder that only this user can read. */
-async function certifyByAz({ clock, deadline }: CertifySettings, { key, account, signal }: WorkByAz): Promise<Buffer> {
-  // At once, so that nothing is left behind when the process ends in the middle.
-  const directory = mkdtempSync(join(tmpdir(), 'azlin-entra-'));
+async function certifyByAz(settings: CertifySettings, { key, account, signal }: WorkByAz): Promise<Buffer> {
+  await checkActive(settings, account);
+  signal.throwIfAborted();
+  let directory: string | undefined;
   try {
-    writeFileSync(join(directory, 'key.pub'), `${key.line}\n`, { mode: 0o600 });
-    const place = account.subscription === null ? [] : ['--subscription', account.subscription];
-    // Names without a path: on Windows they go through a shell.
-    const words = ['ssh', 'cert', '--public-key-file', 'key.pub', '--file', 'key-cert.pub', ...place];
-    const { stderr, code } = await runAz(words, { patience: deadline, clock, abortSignal: signal, directory });
-    const path = join(directory, 'key-cert.pub');
-    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-    const [, blob] = /^ssh-rsa-cert-v01@openssh\.com ([A-Za-z0-9+/]+=*)/m.exec(text) ?? [];
-    if (code === 0 && blob !== undefined) return Buffer.from(blob, 'base64');
-    throw byAzError(complaintIn(stderr) || `az made no certificate (exit code ${code})`);
+    // At once, so that nothing is left behind when the process ends in the middle.
+    directory = mkdtempSync(join(tmpdir(), 'azlin-entra-'));
+    return await certificateByAz(settings, { key, signal, directory });
   } catch (error) {
     signal.throwIfAborted();
-    throw error instanceof AppError ? error : byAzError(messageOf(error));
+    if (error instanceof AppError || directory !== undefined) throw error;
+    throw new AppError('config', `Cannot make a folder in ${tmpdir()}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'TMPDIR names the folder for temporary files',
+    });
   } finally {
+    if (directory !== undefined) removeFolder(directory);
+  }
+}
+
+interface InFolder extends Work {
+  readonly directory: string;
+}
+
+async function certificateByAz({ clock, deadline }: CertifySettings, { key, signal, directory }: InFolder) {
+  writeFileSync(join(directory, 'key.pub'), `${key.line}\n`, { mode: 0o600 });
+  // On Windows the words go through a shell. Without a folder in the name of the file, the extension says that the folder is not there.
+  const isWindows = process.platform === 'win32';
+  const place = (name: string) => (isWindows ? `./${name}` : join(directory, name));
+  const words = ['ssh', 'cert', '--public-key-file', place('key.pub'), '--file', place('key-cert.pub')];
+  const run = { patience: deadline, clock, abortSignal: signal, directory: isWindows ? directory : undefined };
+  const { stderr, code } = await runAz(words, run).catch((error: unknown) => {
+    throw byAzError(messageOf(error));
+  });
+  const path = join(directory, 'key-cert.pub');
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const [, blob] = /^ssh-rsa-cert-v01@openssh\.com ([A-Za-z0-9+/]+=*)/m.exec(text) ?? [];
+  if (code === 0 && blob !== undefined) return Buffer.from(blob, 'base64');
+  throw byAzError(complaintIn(stderr) || `it made no certificate (exit code ${code})`);
+}
+
+/** Whatever subscription it is told, az asks for the one that is set. Somebody else may have signed in since. */
+async function checkActive({ profile }: CertifySettings, { as, tenant, subscription }: EntraAccount): Promise<void> {
+  const active = (await profile()).find(({ isDefault }) => isDefault);
+  if (active?.user?.name === as && (active.tenantId ?? null) === tenant) return;
+  throw new AppError('not-signed-in', `az gets SSH certificates for its active account only, which is not ${as}`, {
+    hint: subscription === null ? 'az account show' : `az account set --subscription ${subscription}`,
+  });
+}
+
+function removeFolder(directory: string): void {
+  try {
     rmSync(directory, { recursive: true, force: true });
+  } catch {
+    // It has only public keys.
   }
 }
 
 function byAzError(complaint: string): AppError {
   if (/extension ssh\b|'ssh' is misspelled|not in the 'az' command group/i.test(complaint))
-    return new AppError(
-      'not-signed-in',
-      'The Azure CLI (az) has no extension "ssh", with which it gets SSH certificates',
-      {
-        hint: 'az extension add --name ssh',
-      },
-    );
+    return new AppError('not-signed-in', 'The Azure CLI (az) needs its extension "ssh" to get SSH certificates', {
+      hint: 'az extension add --name ssh',
+    });
   const reason = shorten(plainReason(printable(complaint)), 300);
-  return new AppError('not-signed-in', `az ssh cert failed: ${reason}`, { hint: loginHint(complaint) });
+  const isSignIn = /az login|AADSTS|sign(?:ed)? in|log(?:ged)? in/i.test(complaint);
+  return new AppError('not-signed-in', `az ssh cert failed: ${reason}`, {
+    hint: isSignIn ? loginHint(complaint) : 'az ssh cert --help',
+  });
 }
