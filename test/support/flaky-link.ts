@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createWriteStream, existsSync, readFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { CLI } from './fleet.ts';
 import { startLab } from './lab.ts';
 import { random as randomFrom } from './random.ts';
@@ -92,9 +93,10 @@ export async function throughFlakyLink({ lines, breaks, seed }: FlakyRequest): P
     const azlin = spawn(process.execPath, [CLI, 'exec', '--quiet', '--durable', 'vm:dev', command], {
       env: environment,
     });
-    azlin.stdout.pipe(createWriteStream(out));
-    azlin.stderr.pipe(createWriteStream(err));
+    const written = [pipeline(azlin.stdout, createWriteStream(out)), pipeline(azlin.stderr, createWriteStream(err))];
     const exitCode = await new Promise<number | null>((resolve) => azlin.once('close', resolve));
+    // It has ended, but what it wrote may not be in the files yet.
+    await Promise.all(written);
     proxy.close();
     const truth = (text: (index: number) => string) =>
       Array.from({ length: part * 20 }, (_, index) => text(index)).join('');
