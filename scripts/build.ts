@@ -121,7 +121,7 @@ checkGroups(modulesIn(output));
 // The package.json of the sources says that they are ES modules.
 writeFileSync(`${OUT}package.json`, '{ "type": "commonjs" }\n');
 writeFileSync(`${OUT}LICENSES.txt`, licencesOf(ROOT, modulesIn(output)));
-writeFileSync(`${OUT}library.mjs`, "export { AzlinError, createAzlin } from './library.js';\n");
+writeFileSync(`${OUT}library.mjs`, "export { AzlinError, createAzlin, createRegistry } from './library.js';\n");
 chmodSync(`${OUT}azlin.js`, 0o755);
 await describeCommands();
 await writeManual();

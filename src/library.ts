@@ -30,10 +30,19 @@ import { listSessions } from './operations/sessions/list.ts';
 import { loadConfig, type Overrides } from './settings/config.ts';
 import { identifierOf } from './targets/target.ts';
 
+export { createRegistry } from './app/registry.ts';
 export { AppError as AzlinError, type ErrorCode } from './domain/errors.ts';
 export type { Outcome } from './domain/outcome.ts';
 export type { Probe, SessionRow } from './domain/session.ts';
 export type * from './library/types.ts';
+export type {
+  DisconnectReason,
+  Metadata,
+  RegistryEvent,
+  RegistryEventKind,
+  SessionRecord,
+} from './registry/record.ts';
+export type * from './registry/types.ts';
 
 type Opened = Access & { readonly settings: Awaited<ReturnType<typeof loadConfig>> };
 

@@ -137,7 +137,7 @@ describe('imports', () => {
   });
 
   test('reach adapters from app/ only', () => {
-    const isAdapter = (path: string) => /(^|\/)(azure|ssh2|file)-[\w-]+\.ts$/.test(path);
+    const isAdapter = (path: string) => /(^|\/)(azure|ssh2|file|sqlite|postgres)-[\w-]+\.ts$/.test(path);
     expect(
       broken(({ path, imports }) =>
         isRoot(path) ? [] : imports.filter((to) => isAdapter(to) && roomOf(to) !== roomOf(path)),

@@ -56,6 +56,7 @@ const TRAITS: Readonly<Record<ErrorCode, ErrorTraits>> = {
   'vm-failed': of(7, 'begin-again', 'follow-again', 'attach-again'),
   'pane-busy': of(7, 'begin-again', 'follow-again', 'attach-again'),
   'azure-failed': of(7, 'begin-again', 'ask-again', 'follow-again', 'attach-again'),
+  'registry-failed': of(7),
   interrupted: of(130, 'news'),
 };
 

@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'vm-failed'
   | 'pane-busy'
   | 'azure-failed'
+  | 'registry-failed'
   | 'interrupted';
 
 /** One way the user could have meant it. */

@@ -36,7 +36,8 @@ async function program(text: string, name = 'program.mjs') {
   );
 }
 
-const example = () => /```js\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'docs/library.md'), 'utf8'))?.[1] ?? '';
+const example = (page = 'docs/library.md') =>
+  /```js\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, page), 'utf8'))?.[1] ?? '';
 const use = (body: string, options = '{}') =>
   `import { AzlinError, createAzlin } from 'azlin';
    const azlin = createAzlin(${options});
@@ -69,6 +70,20 @@ describe('the package, imported', () => {
         '/tmp',
         'detached',
         '',
+      ].join('\n'),
+    });
+  });
+
+  test('the example of the registry', async () => {
+    expect(await program(example('docs/registry.md'))).toEqual({
+      exitCode: 0,
+      stderr: '',
+      stdout: [
+        "{ user_id: 'alice', request_count: 1 }",
+        "[ 'myvm:dev' ]",
+        '{ allowed: true }',
+        '1 token_mismatch',
+        ...['1 created', '2 updated', '3 created', '4 updated', '5 disconnected', '6 reconnected', ''],
       ].join('\n'),
     });
   });

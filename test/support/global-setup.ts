@@ -38,6 +38,11 @@ command -v shellcheck >/dev/null || missing="$missing shellcheck"
 command -v curl >/dev/null || missing="$missing curl"
 command -v tinyproxy >/dev/null || missing="$missing tinyproxy-bin"
 command -v jq >/dev/null || missing="$missing jq"
+if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then
+  missing="$missing postgresql"
+  # Its service must not start: tests have servers of their own.
+  [ "$(id -u)" != 0 ] || { mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf; }
+fi
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit 1
 echo $missing

@@ -63,6 +63,10 @@ export const EXPLAINED_CODES: Readonly<Record<ErrorCode, ExplainedCode>> = {
     'Azure throttled the request, failed, has no capacity for the VM, or could not be reached',
     'try again; check the network',
   ),
+  'registry-failed': one(
+    'the registry of sessions could not be read or written: its disk is full, its database cannot be reached',
+    'the message says which',
+  ),
   interrupted: one('Ctrl-C, `~.`, or a question answered with no', ''),
 };
 

@@ -1,0 +1,59 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { AppError } from '../domain/errors.ts';
+import type { Backend } from '../registry/backend.ts';
+import { cachedBackend } from '../registry/cached-backend.ts';
+import { memoryBackend } from '../registry/memory-backend.ts';
+import { registry } from '../registry/registry.ts';
+import { sqlBackend } from '../registry/sql-backend.ts';
+import type { Registry, RegistryOptions } from '../registry/types.ts';
+import { systemClock } from './system-clock.ts';
+
+const PRESETS = {
+  development: { backend: 'memory', ttl: 300_000, cleanUpEvery: 60_000 },
+  single: { backend: 'disk', ttl: 3_600_000, cleanUpEvery: 120_000 },
+  team: { backend: 'cluster', ttl: 3_600_000, cleanUpEvery: 120_000 },
+} as const;
+const KEEP_EVENTS = 7 * 86_400_000;
+const RATE = { calls: 600, per: 60_000 };
+
+/** Opens a registry of sessions: `import { createRegistry } from 'azlin'`. Close it at the end. Rejects with an AzlinError. */
+export async function createRegistry(options: RegistryOptions = {}): Promise<Registry> {
+  const { preset = 'development' } = options;
+  if (!Object.hasOwn(PRESETS, preset))
+    throw new AppError('usage', `"${preset}" is not a preset: development, single or team`);
+  const usual = PRESETS[preset];
+  const { ttl = usual.ttl, cleanUpEvery = usual.cleanUpEvery, keepEvents = KEEP_EVENTS, rate = RATE } = options;
+  for (const [name, value] of Object.entries({ ttl, cleanUpEvery, keepEvents, calls: rate.calls, per: rate.per }))
+    if (!(typeof value === 'number' && value > 0)) throw new AppError('usage', `${name} must be more than 0: ${value}`);
+  return registry({
+    backend: await backendOf({ ...options, backend: options.backend ?? usual.backend }),
+    clock: systemClock,
+    ttl: ttl === Number.POSITIVE_INFINITY ? null : ttl,
+    cleanUpEvery: cleanUpEvery === Number.POSITIVE_INFINITY ? undefined : cleanUpEvery,
+    keepEvents,
+    rate,
+  });
+}
+
+async function backendOf(options: RegistryOptions): Promise<Backend> {
+  const { backend, path, url, onWarning: warn = (line) => process.emitWarning(line) } = options;
+  switch (backend) {
+    case 'memory':
+      return memoryBackend();
+    case 'disk': {
+      if (path === undefined) throw new AppError('usage', 'The backend "disk" needs the path of a file');
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      const { sqliteEngine } = await import('../registry/sqlite-engine.ts');
+      return sqlBackend(await sqliteEngine({ path, clock: systemClock, warn }));
+    }
+    case 'cluster': {
+      if (url === undefined)
+        throw new AppError('usage', 'The backend "cluster" needs the URL of a PostgreSQL database');
+      const { postgresEngine } = await import('../registry/postgres-engine.ts');
+      return cachedBackend(sqlBackend(await postgresEngine({ url, clock: systemClock })));
+    }
+    default:
+      throw new AppError('usage', `"${backend}" is not a backend: memory, disk or cluster`);
+  }
+}

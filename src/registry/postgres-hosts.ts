@@ -1,0 +1,85 @@
+import { Client, type ClientConfig, types } from 'pg';
+import { AppError, messageOf } from '../domain/errors.ts';
+import { keepSecret } from '../domain/secrets.ts';
+
+/** Milliseconds for reaching one host, and for one statement. */
+const [REACH, STATEMENT] = [2_000, 10_000];
+const BIGINT = 20;
+
+export interface Hosts {
+  /** For messages, without the password. */
+  readonly shown: string;
+  readonly configs: readonly ClientConfig[];
+}
+
+/** One place to connect to for each host in the URL. */
+export function hostsIn(url: string): Hosts {
+  const [, scheme, login = '', hosts = '', rest = ''] =
+    /^(postgres(?:ql)?:\/\/)([^@/]*@)?([^/?]+)(.*)$/.exec(url) ?? [];
+  if (scheme === undefined)
+    throw new AppError('config', 'registry.url is not the URL of a PostgreSQL database', {
+      hint: 'postgres://user:password@host/database, with several hosts separated by commas',
+    });
+  const password = decodeURIComponent(login.slice(0, -1).split(':').slice(1).join(':'));
+  if (password !== '') keepSecret(password);
+  const configs = hosts.split(',').map(
+    (host): ClientConfig => ({
+      connectionString: `${scheme}${login}${host}${rest}`,
+      application_name: 'azlin',
+      connectionTimeoutMillis: REACH,
+      query_timeout: STATEMENT,
+      keepAlive: true,
+      types: {
+        getTypeParser: ((id: number, format: 'text') =>
+          id === BIGINT ? Number : types.getTypeParser(id, format)) as typeof types.getTypeParser,
+      },
+    }),
+  );
+  return { shown: `${scheme}${hosts}${rest.replace(/\?.*/, '')}`, configs };
+}
+
+/** A connection to the host that is the primary now, or the last error. */
+export async function anyPrimary({ configs }: Hosts): Promise<{ readonly client?: Client; readonly error?: unknown }> {
+  let last: unknown;
+  for (const config of configs) {
+    const client = new Client(config);
+    // It also speaks of its end while nobody waits for anything.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+      if (!rows[0]?.standby) return { client };
+      last = new Error('it is a standby');
+    } catch (error) {
+      last = error;
+    }
+    client.end().catch(() => {});
+  }
+  return { error: last };
+}
+
+/** SQLSTATE of what no other try can mend: who one is, what one may do, what there is. */
+const HOPELESS = /^(?:28|42501|3D000|3F000|42)/;
+/** SQLSTATE of a server that goes away, and what Node says of connections that broke. */
+const BROKEN = /^(?:57P0|08|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET)/;
+
+const codeOf = (error: unknown) => String((error as { code?: string } | undefined)?.code ?? '');
+export const isHopeless = (error: unknown) => HOPELESS.test(codeOf(error));
+
+export function isBroken(error: unknown): boolean {
+  // A primary that has become a standby refuses to write.
+  if (BROKEN.test(codeOf(error)) || codeOf(error) === '25006') return true;
+  return codeOf(error) === '' && /terminated|timeout|not queryable|closed|read-only/i.test(messageOf(error));
+}
+
+export function cannotUse({ shown }: Hosts, cause: unknown): AppError {
+  if (cause instanceof AppError) return cause;
+  const hints: Readonly<Record<string, string>> = {
+    '28P01': 'the password is wrong',
+    '28000': 'the server does not let this user in: see its pg_hba.conf',
+    '3D000': 'create the database: createdb',
+    '42501': 'the user needs the right to create tables there: GRANT CREATE ON SCHEMA public TO the user',
+  };
+  const hint = hints[codeOf(cause)] ?? 'check registry.url, and that the server runs and lets this machine in';
+  return new AppError('registry-failed', `Cannot use the registry ${shown}: ${messageOf(cause)}`, { cause, hint });
+}

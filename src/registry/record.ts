@@ -1,0 +1,88 @@
+import { AppError } from '../domain/errors.ts';
+
+/** What the owner of a record keeps in it: JSON. */
+export type Metadata = Readonly<Record<string, unknown>>;
+
+/** Why nobody is there any more. */
+export type DisconnectReason = 'timeout_no_activity' | 'client_disconnect' | 'error';
+
+/** A session that somebody works with, as the registry knows it. Times are in milliseconds since 1970. */
+export interface SessionRecord {
+  readonly id: string;
+  /** Grows by one with each change. */
+  readonly version: number;
+  readonly metadata: Metadata;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** When it was last used. Its time counts from then. */
+  readonly accessedAt: number;
+  /** Milliseconds after its last use when it expires; null: never. */
+  readonly ttl: number | null;
+  /** Undefined while somebody is there. */
+  readonly disconnected?: { readonly at: number; readonly reason: DisconnectReason } | undefined;
+  /** How often somebody came back with a token. */
+  readonly reconnectCount: number;
+}
+
+export type RegistryEventKind = 'created' | 'updated' | 'expired' | 'disconnected' | 'reconnected' | 'deleted';
+
+/** What has happened to a record, with a sequence that grows. */
+export interface RegistryEvent {
+  readonly sequence: number;
+  readonly at: number;
+  readonly kind: RegistryEventKind;
+  readonly id: string;
+  /** The record after it, or the last one that there was. */
+  readonly record: SessionRecord;
+}
+
+/** The most bytes of metadata, as JSON. */
+export const MOST_METADATA = 64 * 1024;
+/** Ten years: a longer time is a mistake, or means for ever. */
+const LONGEST_TTL = 10 * 365 * 86_400_000;
+
+/** The metadata as it will be kept. Throws `usage` for what is no JSON object, and for more than 64 KiB. */
+export function checkMetadata(value: unknown): { readonly metadata: Metadata; readonly json: string } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new AppError('usage', 'Metadata must be an object');
+  let json: string;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    throw new AppError('usage', 'Metadata must be JSON: it has a circle, or a BigInt', { cause });
+  }
+  // PostgreSQL can keep neither this character nor half of one.
+  if (/\\u(?:0000|d[89a-f])/i.test(json.replaceAll('\\\\', '')))
+    throw new AppError('usage', 'Metadata must not contain the character U+0000 or half of a surrogate pair');
+  const size = Buffer.byteLength(json);
+  if (size > MOST_METADATA)
+    throw new AppError('usage', `Metadata of ${size} bytes is too large: at most ${MOST_METADATA} are kept`);
+  return { metadata: JSON.parse(json) as Metadata, json };
+}
+
+/** The time as it will be kept: whole milliseconds, or null for ever. Throws `usage` for anything else. */
+export function checkTtl(value: unknown): number | null {
+  if (value === null || value === Number.POSITIVE_INFINITY) return null;
+  if (typeof value === 'number' && value >= 1 && value <= LONGEST_TTL) return Math.round(value);
+  throw new AppError('usage', `"${String(value)}" is not a time to live`, {
+    hint: 'milliseconds from 1 to ten years, or Infinity',
+  });
+}
+
+export function checkId(value: unknown): string {
+  if (typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value)) return value;
+  throw new AppError('usage', `"${String(value)}" cannot be the id of a session`, {
+    hint: 'up to 128 letters, digits, and . : _ -',
+  });
+}
+
+export function noSuchRecord(id: string): AppError {
+  return new AppError('session-not-found', `There is no session "${id}" in the registry`, {
+    hint: 'it was closed, or has expired',
+  });
+}
+
+/** When it expires; `Infinity` if never. */
+export function expiryOf({ accessedAt, ttl }: Pick<SessionRecord, 'accessedAt' | 'ttl'>): number {
+  return ttl === null ? Number.POSITIVE_INFINITY : accessedAt + ttl;
+}

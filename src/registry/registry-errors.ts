@@ -1,0 +1,16 @@
+import { AppError, messageOf } from '../domain/errors.ts';
+
+export function alreadyThere(id: string): AppError {
+  return new AppError('usage', `There is a session "${id}" in the registry already`);
+}
+
+/** The backend cannot do what it was asked for. `isDone`: whether it may have been done all the same. */
+export function registryFailed(doing: string, cause: unknown, isDone = false): AppError {
+  if (cause instanceof AppError) return cause;
+  const message = `Cannot ${doing} the registry: ${messageOf(cause)}`;
+  return new AppError('registry-failed', isDone ? `${message}; it may have been done` : message, {
+    cause,
+    hint: 'azlin registry status shows where it is, and what is wrong with it',
+    mayHaveRun: isDone,
+  });
+}

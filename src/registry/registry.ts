@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
+import { accessLog } from './access-log.ts';
+import type { Backend, KeptRecord, Transaction } from './backend.ts';
+import { cleaning } from './cleaning.ts';
+import { comings } from './comings.ts';
+import { eventStream } from './event-stream.ts';
+import { healthOf } from './health.ts';
+import { change, existing, type Inside, shown } from './inside.ts';
+import { checkId, checkMetadata, checkTtl, expiryOf, type SessionRecord } from './record.ts';
+import type { Allowance, Change, NewRecord, RecordPage, RecordQuery, RecordsTogether, Registry } from './types.ts';
+
+/** Times are in milliseconds. */
+export interface RegistrySettings {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  /** How long a record stays after its last use, unless it says something else; null for ever. */
+  readonly ttl: number | null;
+  /** How often what has expired is removed; undefined only when `expire` is called. */
+  readonly cleanUpEvery: number | undefined;
+  /** For how long events are kept. */
+  readonly keepEvents: number;
+  /** How many calls a session may make in a time. */
+  readonly rate: { readonly calls: number; readonly per: number };
+}
+
+const PAGE = 100;
+const MOST = 1_000;
+
+/** Sessions in a backend. */
+export function registry(settings: RegistrySettings): Registry {
+  const { backend, clock, rate } = settings;
+  const accesses = accessLog(backend, clock);
+  const isThere = (one: KeptRecord | undefined): one is KeptRecord =>
+    one !== undefined && expiryOf(accesses.latest(one)) > clock.now();
+  const inside = (transaction: Transaction): Inside => ({ transaction, settings, isThere, latest: accesses.latest });
+  const within = <T>(work: (inside: Inside) => Promise<T>) => backend.transact((one) => work(inside(one)));
+  const cleaner = cleaning({ ...settings, accesses });
+  const get = async (id: string) => {
+    const found = await backend.get(checkId(id));
+    if (!isThere(found)) return undefined;
+    accesses.note(found);
+    return shown(accesses.latest(found));
+  };
+
+  return {
+    backend: backend.name,
+    create: (given = {}) => within((one) => together(one).create(given)),
+    get,
+    update: (id, change) => within((one) => together(one).update(id, change)),
+    delete: (id) => within((one) => together(one).delete(id)),
+    setTtl: (id, ttl) => within((one) => together(one).setTtl(id, ttl)),
+    touch: async (id) => (await get(id)) !== undefined,
+    transaction: (work) => within((one) => work(together(one))),
+    list: (query = {}) => listed({ query, backend, isThere, latest: accesses.latest }),
+    allow: (id) => within((one) => allow(one, checkId(id), rate)),
+    ...comings({ within, clock }),
+    expire: cleaner.expire,
+    async stats() {
+      const { records, bytes, meanCreatedAt } = await backend.size();
+      return {
+        total: records,
+        ...cleaner.counts(),
+        meanAge: records === 0 ? 0 : clock.now() - meanCreatedAt,
+        bytesPerRecord: records === 0 ? 0 : Math.round(bytes / records),
+        lag: accesses.lag(),
+      };
+    },
+    health: async () => {
+      await accesses.flush();
+      return healthOf(backend, clock.now());
+    },
+    events: (from = {}) => eventStream(backend, from),
+    async close() {
+      cleaner.stop();
+      await accesses.close();
+      await backend.close();
+    },
+  };
+}
+
+function together(inside: Inside): RecordsTogether {
+  const { transaction, settings, isThere, latest } = inside;
+  const { clock } = settings;
+  return {
+    async create({ id = randomUUID(), metadata = {}, ttl = settings.ttl }: NewRecord) {
+      const at = clock.now();
+      const before = await transaction.get(checkId(id));
+      // One that has expired, but is not removed yet, is not there any more.
+      if (before && !isThere(before)) await transaction.remove(id);
+      const record: KeptRecord = {
+        ...{ id, version: 1, metadata: checkMetadata(metadata).metadata, ttl: checkTtl(ttl) },
+        ...{ createdAt: at, updatedAt: at, accessedAt: at, reconnectCount: 0, token: null, nextCall: 0 },
+      };
+      await transaction.insert(record);
+      await transaction.append({ at, kind: 'created', record: shown(record) });
+      return shown(record);
+    },
+    async get(id) {
+      const found = await transaction.get(checkId(id));
+      return isThere(found) ? shown(latest(found)) : undefined;
+    },
+    async update(id, make: Change) {
+      const record = await existing(inside, id);
+      const { metadata } = checkMetadata(make(record.metadata));
+      return shown(await change(inside, { ...record, metadata, accessedAt: clock.now() }));
+    },
+    async delete(id) {
+      const found = await transaction.get(checkId(id));
+      if (!isThere(found)) return false;
+      await transaction.remove(id);
+      await transaction.append({ at: clock.now(), kind: 'deleted', record: shown(latest(found)) });
+      return true;
+    },
+    async setTtl(id, ttl) {
+      const checked = checkTtl(ttl);
+      return shown(await change(inside, { ...(await existing(inside, id)), ttl: checked, accessedAt: clock.now() }));
+    },
+  };
+}
+
+/** Spaces calls so that `calls` of them go at once, and the rest at that rate (the generic cell rate algorithm). */
+async function allow(inside: Inside, id: string, { calls, per }: RegistrySettings['rate']): Promise<Allowance> {
+  const record = await existing(inside, id);
+  const now = inside.settings.clock.now();
+  const step = per / calls;
+  // One that is further away than it can be is from before the clock was set back.
+  const next = (record.nextCall > now + per ? now : Math.max(now, record.nextCall)) + step;
+  const early = next - now - per;
+  if (early > 0) return { allowed: false, retryAfterMs: Math.ceil(early) };
+  await inside.transaction.replace({ ...record, nextCall: next, accessedAt: now });
+  return { allowed: true };
+}
+
+interface Listing extends Pick<Inside, 'isThere' | 'latest'> {
+  readonly query: RecordQuery;
+  readonly backend: Backend;
+}
+
+async function listed({ query, backend, isThere, latest }: Listing): Promise<RecordPage> {
+  const { where = {}, isConnected, limit = PAGE, after } = query;
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
+    throw new AppError('usage', `"${limit}" is not a number of records`, { hint: `from 1 to ${MOST}` });
+  for (const key of Object.keys(where))
+    if (!/^\w{1,64}$/.test(key))
+      throw new AppError('usage', `"${key}" cannot be looked for in metadata`, { hint: 'letters, digits and _' });
+  let place = after === undefined ? undefined : placeIn(after);
+  const records: SessionRecord[] = [];
+  // Those that have expired but are not removed yet leave holes in a page.
+  for (;;) {
+    const page = await backend.list({ where, isConnected, after: place, limit: limit + 1 });
+    const more = page.length > limit;
+    for (const one of page.slice(0, limit)) {
+      if (records.length === limit) break;
+      place = { createdAt: one.createdAt, id: one.id };
+      if (isThere(one)) records.push(shown(latest(one)));
+    }
+    if (!more) return { records, next: undefined };
+    if (records.length === limit && place) return { records, next: `${place.createdAt}.${place.id}` };
+  }
+}
+
+function placeIn(text: string): Pick<SessionRecord, 'createdAt' | 'id'> {
+  const [, createdAt, id] = /^(\d{1,16})\.([\w.:-]{1,128})$/.exec(text) ?? [];
+  if (createdAt === undefined || id === undefined)
+    throw new AppError('usage', `"${text}" is not the end of a page`, { hint: 'give `next` of the page before' });
+  return { createdAt: Number(createdAt), id };
+}

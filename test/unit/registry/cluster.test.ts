@@ -1,0 +1,139 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { createRegistry } from '../../../src/app/registry.ts';
+import type { Registry, RegistryOptions } from '../../../src/registry/types.ts';
+import { type Postgres, startPostgres } from '../../support/postgres.ts';
+import { until } from '../../support/until.ts';
+
+/* A registry in PostgreSQL, with real servers. */
+
+const opened: Registry[] = [];
+const servers: Postgres[] = [];
+let primary: Postgres;
+beforeAll(async () => {
+  primary = await startPostgres();
+}, 60_000);
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close().catch(() => {});
+  for (const one of servers.splice(0)) one.close();
+});
+// After the connections to it.
+afterAll(() => primary.close());
+
+async function registryAt(url: string, more: RegistryOptions = {}): Promise<Registry> {
+  const one = await createRegistry({ preset: 'team', ttl: Number.POSITIVE_INFINITY, url, ...more });
+  opened.push(one);
+  return one;
+}
+
+test('several that open an empty database at once', async () => {
+  primary.sql('CREATE DATABASE empty OWNER team');
+  const url = primary.url().replace(/registry$/, 'empty');
+  const all = await Promise.all(Array.from({ length: 5 }, () => registryAt(url)));
+  await Promise.all(all.map((one, at) => one.create({ id: `s${at}` })));
+  expect((await all[0]?.list())?.records).toHaveLength(5);
+  expect(primary.sql('SELECT 1').trim()).toBe('1');
+});
+
+test('what is near by is what the others have written', async () => {
+  const [one, two] = [await registryAt(primary.url()), await registryAt(primary.url())];
+  const { id } = await one.create({ metadata: { n: 0 } });
+  await until('both to listen', async () => (await two.get(id)) !== undefined);
+  for (let number = 1; number <= 50; number++) {
+    await one.update(id, () => ({ n: number }));
+    // Its own writes it sees at once; those of others as soon as they are told.
+    expect((await one.get(id))?.metadata).toEqual({ n: number });
+    await until('the other one to see it', async () => (await two.get(id))?.metadata['n'] === number);
+  }
+  await one.delete(id);
+  await until('it to be gone', async () => (await two.get(id)) === undefined);
+});
+
+test('what is wrong with the database is named, and the password is not', async () => {
+  const failing = async (url: string) => {
+    const error = await registryAt(url).then(
+      () => undefined,
+      (thrown: unknown) => thrown as { code: string; message: string; hint: string },
+    );
+    expect(`${error?.message} ${error?.hint}`).not.toContain('nobody may see');
+    expect(`${error?.message} ${error?.hint}`).not.toContain('nobody%20may');
+    return error;
+  };
+  expect(await failing(primary.url().replace(':a%20', ':b%20'))).toMatchObject({
+    code: 'registry-failed',
+    hint: 'the password is wrong',
+  });
+  expect(await failing(primary.url().replace(/registry$/, 'missing'))).toMatchObject({
+    message: expect.stringContaining('"missing" does not exist'),
+    hint: expect.stringContaining('createdb'),
+  });
+  primary.sql("CREATE USER guest PASSWORD 'a password that nobody may see'");
+  const guest = primary
+    .url()
+    .replace('team:', 'guest:')
+    .replace(/registry$/, 'postgres');
+  expect(await failing(guest)).toMatchObject({
+    message: expect.stringContaining('permission denied'),
+    hint: expect.stringContaining('GRANT'),
+  });
+  expect(await failing('mysql://x/y')).toMatchObject({ code: 'config' });
+  await registryAt(primary.url());
+  primary.sql('CREATE DATABASE newer OWNER team');
+  const newer = primary.url().replace(/registry$/, 'newer');
+  await (await registryAt(newer)).close();
+  const { Client } = (await import('pg')).default;
+  const client = new Client(newer);
+  await client.connect();
+  await client.query('UPDATE azlin_schema SET version = 99');
+  await client.end();
+  expect(await failing(newer)).toMatchObject({ message: expect.stringContaining('newer azlin') });
+});
+
+test('nothing that was acknowledged is lost when the primary dies, and the standby goes on within seconds', async () => {
+  const first = await startPostgres();
+  const standby = await first.startStandby();
+  servers.push(first, standby);
+  await until('the standby to follow', () =>
+    /sync/.test(first.sql("SELECT sync_state FROM pg_stat_replication WHERE sync_state = 'sync'")),
+  );
+  const url = first.url(standby);
+  const [one, two] = [await registryAt(url), await registryAt(url)];
+  const heard: number[] = [];
+  const stop = new AbortController();
+  const following = (async () => {
+    for await (const { sequence } of two.events({ after: 0, signal: stop.signal })) heard.push(sequence);
+  })();
+  const acknowledged: string[] = [];
+  let isOver = false;
+  let longest = 0;
+  const writers = Array.from({ length: 4 }, async (_, writer) => {
+    for (let number = 0; !isOver; number++) {
+      const id = `w${writer}-${number}`;
+      const since = Date.now();
+      // The last one before the end may have been done, which the error says.
+      const isDone = await one.create({ id }).then(
+        () => true,
+        (error: { mayHaveRun?: boolean; message: string }) => {
+          expect(error).toMatchObject({ mayHaveRun: true, message: expect.stringContaining('it may have been done') });
+          return false;
+        },
+      );
+      longest = Math.max(longest, Date.now() - since);
+      if (isDone) acknowledged.push(id);
+    }
+  });
+  await until('some to be written', () => acknowledged.length > 200);
+  first.kill();
+  const before = acknowledged.length;
+  standby.sql('ALTER SYSTEM RESET synchronous_standby_names');
+  standby.promote();
+  await until('more to be written', () => acknowledged.length > before + 200, 30_000);
+  isOver = true;
+  await Promise.all(writers);
+  expect(longest).toBeLessThan(10_000);
+  for (const id of acknowledged) expect({ id, there: await two.get(id).then(Boolean) }).toEqual({ id, there: true });
+  const last = Number(standby.sql('SELECT 1').trim()) && (await two.stats()).total;
+  await until('all events to be heard', () => heard.length >= last);
+  stop.abort();
+  await following;
+  expect(heard).toEqual(Array.from({ length: heard.length }, (_, at) => at + 1));
+}, 120_000);

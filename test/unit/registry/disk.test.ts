@@ -1,0 +1,172 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { createRegistry } from '../../../src/app/registry.ts';
+import type { Registry, RegistryOptions } from '../../../src/registry/types.ts';
+
+/* A registry in a file: several processes, those that are killed, damage, full disks. */
+
+const WRITER = fileURLToPath(new URL('../../support/registry-writer.ts', import.meta.url));
+const FOR_EVER = { ttl: Number.POSITIVE_INFINITY, cleanUpEvery: Number.POSITIVE_INFINITY };
+let directory: string;
+let path: string;
+const opened: Registry[] = [];
+const warnings: string[] = [];
+beforeEach(() => {
+  directory = mkdtempSync('/tmp/azlin-lab-');
+  path = join(directory, 'registry.db');
+  warnings.length = 0;
+});
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close().catch(() => {});
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function registryAt(at = path, more: RegistryOptions = {}): Promise<Registry> {
+  const one = await createRegistry({
+    ...FOR_EVER,
+    backend: 'disk',
+    path: at,
+    onWarning: (line) => warnings.push(line),
+    ...more,
+  });
+  opened.push(one);
+  return one;
+}
+
+/** Starts a process that writes; `acknowledged` grows with the last version of each record that it was told is written. */
+function startWriter(name: string, count?: number) {
+  const acknowledged = new Map<string, number>();
+  const child = spawn(process.execPath, ['--import', 'tsx', WRITER, path, name, ...(count ? [`${count}`] : [])], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = `${rest}${text}`.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const [id = '', version] = line.split(' ');
+      acknowledged.set(id, Number(version));
+    }
+  });
+  const over = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  return { child, acknowledged, over, rest: () => rest };
+}
+
+test('only its owner can read it, and another process sees what is written', async () => {
+  const registry = await registryAt();
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).mode & 0o077).toBe(0);
+  const events = registry.events()[Symbol.asyncIterator]();
+  const first = events.next();
+  const { acknowledged, over } = startWriter('other', 16);
+  await over;
+  expect((await first).value).toMatchObject({ kind: 'created', id: 'other-0' });
+  await events.return?.();
+  expect([...acknowledged]).toEqual([
+    ['other-0', 8],
+    ['other-1', 8],
+  ]);
+  expect(await registry.get('other-1')).toMatchObject({ version: 8, metadata: { by: 'other' } });
+}, 30_000);
+
+test('processes that are killed in the middle lose nothing that was acknowledged', async () => {
+  const rounds = Number(process.env['AZLIN_REGISTRY_ROUNDS'] ?? '2');
+  let sum = 0;
+  for (let round = 0; round < rounds; round++) {
+    const writers = [1, 2, 3, 4].map((one) => startWriter(`w${round}-${one}`));
+    const enough = Number(process.env['AZLIN_REGISTRY_WRITES'] ?? '50');
+    while (writers.some(({ acknowledged }) => acknowledged.size < enough))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const { child } of writers) child.kill('SIGKILL');
+    await Promise.all(writers.map(({ over }) => over));
+    const registry = await registryAt();
+    for (const { acknowledged } of writers)
+      for (const [id, version] of acknowledged) {
+        const found = await registry.get(id);
+        sum += version;
+        // More may have been written before it could be said.
+        const isKept = found !== undefined && found.version >= version;
+        expect({ id, version, isKept, found }).toEqual({ id, version, isKept: true, found });
+      }
+    await registry.close();
+  }
+  expect(warnings).toEqual([]);
+  expect(sum).toBeGreaterThan(1_000);
+}, 600_000);
+
+test('a file that is damaged is set aside, and what can be read of it is kept', async () => {
+  const before = await registryAt();
+  const ids = Array.from({ length: 300 }, (_, at) => `s-${at}`);
+  for (const id of ids) await before.create({ id, metadata: { fill: 'x'.repeat(300) } });
+  await before.close();
+  // Some pages in the middle.
+  const file = await open(path, 'r+');
+  const { size } = await file.stat();
+  for (const part of [0.3, 0.5])
+    await file.write(Buffer.alloc(4_096, 0xff), 0, 4_096, Math.floor((size * part) / 4_096) * 4_096);
+  await file.close();
+  const after = await registryAt();
+  const { records } = await after.list({ limit: 1_000 });
+  expect(records.length).toBeGreaterThan(150);
+  expect(records.length).toBeLessThanOrEqual(300);
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      /^the registry \S+ was damaged: \d+ records and \d+ events could be saved; the old file is \S+\.damaged-\S+ \(.+\)$/,
+    ),
+  ]);
+  expect(readdirSync(directory).some((name) => name.includes('.damaged-'))).toBe(true);
+  // It goes on, with sequences that nobody has seen.
+  await after.create({ id: 'new' });
+  for await (const event of after.events({ after: 0 })) {
+    if (event.id === 'new') break;
+  }
+});
+
+test.each([
+  [
+    'something else',
+    (at: string) => writeFileSync(at, 'this is no database at all, but a text that somebody has put there'),
+  ],
+  ['half of it', (at: string) => truncateSync(at, 5_000)],
+])('%s in its place is set aside', async (_, spoil) => {
+  const before = await registryAt();
+  await before.create({ id: 'x' });
+  await before.close();
+  spoil(path);
+  const after = await registryAt();
+  await after.create({ id: 'y' });
+  expect((await after.list()).records.map(({ id }) => id)).toContain('y');
+  expect(warnings).toHaveLength(1);
+});
+
+test('a full disk is an error, and loses nothing that was acknowledged', async () => {
+  const disk = join(directory, 'disk');
+  const script = `mkdir -p '${disk}' && mount -t tmpfs -o size=2m none '${disk}' && exec '${process.execPath}' --import tsx '${WRITER}' '${disk}/registry.db' full; echo "exit $?"; df '${disk}' | tail -1 >&2`;
+  const ran = spawnSync('unshare', ['-m', 'sh', '-c', script.replace('exec ', '')], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  const lines = ran.stdout.trim().split('\n');
+  expect(lines.at(-1)).toBe('exit 1');
+  expect(ran.stderr).toMatch(/Cannot write to the registry: .*full/);
+  expect(lines.length).toBeGreaterThan(20);
+}, 90_000);
+
+test('a database of a newer azlin, and a place where none can be', async () => {
+  const before = await registryAt();
+  await before.close();
+  const { DatabaseSync } = await import('@photostructure/sqlite');
+  const raw = new DatabaseSync(path);
+  raw.exec('UPDATE azlin_schema SET version = 99');
+  raw.close();
+  await expect(registryAt()).rejects.toMatchObject({
+    code: 'registry-failed',
+    message: expect.stringContaining('newer azlin'),
+  });
+  await expect(registryAt(join(directory, 'registry.db', 'x'))).rejects.toMatchObject({ code: expect.any(String) });
+  await expect(createRegistry({ backend: 'disk' })).rejects.toMatchObject({ code: 'usage' });
+});

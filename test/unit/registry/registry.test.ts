@@ -1,0 +1,388 @@
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { RegistryEvent } from '../../../src/registry/record.ts';
+import type { Registry } from '../../../src/registry/types.ts';
+import { aRegistry, BACKENDS, closeRegistries, closeServer, type TestRegistry } from '../../support/registries.ts';
+
+/* What every backend promises. */
+
+afterEach(closeRegistries);
+afterAll(closeServer);
+
+const MINUTE = 60_000;
+/** The first events behind a sequence. */
+async function eventsOf(registry: Registry, count: number, after = 0): Promise<readonly RegistryEvent[]> {
+  const found: RegistryEvent[] = [];
+  if (count === 0) return found;
+  for await (const event of registry.events({ after })) {
+    found.push(event);
+    if (found.length === count) break;
+  }
+  return found;
+}
+
+describe.each(BACKENDS)('%s', (kind) => {
+  const make = (settings?: Parameters<typeof aRegistry>[1]): Promise<TestRegistry> => aRegistry(kind, settings);
+
+  test('a record is what was given, with a life of its own', async () => {
+    const { registry, clock } = await make();
+    const made = await registry.create({ metadata: { user_id: 'alice', request_count: 1 } });
+    expect(made).toEqual({
+      ...{ id: expect.stringMatching(/^[0-9a-f-]{36}$/), version: 1, ttl: MINUTE, reconnectCount: 0 },
+      metadata: { user_id: 'alice', request_count: 1 },
+      ...{ createdAt: clock.now(), updatedAt: clock.now(), accessedAt: clock.now() },
+    });
+    clock.advance(10);
+    expect(await registry.get(made.id)).toEqual({ ...made, accessedAt: clock.now() });
+    const named = await registry.create({ id: 'vm:dev', ttl: Number.POSITIVE_INFINITY });
+    expect(named).toMatchObject({ id: 'vm:dev', ttl: null, metadata: {} });
+    await expect(registry.create({ id: 'vm:dev' })).rejects.toMatchObject({ code: 'usage' });
+    expect(await registry.get('nobody')).toBeUndefined();
+  });
+
+  test('a change is one version, and nobody else’s change is lost', async () => {
+    const { registry, another } = await make();
+    const { id } = await registry.create({ metadata: { count: 0 } });
+    const two = await another();
+    const more = (one: Registry) => one.update(id, ({ count }) => ({ count: Number(count) + 1 }));
+    await Promise.all(Array.from({ length: 40 }, (_, at) => more(at % 2 ? registry : two)));
+    expect(await registry.get(id)).toMatchObject({ version: 41, metadata: { count: 40 } });
+  });
+
+  test('its time counts from its last use', async () => {
+    const { registry, clock } = await make();
+    const { id } = await registry.create();
+    await registry.create({ id: 'unused' });
+    for (let number = 0; number < 5; number++) {
+      clock.advance(MINUTE - 1);
+      expect(await registry.get(id)).toBeDefined();
+    }
+    expect(await registry.get('unused')).toBeUndefined();
+    expect(await registry.expire()).toBe(1);
+    expect(await registry.touch(id)).toBe(true);
+    expect(await registry.touch('unused')).toBe(false);
+    clock.advance(MINUTE);
+    expect(await registry.get(id)).toBeUndefined();
+    expect((await registry.list()).records).toEqual([]);
+    expect(await registry.expire()).toBe(1);
+    expect(await registry.expire()).toBe(0);
+    expect(await registry.stats()).toMatchObject({ total: 0, expiredLast: 0, expiredInAll: 2 });
+    // One that has expired, but is not removed yet, does not block its id.
+    await registry.create({ id: 'again' });
+    clock.advance(MINUTE);
+    expect(await registry.create({ id: 'again' })).toMatchObject({ version: 1, createdAt: clock.now() });
+  });
+
+  test('what one has used, others do not remove', async () => {
+    const { registry, another, clock } = await make();
+    const two = await another();
+    const { id } = await registry.create();
+    clock.advance(50_000);
+    await registry.get(id);
+    // It is written down after a tenth of the time to live.
+    clock.advance(6_000);
+    await new Promise(setImmediate);
+    clock.advance(10_000);
+    expect(await two.expire()).toBe(0);
+    expect(await two.get(id)).toMatchObject({ id });
+  });
+
+  test('times to live: changed, for ever, and nonsense', async () => {
+    const { registry, clock } = await make();
+    const { id } = await registry.create();
+    expect(await registry.setTtl(id, 5 * MINUTE)).toMatchObject({ ttl: 5 * MINUTE, version: 2 });
+    clock.advance(4 * MINUTE);
+    expect(await registry.setTtl(id, Number.POSITIVE_INFINITY)).toMatchObject({ ttl: null });
+    clock.advance(1_000 * MINUTE);
+    expect(await registry.expire()).toBe(0);
+    for (const ttl of [0, -1, Number.NaN, '5' as never, undefined as never, 1e15])
+      await expect(registry.setTtl(id, ttl)).rejects.toMatchObject({ code: 'usage' });
+    await expect(registry.setTtl('nobody', 5)).rejects.toMatchObject({ code: 'session-not-found' });
+    // It has been silent, but it is there.
+    expect(await registry.get(id)).toMatchObject({ ttl: null, disconnected: { reason: 'timeout_no_activity' } });
+  });
+
+  test('bad input is an error, and nothing is half written', async () => {
+    const { registry } = await make();
+    const { id } = await registry.create({ metadata: { a: 1 } });
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    const bad = [null, [], 'text', circle, { big: 'x'.repeat(65_536) }, { nul: 'a\0b' }, { half: '\ud800' }, { n: 1n }];
+    for (const metadata of bad) {
+      await expect(registry.create({ metadata: metadata as never })).rejects.toMatchObject({ code: 'usage' });
+      await expect(registry.update(id, () => metadata as never)).rejects.toMatchObject({ code: 'usage' });
+    }
+    await expect(
+      registry.update(id, () => {
+        throw new Error('mine');
+      }),
+    ).rejects.toThrow('mine');
+    for (const odd of ['', 'a b', 'x'.repeat(129), '../x', 7 as never, "'; DROP TABLE azlin_records; --"])
+      await expect(registry.get(odd)).rejects.toMatchObject({ code: 'usage' });
+    await expect(registry.update('nobody', (same) => same)).rejects.toMatchObject({ code: 'session-not-found' });
+    expect(await registry.delete('nobody')).toBe(false);
+    expect((await registry.list()).records).toMatchObject([{ id, version: 1, metadata: { a: 1 } }]);
+    expect(await eventsOf(registry, 1)).toMatchObject([{ kind: 'created' }]);
+    // As large as may be, and all that JSON can hold.
+    const most = { big: 'x'.repeat(65_536 - 10) };
+    expect((await registry.update(id, () => most)).metadata).toEqual(most);
+    const odd = { 'quote"': "it's", 'ü€🙂': [1, 1.5, null, { deep: true }], '\\u0000': '\\ud800', empty: '' };
+    await registry.update(id, () => odd);
+    expect((await registry.get(id))?.metadata).toEqual(odd);
+  });
+
+  test('lists: pages in the order of creation, filtered, complete', async () => {
+    const { registry, clock } = await make({ ttl: null });
+    for (let number = 0; number < 25; number++) {
+      await registry.create({
+        id: `s-${number}`,
+        metadata: { n: number, even: number % 2 === 0, who: `user-${number % 3}` },
+      });
+      if (number % 4 === 0) clock.advance(1);
+    }
+    const ids: string[] = [];
+    for (let after: string | undefined, isMore = true; isMore; ) {
+      const page = await registry.list({ limit: 7, after });
+      ids.push(...page.records.map((one) => one.id));
+      after = page.next;
+      isMore = after !== undefined;
+    }
+    expect(new Set(ids).size).toBe(25);
+    expect(ids).toHaveLength(25);
+    const found = async (where: Record<string, string | number | boolean>) =>
+      (await registry.list({ where })).records.map((one) => one.metadata['n']).sort((a, b) => Number(a) - Number(b));
+    expect(await found({ who: 'user-1' })).toEqual([1, 4, 7, 10, 13, 16, 19, 22]);
+    expect(await found({ who: 'user-1', even: true })).toEqual([4, 10, 16, 22]);
+    // What is written alike is not the same.
+    expect([await found({ n: 1 }), await found({ n: '1' }), await found({ even: 1 })]).toEqual([[1], [], []]);
+    await registry.disconnect('s-3', 'client_disconnect');
+    expect((await registry.list({ isConnected: false })).records.map(({ id }) => id)).toEqual(['s-3']);
+    expect((await registry.list({ isConnected: true, limit: 1_000 })).records).toHaveLength(24);
+    for (const query of [{ limit: 0 }, { limit: 1_001 }, { after: 'x' }, { where: { 'a.b': 1 } }])
+      await expect(registry.list(query)).rejects.toMatchObject({ code: 'usage' });
+  });
+
+  test('several things together: all of them or nothing', async () => {
+    const { registry } = await make();
+    await registry.create({ id: 'a', metadata: { left: 10 } });
+    await registry.create({ id: 'b', metadata: { left: 0 } });
+    const move = (amount: number) =>
+      registry.transaction(async (together) => {
+        await together.update('a', ({ left }) => ({ left: Number(left) - amount }));
+        const { metadata } = await together.update('b', ({ left }) => ({ left: Number(left) + amount }));
+        if (Number(metadata['left']) > 10) throw new Error('too much');
+        return metadata['left'];
+      });
+    expect(await move(4)).toBe(4);
+    await expect(move(7)).rejects.toThrow('too much');
+    await Promise.all([move(1), move(1), move(1)]);
+    const left = async (id: string) => (await registry.get(id))?.metadata['left'];
+    expect([await left('a'), await left('b')]).toEqual([3, 7]);
+    await expect(
+      registry.transaction(async (together) => {
+        await together.delete('a');
+        await together.create({ id: 'c' });
+        await together.create({ id: 'b' });
+      }),
+    ).rejects.toMatchObject({ code: 'usage' });
+    expect((await registry.list()).records.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect((await eventsOf(registry, 10)).map(({ kind, id }) => `${kind} ${id}`)).toEqual([
+      ...['created a', 'created b'],
+      ...Array.from({ length: 4 }, () => ['updated a', 'updated b']).flat(),
+    ]);
+  });
+
+  test('events: each once, in order, from a sequence, also those of others', async () => {
+    const { registry, another, clock } = await make();
+    const two = await another();
+    const stop = new AbortController();
+    const heard: string[] = [];
+    const following = (async () => {
+      for await (const { sequence, kind, id } of two.events({ signal: stop.signal, after: 0 }))
+        heard.push(`${sequence} ${kind} ${id}`);
+    })();
+    await registry.create({ id: 'x' });
+    await registry.update('x', (same) => same);
+    await two.disconnect('x', 'error');
+    await registry.delete('x');
+    await registry.create({ id: 'y', ttl: 1_000 });
+    clock.advance(1_000);
+    await registry.expire();
+    const all = ['1 created x', '2 updated x', '3 disconnected x', '4 deleted x', '5 created y', '6 expired y'];
+    await until(() => heard.length >= all.length);
+    stop.abort();
+    await following;
+    expect(heard).toEqual(all);
+    expect((await eventsOf(registry, 2, 4)).map(({ sequence }) => sequence)).toEqual([5, 6]);
+    const kinds: string[] = [];
+    for await (const { kind } of registry.events({ after: 0, kinds: ['deleted', 'expired'] })) {
+      kinds.push(kind);
+      if (kinds.length === 2) break;
+    }
+    expect(kinds).toEqual(['deleted', 'expired']);
+    await expect(eventsOf(registry, 1, 7)).rejects.toMatchObject({ code: 'usage' });
+    // After a day they are forgotten, and whoever wants them is told.
+    clock.advance(86_400_001);
+    await registry.expire();
+    await registry.create({ id: 'z' });
+    await expect(eventsOf(registry, 1, 4)).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('not kept any more'),
+    });
+    expect(await eventsOf(registry, 1, 6)).toMatchObject([{ sequence: 7, kind: 'created', id: 'z' }]);
+  });
+
+  test('whoever has the token comes back, once', async () => {
+    const { registry, clock } = await make({ ttl: null });
+    await registry.create({ id: 'x' });
+    expect(await registry.reconnect('x', 'guess')).toEqual({ refused: 'token_mismatch' });
+    const { token, expiresAt } = await registry.token('x', 15 * MINUTE);
+    expect(expiresAt).toBe(clock.now() + 15 * MINUTE);
+    await registry.disconnect('x', 'client_disconnect');
+    const all = await Promise.all(Array.from({ length: 20 }, () => registry.reconnect('x', token)));
+    const won = all.filter(({ refused }) => refused === undefined);
+    expect(won).toHaveLength(1);
+    expect(new Set(all.map(({ refused }) => refused))).toEqual(new Set([undefined, 'token_mismatch']));
+    const [winner] = won;
+    if (!winner || winner.refused) throw new Error('nobody');
+    expect(winner.record).toMatchObject({ reconnectCount: 1 });
+    expect(winner.record.disconnected).toBeUndefined();
+    // Those who lost are not taken for guessers, and the new token is good.
+    const next = await registry.reconnect('x', winner.token);
+    expect(next).toMatchObject({ record: { reconnectCount: 2 } });
+    clock.advance(16 * MINUTE);
+    expect(await registry.reconnect('x', next.refused ? '' : next.token)).toEqual({ refused: 'token_expired' });
+  });
+
+  test('guesses, and sessions that have ended', async () => {
+    const { registry, clock } = await make();
+    await registry.create({ id: 'x' });
+    const { token } = await registry.token('x');
+    const guesses = [];
+    for (let number = 0; number < 5; number++) guesses.push((await registry.reconnect('x', `guess ${number}`)).refused);
+    expect(guesses).toEqual([...Array.from({ length: 4 }, () => 'token_mismatch'), 'too_many_attempts']);
+    expect(await registry.reconnect('x', token)).toEqual({ refused: 'too_many_attempts' });
+    const fresh = await registry.token('x');
+    expect(await registry.reconnect('x', fresh.token)).toMatchObject({ record: { id: 'x' } });
+    await registry.delete('x');
+    expect(await registry.reconnect('x', token)).toEqual({ refused: 'session_closed' });
+    expect(await registry.reconnect('never', token)).toEqual({ refused: 'session_not_found' });
+    await registry.create({ id: 'late' });
+    clock.advance(MINUTE);
+    expect(await registry.reconnect('late', token)).toEqual({ refused: 'session_closed' });
+  });
+
+  test('a rate for each session', async () => {
+    const { registry, clock } = await make();
+    await registry.create({ id: 'x' });
+    await registry.create({ id: 'y' });
+    const calls = async (id: string) => {
+      const { allowed } = await registry.allow(id);
+      return allowed;
+    };
+    expect([await calls('x'), await calls('x'), await calls('x'), await calls('x')]).toEqual([true, true, true, false]);
+    expect(await calls('y')).toBe(true);
+    const refused = await registry.allow('x');
+    expect(refused).toEqual({ allowed: false, retryAfterMs: 334 });
+    clock.advance(334);
+    expect(await calls('x')).toBe(true);
+    expect(await calls('x')).toBe(false);
+    // A clock that was set back does not block anybody.
+    clock.advance(-3_600_000);
+    expect(await calls('x')).toBe(true);
+  });
+
+  test('health: who is there, since when, and what happened', async () => {
+    const { registry, clock } = await make({ ttl: null });
+    for (const id of ['stale', 'aging', 'healthy']) {
+      await registry.create({ id });
+      if (id !== 'healthy') clock.advance(5.5 * MINUTE);
+    }
+    await registry.create({ id: 'gone' });
+    await registry.disconnect('gone', 'client_disconnect');
+    const health = await registry.health();
+    expect(health).toMatchObject({
+      ...{ active: 3, disconnected: 1, total: 4 },
+      ages: { healthy: 1, aging: 1, stale: 1 },
+      lastDay: { created: 4, perHour: 4 / 24, meanDuration: 0, disconnectRate: 1 / 4 },
+    });
+    expect(health.recent[0]).toMatchObject({ kind: 'disconnected', id: 'gone' });
+    // Nobody has been heard of for five minutes.
+    clock.advance(MINUTE);
+    await registry.get('healthy');
+    await registry.expire();
+    const { records } = await registry.list();
+    expect(records.map(({ id, disconnected }) => [id, disconnected?.reason])).toEqual([
+      ['stale', 'timeout_no_activity'],
+      ['aging', 'timeout_no_activity'],
+      ['gone', 'client_disconnect'],
+      ['healthy', undefined],
+    ]);
+    await registry.delete('gone');
+    expect((await registry.health()).lastDay.meanDuration).toBe(MINUTE);
+  });
+
+  test('does what a model does, whatever happens in whatever order', async () => {
+    const operation = fc.oneof(
+      fc.record({ do: fc.constant('create' as const), id: fc.nat(5), ttl: fc.integer({ min: 1, max: 100 }) }),
+      fc.record({ do: fc.constantFrom('get', 'update', 'delete', 'disconnect', 'expire'), id: fc.nat(5) }),
+      fc.record({ do: fc.constant('setTtl' as const), id: fc.nat(5), ttl: fc.integer({ min: 1, max: 100 }) }),
+      fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 60 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 40 }), async (operations) => {
+        const { registry, clock } = await make({ ttl: null });
+        const model = new Map<string, { ttl: number; used: number; count: number; version: number }>();
+        const alive = (id: string) => {
+          const one = model.get(id);
+          return one && one.used + one.ttl > clock.now() ? one : undefined;
+        };
+        for (const one of operations) {
+          const id = `s${'id' in one ? one.id : ''}`;
+          const known = alive(id);
+          const done = async (work: Promise<unknown>) => {
+            const ok = await work.then(
+              () => true,
+              () => false,
+            );
+            expect({ one, ok }).toEqual({ one, ok: known !== undefined });
+          };
+          if (one.do === 'wait') clock.advance(one.ms);
+          else if (one.do === 'expire') {
+            const dead = [...model.keys()].filter((key) => !alive(key));
+            expect(await registry.expire()).toBe(dead.length);
+            for (const key of dead) model.delete(key);
+          } else if (one.do === 'create') {
+            const isMade = await registry.create({ id, ttl: one.ttl, metadata: { count: 0 } }).then(
+              () => true,
+              () => false,
+            );
+            expect(isMade).toBe(!known);
+            if (isMade) model.set(id, { ttl: one.ttl, used: clock.now(), count: 0, version: 1 });
+          } else if (one.do === 'get') {
+            expect((await registry.get(id))?.metadata['count']).toBe(known?.count);
+            if (known) known.used = clock.now();
+          } else if (one.do === 'update') {
+            await done(registry.update(id, ({ count }) => ({ count: Number(count) + 1 })));
+            if (known) Object.assign(known, { used: clock.now(), count: known.count + 1, version: known.version + 1 });
+          } else if (one.do === 'setTtl') {
+            await done(registry.setTtl(id, one.ttl));
+            if (known) Object.assign(known, { used: clock.now(), ttl: one.ttl });
+          } else if (one.do === 'delete') {
+            expect(await registry.delete(id)).toBe(known !== undefined);
+            if (known) model.delete(id);
+          } else await done(registry.disconnect(id, 'error'));
+        }
+        const left = (await registry.list({ limit: 1_000 })).records.map(({ id, metadata }) => [id, metadata['count']]);
+        const expected = [...model].filter(([id]) => alive(id)).map(([id, { count }]) => [id, count]);
+        expect(new Map(left as [string, number][])).toEqual(new Map(expected as [string, number][]));
+        await closeRegistries();
+      }),
+      { numRuns: { memory: 200, disk: 25, cluster: 10 }[kind] },
+    );
+  }, 60_000);
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let number = 0; number < 1_000 && !isSo(); number++) await new Promise((resolve) => setTimeout(resolve, 10));
+}
