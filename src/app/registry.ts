@@ -4,8 +4,9 @@ import { AppError } from '../domain/errors.ts';
 import type { Backend } from '../registry/backend.ts';
 import { cachedBackend } from '../registry/cached-backend.ts';
 import { memoryBackend } from '../registry/memory-backend.ts';
+import { checkObject, checkTtl } from '../registry/record.ts';
 import { registry } from '../registry/registry.ts';
-import { sqlBackend } from '../registry/sql-backend.ts';
+import { sqlBackend } from '../registry/sql/sql-backend.ts';
 import type { Registry, RegistryOptions } from '../registry/types.ts';
 import { systemClock } from './system-clock.ts';
 
@@ -19,20 +20,25 @@ const RATE = { calls: 600, per: 60_000 };
 
 /** Opens a registry of sessions: `import { createRegistry } from 'azlin'`. Close it at the end. Rejects with an AzlinError. */
 export async function createRegistry(options: RegistryOptions = {}): Promise<Registry> {
-  const { preset = 'development' } = options;
+  const { preset = 'development' } = checkObject(options, 'The options');
   if (!Object.hasOwn(PRESETS, preset))
     throw new AppError('usage', `"${preset}" is not a preset: development, single or team`);
   const usual = PRESETS[preset];
   const { ttl = usual.ttl, cleanUpEvery = usual.cleanUpEvery, keepEvents = KEEP_EVENTS, rate = RATE } = options;
-  for (const [name, value] of Object.entries({ ttl, cleanUpEvery, keepEvents, calls: rate.calls, per: rate.per }))
-    if (!(typeof value === 'number' && value > 0)) throw new AppError('usage', `${name} must be more than 0: ${value}`);
+  const { calls, per } = checkObject(rate, 'rate');
+  for (const [name, value] of Object.entries({ cleanUpEvery, keepEvents }))
+    if (!(typeof value === 'number' && value >= 1))
+      throw new AppError('usage', `${name} must be a number of milliseconds`);
+  if (!(Number.isInteger(calls) && calls >= 1 && Number.isFinite(per) && per >= 1))
+    throw new AppError('usage', 'rate must have a number of calls, and of milliseconds (per)');
+  const checkedTtl = checkTtl(ttl);
   return registry({
     backend: await backendOf({ ...options, backend: options.backend ?? usual.backend }),
     clock: systemClock,
-    ttl: ttl === Number.POSITIVE_INFINITY ? null : ttl,
+    ttl: checkedTtl,
     cleanUpEvery: cleanUpEvery === Number.POSITIVE_INFINITY ? undefined : cleanUpEvery,
     keepEvents,
-    rate,
+    rate: { calls, per },
   });
 }
 
@@ -42,15 +48,15 @@ async function backendOf(options: RegistryOptions): Promise<Backend> {
     case 'memory':
       return memoryBackend();
     case 'disk': {
-      if (path === undefined) throw new AppError('usage', 'The backend "disk" needs the path of a file');
+      if (!path || path === ':memory:') throw new AppError('usage', 'The backend "disk" needs the path of a file');
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const { sqliteEngine } = await import('../registry/sqlite-engine.ts');
+      const { sqliteEngine } = await import('../registry/sql/sqlite-engine.ts');
       return sqlBackend(await sqliteEngine({ path, clock: systemClock, warn }));
     }
     case 'cluster': {
       if (url === undefined)
         throw new AppError('usage', 'The backend "cluster" needs the URL of a PostgreSQL database');
-      const { postgresEngine } = await import('../registry/postgres-engine.ts');
+      const { postgresEngine } = await import('../registry/sql/postgres-engine.ts');
       return cachedBackend(sqlBackend(await postgresEngine({ url, clock: systemClock })));
     }
     default:

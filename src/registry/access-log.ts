@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Backend, KeptRecord } from './backend.ts';
+import { SILENT } from './record.ts';
 
 /** When records were last used. Written down together now and then: a write for each use would cost more than the use. */
 export interface AccessLog {
@@ -15,6 +16,8 @@ export interface AccessLog {
 
 /** Milliseconds after which a use is written down, and the share of the time to live that this may be at most. */
 const [LATEST, SHARE] = [10_000, 0.1];
+/** The share of that time, or of the time after which nobody is there any more, from which on a use is written down at once. */
+const LATE = 0.7;
 
 export function accessLog(backend: Pick<Backend, 'touch'>, clock: Clock): AccessLog {
   const uses = new Map<string, number>();
@@ -39,10 +42,12 @@ export function accessLog(backend: Pick<Backend, 'touch'>, clock: Clock): Access
     for (const [id, at] of writing) if (uses.get(id) === at) uses.delete(id);
   };
   return {
-    note({ id, ttl }) {
+    note({ id, ttl, accessedAt }) {
       const now = clock.now();
       uses.set(id, now);
       since ??= now;
+      // Others would soon take it for unused, and remove it.
+      if (now - accessedAt > Math.min(ttl ?? SILENT, SILENT) * LATE) return void flush().catch(() => {});
       const at = now + Math.min(LATEST, ttl === null ? LATEST : ttl * SHARE);
       if (at >= due) return;
       cancel();

@@ -70,7 +70,8 @@ export interface Backend {
   readonly name: string;
   /** Runs `work` so that all of it happens or nothing. It may run several times; only the last one counts. */
   transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
-  get(id: string): Promise<KeptRecord | undefined>;
+  /** `isFresh`: as it is now; else as it was a moment ago. */
+  get(id: string, isFresh: boolean): Promise<KeptRecord | undefined>;
   list(query: ListQuery): Promise<readonly KeptRecord[]>;
   /** Notes when records were last used, by their ids. Earlier times than those that are known do not count. */
   touch(times: ReadonlyMap<string, number>): Promise<void>;

@@ -19,11 +19,11 @@ export function cachedBackend(backend: Backend): Backend {
   const stop = backend.onEvents(drop);
   return {
     ...backend,
-    async get(id) {
+    async get(id, isFresh) {
       const known = kept.get(id);
-      if (known) return known;
+      if (known && !isFresh) return known;
       const before = generation;
-      const found = await backend.get(id);
+      const found = await backend.get(id, isFresh);
       if (found && before === generation && backend.isTelling()) {
         if (kept.size >= MOST) kept.delete(kept.keys().next().value ?? '');
         kept.set(id, found);

@@ -2,7 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { AccessLog } from './access-log.ts';
 import type { Backend, KeptRecord, Transaction } from './backend.ts';
 import { shown } from './inside.ts';
-import { expiryOf, type RegistryEventKind } from './record.ts';
+import { expiryOf, type RegistryEventKind, SILENT } from './record.ts';
 
 export interface CleaningSettings {
   readonly backend: Backend;
@@ -11,9 +11,6 @@ export interface CleaningSettings {
   readonly cleanUpEvery: number | undefined;
   readonly keepEvents: number;
 }
-
-/** Milliseconds without any use after which nobody is there any more. */
-const SILENT = 300_000;
 
 /** Removes what has expired, now and then and when asked. */
 export function cleaning({ backend, clock, accesses, cleanUpEvery, keepEvents }: CleaningSettings) {
@@ -48,7 +45,7 @@ export function cleaning({ backend, clock, accesses, cleanUpEvery, keepEvents }:
       sum += result.expired;
       if (result.isOver) break;
     }
-    await backend.forget(now - keepEvents);
+    if (Number.isFinite(keepEvents)) await backend.forget(Math.floor(now - keepEvents));
     expiredLast = sum;
     expiredInAll += sum;
     return sum;

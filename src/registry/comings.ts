@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
 import type { KeptRecord, KeptToken } from './backend.ts';
 import { change, existing, shown, type Within } from './inside.ts';
 import { checkId, checkTtl } from './record.ts';
@@ -25,7 +26,8 @@ export function comings({ within, clock }: Settings): Comings {
       }),
     token: (id, ms = GOOD) =>
       within(async (inside) => {
-        const good = checkTtl(ms) ?? GOOD;
+        const good = checkTtl(ms);
+        if (good === null) throw new AppError('usage', 'A token cannot be good for ever');
         const record = await existing(inside, id);
         const { token, kept } = newToken(clock.now() + good, null);
         await inside.transaction.replace({ ...record, token: kept });

@@ -9,6 +9,8 @@ export interface Inside {
   readonly isThere: (one: KeptRecord | undefined) => one is KeptRecord;
   /** The record with its last use, which may not be written down yet. */
   readonly latest: (one: KeptRecord) => KeptRecord;
+  /** Notes that it is used. */
+  readonly note: (one: KeptRecord) => void;
 }
 
 export type Within = <T>(work: (inside: Inside) => Promise<T>) => Promise<T>;

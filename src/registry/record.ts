@@ -36,6 +36,8 @@ export interface RegistryEvent {
   readonly record: SessionRecord;
 }
 
+/** Milliseconds without any use after which nobody is there any more. */
+export const SILENT = 300_000;
 /** The most bytes of metadata, as JSON. */
 export const MOST_METADATA = 64 * 1024;
 /** Ten years: a longer time is a mistake, or means for ever. */
@@ -43,13 +45,12 @@ const LONGEST_TTL = 10 * 365 * 86_400_000;
 
 /** The metadata as it will be kept. Throws `usage` for what is no JSON object, and for more than 64 KiB. */
 export function checkMetadata(value: unknown): { readonly metadata: Metadata; readonly json: string } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new AppError('usage', 'Metadata must be an object');
   let json: string;
   try {
-    json = JSON.stringify(value);
+    json = JSON.stringify(checkObject(value, 'Metadata')) ?? '';
   } catch (cause) {
-    throw new AppError('usage', 'Metadata must be JSON: it has a circle, or a BigInt', { cause });
+    if (cause instanceof AppError) throw cause;
+    throw new AppError('usage', 'Metadata must be JSON: it refers to itself, or has a BigInt', { cause });
   }
   // PostgreSQL can keep neither this character nor half of one.
   if (/\\u(?:0000|d[89a-f])/i.test(json.replaceAll('\\\\', '')))
@@ -57,7 +58,22 @@ export function checkMetadata(value: unknown): { readonly metadata: Metadata; re
   const size = Buffer.byteLength(json);
   if (size > MOST_METADATA)
     throw new AppError('usage', `Metadata of ${size} bytes is too large: at most ${MOST_METADATA} are kept`);
-  return { metadata: JSON.parse(json) as Metadata, json };
+  // What `toJSON` makes of an object may be something else.
+  return { metadata: frozen(checkObject(JSON.parse(json === '' ? 'null' : json), 'Metadata')), json };
+}
+
+/** The value if it is an object of its own. Throws `usage` for anything else, a promise among it. */
+export function checkObject<T>(value: T, what: string): T & Metadata {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (isObject && typeof (value as { then?: unknown }).then !== 'function') return value as T & Metadata;
+  throw new AppError('usage', `${what} must be an object`);
+}
+
+/** Nobody who gets it may change what is kept. */
+export function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const one of Object.values(value)) frozen(one);
+  return Object.freeze(value);
 }
 
 /** The time as it will be kept: whole milliseconds, or null for ever. Throws `usage` for anything else. */

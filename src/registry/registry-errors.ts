@@ -1,7 +1,7 @@
 import { AppError, messageOf } from '../domain/errors.ts';
 
 export function alreadyThere(id: string): AppError {
-  return new AppError('usage', `There is a session "${id}" in the registry already`);
+  return new AppError('usage', `The registry already has a session "${id}"`);
 }
 
 /** The backend cannot do what it was asked for. `isDone`: whether it may have been done all the same. */
@@ -10,7 +10,7 @@ export function registryFailed(doing: string, cause: unknown, isDone = false): A
   const message = `Cannot ${doing} the registry: ${messageOf(cause)}`;
   return new AppError('registry-failed', isDone ? `${message}; it may have been done` : message, {
     cause,
-    hint: 'azlin registry status shows where it is, and what is wrong with it',
+    hint: 'check its disk, or that its database can be reached',
     mayHaveRun: isDone,
   });
 }

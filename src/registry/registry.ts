@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { accessLog } from './access-log.ts';
-import type { Backend, KeptRecord, Transaction } from './backend.ts';
+import type { Backend, KeptRecord } from './backend.ts';
 import { cleaning } from './cleaning.ts';
 import { comings } from './comings.ts';
 import { eventStream } from './event-stream.ts';
 import { healthOf } from './health.ts';
-import { change, existing, type Inside, shown } from './inside.ts';
-import { checkId, checkMetadata, checkTtl, expiryOf, type SessionRecord } from './record.ts';
+import { change, existing, type Inside, shown, type Within } from './inside.ts';
+import { checkId, checkMetadata, checkObject, checkTtl, expiryOf, type SessionRecord } from './record.ts';
+import { turns } from './turns.ts';
 import type { Allowance, Change, NewRecord, RecordPage, RecordQuery, RecordsTogether, Registry } from './types.ts';
 
 /** Times are in milliseconds. */
@@ -32,13 +33,25 @@ const MOST = 1_000;
 export function registry(settings: RegistrySettings): Registry {
   const { backend, clock, rate } = settings;
   const accesses = accessLog(backend, clock);
+  const { run, checkOutside } = turns(backend);
+  const ended = new AbortController();
+  let closing: Promise<void> | undefined;
+  const check = () => {
+    if (closing) throw new AppError('registry-failed', 'The registry is closed');
+    checkOutside();
+  };
   const isThere = (one: KeptRecord | undefined): one is KeptRecord =>
     one !== undefined && expiryOf(accesses.latest(one)) > clock.now();
-  const inside = (transaction: Transaction): Inside => ({ transaction, settings, isThere, latest: accesses.latest });
-  const within = <T>(work: (inside: Inside) => Promise<T>) => backend.transact((one) => work(inside(one)));
+  const within: Within = async (work) => {
+    check();
+    return run((transaction) => work({ transaction, settings, isThere, ...accesses }));
+  };
   const cleaner = cleaning({ ...settings, accesses });
   const get = async (id: string) => {
-    const found = await backend.get(checkId(id));
+    check();
+    const near = await backend.get(checkId(id), false);
+    // Others may have used it since it was read.
+    const found = near && !isThere(near) ? await backend.get(id, true) : near;
     if (!isThere(found)) return undefined;
     accesses.note(found);
     return shown(accesses.latest(found));
@@ -53,11 +66,18 @@ export function registry(settings: RegistrySettings): Registry {
     setTtl: (id, ttl) => within((one) => together(one).setTtl(id, ttl)),
     touch: async (id) => (await get(id)) !== undefined,
     transaction: (work) => within((one) => work(together(one))),
-    list: (query = {}) => listed({ query, backend, isThere, latest: accesses.latest }),
+    async list(query = {}) {
+      check();
+      return listed({ query, backend, isThere, latest: accesses.latest });
+    },
     allow: (id) => within((one) => allow(one, checkId(id), rate)),
     ...comings({ within, clock }),
-    expire: cleaner.expire,
+    async expire() {
+      check();
+      return cleaner.expire();
+    },
     async stats() {
+      check();
       const { records, bytes, meanCreatedAt } = await backend.size();
       return {
         total: records,
@@ -67,15 +87,21 @@ export function registry(settings: RegistrySettings): Registry {
         lag: accesses.lag(),
       };
     },
-    health: async () => {
+    async health() {
+      check();
       await accesses.flush();
       return healthOf(backend, clock.now());
     },
-    events: (from = {}) => eventStream(backend, from),
-    async close() {
-      cleaner.stop();
-      await accesses.close();
-      await backend.close();
+    events: (from = {}) => eventStream(backend, from, ended.signal),
+    close() {
+      closing ??= (async () => {
+        ended.abort();
+        cleaner.stop();
+        // What cannot be written down any more must not keep it open.
+        await accesses.close().catch(() => {});
+        await backend.close();
+      })();
+      return closing;
     },
   };
 }
@@ -99,7 +125,9 @@ function together(inside: Inside): RecordsTogether {
     },
     async get(id) {
       const found = await transaction.get(checkId(id));
-      return isThere(found) ? shown(latest(found)) : undefined;
+      if (!isThere(found)) return undefined;
+      inside.note(found);
+      return shown(latest(found));
     },
     async update(id, make: Change) {
       const record = await existing(inside, id);
@@ -126,9 +154,10 @@ async function allow(inside: Inside, id: string, { calls, per }: RegistrySetting
   const now = inside.settings.clock.now();
   const step = per / calls;
   // One that is further away than it can be is from before the clock was set back.
-  const next = (record.nextCall > now + per ? now : Math.max(now, record.nextCall)) + step;
+  const next = (record.nextCall > now + per + 1 ? now : Math.max(now, record.nextCall)) + step;
   const early = next - now - per;
-  if (early > 0) return { allowed: false, retryAfterMs: Math.ceil(early) };
+  // Not for what rounding makes of it.
+  if (early > 0.5) return { allowed: false, retryAfterMs: Math.ceil(early) };
   await inside.transaction.replace({ ...record, nextCall: next, accessedAt: now });
   return { allowed: true };
 }
@@ -139,12 +168,12 @@ interface Listing extends Pick<Inside, 'isThere' | 'latest'> {
 }
 
 async function listed({ query, backend, isThere, latest }: Listing): Promise<RecordPage> {
-  const { where = {}, isConnected, limit = PAGE, after } = query;
+  const { where = {}, isConnected, limit = PAGE, after } = checkObject(query, 'query');
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
     throw new AppError('usage', `"${limit}" is not a number of records`, { hint: `from 1 to ${MOST}` });
-  for (const key of Object.keys(where))
+  for (const key of Object.keys(checkObject(where, 'where')))
     if (!/^\w{1,64}$/.test(key))
-      throw new AppError('usage', `"${key}" cannot be looked for in metadata`, { hint: 'letters, digits and _' });
+      throw new AppError('usage', `"${key}" cannot be searched for in metadata`, { hint: 'letters, digits and _' });
   let place = after === undefined ? undefined : placeIn(after);
   const records: SessionRecord[] = [];
   // Those that have expired but are not removed yet leave holes in a page.
@@ -164,6 +193,6 @@ async function listed({ query, backend, isThere, latest }: Listing): Promise<Rec
 function placeIn(text: string): Pick<SessionRecord, 'createdAt' | 'id'> {
   const [, createdAt, id] = /^(\d{1,16})\.([\w.:-]{1,128})$/.exec(text) ?? [];
   if (createdAt === undefined || id === undefined)
-    throw new AppError('usage', `"${text}" is not the end of a page`, { hint: 'give `next` of the page before' });
+    throw new AppError('usage', `"${text}" is not a place in a list`, { hint: 'give `next` of the page before' });
   return { createdAt: Number(createdAt), id };
 }

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createRegistry } from '../../../src/app/registry.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/types.ts';
 import { type Postgres, startPostgres } from '../../support/postgres.ts';
+import { startProxy } from '../../support/proxy.ts';
 import { until } from '../../support/until.ts';
 
 /* A registry in PostgreSQL, with real servers. */
@@ -86,6 +87,83 @@ test('what is wrong with the database is named, and the password is not', async 
   await client.query('UPDATE azlin_schema SET version = 99');
   await client.end();
   expect(await failing(newer)).toMatchObject({ message: expect.stringContaining('newer azlin') });
+});
+
+test('a primary that says nothing any more: others go on, and nobody reads what is old', async () => {
+  const proxy = await startProxy('127.0.0.1', primary.port);
+  try {
+    const far = primary.url().replace(`:${primary.port}`, `:${proxy.port}`);
+    const [one, two] = [await registryAt(far), await registryAt(primary.url())];
+    await two.create({ id: 'stale', metadata: { n: 0 } });
+    await until('it to be near by', async () => (await one.get('stale')) !== undefined);
+    // It dies in the middle of a transaction, with the turn.
+    let isIn = () => {};
+    const inside = new Promise<void>((resolve) => {
+      isIn = resolve;
+    });
+    const stuck = one
+      .transaction(async (together) => {
+        await together.get('stale');
+        isIn();
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        return together.update('stale', () => ({ n: 'never' }));
+      })
+      .catch((error: unknown) => error);
+    await inside;
+    proxy.inject('stall');
+    const since = Date.now();
+    await two.update('stale', () => ({ n: 1 }));
+    expect(Date.now() - since).toBeLessThan(9_000);
+    // What it has kept near by is not taken for true.
+    await until(
+      'it to be noticed',
+      async () => (await one.get('stale').catch(() => ({ metadata: { n: 1 } })))?.metadata['n'] === 1,
+    );
+    expect(await stuck).toMatchObject({ code: 'registry-failed' });
+    expect((await two.get('stale'))?.metadata).toEqual({ n: 1 });
+  } finally {
+    proxy.close();
+  }
+}, 60_000);
+
+test('a user who may not make tables works with those that there are; a password with odd characters is not shown', async () => {
+  await registryAt(primary.url());
+  primary.sql("CREATE USER worker PASSWORD 'a password that nobody may see'");
+  const admin = primary.url().replace('team:', 'worker:');
+  const { Client } = (await import('pg')).default;
+  const owner = new Client(primary.url());
+  await owner.connect();
+  await owner.query('GRANT ALL ON ALL TABLES IN SCHEMA public TO worker');
+  await owner.end();
+  const worker = await registryAt(admin);
+  expect(await worker.create()).toMatchObject({ version: 1 });
+  for (const url of [
+    'postgres://u:p/secret1@host/db',
+    'postgres://u:p@secret2@host/db',
+    'postgres://u:100%secret3@host/db',
+  ]) {
+    const error = (await registryAt(url).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({ code: 'config' });
+    expect(error.message).not.toMatch(/secret/);
+  }
+});
+
+test('nothing is left open by one that is closed in the middle of its work', async () => {
+  primary.sql('CREATE DATABASE closing OWNER team');
+  const url = primary.url().replace(/registry$/, 'closing');
+  const one = await registryAt(url);
+  one
+    .events()
+    [Symbol.asyncIterator]()
+    .next()
+    .catch(() => {});
+  const work = Array.from({ length: 20 }, () => one.create().catch(() => {}));
+  await one.close();
+  await Promise.all(work);
+  await until(
+    'its connections to be gone',
+    () => primary.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'closing'").trim() === '0',
+  );
 });
 
 test('nothing that was acknowledged is lost when the primary dies, and the standby goes on within seconds', async () => {

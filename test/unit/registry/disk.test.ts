@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -121,9 +121,8 @@ test('a file that is damaged is set aside, and what can be read of it is kept', 
   expect(readdirSync(directory).some((name) => name.includes('.damaged-'))).toBe(true);
   // It goes on, with sequences that nobody has seen.
   await after.create({ id: 'new' });
-  for await (const event of after.events({ after: 0 })) {
-    if (event.id === 'new') break;
-  }
+  const { recent } = await after.health();
+  expect(recent[0]).toMatchObject({ kind: 'created', id: 'new' });
 });
 
 test.each([
@@ -155,6 +154,59 @@ test('a full disk is an error, and loses nothing that was acknowledged', async (
   expect(ran.stderr).toMatch(/Cannot write to the registry: .*full/);
   expect(lines.length).toBeGreaterThan(20);
 }, 90_000);
+
+test('one that is set aside under somebody who uses it is not used any more', async () => {
+  const one = await registryAt();
+  for (let number = 0; number < 300; number++)
+    await one.create({ id: `s-${number}`, metadata: { fill: 'x'.repeat(300) } });
+  // What is in the file, not only in the journal.
+  const raw = new (await import('@photostructure/sqlite')).DatabaseSync(path);
+  raw.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  raw.close();
+  const file = await open(path, 'r+');
+  const { size } = await file.stat();
+  await file.write(Buffer.alloc(4_096, 0xff), 0, 4_096, Math.floor((size * 0.5) / 4_096) * 4_096);
+  await file.close();
+  const two = await registryAt();
+  expect(warnings).toHaveLength(1);
+  await one.create({ id: 'by-one' });
+  await two.create({ id: 'by-two' });
+  expect(await two.get('by-one')).toBeDefined();
+  expect(await one.get('by-two')).toBeDefined();
+  await expect(two.create({ id: 'by-one' })).rejects.toMatchObject({ code: 'usage' });
+});
+
+test('several processes that begin at once', async () => {
+  const writers = Array.from({ length: 6 }, (_, at) => startWriter(`w${at}`, 8));
+  await Promise.all(writers.map(({ over }) => over));
+  expect(writers.map(({ acknowledged }) => [...acknowledged.values()])).toEqual(Array.from({ length: 6 }, () => [8]));
+}, 60_000);
+
+test('a link, a folder and a file that others can read', async () => {
+  symlinkSync('/dev/null', path);
+  await expect(registryAt()).rejects.toMatchObject({ code: 'registry-failed' });
+  await expect(registryAt(directory)).rejects.toMatchObject({ code: 'registry-failed' });
+  await expect(registryAt('')).rejects.toMatchObject({ code: 'usage' });
+  await expect(registryAt(':memory:')).rejects.toMatchObject({ code: 'usage' });
+  const open = join(directory, 'open.db');
+  writeFileSync(open, '', { mode: 0o666 });
+  await registryAt(open);
+  expect(statSync(open).mode & 0o077).toBe(0);
+});
+
+test('options that make no sense', async () => {
+  for (const options of [
+    { ttl: 1e300 },
+    { ttl: 0.2 },
+    { rate: null },
+    { rate: { calls: 0.5, per: 1 } },
+    { rate: { calls: 1, per: Number.POSITIVE_INFINITY } },
+    { cleanUpEvery: 0 },
+    { keepEvents: 'long' },
+    { preset: 'none' },
+  ])
+    await expect(createRegistry(options as never)).rejects.toMatchObject({ code: 'usage' });
+});
 
 test('a database of a newer azlin, and a place where none can be', async () => {
   const before = await registryAt();

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { RegistryEvent } from '../../../src/registry/record.ts';
-import type { Registry } from '../../../src/registry/types.ts';
+import type { RecordsTogether, Registry } from '../../../src/registry/types.ts';
 import { aRegistry, BACKENDS, closeRegistries, closeServer, type TestRegistry } from '../../support/registries.ts';
+import { until } from '../../support/until.ts';
 
 /* What every backend promises. */
 
@@ -81,7 +82,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     await registry.get(id);
     // It is written down after a tenth of the time to live.
     clock.advance(6_000);
-    await new Promise(setImmediate);
+    await until('it to be written down', async () => (await two.list()).records[0]?.accessedAt === clock.now() - 6_000);
     clock.advance(10_000);
     expect(await two.expire()).toBe(0);
     expect(await two.get(id)).toMatchObject({ id });
@@ -192,6 +193,131 @@ describe.each(BACKENDS)('%s', (kind) => {
     ]);
   });
 
+  test('what is left running when a transaction has ended does nothing any more', async () => {
+    const { registry } = await make();
+    const late: Promise<unknown>[] = [];
+    let kept: RecordsTogether | undefined;
+    await expect(
+      registry.transaction(async (together) => {
+        kept = together;
+        const branch = async () => {
+          for (const id of ['one', 'two', 'three']) await together.create({ id });
+        };
+        late.push(branch().catch(() => {}));
+        await Promise.all([together.create({ id: 'good' }), together.create({ id: 'bad id' })]);
+      }),
+    ).rejects.toMatchObject({ code: 'usage' });
+    await Promise.all(late);
+    await expect(kept?.create({ id: 'late' })).rejects.toMatchObject({ code: 'usage' });
+    expect((await registry.list()).records).toEqual([]);
+    // What the caller throws comes out as it is, and is not tried again, whatever it says.
+    for (const text of ['upstream timeout', 'terminated', 'ECONNRESET']) {
+      let times = 0;
+      const mine = Object.assign(new Error(text), { code: text });
+      const failing = registry.transaction(async () => {
+        times++;
+        throw mine;
+      });
+      await expect(failing).rejects.toBe(mine);
+      expect(times).toBe(1);
+    }
+  });
+
+  test('the registry itself is not for inside of a transaction', async () => {
+    const { registry } = await make();
+    await registry.create({ id: 'x' });
+    for (const nested of [() => registry.get('x'), () => registry.update('x', (same) => same), () => registry.list()])
+      await expect(registry.transaction(nested as never)).rejects.toMatchObject({ code: 'usage' });
+    expect(await registry.get('x')).toMatchObject({ version: 1 });
+  });
+
+  test('nobody changes what is kept by changing what they were given', async () => {
+    const { registry } = await make();
+    await registry.create({ id: 'x', metadata: { list: [1], deep: { a: 1 } } });
+    const spoil = registry.update('x', (metadata) => {
+      (metadata['list'] as number[]).push(2);
+      return metadata;
+    });
+    await expect(spoil).rejects.toThrow(TypeError);
+    const found = await registry.get('x');
+    expect(() => Object.assign(found?.metadata['deep'] as object, { a: 2 })).toThrow(TypeError);
+    for (const change of [async () => ({ a: 1 }), () => new Date(), () => ({ toJSON: () => 'text' }), () => undefined])
+      await expect(registry.update('x', change as never)).rejects.toMatchObject({ code: 'usage' });
+    expect((await registry.get('x'))?.metadata).toEqual({ list: [1], deep: { a: 1 } });
+  });
+
+  test('one that others use is there for whoever has read it before', async () => {
+    const { registry, another, clock } = await make({ ttl: 5_000 });
+    const two = await another();
+    const { id } = await registry.create();
+    await two.get(id);
+    for (let number = 0; number < 8; number++) {
+      clock.advance(1_000);
+      expect(await registry.get(id)).toBeDefined();
+    }
+    await until(
+      'it to be written down',
+      async () => Number((await two.list()).records[0]?.accessedAt) > clock.now() - 2_000,
+    );
+    expect(await two.get(id)).toMatchObject({ id });
+    expect(await two.expire()).toBe(0);
+    // Uses inside of transactions count, too.
+    for (let number = 0; number < 8; number++) {
+      clock.advance(4_000);
+      expect(await registry.transaction(async (together) => together.get(id))).toBeDefined();
+    }
+  });
+
+  test('is over when it is closed: calls, subscribers, and a second close', async () => {
+    const { registry } = await make();
+    await registry.create({ id: 'x' });
+    const waiting = registry.events()[Symbol.asyncIterator]();
+    const next = waiting.next();
+    const returned = registry.events()[Symbol.asyncIterator]();
+    const other = returned.next();
+    await new Promise(setImmediate);
+    await returned.return?.();
+    expect(await other).toMatchObject({ done: true });
+    await registry.close();
+    expect(await next).toMatchObject({ done: true });
+    await registry.close();
+    for (const call of [
+      () => registry.get('x'),
+      () => registry.create(),
+      () => registry.list(),
+      () => registry.stats(),
+    ])
+      await expect(call()).rejects.toMatchObject({ code: 'registry-failed' });
+  });
+
+  test('whoever is too slow for the events that are kept is told', async () => {
+    const { registry, clock } = await make({ ttl: null });
+    await registry.create({ id: 'x' });
+    const slow = registry.events({ after: 0 })[Symbol.asyncIterator]();
+    expect((await slow.next()).value).toMatchObject({ sequence: 1 });
+    await registry.create({ id: 'y' });
+    clock.advance(86_400_001);
+    await registry.expire();
+    await registry.create({ id: 'z' });
+    await expect(slow.next()).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('not kept any more'),
+    });
+  });
+
+  test('numbers as JSON has them, and a rate that divides badly', async () => {
+    const { registry } = await make({ rate: { calls: 7, per: 1_000 } });
+    await registry.create({ id: 'x', metadata: { n: 1e21, small: 1e-7 } });
+    expect((await registry.list({ where: { n: 1e21 } })).records).toHaveLength(1);
+    expect((await registry.list({ where: { small: 1e-7 } })).records).toHaveLength(1);
+    const calls = [];
+    for (let number = 0; number < 8; number++) calls.push((await registry.allow('x')).allowed);
+    expect(calls).toEqual([true, true, true, true, true, true, true, false]);
+    await expect(registry.token('x', Number.POSITIVE_INFINITY)).rejects.toMatchObject({ code: 'usage' });
+    await expect(registry.list(null as never)).rejects.toMatchObject({ code: 'usage' });
+    await expect(registry.list({ where: null as never })).rejects.toMatchObject({ code: 'usage' });
+  });
+
   test('events: each once, in order, from a sequence, also those of others', async () => {
     const { registry, another, clock } = await make();
     const two = await another();
@@ -209,7 +335,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     clock.advance(1_000);
     await registry.expire();
     const all = ['1 created x', '2 updated x', '3 disconnected x', '4 deleted x', '5 created y', '6 expired y'];
-    await until(() => heard.length >= all.length);
+    await until('all to be heard', () => heard.length >= all.length);
     stop.abort();
     await following;
     expect(heard).toEqual(all);
@@ -382,7 +508,3 @@ describe.each(BACKENDS)('%s', (kind) => {
     );
   }, 60_000);
 });
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let number = 0; number < 1_000 && !isSo(); number++) await new Promise((resolve) => setTimeout(resolve, 10));
-}

@@ -1,9 +1,13 @@
 import { Client, type ClientConfig, types } from 'pg';
-import { AppError, messageOf } from '../domain/errors.ts';
-import { keepSecret } from '../domain/secrets.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
+import { keepSecret } from '../../domain/secrets.ts';
 
+/** Milliseconds to wait for the turn to write. */
+export const TURN = 9_000;
 /** Milliseconds for reaching one host, and for one statement. */
-const [REACH, STATEMENT] = [2_000, 10_000];
+const [REACH, STATEMENT] = [2_000, 3_000];
+/** Milliseconds after which the server ends by itself what its client has left: a transaction in which nothing happens, a statement, the wait for a turn. */
+const LEFT = { idle: 5_000, statement: 30_000, turn: TURN - 500 };
 const BIGINT = 20;
 
 export interface Hosts {
@@ -14,21 +18,31 @@ export interface Hosts {
 
 /** One place to connect to for each host in the URL. */
 export function hostsIn(url: string): Hosts {
-  const [, scheme, login = '', hosts = '', rest = ''] =
-    /^(postgres(?:ql)?:\/\/)([^@/]*@)?([^/?]+)(.*)$/.exec(url) ?? [];
-  if (scheme === undefined)
-    throw new AppError('config', 'registry.url is not the URL of a PostgreSQL database', {
-      hint: 'postgres://user:password@host/database, with several hosts separated by commas',
+  const wrong = () =>
+    new AppError('config', 'The url of the registry is not that of a PostgreSQL database', {
+      hint: 'postgres://user:password@host/database, with several hosts separated by commas; % and @ in a password as %25 and %40',
     });
-  const password = decodeURIComponent(login.slice(0, -1).split(':').slice(1).join(':'));
-  if (password !== '') keepSecret(password);
+  // Up to the last @: nothing of a password may be taken for a host, and shown.
+  const [, scheme, login = '', hosts = '', rest = ''] =
+    /^(postgres(?:ql)?:\/\/)(?:(.*)@)?([\w.:,[\]-]+)((?:[/?].*)?)$/s.exec(url) ?? [];
+  if (scheme === undefined || /[/@?#]/.test(login)) throw wrong();
+  try {
+    const password = decodeURIComponent(login.split(':').slice(1).join(':'));
+    if (password !== '') keepSecret(password);
+  } catch {
+    throw wrong();
+  }
   const configs = hosts.split(',').map(
     (host): ClientConfig => ({
-      connectionString: `${scheme}${login}${host}${rest}`,
+      connectionString: `${scheme}${login === '' ? '' : `${login}@`}${host}${rest}`,
       application_name: 'azlin',
       connectionTimeoutMillis: REACH,
       query_timeout: STATEMENT,
       keepAlive: true,
+      idle_in_transaction_session_timeout: LEFT.idle,
+      statement_timeout: LEFT.statement,
+      lock_timeout: LEFT.turn,
+      options: '-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3',
       types: {
         getTypeParser: ((id: number, format: 'text') =>
           id === BIGINT ? Number : types.getTypeParser(id, format)) as typeof types.getTypeParser,
@@ -80,6 +94,6 @@ export function cannotUse({ shown }: Hosts, cause: unknown): AppError {
     '3D000': 'create the database: createdb',
     '42501': 'the user needs the right to create tables there: GRANT CREATE ON SCHEMA public TO the user',
   };
-  const hint = hints[codeOf(cause)] ?? 'check registry.url, and that the server runs and lets this machine in';
+  const hint = hints[codeOf(cause)] ?? 'check the url, and that the server runs and lets this machine in';
   return new AppError('registry-failed', `Cannot use the registry ${shown}: ${messageOf(cause)}`, { cause, hint });
 }

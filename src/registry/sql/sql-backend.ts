@@ -1,7 +1,7 @@
-import type { Backend, EventQuery, KeptRecord, ListQuery, Transaction } from './backend.ts';
-import { DUE } from './memory-backend.ts';
-import type { DisconnectReason, RegistryEvent, SessionRecord } from './record.ts';
-import { alreadyThere, registryFailed } from './registry-errors.ts';
+import type { Backend, EventQuery, KeptRecord, ListQuery, Transaction } from '../backend.ts';
+import { DUE } from '../memory-backend.ts';
+import { type DisconnectReason, frozen, type RegistryEvent, type SessionRecord } from '../record.ts';
+import { alreadyThere, registryFailed } from '../registry-errors.ts';
 import type { RunSql, SqlEngine, SqlRow, SqlValue } from './sql-engine.ts';
 
 const COLUMNS = `id, version, CAST(metadata AS TEXT) AS metadata, created_at, updated_at, accessed_at, ttl, disconnected_at, reason, reconnect_count,
@@ -38,7 +38,7 @@ export function sqlBackend(engine: SqlEngine): Backend {
       return row && recordIn(row);
     },
     async list(query) {
-      const { sql, values } = listing(query);
+      const { sql, values } = listing(query, dialect);
       return (await reading(sql, values)).map(recordIn);
     },
     async touch(times) {
@@ -175,7 +175,7 @@ function recordIn(row: SqlRow): KeptRecord {
   return {
     id: String(row['id']),
     version: Number(row['version']),
-    metadata: JSON.parse(String(row['metadata'])) as SessionRecord['metadata'],
+    metadata: frozen(JSON.parse(String(row['metadata'])) as SessionRecord['metadata']),
     createdAt: Number(row['created_at']),
     updatedAt: Number(row['updated_at']),
     accessedAt: Number(row['accessed_at']),
@@ -205,12 +205,12 @@ function eventIn(row: SqlRow): RegistryEvent {
   };
 }
 
-function listing({ where, isConnected, after, limit }: ListQuery) {
+function listing({ where, isConnected, after, limit }: ListQuery, { sameJson }: SqlEngine['dialect']) {
   const values: SqlValue[] = [];
   const place = (value: SqlValue) => `$${values.push(value)}`;
   const conditions = Object.entries(where).map(
     // As JSON, so that 1, true and "1" are not the same.
-    ([key, value]) => `CAST(metadata -> ${place(key)} AS TEXT) = ${place(JSON.stringify(value))}`,
+    ([key, value]) => sameJson(`metadata -> ${place(key)}`, place(JSON.stringify(value))),
   );
   if (isConnected !== undefined) conditions.push(`disconnected_at IS ${isConnected ? '' : 'NOT '}NULL`);
   if (after) conditions.push(`(created_at, id) > (${place(after.createdAt)}, ${place(after.id)})`);

@@ -1,5 +1,6 @@
-import { existsSync, renameSync } from 'node:fs';
-import { count } from '../domain/text.ts';
+import { existsSync, mkdirSync, renameSync, rmdirSync, statSync } from 'node:fs';
+import { type Clock, pause } from '../../domain/clock.ts';
+import { count } from '../../domain/text.ts';
 import type { RunSql, SqlRow, SqlValue } from './sql-engine.ts';
 
 /** What azlin uses of `node:sqlite`, and of the package that has the same for Node 20. */
@@ -31,6 +32,25 @@ export function setAside(path: string, now: number): string {
   return aside;
 }
 
+/** Milliseconds after which a lock is taken for that of a process that has died. */
+const DEAD = 60_000;
+
+/** Waits until no other process repairs the file, and keeps them from it until the returned function is called. */
+export async function repairLock(path: string, clock: Clock): Promise<() => void> {
+  const lock = `${path}.repair`;
+  for (;;) {
+    try {
+      mkdirSync(lock, { mode: 0o700 });
+      return () => ifPossible(() => rmdirSync(lock));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
+      if (since !== undefined && Math.abs(clock.now() - since) > DEAD) ifPossible(() => rmdirSync(lock));
+    }
+    await pause(clock, 50, new AbortController().signal);
+  }
+}
+
 interface Salvaging {
   readonly aside: string;
   readonly open: OpenDatabase;
@@ -54,7 +74,7 @@ export async function salvage(run: RunSql, { aside, open: Open, lastSequence }: 
   let last = events.reduce((most, { sequence }) => Math.max(most, Number(sequence) || 0), lastSequence);
   ifPossible(() => {
     const known = Number(old?.prepare('SELECT last FROM azlin_sequence').all({})[0]?.['last'] ?? Number.NaN);
-    if (known > 0) last = known;
+    if (known > last) last = known;
   });
   await run('UPDATE azlin_sequence SET last = $1', [last]);
   ifPossible(() => old?.close());
@@ -62,26 +82,44 @@ export async function salvage(run: RunSql, { aside, open: Open, lastSequence }: 
 }
 
 function rowsOf(database: Database, table: string): readonly SqlRow[] {
-  const rows: SqlRow[] = [];
-  let failed = 0;
-  ifPossible(() => {
-    // By the number of the row, which needs no index. A page that is damaged hides the rows that are in it.
-    const next = database.prepare(`SELECT rowid AS row_at, * FROM ${table} WHERE rowid >= $1 ORDER BY rowid LIMIT 1`);
-    for (let at = 0; failed < GIVE_UP; ) {
-      try {
-        const [row] = next.all({ $1: at });
-        if (!row) return;
-        const { row_at: found, ...rest } = row;
-        at = Number(found) + 1;
-        failed = 0;
-        if (isWhole(rest)) rows.push(rest);
-      } catch {
-        at++;
-        failed++;
+  const rows = new Map<number, SqlRow>();
+  // From both ends: a page that is damaged hides the rows that are in it, and nobody knows how many they are.
+  for (const [order, compare, step] of [
+    ['ASC', '>=', 1],
+    ['DESC', '<=', -1],
+  ] as const)
+    ifPossible(() => {
+      // By the number of the row, which needs no index.
+      const next = database.prepare(
+        `SELECT rowid AS row_at, * FROM ${table} WHERE rowid ${compare} $1 ORDER BY rowid ${order} LIMIT 1`,
+      );
+      let failed = 0;
+      for (let at = order === 'ASC' ? 0 : Number.MAX_SAFE_INTEGER; failed < GIVE_UP; ) {
+        try {
+          const [row] = next.all({ $1: at });
+          if (!row) return;
+          const { row_at: found, ...rest } = row;
+          if (rows.has(Number(found)) && order === 'DESC') return;
+          at = Number(found) + step;
+          failed = 0;
+          if (isWhole(rest)) rows.set(Number(found), rest);
+        } catch {
+          if (order === 'DESC' && failed === 0 && at === Number.MAX_SAFE_INTEGER) at = lastRow(database, table) + 1;
+          at += step;
+          failed++;
+        }
       }
-    }
+    });
+  return [...rows].sort(([a], [b]) => a - b).map(([, row]) => row);
+}
+
+/** The number of the last row, as far as it is known. */
+function lastRow(database: Database, table: string): number {
+  let last = 0;
+  ifPossible(() => {
+    last = Number(database.prepare(`SELECT MAX(rowid) AS last FROM ${table}`).all({})[0]?.['last'] ?? 0);
   });
-  return rows;
+  return last;
 }
 
 /** Whether its JSON can be read. */

@@ -1,9 +1,18 @@
-import type { Client } from 'pg';
-import { backOff } from '../domain/back-off.ts';
-import { type Clock, pause } from '../domain/clock.ts';
-import { cannotUse, hostsIn, isBroken } from './postgres-hosts.ts';
+import type { Client, QueryConfig } from 'pg';
+import { backOff } from '../../domain/back-off.ts';
+import { type Clock, pause } from '../../domain/clock.ts';
+import { oneByOne } from '../../domain/concurrency.ts';
+import { cannotUse, hostsIn, isBroken, TURN } from './postgres-hosts.ts';
 import { postgresPool } from './postgres-pool.ts';
-import { type Dialect, migrate, type RunSql, type SqlEngine, type SqlRow, type SqlValue } from './sql-engine.ts';
+import {
+  type Dialect,
+  isCurrent,
+  migrate,
+  type RunSql,
+  type SqlEngine,
+  type SqlRow,
+  type SqlValue,
+} from './sql-engine.ts';
 
 export interface PostgresSettings {
   /** `postgres://user:password@host-1,host-2:5433/database`. One of several hosts is the primary; which one may change. */
@@ -14,6 +23,7 @@ export interface PostgresSettings {
 const POSTGRES: Dialect = {
   json: 'JSONB',
   jsonOf: (place) => `CAST(${place} AS JSONB)`,
+  sameJson: (part, place) => `${part} = CAST(${place} AS JSONB)`,
   bytes: "(SELECT pg_total_relation_size('azlin_records'))",
   exact: 'COLLATE "C"',
 };
@@ -21,6 +31,8 @@ const POSTGRES: Dialect = {
 const AGAIN = { first: 50, longest: 500, jitter: 0.5 };
 /** The name of the lock with which everybody who writes waits for their turn, and of the channel that tells of it. */
 const [LOCK, CHANNEL] = [0x617a6c69, 'azlin_registry'];
+/** Milliseconds between two looks whether the server still answers, and for its answer. */
+const [LOOK, ANSWER] = [1_000, 2_000];
 /** Bytes of a notification. */
 const LONGEST = 7_000;
 
@@ -33,18 +45,21 @@ export async function postgresEngine({ url, clock }: PostgresSettings): Promise<
     return pool.using(
       async (client) => {
         isCommitting = false;
-        const run = runner(client);
+        // Whoever does several things at once does them one after the other here.
+        const inTurn = oneByOne();
+        const run: RunSql = (sql, values) => inTurn(() => runner(client)(sql, values));
         await client.query('BEGIN');
         try {
-          await run('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+          // Others may have the turn for longer than a statement takes.
+          await client.query(within(TURN, 'SELECT pg_advisory_xact_lock($1)', [LOCK]));
           const result = await work(run);
           const ids = changed().join(' ');
           if (ids !== '') await run('SELECT pg_notify($1, $2)', [CHANNEL, ids.length > LONGEST ? '' : ids]);
           isCommitting = true;
-          await client.query('COMMIT');
+          await run('COMMIT');
           return result;
         } catch (error) {
-          if (!isBroken(error)) await client.query('ROLLBACK').catch(() => {});
+          if (!isBroken(error)) await run('ROLLBACK').catch(() => {});
           throw error;
         }
       },
@@ -52,10 +67,15 @@ export async function postgresEngine({ url, clock }: PostgresSettings): Promise<
     );
   };
   try {
-    await transact(
-      (run) => migrate(run, POSTGRES),
-      () => [],
+    const isNew = await pool.using(
+      async (client) => !(await isCurrent(runner(client), POSTGRES)),
+      () => false,
     );
+    if (isNew)
+      await transact(
+        (run) => migrate(run, POSTGRES),
+        () => [],
+      );
   } catch (error) {
     await pool.close();
     throw cannotUse(hosts, error);
@@ -76,6 +96,12 @@ export async function postgresEngine({ url, clock }: PostgresSettings): Promise<
       await Promise.all([pool.close(), news.close()]);
     },
   };
+}
+
+/** A statement with its own limit, in milliseconds, which the types of the driver do not know. */
+function within(ms: number, text: string, values: readonly SqlValue[] = []): QueryConfig {
+  const config = { text, values: [...values], query_timeout: ms };
+  return config;
 }
 
 function runner(client: Client): RunSql {
@@ -100,11 +126,23 @@ function listening({ dial, clock, signal }: Listening) {
   let current: Client | undefined;
   let isBegun = false;
   let isHearing = false;
+  /** Resolves when the server does not answer any more: a connection that only listens would not notice. */
+  const silent = async (client: Client) => {
+    try {
+      for (;;) {
+        await pause(clock, LOOK, signal);
+        await client.query(within(ANSWER, 'SELECT 1'));
+      }
+    } catch {
+      // It is over, or the registry is closed.
+    }
+  };
   const listen = async () => {
     for (let tries = 1; !signal.aborted; tries++) {
       try {
         const client = await dial();
         current = client;
+        if (signal.aborted) return void client.end().catch(() => {});
         const over = new Promise<void>((resolve) => client.once('end', resolve));
         client.on('notification', ({ payload = '' }) => tell(payload === '' ? undefined : payload.split(' ')));
         await client.query(`LISTEN ${CHANNEL}`);
@@ -112,8 +150,9 @@ function listening({ dial, clock, signal }: Listening) {
         isHearing = true;
         // What was written meanwhile was not heard.
         tell(undefined);
-        await over;
+        await Promise.race([over, silent(client)]);
         isHearing = false;
+        client.end().catch(() => {});
         tell(undefined);
       } catch {
         await pause(clock, backOff(AGAIN, tries), signal).catch(() => {});

@@ -9,6 +9,8 @@ export interface Dialect {
   readonly json: string;
   /** A text as such a column takes it. */
   readonly jsonOf: (place: string) => string;
+  /** Whether a part of such a column is what a text says. */
+  readonly sameJson: (part: string, place: string) => string;
   /** How many bytes all of it takes, as a column of a query. */
   readonly bytes: string;
   /** For texts that are compared byte by byte. */
@@ -63,4 +65,15 @@ export async function migrate(run: RunSql, dialect: Dialect): Promise<void> {
   for (const step of steps.slice(version)) for (const sql of step) await run(sql);
   if (row) await run('UPDATE azlin_schema SET version = $1', [steps.length]);
   else await run('INSERT INTO azlin_schema (version) VALUES ($1)', [steps.length]);
+}
+
+/** Whether the schema is the newest: whoever only works with it need not have the right to change it. */
+export async function isCurrent(run: RunSql, dialect: Dialect): Promise<boolean> {
+  try {
+    const [row] = await run('SELECT version FROM azlin_schema');
+    return Number(row?.['version']) === migrations(dialect).length;
+  } catch {
+    // There is none yet.
+    return false;
+  }
 }

@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
-import { backOff } from '../domain/back-off.ts';
-import { type Clock, pause } from '../domain/clock.ts';
-import { AppError } from '../domain/errors.ts';
+import { backOff } from '../../domain/back-off.ts';
+import { type Clock, pause } from '../../domain/clock.ts';
+import { AppError } from '../../domain/errors.ts';
+import { registryFailed } from '../registry-errors.ts';
 import { anyPrimary, cannotUse, type Hosts, isBroken, isHopeless } from './postgres-hosts.ts';
-import { registryFailed } from './registry-errors.ts';
 
 /** Connections at once, besides the one that listens. */
 const MOST = 5;
@@ -37,6 +37,8 @@ export function postgresPool({ hosts, clock }: PoolSettings): PostgresPool {
     const until = clock.now() + PATIENCE;
     for (let tries = 1; ; tries++) {
       const { client, error } = await anyPrimary(hosts);
+      if (client && signal.aborted) client.end().catch(() => {});
+      signal.throwIfAborted();
       if (client) return client;
       if (isHopeless(error) || clock.now() > until) throw cannotUse(hosts, error);
       await pause(clock, backOff(AGAIN, tries), signal);
@@ -51,6 +53,7 @@ export function postgresPool({ hosts, clock }: PoolSettings): PostgresPool {
     if (open >= MOST) {
       const given = await new Promise<Client | undefined>((resolve) => waiting.push(resolve));
       if (given) return given;
+      if (isClosed) throw new AppError('registry-failed', 'The registry is closed');
     }
     open++;
     try {
@@ -66,16 +69,17 @@ export function postgresPool({ hosts, clock }: PoolSettings): PostgresPool {
     waiting.shift()?.(undefined);
   };
   const giveBack = (client: Client) => {
+    if (isClosed) return drop(client);
     const next = waiting.shift();
     if (next) next(client);
     else free.push(client);
   };
-  const drop = (client: Client) => {
+  function drop(client: Client): void {
     client.end().catch(() => {});
     giveUp();
-  };
+  }
   const using = async <T>(work: (client: Client) => Promise<T>, isDone: () => boolean): Promise<T> => {
-    const until = clock.now() + PATIENCE;
+    let until: number | undefined;
     for (;;) {
       const client = await take();
       try {
@@ -87,6 +91,7 @@ export function postgresPool({ hosts, clock }: PoolSettings): PostgresPool {
         else giveBack(client);
         if (!isBroken(error)) throw error;
         if (isDone()) throw registryFailed('write to', error, true);
+        until ??= clock.now() + PATIENCE;
         if (clock.now() > until) throw error;
       }
     }
