@@ -98,6 +98,10 @@ test('a primary that says nothing any more: others go on, and nobody reads what 
     await until('it to be near by', async () => (await one.get('stale')) !== undefined);
     // It dies in the middle of a transaction, with the turn.
     let isIn = () => {};
+    let freeze = () => {};
+    const frozen = new Promise<void>((resolve) => {
+      freeze = resolve;
+    });
     const inside = new Promise<void>((resolve) => {
       isIn = resolve;
     });
@@ -105,12 +109,13 @@ test('a primary that says nothing any more: others go on, and nobody reads what 
       .transaction(async (together) => {
         await together.get('stale');
         isIn();
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        await frozen;
         return together.update('stale', () => ({ n: 'never' }));
       })
       .catch((error: unknown) => error);
     await inside;
     proxy.inject('stall');
+    freeze();
     const since = Date.now();
     await two.update('stale', () => ({ n: 1 }));
     expect(Date.now() - since).toBeLessThan(9_000);

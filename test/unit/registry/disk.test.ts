@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createRegistry } from '../../../src/app/registry.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/types.ts';
+import { until } from '../../support/until.ts';
 
 /* A registry in a file: several processes, those that are killed, damage, full disks. */
 
@@ -79,8 +80,8 @@ test('processes that are killed in the middle lose nothing that was acknowledged
   for (let round = 0; round < rounds; round++) {
     const writers = [1, 2, 3, 4].map((one) => startWriter(`w${round}-${one}`));
     const enough = Number(process.env['AZLIN_REGISTRY_WRITES'] ?? '50');
-    while (writers.some(({ acknowledged }) => acknowledged.size < enough))
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    const isEnough = () => writers.every(({ acknowledged }) => acknowledged.size >= enough);
+    await until('enough to be written', isEnough, 300_000);
     for (const { child } of writers) child.kill('SIGKILL');
     await Promise.all(writers.map(({ over }) => over));
     const registry = await registryAt();
