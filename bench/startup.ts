@@ -85,6 +85,7 @@ async function rememberSessions(): Promise<void> {
     group: `session-${index}`,
     clients: [],
     expiresAt: null,
+    idleTtl: null,
     owner: null,
     idle: null,
   }));

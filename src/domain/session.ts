@@ -17,6 +17,8 @@ export interface Session {
   readonly clients: readonly string[];
   /** When it is no longer needed, in seconds since 1970 by the VM's clock; null if it has no limit. */
   readonly expiresAt: number | null;
+  /** Seconds after its last activity when it is no longer needed; null if its limit is a fixed time, or it has none. */
+  readonly idleTtl: number | null;
   /** The label of whoever made it; null if azlin did not. Anybody who shares the account on the VM can change it. */
   readonly owner: string | null;
   /** Seconds since somebody typed in it, by the VM's clock; null if its time is not known. */

@@ -3,7 +3,7 @@ import { messageOf } from '../domain/errors.ts';
 import { readKept, writeKept } from './kept-file.ts';
 
 /** Changes with the format of what is kept. A file of another version is dropped. */
-const VERSION = 4;
+const VERSION = 5;
 
 /** The value kept at `path`; undefined when there is none. A broken file is dropped with a warning. */
 export async function readCache<T>(

@@ -41,12 +41,15 @@ export async function idleSessions(run: RunScript, host: string, signal: AbortSi
     const runs = its.map(([, , , , pid, isDead, command = '']) =>
       isDead === '1' ? null : SHELL.test(command) ? (below.get(pid ?? '') ?? null) : command,
     );
-    const overdue = session.expiresAt === null ? null : now - session.expiresAt;
+    // Unlike a list, this knows what was printed in each window.
+    const expiresAt = session.idleTtl === null ? session.expiresAt : active + session.idleTtl;
+    const overdue = expiresAt === null ? null : now - expiresAt;
     // Clients of its views have it open, too.
     const clients = watched.filter(({ group }) => group === groups.get(id)).map(clientName);
     return [
       {
         ...session,
+        expiresAt,
         stamp: lines.join('\n'),
         clients,
         attached: clients.length,
@@ -69,7 +72,7 @@ function factsIn(text: string): ReadonlyMap<string, Facts> {
   const facts = new Map<string, Facts>();
   let current: Facts | undefined;
   for (const line of text.split('\n')) {
-    const pane = /^pane:(\$\d+):\d+:(\d+):(\d+):(\d+):([01]):[^:]*:\d*:(.*)$/.exec(line);
+    const pane = /^pane:(\$\d+):\d+:(\d+):(\d+):(\d+):([01]):[^:]*:(?:idle)?\d*:(.*)$/.exec(line);
     if (pane) {
       const [, id = ''] = pane;
       current = facts.get(id) ?? { panes: [], lines: [] };

@@ -12,7 +12,7 @@ export function parseRows(text: string, now?: number): readonly Session[] {
   return lines(text).flatMap((row) => {
     const [, id = '', windows, attached, createdAt, activityAt, name] = ROW.exec(row) ?? [];
     if (name === undefined) return [];
-    const expires = expiries.get(id) ?? '';
+    const needed = neededIn(expiries.get(id) ?? '', Number(activityAt));
     return [
       {
         id,
@@ -24,12 +24,20 @@ export function parseRows(text: string, now?: number): readonly Session[] {
         activityAt: Number(activityAt),
         group: groups.get(id) ?? name,
         clients: [],
-        expiresAt: /^\d{1,12}$/.test(expires) ? Number(expires) : null,
+        ...needed,
         owner: labelIn(owners.get(id) ?? '') || null,
         idle: now === undefined ? null : Math.max(0, now - Number(activityAt)),
       },
     ];
   });
+}
+
+/** Until when a session is needed: `1764460000:…`, or `idle3600:1764456000`, an hour after the last activity. */
+export function neededIn(text: string, activityAt: number): Pick<Session, 'expiresAt' | 'idleTtl'> {
+  const [, idle, seconds, printedAt] = /^(idle)?(\d{1,12})(?::(\d{1,12}))?$/.exec(text) ?? [];
+  if (seconds === undefined) return { expiresAt: null, idleTtl: null };
+  if (idle === undefined) return { expiresAt: Number(seconds), idleTtl: null };
+  return { expiresAt: Math.max(activityAt, Number(printedAt ?? 0)) + Number(seconds), idleTtl: Number(seconds) };
 }
 
 /** The group of each session, by the session's id. Sessions that share their windows have the same group. */

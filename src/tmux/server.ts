@@ -26,8 +26,8 @@ export interface TmuxServer {
   send(name: string, typed: TypedInput, signal: AbortSignal): Promise<void>;
   /** Sets the friendly name; null removes it. */
   setFriendlyName(name: string, friendlyName: string | null, signal: AbortSignal): Promise<void>;
-  /** Sets after how many seconds the session is no longer needed; null if it is to stay. Resolves to that time, in seconds since 1970 by the VM's clock. */
-  setExpiry(name: string, seconds: number | null, signal: AbortSignal): Promise<number | null>;
+  /** Sets how long the session is still needed. Resolves to that time, in seconds since 1970 by the VM's clock; null if it is to stay. */
+  setExpiry(name: string, limit: TimeToLive, signal: AbortSignal): Promise<number | null>;
   /** Gives the session another name. */
   rename(name: string, newName: string, signal: AbortSignal): Promise<void>;
 }
@@ -39,6 +39,13 @@ export interface Detaching {
   readonly kill: boolean;
   /** Only these, by their names in tmux. */
   readonly only?: readonly string[];
+}
+
+export interface TimeToLive {
+  /** Null if the session is to stay. */
+  readonly seconds: number | null;
+  /** Count them from the last activity there, not from now. */
+  readonly isIdle: boolean;
 }
 
 export interface TypedInput {
@@ -88,8 +95,9 @@ export function tmuxServer(run: RunScript, host: string): TmuxServer {
       void (await change('tmux/send', { session, text, keys: quoteArgv(keys.map(plainWord)) }, signal)),
     setFriendlyName: async (session, friendlyName, signal) =>
       void (await change('tmux/name', { session, friendly_name: plainWord(friendlyName ?? '') }, signal)),
-    async setExpiry(session, seconds, signal) {
-      const { words } = await change('tmux/expire', { session, seconds: seconds === null ? '' : `${seconds}` }, signal);
+    async setExpiry(session, { seconds, isIdle }, signal) {
+      const values = { session, seconds: seconds === null ? '' : `${seconds}`, kind: isIdle ? 'idle' : '' };
+      const { words } = await change('tmux/expire', values, signal);
       return seconds === null ? null : Number(words[0]);
     },
     rename: async (session, newName, signal) =>

@@ -167,6 +167,28 @@ describe('prune', () => {
     ]);
   });
 
+  test('--ttl with --idle counts from the last activity, in whatever window', async () => {
+    for (const name of ['quiet', 'busy']) await tmux('two', 'new-session', '-d', '-s', name);
+    // Something is printed there in a window that nobody looks at.
+    await tmux('two', 'new-window', '-d', '-t', '=busy:', 'while sleep 0.3; do echo tick; done');
+    expect(await run('session', 'two:busy', '--ttl', '3s', '--idle')).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringMatching(
+        /^two:busy is needed until nothing has happened there for 3 s, \S+Z at the earliest; azlin prune closes it after that$/m,
+      ),
+    });
+    const named = await run('session', 'two:quiet', '--ttl', '3s', '--idle', '--format', 'json');
+    expect(JSON.parse(named.stdout)).toMatchObject({ session: 'quiet', idleTtl: 3, expiresAt: expect.any(String) });
+    await until('quiet to be past its limit', async () => 'quiet' in (await outcomes('--dry-run')), 20_000);
+    expect(await outcomes('--yes')).toEqual({ quiet: 'closed' });
+    expect(await sessions('two')).toEqual(['busy', 'keep']);
+    // A fixed time takes its place.
+    const fixed = await run('session', 'two:busy', '--ttl', '1d', '--format', 'json');
+    expect(JSON.parse(fixed.stdout)).toMatchObject({ idleTtl: null });
+    expect((await run('session', 'two:busy', '--idle')).stderr).toContain('--idle only works with --ttl and a time');
+    expect((await run('session', 'two:busy', '--ttl', 'none', '--idle')).exitCode).toBe(2);
+  });
+
   test('on a terminal it lists them and asks; elsewhere it wants --yes', async () => {
     await tmux('two', 'new-session', '-d', '-s', 'old');
     await idle('old', 1);

@@ -33,6 +33,7 @@ export function aSession(name: string, fields: Partial<Session> = {}): Session {
     group: name,
     clients: [],
     expiresAt: null,
+    idleTtl: null,
     owner: null,
     idle: null,
     ...fields,

@@ -1,3 +1,4 @@
+import { formatDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
 import { type NamedSession, type NameRequest, nameSession } from '../../operations/sessions/name-session.ts';
@@ -11,7 +12,7 @@ const namedView: View<NamedSession | readonly NamedSession[]> = {
   // For many sessions there is no single name to print; stderr says what was done.
   text: (data) => (!('sessionName' in data) || data.sessionName === null ? '' : `${printable(data.sessionName)}\n`),
   records: (data) => data,
-  fields: ['hostname', 'session', 'sessionName', 'expiresAt'],
+  fields: ['hostname', 'session', 'sessionName', 'expiresAt', 'idleTtl'],
 };
 
 const LONGEST_TTL = 3_650 * 86_400_000;
@@ -34,6 +35,7 @@ export const session = defineCommand({
       line: 'azlin session myvm:dev --ttl 8h',
       does: 'keep it for 8 hours; then azlin prune may close it',
     },
+    { line: 'azlin session myvm:dev --ttl 1d --idle', does: 'keep it until nobody has used it for a day' },
     { line: "azlin session '*:ci-*' --ttl 2h", does: 'for many' },
   ],
   seeAlso: ['rename', 'list', 'prune'],
@@ -45,6 +47,7 @@ export const session = defineCommand({
       takes: 'TIME',
       describe: 'How long it is still needed (30m, 8h, 3d); "none" for no limit',
     },
+    idle: { kind: 'flag', describe: 'With --ttl: count the time from the last activity in the session' },
     ...CHOOSE_OPTIONS,
     ...EACH_OPTIONS,
     ...SCOPE_OPTIONS,
@@ -61,13 +64,15 @@ export const session = defineCommand({
       throw new AppError('usage', `--ttl ${args.ttl} is longer than ten years`, {
         hint: '--ttl none sets no limit',
       });
+    if (args.idle && !ttl)
+      throw new AppError('usage', '--idle only works with --ttl and a time', { hint: '--ttl 8h --idle' });
     const friendlyName = args.clear ? null : name;
     const meant = meantBy(args, positionals['identifier'], { name: 'session' });
-    if (meant.kind === 'many') return onMany({ ...call, args }, meant, { friendlyName, ttl });
-    const request = { target: meant.identifier, friendlyName, ttl, force: args.force };
+    if (meant.kind === 'many') return onMany({ ...call, args }, meant, { friendlyName, ttl, isIdle: args.idle });
+    const request = { target: meant.identifier, friendlyName, ttl, isIdle: args.idle, force: args.force };
     const data = await nameSession(await access(), request, caller);
     const where = `${data.hostname}:${data.session}`;
-    if (data.expiresAt !== null) note(`${where} is needed until ${data.expiresAt}; azlin prune closes it after that`);
+    if (data.expiresAt !== null) note(`${where} is needed until ${until(data)}; azlin prune closes it after that`);
     else if (ttl === null) note(`${where} is kept until somebody ends it`);
     if (data.sessionName === null && !args.clear && ttl === undefined) note(`${where} has no friendly name`);
     return { data };
@@ -92,8 +97,13 @@ async function onMany(
   const { choice, control } = await chooseEach(call, call.args, meant);
   const act: Act<NamedSession> = (own, target, one) => nameSession(own, { ...wanted, target }, one);
   const { values, ...rest } = await forEach(call, { choice, control, doing: 'Setting', act });
-  const times = [...new Set(values.flatMap(({ expiresAt }) => expiresAt ?? []))].sort();
-  if (wanted.ttl && times[0] !== undefined)
-    call.note(`needed until ${times[0]}; azlin prune closes ${values.length === 1 ? 'it' : 'them'} after that`);
+  const [first] = values.toSorted((a, b) => (a.expiresAt ?? '').localeCompare(b.expiresAt ?? ''));
+  if (wanted.ttl && first)
+    call.note(`needed until ${until(first)}; azlin prune closes ${values.length === 1 ? 'it' : 'them'} after that`);
   return { data: values, ...rest };
+}
+
+function until({ expiresAt, idleTtl }: NamedSession): string {
+  if (idleTtl === null) return `${expiresAt}`;
+  return `nothing has happened there for ${formatDuration(idleTtl * 1_000)}, ${expiresAt} at the earliest`;
 }

@@ -26,7 +26,7 @@ azlin_runs() {
 }
 # Prints the facts of the panes that $@ selects for list-panes. The name of what runs comes last. If nothing has changed, the output is the same next time.
 azlin_facts() {
-  tmux -u list-panes "$@" -F "$azlin_mark:pane:#{session_id}:#{session_attached}:#{session_activity}:#{window_activity}:#{pane_pid}:#{pane_dead}:#{pane_tty}:#{@azlin-expires}:#{pane_current_command}" 2>/dev/null |
+  tmux -u list-panes "$@" -F "$azlin_mark:pane:#{session_id}:#{session_attached}:#{session_activity}:#{window_activity}:#{pane_pid}:#{pane_dead}:#{pane_tty}:#{?@azlin-idle,idle#{@azlin-idle},#{@azlin-expires}}:#{pane_current_command}" 2>/dev/null |
     sed -n "s/^$azlin_mark://p" | while IFS= read -r azlin_pane; do
     azlin_rest=${azlin_pane#*:*:*:*:*:}
     azlin_pid=${azlin_rest%%:*} azlin_rest=${azlin_rest#*:*:}

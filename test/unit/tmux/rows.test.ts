@@ -59,6 +59,17 @@ pid:72`;
     ]);
   });
 
+  test.each([
+    ['expires:$0:idle60:1700000300', { expiresAt: 1_700_000_360, idleTtl: 60 }],
+    // Somebody has typed there since something was printed.
+    ['expires:$0:idle60:1700000050', { expiresAt: 1_700_000_160, idleTtl: 60 }],
+    ['expires:$0:idle60:', { expiresAt: null, idleTtl: null }],
+    ['expires:$0:idle:1700000050', { expiresAt: null, idleTtl: null }],
+    ['expires:$0:1700000500', { expiresAt: 1_700_000_500, idleTtl: null }],
+  ])('%s: a limit that counts from the last activity', (row, needed) => {
+    expect(parseList(`row:$0:1:0:1:1700000100:3.3a:main\n${row}`, NOW).sessions).toMatchObject([needed]);
+  });
+
   test('names and friendly names with colons, as tmux 3.7 has them', () => {
     const { sessions } = parseList('row:$3:1:0:1:1:3.7:host:1.x\nfriendly:$3:a:b', 1);
     expect(sessions).toMatchObject([{ id: '$3', name: 'host:1.x', friendlyName: 'a:b', group: 'host:1.x' }]);
