@@ -37,7 +37,11 @@ export type { Probe, SessionRow } from './domain/session.ts';
 export type * from './library/types.ts';
 export type {
   DisconnectReason,
+  HistoryEntry,
+  HistoryEvent,
   Metadata,
+  RecordEvent,
+  RecordEventKind,
   RegistryEvent,
   RegistryEventKind,
   SessionRecord,

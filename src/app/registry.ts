@@ -5,7 +5,7 @@ import type { Backend } from '../registry/backend.ts';
 import { cachedBackend } from '../registry/cached-backend.ts';
 import { memoryBackend } from '../registry/memory-backend.ts';
 import { checkObject, checkTtl } from '../registry/record.ts';
-import { registry } from '../registry/registry.ts';
+import { type OwnRegistry, registry } from '../registry/registry.ts';
 import { sqlBackend } from '../registry/sql/sql-backend.ts';
 import type { Registry, RegistryOptions } from '../registry/types.ts';
 import { systemClock } from './system-clock.ts';
@@ -19,7 +19,12 @@ const KEEP_EVENTS = 7 * 86_400_000;
 const RATE = { calls: 600, per: 60_000 };
 
 /** Opens a registry of sessions: `import { createRegistry } from 'azlin'`. Close it at the end. Rejects with an AzlinError. */
-export async function createRegistry(options: RegistryOptions = {}): Promise<Registry> {
+export async function createRegistry(options?: RegistryOptions): Promise<Registry> {
+  return openRegistry(options);
+}
+
+/** The same, for azlin itself. */
+export async function openRegistry(options: RegistryOptions = {}): Promise<OwnRegistry> {
   const { preset = 'development' } = checkObject(options, 'The options');
   if (!Object.hasOwn(PRESETS, preset))
     throw new AppError('usage', `"${preset}" is not a preset: development, single or team`);

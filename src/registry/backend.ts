@@ -1,4 +1,4 @@
-import type { RegistryEvent, RegistryEventKind, SessionRecord } from './record.ts';
+import type { HistoryEntry, HistoryEvent, RegistryEvent, RegistryEventKind, SessionRecord } from './record.ts';
 
 /** A record as it is kept, with what only the registry itself may see. */
 export interface KeptRecord extends SessionRecord {
@@ -30,7 +30,14 @@ export interface ListQuery {
 export interface NewEvent {
   readonly at: number;
   readonly kind: RegistryEventKind;
-  readonly record: SessionRecord;
+  readonly id: string;
+  /** The record, or for `history` the entry. */
+  readonly value: SessionRecord | HistoryEntry;
+}
+
+export function eventOf(sequence: number, { at, kind, id, value }: NewEvent): RegistryEvent {
+  if (kind === 'history') return { sequence, at, kind, id, entry: value as HistoryEntry };
+  return { sequence, at, kind, id, record: value as SessionRecord };
 }
 
 export interface EventQuery {
@@ -41,6 +48,8 @@ export interface EventQuery {
   readonly kinds?: readonly RegistryEventKind[] | undefined;
   readonly id?: string | undefined;
   readonly since?: number | undefined;
+  /** Those at the end, if there are more. */
+  readonly isLatest?: boolean | undefined;
 }
 
 /** What is done together: all of it or nothing. */
@@ -54,6 +63,8 @@ export interface Transaction {
   append(event: NewEvent): Promise<void>;
   /** Some of those that have expired, and of those that nobody has used since `silentSince` but that are still taken for connected. */
   due(now: number, silentSince: number): Promise<readonly KeptRecord[]>;
+  /** What the history has under this id since a time. */
+  historyOf(id: string, since: number): Promise<readonly HistoryEvent[]>;
   /** Whether events tell that there was one that has ended. */
   hasEnded(id: string): Promise<boolean>;
 }
@@ -63,6 +74,15 @@ export interface Size {
   readonly bytes: number;
   /** Milliseconds since 1970; 0 where there are none. */
   readonly meanCreatedAt: number;
+}
+
+/** What a look at the place where records are kept has found. */
+export interface Examined {
+  readonly name: string;
+  readonly status: 'ok' | 'warning' | 'failed';
+  readonly found: string;
+  /** What to do about it. */
+  readonly advice?: string | undefined;
 }
 
 /** Where records are kept. All methods reject with an AppError. */
@@ -81,6 +101,8 @@ export interface Backend {
   range(): Promise<{ readonly first: number; readonly last: number }>;
   /** Forgets events from before a time. */
   forget(before: number): Promise<void>;
+  /** Looks whether all is well with it. */
+  examine(): Promise<readonly Examined[]>;
   /** How many records there are, how many bytes they take, and when they were created on average. */
   size(): Promise<Size>;
   /** Calls `hear` when there may be new events, also those of other processes, with the ids if they are known, until the returned function is called. */

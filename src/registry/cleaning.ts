@@ -1,8 +1,8 @@
 import type { Clock } from '../domain/clock.ts';
 import type { AccessLog } from './access-log.ts';
 import type { Backend, KeptRecord, Transaction } from './backend.ts';
-import { shown } from './inside.ts';
-import { expiryOf, type RegistryEventKind, SILENT } from './record.ts';
+import { happened } from './inside.ts';
+import { expiryOf, SILENT } from './record.ts';
 
 export interface CleaningSettings {
   readonly backend: Backend;
@@ -12,6 +12,11 @@ export interface CleaningSettings {
   readonly keepEvents: number;
 }
 
+/** Milliseconds after which, at the latest, it is noticed that nobody is there any more. */
+const LOOK = 60_000;
+/** Nothing has expired by then. */
+const NEVER = -1;
+
 /** Removes what has expired, now and then and when asked. */
 export function cleaning({ backend, clock, accesses, cleanUpEvery, keepEvents }: CleaningSettings) {
   let expiredLast = 0;
@@ -19,14 +24,15 @@ export function cleaning({ backend, clock, accesses, cleanUpEvery, keepEvents }:
   let isStopped = false;
   let cancel = () => {};
 
-  const some = (now: number) =>
+  /** `expiredBy`: which of them count as expired. */
+  const some = (now: number, expiredBy: number) =>
     backend.transact(async (transaction) => {
-      const due = await transaction.due(now, now - SILENT);
+      const due = await transaction.due(expiredBy, now - SILENT);
       let [expired, silent] = [0, 0];
       for (const one of due.map(accesses.latest)) {
-        if (expiryOf(one) <= now) {
+        if (expiryOf(one) <= expiredBy) {
           await transaction.remove(one.id);
-          await transaction.append({ at: now, kind: 'expired', record: shown(one) });
+          await transaction.append(happened('expired', now, one));
           expired++;
         } else if (!one.disconnected && one.accessedAt <= now - SILENT) {
           await end(transaction, { ...one, disconnected: { at: now, reason: 'timeout_no_activity' } }, now);
@@ -37,32 +43,39 @@ export function cleaning({ backend, clock, accesses, cleanUpEvery, keepEvents }:
       return { expired, isOver: expired + silent === 0 };
     });
 
-  const expire = async () => {
+  const sweep = async (now: number, expiredBy: number) => {
     await accesses.flush();
-    const now = clock.now();
     let sum = 0;
-    for (let result = await some(now); ; result = await some(now)) {
+    for (let isOver = false; !isOver; ) {
+      const result = await some(now, expiredBy);
       sum += result.expired;
-      if (result.isOver) break;
+      isOver = result.isOver;
     }
+    return sum;
+  };
+  const expire = async () => {
+    const now = clock.now();
+    const sum = await sweep(now, now);
     if (Number.isFinite(keepEvents)) await backend.forget(Math.floor(now - keepEvents));
     expiredLast = sum;
     expiredInAll += sum;
     return sum;
   };
 
-  const again = () => {
+  /** `due`: when it is to be cleaned up. */
+  const again = (due: number) => {
     if (cleanUpEvery === undefined || isStopped) return;
-    // The next time it may work.
-    cancel = clock.schedule(
-      cleanUpEvery,
-      () =>
-        void expire()
-          .catch(() => {})
-          .finally(again),
-    );
+    const now = clock.now();
+    // The clock may have been set back.
+    const left = Math.min(due - now, cleanUpEvery);
+    cancel = clock.schedule(Math.min(Math.max(0, left), LOOK), () => {
+      const isDue = clock.now() >= now + left;
+      const work = isDue ? expire() : sweep(clock.now(), NEVER);
+      // If it fails, it may work the next time.
+      void work.catch(() => {}).finally(() => again(isDue ? clock.now() + cleanUpEvery : now + left));
+    });
   };
-  again();
+  again(clock.now() + (cleanUpEvery ?? 0));
   return {
     expire,
     counts: () => ({ expiredLast, expiredInAll }),
@@ -74,8 +87,7 @@ export function cleaning({ backend, clock, accesses, cleanUpEvery, keepEvents }:
 }
 
 async function end(transaction: Transaction, record: KeptRecord, at: number): Promise<void> {
-  const kind: RegistryEventKind = 'disconnected';
   const changed = { ...record, version: record.version + 1, updatedAt: at };
   await transaction.replace(changed);
-  await transaction.append({ at, kind, record: shown(changed) });
+  await transaction.append(happened('disconnected', at, changed));
 }

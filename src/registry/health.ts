@@ -1,5 +1,5 @@
 import type { Backend, KeptRecord } from './backend.ts';
-import type { RegistryEvent } from './record.ts';
+import type { RecordEvent } from './record.ts';
 import type { RegistryHealth } from './types.ts';
 
 /** Milliseconds since the last use from which on a session is aging, and stale. */
@@ -7,6 +7,7 @@ const [AGING, STALE] = [300_000, 600_000];
 const DAY = 86_400_000;
 const PAGE = 1_000;
 const RECENT = 20;
+const RECORD_KINDS = ['created', 'updated', 'expired', 'disconnected', 'reconnected', 'deleted'] as const;
 
 /** How the sessions are now, and what happened in the last 24 hours. */
 export async function healthOf(backend: Backend, now: number): Promise<RegistryHealth> {
@@ -25,15 +26,14 @@ export async function healthOf(backend: Backend, now: number): Promise<RegistryH
     after = page.at(-1);
     isMore = page.length === PAGE;
   }
-  const { last } = await backend.range();
-  const recent = await backend.events({ after: Math.max(0, last - RECENT), limit: RECENT });
+  const recent = await backend.events({ after: 0, limit: RECENT, kinds: RECORD_KINDS, isLatest: true });
   return {
     active,
     disconnected,
     total: active + disconnected,
     ages,
     lastDay: await lastDay(backend, now),
-    recent: [...recent].reverse(),
+    recent: [...(recent as readonly RecordEvent[])].reverse(),
   };
 }
 
@@ -42,7 +42,7 @@ async function lastDay(backend: Backend, now: number): Promise<RegistryHealth['l
   const since = now - DAY;
   const kinds = ['created', 'deleted', 'expired', 'disconnected'] as const;
   for (let after = 0, isMore = true; isMore; ) {
-    const page: readonly RegistryEvent[] = await backend.events({ after, limit: PAGE, kinds, since });
+    const page = (await backend.events({ after, limit: PAGE, kinds, since })) as readonly RecordEvent[];
     for (const { kind, at, record } of page) {
       if (kind === 'created') created++;
       else if (kind === 'disconnected') left++;

@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
-import type { KeptRecord, Transaction } from './backend.ts';
-import { checkId, noSuchRecord, type RegistryEventKind, type SessionRecord } from './record.ts';
+import type { KeptRecord, NewEvent, Transaction } from './backend.ts';
+import { checkId, noSuchRecord, type RecordEventKind, type SessionRecord } from './record.ts';
 
 /** What a call inside a transaction works with. */
 export interface Inside {
@@ -20,6 +20,11 @@ export function shown({ token: _token, nextCall: _next, ...record }: KeptRecord)
   return record;
 }
 
+/** What has happened to a record. */
+export function happened(kind: RecordEventKind, at: number, record: KeptRecord): NewEvent {
+  return { at, kind, id: record.id, value: shown(record) };
+}
+
 /** The record to change. Throws `session-not-found` if there is none. */
 export async function existing({ transaction, isThere, latest }: Inside, id: string): Promise<KeptRecord> {
   const found = await transaction.get(checkId(id));
@@ -31,11 +36,11 @@ export async function existing({ transaction, isThere, latest }: Inside, id: str
 export async function change(
   { transaction, settings }: Inside,
   record: KeptRecord,
-  kind: RegistryEventKind = 'updated',
+  kind: RecordEventKind = 'updated',
 ): Promise<KeptRecord> {
   const at = settings.clock.now();
   const changed = { ...record, version: record.version + 1, updatedAt: at };
   await transaction.replace(changed);
-  await transaction.append({ at, kind, record: shown(changed) });
+  await transaction.append(happened(kind, at, changed));
   return changed;
 }

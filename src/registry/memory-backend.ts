@@ -1,6 +1,6 @@
 import { oneByOne } from '../domain/concurrency.ts';
-import type { Backend, KeptRecord, ListQuery, Transaction } from './backend.ts';
-import { expiryOf, type RegistryEvent } from './record.ts';
+import { type Backend, eventOf, type KeptRecord, type ListQuery, type Transaction } from './backend.ts';
+import { expiryOf, type HistoryEvent, type RegistryEvent } from './record.ts';
 import { alreadyThere } from './registry-errors.ts';
 
 /** How many of those that are due are taken at once. */
@@ -27,12 +27,17 @@ export function memoryBackend(): Backend {
       },
       replace: async (record) => void changed.set(record.id, record),
       remove: async (id) => void changed.set(id, undefined),
-      async append({ at, kind, record }) {
-        added.push({ sequence: last + added.length + 1, at, kind, id: record.id, record });
+      async append(event) {
+        added.push(eventOf(last + added.length + 1, event));
       },
       async due(now, silentSince) {
         const isDue = (one: KeptRecord) => expiryOf(one) <= now || (!one.disconnected && one.accessedAt <= silentSince);
         return [...records.values()].filter(isDue).slice(0, DUE);
+      },
+      async historyOf(id, since) {
+        const isMeant = (one: RegistryEvent): one is HistoryEvent =>
+          one.kind === 'history' && one.id === id && one.at >= since;
+        return [...events, ...added].filter(isMeant);
       },
       hasEnded: async (id) => events.some((one) => one.id === id && (one.kind === 'deleted' || one.kind === 'expired')),
     };
@@ -72,13 +77,18 @@ export function memoryBackend(): Backend {
         if (one && one.accessedAt < at) records.set(id, { ...one, accessedAt: at });
       }
     },
-    async events({ after, limit, kinds, id, since = 0 }) {
+    async events({ after, limit, kinds, id, since = 0, isLatest = false }) {
+      const isMeant = (event: RegistryEvent) =>
+        event.sequence > after &&
+        event.at >= since &&
+        (id === undefined || event.id === id) &&
+        (!kinds || kinds.includes(event.kind));
+      if (isLatest) return events.filter(isMeant).slice(-limit);
       const found: RegistryEvent[] = [];
       const from = events.findIndex(({ sequence }) => sequence > after);
       for (let at = from; at >= 0 && at < events.length && found.length < limit; at++) {
         const event = events[at] as RegistryEvent;
-        const isWanted = event.at >= since && (id === undefined || event.id === id);
-        if (isWanted && (!kinds || kinds.includes(event.kind))) found.push(event);
+        if (isMeant(event)) found.push(event);
       }
       return found;
     },
@@ -86,6 +96,7 @@ export function memoryBackend(): Backend {
     async forget(before) {
       events = events.filter(({ at }) => at >= before);
     },
+    examine: async () => [{ name: 'backend', status: 'ok', found: 'in the memory of this process' }],
     async size() {
       const all = [...records.values()];
       const created = all.reduce((sum, { createdAt }) => sum + createdAt, 0);

@@ -24,16 +24,67 @@ export interface SessionRecord {
   readonly reconnectCount: number;
 }
 
-export type RegistryEventKind = 'created' | 'updated' | 'expired' | 'disconnected' | 'reconnected' | 'deleted';
+export type RecordEventKind = 'created' | 'updated' | 'expired' | 'disconnected' | 'reconnected' | 'deleted';
+export type RegistryEventKind = RecordEventKind | 'history';
 
-/** What has happened to a record, with a sequence that grows. */
-export interface RegistryEvent {
+/** What has happened, with a sequence that grows. */
+export type RegistryEvent = RecordEvent | HistoryEvent;
+
+interface Happened {
   readonly sequence: number;
   readonly at: number;
-  readonly kind: RegistryEventKind;
+}
+
+/** Something has happened to a record. */
+export interface RecordEvent extends Happened {
+  readonly kind: RecordEventKind;
   readonly id: string;
   /** The record after it, or the last one that there was. */
   readonly record: SessionRecord;
+}
+
+/** Something has happened on a VM, as azlin's daemon has seen it. */
+export interface HistoryEvent extends Happened {
+  readonly kind: 'history';
+  readonly id: string;
+  readonly entry: HistoryEntry;
+}
+
+/** What happened to a tmux session, or was done in it. */
+export interface HistoryEntry {
+  /** `watched`, `unwatched`: from here on, the daemon sees what happens on the VM, or does not see it. */
+  readonly what:
+    | 'created'
+    | 'closed'
+    | 'renamed'
+    | 'attached'
+    | 'detached'
+    | 'active'
+    | 'pane-ended'
+    | 'ran'
+    | 'watched'
+    | 'unwatched';
+  readonly hostname: string;
+  /** The name that the VM's host keys are kept under: its Azure `vmId`, or its address. */
+  readonly vm: string;
+  /** Whose tmux server it is on the VM. */
+  readonly user: string;
+  readonly session?: string | undefined;
+  /** tmux's own id: `$3`. */
+  readonly tmuxId?: string | undefined;
+  /** The label of whoever did it, as far as it is known. */
+  readonly who?: string | undefined;
+  /** What the session was called before. */
+  readonly before?: string | undefined;
+  /** The first word of the command; the others may be secret. */
+  readonly program?: string | undefined;
+  /** The id of the job that it became. */
+  readonly job?: string | undefined;
+  /** Its exit code, or the signal that ended it; neither if that is not known. */
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  /** Whose daemon saw it. */
+  readonly seenBy: string;
 }
 
 /** Milliseconds without any use after which nobody is there any more. */

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../domain/clock.ts';
+import { type Clock, pause } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { accessLog } from './access-log.ts';
-import type { Backend, KeptRecord } from './backend.ts';
+import type { Backend, Examined, KeptRecord } from './backend.ts';
 import { cleaning } from './cleaning.ts';
 import { comings } from './comings.ts';
 import { eventStream } from './event-stream.ts';
 import { healthOf } from './health.ts';
-import { change, existing, type Inside, shown, type Within } from './inside.ts';
+import { historyWriter, type Noted } from './history.ts';
+import { change, existing, happened, type Inside, shown, type Within } from './inside.ts';
 import { checkId, checkMetadata, checkObject, checkTtl, expiryOf, type SessionRecord } from './record.ts';
 import { turns } from './turns.ts';
 import type { Allowance, Change, NewRecord, RecordPage, RecordQuery, RecordsTogether, Registry } from './types.ts';
@@ -28,9 +29,19 @@ export interface RegistrySettings {
 
 const PAGE = 100;
 const MOST = 1_000;
+/** Milliseconds for writing down the last uses. */
+const CLOSING = 2_000;
+
+/** A registry as azlin itself uses it. */
+export interface OwnRegistry extends Registry {
+  /** Adds what has happened on VMs to the history, unless another daemon has. */
+  note(noted: readonly Noted[]): Promise<void>;
+  /** Looks whether all is well with the place where records are kept. */
+  examine(): Promise<readonly Examined[]>;
+}
 
 /** Sessions in a backend. */
-export function registry(settings: RegistrySettings): Registry {
+export function registry(settings: RegistrySettings): OwnRegistry {
   const { backend, clock, rate } = settings;
   const accesses = accessLog(backend, clock);
   const { run, checkOutside } = turns(backend);
@@ -47,12 +58,16 @@ export function registry(settings: RegistrySettings): Registry {
     return run((transaction) => work({ transaction, settings, isThere, ...accesses }));
   };
   const cleaner = cleaning({ ...settings, accesses });
-  const get = async (id: string) => {
+  const find = async (id: string) => {
     check();
     const near = await backend.get(checkId(id), false);
     // Others may have used it since it was read.
     const found = near && !isThere(near) ? await backend.get(id, true) : near;
-    if (!isThere(found)) return undefined;
+    return isThere(found) ? found : undefined;
+  };
+  const get = async (id: string) => {
+    const found = await find(id);
+    if (!found) return undefined;
     accesses.note(found);
     return shown(accesses.latest(found));
   };
@@ -61,6 +76,10 @@ export function registry(settings: RegistrySettings): Registry {
     backend: backend.name,
     create: (given = {}) => within((one) => together(one).create(given)),
     get,
+    async peek(id) {
+      const found = await find(id);
+      return found && shown(accesses.latest(found));
+    },
     update: (id, change) => within((one) => together(one).update(id, change)),
     delete: (id) => within((one) => together(one).delete(id)),
     setTtl: (id, ttl) => within((one) => together(one).setTtl(id, ttl)),
@@ -92,13 +111,27 @@ export function registry(settings: RegistrySettings): Registry {
       await accesses.flush();
       return healthOf(backend, clock.now());
     },
+    async history(query = {}) {
+      check();
+      const { id, kinds, since, after, limit = MOST } = checkObject(query, 'query');
+      if (!Number.isInteger(limit) || limit < 1) throw new AppError('usage', `"${limit}" is not a number of events`);
+      return backend.events({ id, kinds, since, after: after ?? 0, limit, isLatest: after === undefined });
+    },
+    note: historyWriter(within),
+    async examine() {
+      check();
+      return backend.examine();
+    },
     events: (from = {}) => eventStream(backend, from, ended.signal),
     close() {
       closing ??= (async () => {
         ended.abort();
         cleaner.stop();
         // What cannot be written down any more must not keep it open.
-        await accesses.close().catch(() => {});
+        const enough = new AbortController();
+        const late = pause(clock, CLOSING, enough.signal).catch(() => {});
+        await Promise.race([accesses.close().catch(() => {}), late]);
+        enough.abort();
         await backend.close();
       })();
       return closing;
@@ -120,7 +153,7 @@ function together(inside: Inside): RecordsTogether {
         ...{ createdAt: at, updatedAt: at, accessedAt: at, reconnectCount: 0, token: null, nextCall: 0 },
       };
       await transaction.insert(record);
-      await transaction.append({ at, kind: 'created', record: shown(record) });
+      await transaction.append(happened('created', at, record));
       return shown(record);
     },
     async get(id) {
@@ -138,7 +171,7 @@ function together(inside: Inside): RecordsTogether {
       const found = await transaction.get(checkId(id));
       if (!isThere(found)) return false;
       await transaction.remove(id);
-      await transaction.append({ at: clock.now(), kind: 'deleted', record: shown(latest(found)) });
+      await transaction.append(happened('deleted', clock.now(), latest(found)));
       return true;
     },
     async setTtl(id, ttl) {

@@ -66,6 +66,7 @@ function guarded(transaction: Transaction, turn: { readonly isOver: boolean }, f
     remove: guard(transaction.remove),
     append: guard(transaction.append),
     due: guard(transaction.due),
+    historyOf: guard(transaction.historyOf),
     hasEnded: guard(transaction.hasEnded),
   };
 }

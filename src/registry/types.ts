@@ -1,4 +1,11 @@
-import type { DisconnectReason, Metadata, RegistryEvent, RegistryEventKind, SessionRecord } from './record.ts';
+import type {
+  DisconnectReason,
+  Metadata,
+  RecordEvent,
+  RegistryEvent,
+  RegistryEventKind,
+  SessionRecord,
+} from './record.ts';
 
 /** Records of sessions, with a life of their own. All methods reject with an AppError. */
 export interface Registry extends Records, Comings, Watching {
@@ -23,6 +30,8 @@ export interface Records {
   create(given?: NewRecord): Promise<SessionRecord>;
   /** Undefined if there is none, or it has expired. Counts as a use. */
   get(id: string): Promise<SessionRecord | undefined>;
+  /** The same, but this is no use: it does not live longer for it. */
+  peek(id: string): Promise<SessionRecord | undefined>;
   /** Changes its metadata, and nobody else's change is lost. Counts as a use. */
   update(id: string, change: Change): Promise<SessionRecord>;
   /** Whether there was one. */
@@ -91,8 +100,22 @@ export interface Watching {
   expire(): Promise<number>;
   stats(): Promise<RegistryStats>;
   health(): Promise<RegistryHealth>;
+  /** What has happened, oldest first. */
+  history(query?: HistoryQuery): Promise<readonly RegistryEvent[]>;
   /** What happens from now on, or behind a sequence: each event once, in order. Ends with `signal`. */
   events(options?: EventsFrom): AsyncIterable<RegistryEvent>;
+}
+
+export interface HistoryQuery {
+  /** Only what happened to this session. */
+  readonly id?: string | undefined;
+  readonly kinds?: readonly RegistryEventKind[] | undefined;
+  /** Milliseconds since 1970. */
+  readonly since?: number | undefined;
+  /** Events up to this one are known already: the next page begins there. */
+  readonly after?: number | undefined;
+  /** The latest ones if there are more, or the first ones behind `after`; by default 1,000. */
+  readonly limit?: number | undefined;
 }
 
 export interface EventsFrom {
@@ -129,7 +152,7 @@ export interface RegistryHealth {
     readonly disconnectRate: number;
   };
   /** The latest, newest first. */
-  readonly recent: readonly RegistryEvent[];
+  readonly recent: readonly RecordEvent[];
 }
 
 /** What a registry is to be. Times are in milliseconds. */

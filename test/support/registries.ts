@@ -3,19 +3,18 @@ import { join } from 'node:path';
 import type { Backend } from '../../src/registry/backend.ts';
 import { cachedBackend } from '../../src/registry/cached-backend.ts';
 import { memoryBackend } from '../../src/registry/memory-backend.ts';
-import { type RegistrySettings, registry } from '../../src/registry/registry.ts';
+import { type OwnRegistry, type RegistrySettings, registry } from '../../src/registry/registry.ts';
 import { postgresEngine } from '../../src/registry/sql/postgres-engine.ts';
 import { sqlBackend } from '../../src/registry/sql/sql-backend.ts';
 import { sqliteEngine } from '../../src/registry/sql/sqlite-engine.ts';
-import type { Registry } from '../../src/registry/types.ts';
 import { type ManualClock, manualClock, realClock } from './clock.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 
 export interface TestRegistry {
-  readonly registry: Registry;
+  readonly registry: OwnRegistry;
   readonly clock: ManualClock;
   /** Another one on the same records, with the same clock; undefined where they are of one process. */
-  another(): Promise<Registry>;
+  another(): Promise<OwnRegistry>;
   /** The file, where there is one. */
   readonly path: string;
   readonly warnings: string[];

@@ -2,7 +2,7 @@ import type { Client, QueryConfig } from 'pg';
 import { backOff } from '../../domain/back-off.ts';
 import { type Clock, pause } from '../../domain/clock.ts';
 import { oneByOne } from '../../domain/concurrency.ts';
-import { cannotUse, hostsIn, isBroken, TURN } from './postgres-hosts.ts';
+import { cannotUse, examineServer, hostsIn, isBroken, TURN } from './postgres-hosts.ts';
 import { postgresPool } from './postgres-pool.ts';
 import {
   type Dialect,
@@ -92,6 +92,11 @@ export async function postgresEngine({ url, clock }: PostgresSettings): Promise<
     transact,
     onNews: news.on,
     isTelling: news.isTelling,
+    examine: () =>
+      pool.using(
+        (client) => examineServer(runner(client), hosts.shown),
+        () => false,
+      ),
     async close() {
       await Promise.all([pool.close(), news.close()]);
     },

@@ -1,6 +1,9 @@
 import { Client, type ClientConfig, types } from 'pg';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { keepSecret } from '../../domain/secrets.ts';
+import { printable } from '../../domain/text.ts';
+import type { Examined } from '../backend.ts';
+import type { RunSql } from './sql-engine.ts';
 
 /** Milliseconds to wait for the turn to write. */
 export const TURN = 9_000;
@@ -96,4 +99,36 @@ export function cannotUse({ shown }: Hosts, cause: unknown): AppError {
   };
   const hint = hints[codeOf(cause)] ?? 'check the url, and that the server runs and lets this machine in';
   return new AppError('registry-failed', `Cannot use the registry ${shown}: ${messageOf(cause)}`, { cause, hint });
+}
+
+const TABLES = ['azlin_records', 'azlin_events', 'azlin_sequence'];
+const RIGHTS = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
+
+/** Looks what kind of server the primary is, and what one may do there. */
+export async function examineServer(run: RunSql, shown: string): Promise<readonly Examined[]> {
+  const [about = {}] = await run(
+    `SELECT current_setting('server_version') AS version, current_user AS login, current_setting('synchronous_standby_names') AS standbys`,
+  );
+  const rights = await run(
+    `SELECT name, kind FROM unnest($1::text[]) AS name, unnest($2::text[]) AS kind WHERE NOT has_table_privilege(name, kind)`,
+    [`{${TABLES}}`, `{${RIGHTS}}`],
+  );
+  const missing = rights.map(({ name, kind }) => `${kind} on ${name}`).join(', ');
+  const version = printable(String(about['version']).split(' ')[0] ?? '');
+  const login = printable(String(about['login']));
+  const standbys = printable(String(about['standbys'] ?? ''));
+  return [
+    { name: 'server', status: 'ok', found: `${shown}, PostgreSQL ${version}, signed in as ${login}` },
+    missing === ''
+      ? { name: 'rights', status: 'ok', found: 'all that are needed' }
+      : { name: 'rights', status: 'failed', found: `missing: ${missing}`, advice: `GRANT them to ${login}` },
+    standbys === ''
+      ? {
+          name: 'standby',
+          status: 'warning',
+          found: 'none is waited for: if the server dies, what was written last may be lost',
+          advice: 'name one in synchronous_standby_names of postgresql.conf, unless that does not matter',
+        }
+      : { name: 'standby', status: 'ok', found: `what is written is also at ${standbys}` },
+  ];
 }

@@ -1,8 +1,9 @@
-import type { Backend, EventQuery, KeptRecord, ListQuery, Transaction } from '../backend.ts';
+import type { Backend, KeptRecord, ListQuery, Transaction } from '../backend.ts';
 import { DUE } from '../memory-backend.ts';
-import { type DisconnectReason, frozen, type RegistryEvent, type SessionRecord } from '../record.ts';
+import { type DisconnectReason, frozen, type HistoryEvent, type SessionRecord } from '../record.ts';
 import { alreadyThere, registryFailed } from '../registry-errors.ts';
 import type { RunSql, SqlEngine, SqlRow, SqlValue } from './sql-engine.ts';
+import { EVENT_COLUMNS, eventIn, eventQuery } from './sql-events.ts';
 
 const COLUMNS = `id, version, CAST(metadata AS TEXT) AS metadata, created_at, updated_at, accessed_at, ttl, disconnected_at, reason, reconnect_count,
   token_hash, token_expires, token_failed, previous_hash, previous_until, next_call`;
@@ -56,7 +57,8 @@ export function sqlBackend(engine: SqlEngine): Backend {
     },
     async events(query) {
       const { sql, values } = eventQuery(query);
-      return (await reading(sql, values)).map(eventIn);
+      const found = (await reading(sql, values)).map(eventIn);
+      return query.isLatest ? found.reverse() : found;
     },
     async range() {
       const [row] = await reading(
@@ -84,6 +86,13 @@ export function sqlBackend(engine: SqlEngine): Backend {
         bytes: Number(row?.['bytes'] ?? 0),
         meanCreatedAt: Number(row?.['mean'] ?? 0),
       };
+    },
+    async examine() {
+      try {
+        return await engine.examine();
+      } catch (error) {
+        throw registryFailed('examine', error);
+      }
     },
     onEvents: engine.onNews,
     isTelling: engine.isTelling,
@@ -128,14 +137,14 @@ function transactionOf(run: RunSql, { dialect, changed }: Writing): Transaction 
       changed.add(id);
       await run('DELETE FROM azlin_records WHERE id = $1', [id]);
     },
-    async append({ at, kind, record }) {
-      changed.add(record.id);
+    async append({ at, kind, id, value }) {
+      changed.add(id);
       // Whoever appends has the turn, so the sequence is the order in which events become visible.
       await run('UPDATE azlin_sequence SET last = last + 1');
       await run(
         `INSERT INTO azlin_events (sequence, at, kind, record_id, record)
           SELECT last, CAST($1 AS BIGINT), $2, $3, ${dialect.jsonOf('$4')} FROM azlin_sequence`,
-        [at, kind, record.id, JSON.stringify(record)],
+        [at, kind, id, JSON.stringify(value)],
       );
     },
     async due(now, silentSince) {
@@ -145,6 +154,13 @@ function transactionOf(run: RunSql, { dialect, changed }: Writing): Transaction 
         [now, silentSince, DUE],
       );
       return rows.map(recordIn);
+    },
+    async historyOf(id, since) {
+      const rows = await run(
+        `SELECT ${EVENT_COLUMNS} FROM azlin_events WHERE record_id = $1 AND kind = 'history' AND at >= $2 ORDER BY sequence`,
+        [id, since],
+      );
+      return rows.map(eventIn) as readonly HistoryEvent[];
     },
     async hasEnded(id) {
       const [row] = await run(
@@ -195,16 +211,6 @@ function recordIn(row: SqlRow): KeptRecord {
   };
 }
 
-function eventIn(row: SqlRow): RegistryEvent {
-  return {
-    sequence: Number(row['sequence']),
-    at: Number(row['at']),
-    kind: String(row['kind']) as RegistryEvent['kind'],
-    id: String(row['record_id']),
-    record: JSON.parse(String(row['record'])) as SessionRecord,
-  };
-}
-
 function listing({ where, isConnected, after, limit }: ListQuery, { sameJson }: SqlEngine['dialect']) {
   const values: SqlValue[] = [];
   const place = (value: SqlValue) => `$${values.push(value)}`;
@@ -216,17 +222,5 @@ function listing({ where, isConnected, after, limit }: ListQuery, { sameJson }: 
   if (after) conditions.push(`(created_at, id) > (${place(after.createdAt)}, ${place(after.id)})`);
   const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   const sql = `SELECT ${COLUMNS} FROM azlin_records ${filter} ORDER BY created_at, id LIMIT ${place(limit)}`;
-  return { sql, values };
-}
-
-function eventQuery({ after, limit, kinds, id, since }: EventQuery) {
-  const values: SqlValue[] = [after];
-  const place = (value: SqlValue) => `$${values.push(value)}`;
-  const conditions = ['sequence > $1'];
-  if (kinds) conditions.push(`kind IN (${kinds.map(place).join(', ')})`);
-  if (id !== undefined) conditions.push(`record_id = ${place(id)}`);
-  if (since !== undefined) conditions.push(`at >= ${place(since)}`);
-  const sql = `SELECT sequence, at, kind, record_id, CAST(record AS TEXT) AS record FROM azlin_events
-    WHERE ${conditions.join(' AND ')} ORDER BY sequence LIMIT ${place(limit)}`;
   return { sql, values };
 }

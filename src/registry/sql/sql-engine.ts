@@ -1,3 +1,5 @@
+import type { Examined } from '../backend.ts';
+
 export type SqlValue = string | number | null;
 export type SqlRow = Readonly<Record<string, SqlValue>>;
 /** Runs one statement, whose values stand as `$1`, `$2` and so on. */
@@ -28,6 +30,8 @@ export interface SqlEngine {
   onNews(hear: (ids: readonly string[] | undefined) => void): () => void;
   /** Whether `onNews` certainly hears of what others do now. */
   isTelling(): boolean;
+  /** Looks whether all is well with it. */
+  examine(): Promise<readonly Examined[]>;
   close(): Promise<void>;
 }
 

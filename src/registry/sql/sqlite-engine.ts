@@ -4,6 +4,7 @@ import { oneByOne } from '../../domain/concurrency.ts';
 import { ifPossible } from './salvage.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import {
+  examineFile,
   inodeOf,
   inTransaction,
   type OpenFile,
@@ -65,6 +66,9 @@ export async function sqliteEngine({ path, clock, warn }: SqliteSettings): Promi
     },
     // It looks now and then only.
     isTelling: () => false,
+    async examine() {
+      return examineFile((await current()).reader, path);
+    },
     async close() {
       look.stop();
       await inTurn(async () => {

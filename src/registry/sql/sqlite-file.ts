@@ -4,6 +4,7 @@ import { backOff } from '../../domain/back-off.ts';
 import { type Clock, pause } from '../../domain/clock.ts';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
+import type { Examined } from '../backend.ts';
 import {
   type Database,
   ifPossible,
@@ -214,6 +215,21 @@ function checkIntegrity(database: Database): void {
   const [row] = database.prepare('PRAGMA quick_check(1)').all({});
   const said = String(Object.values(row ?? {})[0]);
   if (said !== 'ok') throw new Error(`damaged: ${said}`);
+}
+
+/** Looks at all of it, which takes longer than what is done when it is opened. */
+export function examineFile(database: Database, path: string): readonly Examined[] {
+  const said = database
+    .prepare('PRAGMA integrity_check(3)')
+    .all({})
+    .map((row) => String(Object.values(row)[0]));
+  const found = printable(said.join('; '));
+  return [
+    { name: 'file', status: 'ok', found: `${path}, ${Math.ceil(statSync(path).size / 1_024)} KB` },
+    found === 'ok'
+      ? { name: 'contents', status: 'ok', found: 'whole' }
+      : { name: 'contents', status: 'failed', found, advice: `rename ${path}: azlin makes another one` },
+  ];
 }
 
 export function versionOf(database: Database): number {

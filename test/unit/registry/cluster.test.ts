@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { createRegistry } from '../../../src/app/registry.ts';
-import type { Registry, RegistryOptions } from '../../../src/registry/types.ts';
+import { openRegistry } from '../../../src/app/registry.ts';
+import type { OwnRegistry } from '../../../src/registry/registry.ts';
+import type { RegistryOptions } from '../../../src/registry/types.ts';
 import { type Postgres, startPostgres } from '../../support/postgres.ts';
 import { startProxy } from '../../support/proxy.ts';
 import { until } from '../../support/until.ts';
 
 /* A registry in PostgreSQL, with real servers. */
 
-const opened: Registry[] = [];
+const opened: OwnRegistry[] = [];
 const servers: Postgres[] = [];
 let primary: Postgres;
 beforeAll(async () => {
@@ -20,8 +21,8 @@ afterEach(async () => {
 // After the connections to it.
 afterAll(() => primary.close());
 
-async function registryAt(url: string, more: RegistryOptions = {}): Promise<Registry> {
-  const one = await createRegistry({ preset: 'team', ttl: Number.POSITIVE_INFINITY, url, ...more });
+async function registryAt(url: string, more: RegistryOptions = {}): Promise<OwnRegistry> {
+  const one = await openRegistry({ preset: 'team', ttl: Number.POSITIVE_INFINITY, url, ...more });
   opened.push(one);
   return one;
 }
@@ -139,9 +140,20 @@ test('a user who may not make tables works with those that there are; a password
   const owner = new Client(primary.url());
   await owner.connect();
   await owner.query('GRANT ALL ON ALL TABLES IN SCHEMA public TO worker');
-  await owner.end();
   const worker = await registryAt(admin);
   expect(await worker.create()).toMatchObject({ version: 1 });
+  const found = async () => Object.fromEntries((await worker.examine()).map((one) => [one.name, one]));
+  expect(await found()).toMatchObject({
+    server: {
+      status: 'ok',
+      found: expect.stringMatching(/^postgres:\/\/\S+, PostgreSQL \d+\.\d+, signed in as worker$/),
+    },
+    rights: { status: 'ok' },
+    standby: { status: 'warning' },
+  });
+  await owner.query('REVOKE DELETE ON azlin_records FROM worker');
+  await owner.end();
+  expect((await found())['rights']).toMatchObject({ status: 'failed', found: 'missing: DELETE on azlin_records' });
   for (const url of [
     'postgres://u:p/secret1@host/db',
     'postgres://u:p@secret2@host/db',

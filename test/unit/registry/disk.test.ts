@@ -1,11 +1,21 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createRegistry } from '../../../src/app/registry.ts';
-import type { Registry, RegistryOptions } from '../../../src/registry/types.ts';
+import { openRegistry } from '../../../src/app/registry.ts';
+import type { OwnRegistry } from '../../../src/registry/registry.ts';
+import type { RegistryOptions } from '../../../src/registry/types.ts';
 import { until } from '../../support/until.ts';
 
 /* A registry in a file: several processes, those that are killed, damage, full disks. */
@@ -14,7 +24,7 @@ const WRITER = fileURLToPath(new URL('../../support/registry-writer.ts', import.
 const FOR_EVER = { ttl: Number.POSITIVE_INFINITY, cleanUpEvery: Number.POSITIVE_INFINITY };
 let directory: string;
 let path: string;
-const opened: Registry[] = [];
+const opened: OwnRegistry[] = [];
 const warnings: string[] = [];
 beforeEach(() => {
   directory = mkdtempSync('/tmp/azlin-lab-');
@@ -26,8 +36,8 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function registryAt(at = path, more: RegistryOptions = {}): Promise<Registry> {
-  const one = await createRegistry({
+async function registryAt(at = path, more: RegistryOptions = {}): Promise<OwnRegistry> {
+  const one = await openRegistry({
     ...FOR_EVER,
     backend: 'disk',
     path: at,
@@ -126,6 +136,23 @@ test('a file that is damaged is set aside, and what can be read of it is kept', 
   expect(recent[0]).toMatchObject({ kind: 'created', id: 'new' });
 });
 
+test('damage that is only seen by a closer look', async () => {
+  const one = await registryAt();
+  for (let at = 0; at < 50; at++) await one.create({ id: `s-${at}`, metadata: { fill: 'x'.repeat(300) } });
+  expect(await one.examine()).toMatchObject([{ status: 'ok' }, { name: 'contents', status: 'ok', found: 'whole' }]);
+  await one.close();
+  // An index does not have what the table has.
+  const bytes = readFileSync(path);
+  const LEAF_OF_INDEX = 0x0a;
+  for (let page = 0; page < bytes.length; page += 4_096) {
+    const at = bytes.subarray(page, page + 4_096).indexOf('s-7');
+    if (bytes[page] === LEAF_OF_INDEX && at > 0) bytes.write('s-x', page + at);
+  }
+  writeFileSync(path, bytes);
+  const other = await registryAt();
+  expect((await other.examine())[1]).toMatchObject({ status: 'failed', advice: expect.stringContaining(path) });
+});
+
 test.each([
   [
     'something else',
@@ -206,7 +233,7 @@ test('options that make no sense', async () => {
     { keepEvents: 'long' },
     { preset: 'none' },
   ])
-    await expect(createRegistry(options as never)).rejects.toMatchObject({ code: 'usage' });
+    await expect(openRegistry(options as never)).rejects.toMatchObject({ code: 'usage' });
 });
 
 test('a database of a newer azlin, and a place where none can be', async () => {
@@ -221,5 +248,5 @@ test('a database of a newer azlin, and a place where none can be', async () => {
     message: expect.stringContaining('newer azlin'),
   });
   await expect(registryAt(join(directory, 'registry.db', 'x'))).rejects.toMatchObject({ code: expect.any(String) });
-  await expect(createRegistry({ backend: 'disk' })).rejects.toMatchObject({ code: 'usage' });
+  await expect(openRegistry({ backend: 'disk' })).rejects.toMatchObject({ code: 'usage' });
 });

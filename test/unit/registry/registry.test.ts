@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { RegistryEvent } from '../../../src/registry/record.ts';
+import type { HistoryEntry, RegistryEvent } from '../../../src/registry/record.ts';
 import type { RecordsTogether, Registry } from '../../../src/registry/types.ts';
 import { aRegistry, BACKENDS, closeRegistries, closeServer, type TestRegistry } from '../../support/registries.ts';
 import { until } from '../../support/until.ts';
@@ -72,6 +72,40 @@ describe.each(BACKENDS)('%s', (kind) => {
     await registry.create({ id: 'again' });
     clock.advance(MINUTE);
     expect(await registry.create({ id: 'again' })).toMatchObject({ version: 1, createdAt: clock.now() });
+  });
+
+  test('a look is no use', async () => {
+    const { registry, clock } = await make();
+    const made = await registry.create({ id: 'seen' });
+    clock.advance(MINUTE - 1);
+    expect(await registry.peek('seen')).toEqual(made);
+    clock.advance(1);
+    expect(await registry.peek('seen')).toBeUndefined();
+    expect(await registry.get('seen')).toBeUndefined();
+    await expect(registry.peek('no id')).rejects.toMatchObject({ code: 'usage' });
+  });
+
+  test('whoever is silent for 300 s is gone a minute later, however rarely it is cleaned up', async () => {
+    const { registry, clock } = await make({ ttl: 400_000, cleanUpEvery: 600_000 });
+    await registry.create({ id: 'silent' });
+    const reason = async () => (await registry.list()).records[0]?.disconnected?.reason;
+    for (let minute = 1; minute <= 5; minute++) {
+      expect(await reason()).toBeUndefined();
+      clock.advance(MINUTE);
+      // What is due has run when the next one is scheduled.
+      await until('the look', async () => clock.pending() > 0);
+    }
+    await until('it to be noticed', async () => (await reason()) === 'timeout_no_activity');
+    // That it has expired is for the next clean-up.
+    clock.advance(2 * MINUTE);
+    await until('the next look', async () => clock.pending() > 0);
+    const kinds = async () => (await registry.history()).map(({ kind }) => kind);
+    expect(await kinds()).toEqual(['created', 'disconnected']);
+    for (let minute = 8; minute <= 10; minute++) {
+      clock.advance(MINUTE);
+      await until('a look', async () => clock.pending() > 0);
+    }
+    await until('the clean-up', async () => (await kinds()).at(-1) === 'expired');
   });
 
   test('what one has used, others do not remove', async () => {
@@ -416,6 +450,98 @@ describe.each(BACKENDS)('%s', (kind) => {
     // A clock that was set back does not block anybody.
     clock.advance(-3_600_000);
     expect(await calls('x')).toBe(true);
+  });
+
+  test('the history has each thing once, whoever has seen it', async () => {
+    const { registry, another, clock } = await make();
+    const two = await another();
+    const entry: HistoryEntry = {
+      ...{
+        what: 'attached',
+        hostname: 'myvm',
+        vm: 'id-1',
+        user: 'azureuser',
+        session: 'dev',
+        tmuxId: '$3',
+        who: 'bob',
+      },
+      seenBy: 'alice@laptop',
+    };
+    const at = clock.now();
+    const desk = (one: Partial<HistoryEntry> = {}) => ({ ...entry, ...one, seenBy: 'carol@desk' });
+    // Bob attaches twice. The second desk sees the second one first.
+    await registry.note([{ at, entry }]);
+    await two.note([{ at: at + 900, entry: desk() }]);
+    await two.note([{ at: at + 1_900, entry: desk() }]);
+    await registry.note([{ at: at + 2_100, entry }]);
+    // Who has closed it is known to one of them only.
+    await registry.note([{ at: at + 3_000, entry: { ...entry, what: 'closed', who: 'alice@laptop' } }]);
+    await two.note([{ at: at + 3_500, entry: desk({ what: 'closed', who: undefined }) }]);
+    // Another session, another tmux server, the same again much later, and what nobody else can see.
+    await two.note([
+      { at: at + 4_000, entry: desk({ tmuxId: '$4' }) },
+      { at: at + 4_000, entry: desk({ user: 'bob' }) },
+      { at: at + 60_000, entry: desk() },
+    ]);
+    for (const one of [registry, two])
+      await one.note([{ at: at + 61_000, entry: { ...entry, what: 'ran', program: 'make' } }]);
+    const events = await registry.history({ kinds: ['history'] });
+    expect(
+      events.map((event) => event.kind === 'history' && [event.entry.what, event.entry.seenBy, event.at - at]),
+    ).toEqual([
+      ['attached', 'alice@laptop', 0],
+      ['attached', 'carol@desk', 1_900],
+      ['closed', 'alice@laptop', 3_000],
+      ['attached', 'carol@desk', 4_000],
+      ['attached', 'carol@desk', 4_000],
+      ['attached', 'carol@desk', 60_000],
+      ['ran', 'alice@laptop', 61_000],
+      ['ran', 'alice@laptop', 61_000],
+    ]);
+    expect(await eventsOf(two, 8)).toEqual(events);
+  });
+
+  test('names in the history are words in a line, whatever they were', async () => {
+    const { registry, clock } = await make();
+    const half = '\ud83d';
+    const entry = {
+      what: 'renamed',
+      hostname: 'a\nb',
+      vm: 'v',
+      user: 'u',
+      session: `\u001b[31m${half}`,
+      seenBy: 'x',
+    } as const;
+    await registry.note([{ at: clock.now(), entry: { ...entry, before: 'y'.repeat(1_000) } }]);
+    const [event] = await registry.history();
+    const { hostname, session, before } = (event?.kind === 'history' && event.entry) as HistoryEntry;
+    expect(`${hostname}${session}`).not.toMatch(/\p{C}/u);
+    expect(before?.length).toBeLessThanOrEqual(200);
+  });
+
+  test('what has happened: of a session, since a time, the latest, page by page', async () => {
+    const { registry, clock } = await make();
+    const since = clock.now() + 5;
+    for (let at = 0; at < 10; at++) {
+      await registry.create({ id: `s${at}` });
+      clock.advance(1);
+    }
+    await registry.delete('s3');
+    const ids = (events: readonly RegistryEvent[]) => events.map(({ id }) => id);
+    expect(ids(await registry.history({ id: 's3' }))).toEqual(['s3', 's3']);
+    expect(ids(await registry.history({ since }))).toEqual(['s5', 's6', 's7', 's8', 's9', 's3']);
+    expect(ids(await registry.history({ limit: 2 }))).toEqual(['s9', 's3']);
+    expect(ids(await registry.history({ after: 0, limit: 2 }))).toEqual(['s0', 's1']);
+    expect(ids(await registry.history({ after: 9, kinds: ['created'] }))).toEqual(['s9']);
+    for (const limit of [0, -1, 1.5])
+      await expect(registry.history({ limit })).rejects.toMatchObject({ code: 'usage' });
+  });
+
+  test('all is well with its place', async () => {
+    const { registry } = await make();
+    const found = await registry.examine();
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.filter(({ status }) => status === 'failed')).toEqual([]);
   });
 
   test('health: who is there, since when, and what happened', async () => {
