@@ -35,17 +35,6 @@ export { AppError as AzlinError, type ErrorCode } from './domain/errors.ts';
 export type { Outcome } from './domain/outcome.ts';
 export type { Probe, SessionRow } from './domain/session.ts';
 export type * from './library/types.ts';
-export type {
-  DisconnectReason,
-  HistoryEntry,
-  HistoryEvent,
-  Metadata,
-  RecordEvent,
-  RecordEventKind,
-  RegistryEvent,
-  RegistryEventKind,
-  SessionRecord,
-} from './registry/record.ts';
 export type * from './registry/types.ts';
 
 type Opened = Access & { readonly settings: Awaited<ReturnType<typeof loadConfig>> };

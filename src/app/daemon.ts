@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import type { Server } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { heldLinks } from '../daemon/held-links.ts';
 import type { HeldLinks, Realm } from '../daemon/holding.ts';
@@ -18,7 +19,9 @@ import { type BastionPlaces, bastionPlaces } from '../transport/bastion/bastion-
 import { knownHosts } from '../transport/host-keys/known-hosts.ts';
 import { ssh2Dialer } from '../transport/ssh2/ssh2-transport.ts';
 import { bastionGateThere } from './bastion-gate.ts';
+import { historyKeeper } from './history-keeper.ts';
 import { certificatesThere } from './signed-in.ts';
+import { localUser } from './ssh.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface DaemonRequest {
@@ -63,15 +66,23 @@ export async function startDaemon(
     bastionPlaces(clock, (bastion) => held.makeRoom(bastion)),
   );
   const known = knowledge({ clock, log: log.write });
+  const history = historyKeeper({ clock, log: log.write, seenBy: `${localUser(process.env)}@${hostname()}` });
+  let isEnding = false;
   const end = () => {
+    if (isEnding) return;
+    isEnding = true;
     cancel();
     server?.close();
     for (const stop of stops) stop();
     held.close();
     realms.close();
-    log.write('ended');
     // What is being said to servers at the end leaves before the process does.
-    clock.schedule(LAST_WORDS, onEnd);
+    clock.schedule(LAST_WORDS, () => {
+      void history.close().finally(() => {
+        log.write('ended');
+        onEnd();
+      });
+    });
   };
   const endSoon = () => {
     cancel();
@@ -81,7 +92,7 @@ export async function startDaemon(
     clock,
     realmOf: realms.of,
     log: log.write,
-    knowledge: known,
+    ...{ knowledge: known, history },
     onUsed() {
       isEmpty = false;
       cancel();
@@ -112,7 +123,7 @@ export async function startDaemon(
     clients += isBusy ? 1 : -1;
     endSoon();
   };
-  server = await serve({ place, clock, held, knowledge: known, runLine, log: log.write, onStop, onBusy });
+  server = await serve({ place, clock, held, knowledge: known, history, runLine, log: log.write, onStop, onBusy });
   if (!server) {
     for (const stop of stops) stop();
     return undefined;

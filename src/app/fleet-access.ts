@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { noteThere } from '../daemon/control.ts';
 import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { isAzureVm } from '../domain/vm.ts';
@@ -11,14 +12,16 @@ import { forgetInventories } from '../inventory/cached-inventory.ts';
 import type { NamedVm, PowerVerb, VmPower } from '../inventory/vm-power.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
+import type { HistoryNotes } from '../operations/access/history-notes.ts';
 import { type AccessParts, makeAccess } from '../operations/access/make-access.ts';
 import { shellFile } from '../remote/shell-files.ts';
 import type { Config } from '../settings/config.ts';
 import type { EntraSettings } from '../transport/identities/entra.ts';
 import type { Transport } from '../transport/transport.ts';
-import { daemonControl } from './daemon-client.ts';
+import { daemonControl, doorOf } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
 import { azureSettingsOf, inventoryOf, type Place } from './inventory.ts';
+import { placeOfRegistry } from './registry-place.ts';
 import { localUser, sshOf } from './ssh.ts';
 
 /** What access to the fleet needs from this machine. */
@@ -53,13 +56,25 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     inventory,
     power: powerOf(request, world),
     transport,
-    hostKeys,
-    azureHostKeys: proven.keysOf,
+    hostKeys: { ...hostKeys, ofAzure: proven.keysOf },
+    history: historyNotes(request, world),
     choice,
     known,
     settings: { ...settingsOf(config, environment), mayMove: world.inDaemon !== undefined },
   });
   return { access, transport };
+}
+
+/** The daemon keeps the history; where there is none, nobody does. */
+function historyNotes({ config, isAlone }: AccessRequest, world: World): HistoryNotes {
+  const place = placeOfRegistry(config);
+  const door = isAlone ? undefined : doorOf(config, world);
+  return {
+    async note(note) {
+      if (world.inDaemon) world.inDaemon.line.history.note(place, note);
+      else if (door) await noteThere(door, place, note).catch(() => {});
+    },
+  };
 }
 
 function settingsOf(config: Config, environment: NodeJS.ProcessEnv): Omit<AccessParts['settings'], 'mayMove'> {

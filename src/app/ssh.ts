@@ -26,6 +26,7 @@ import { bastionGate } from './bastion-gate.ts';
 import { doorOf } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
 import { isOfAzure } from './inventory.ts';
+import { placeOfRegistry } from './registry-place.ts';
 import { answerSignedIn } from './signed-in.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -114,6 +115,7 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     settings: config.file.path,
     persist,
     watch,
+    history: placeOfRegistry(config),
   };
   const own = { choice, hostKeys, proven };
   if (around.inDaemon) {

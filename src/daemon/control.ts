@@ -1,4 +1,7 @@
 import { silentCaller } from '../domain/caller.ts';
+import type { HistoryNote, RegistryPlace } from '../registry/history.ts';
+import type { RegistryEvent } from '../registry/record.ts';
+import type { HistoryQuery } from '../registry/types.ts';
 import type { Remembered } from '../targets/survey-memory.ts';
 import type { Door } from './door.ts';
 import type { VmEvent } from './knowledge.ts';
@@ -52,6 +55,20 @@ export async function knownThere(door: Door, keys: readonly string[]): Promise<R
 /** The same for all VMs that are watched, by the names that their host keys are kept under; empty if no daemon runs. */
 export async function allKnown(door: Door): Promise<ReadonlyMap<string, Remembered>> {
   return new Map(await tell<readonly [string, Remembered][]>(door, { ask: 'all-known' }));
+}
+
+/** Adds to the history, if a daemon runs. */
+export async function noteThere(door: Door, place: RegistryPlace, note: HistoryNote): Promise<void> {
+  await tell(door, { ask: 'note', place, note });
+}
+
+/** The history that only the daemon has; undefined if no daemon runs. Rejects with an AppError. */
+export function pastThere(
+  door: Door,
+  place: RegistryPlace,
+  query: HistoryQuery,
+): Promise<readonly RegistryEvent[] | undefined> {
+  return tell(door, { ask: 'past', place, query });
 }
 
 export interface EventsWanted {

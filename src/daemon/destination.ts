@@ -9,7 +9,8 @@ import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type Destination, hopKey } from './messages.ts';
 
-export interface DestinationSettings extends Pick<Destination, 'knownHosts' | 'settings' | 'persist' | 'watch'> {
+export interface DestinationSettings
+  extends Pick<Destination, 'knownHosts' | 'settings' | 'persist' | 'watch' | 'history'> {
   /** Connects from this process, and for it alone. */
   readonly direct: Transport;
   readonly endpointOfHop: (hop: Hop, inFleet: boolean, caller: Caller) => Promise<Endpoint>;
@@ -24,7 +25,7 @@ export async function destinationOf(
   request: DestinationSettings,
   caller: Caller,
 ): Promise<Destination | undefined> {
-  const { endpointOfHop, knownHosts, settings, persist, watch } = request;
+  const { endpointOfHop, knownHosts, settings, persist, watch, history } = request;
   const hops = new Map<string, Endpoint>();
   let isOverWeb = false;
   let start = endpoint;
@@ -51,7 +52,7 @@ export async function destinationOf(
     return undefined;
   }
   const web = isOverWeb ? webVariables(request.environment) : undefined;
-  return { endpoint: start, hops: [...hops], knownHosts, settings, persist, watch, web };
+  return { endpoint: start, hops: [...hops], knownHosts, settings, persist, watch, history, web };
 }
 
 /** The daemon is not signed in to Azure, so a Bastion that is known by its id only is looked up here. */

@@ -12,7 +12,16 @@ const [KILLED, STOPPED, TAKEN] = [500, 2_000, 5_000];
 /** Errors of a connection that depend on who has asked for it. */
 const THEIRS: readonly ErrorCode[] = ['interrupted', 'ssh-denied', 'host-key-unknown', 'not-signed-in', 'azure-denied'];
 
-export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onFiles }: HeldSettings): HeldLinks {
+export function heldLinks({
+  clock,
+  realmOf,
+  log,
+  knowledge,
+  history,
+  onUsed,
+  onEmpty,
+  onFiles,
+}: HeldSettings): HeldLinks {
   const held = new Map<string, Held>();
   /** What nobody gets any more, but somebody still uses. */
   const leaving = new Set<Held>();
@@ -82,7 +91,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
       files: await stampOf(to),
       ...{ running: 0, leftBehind: 0, isClosed: false, hasRun: false },
       usedAt: clock.now(),
-      persist: to.persist,
+      ...{ persist: to.persist, history: to.history },
       cancel: () => {},
       watch: undefined,
     };
@@ -114,7 +123,11 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
     if (choice === 'none' || (one.watch && !one.watch.isOver())) return;
     one.watch?.stop();
     const silent = silentCaller(new AbortController().signal);
-    one.watch = knowledge.watch(endpoint, () => one.transport.connect(endpoint, silent));
+    const { label: hostname, hostKeyAlias: vm, user } = endpoint;
+    one.watch = knowledge.watch(endpoint, {
+      connect: () => one.transport.connect(endpoint, silent),
+      note: (note) => history.note(one.history, { ...note, hostname, vm, user }),
+    });
   };
   /** With `grace`, the process must end. Not every server passes signals on, but without its connection it ends, so the connection is given up. */
   const leaveBehind = (one: Held, remote: RemoteProcess, grace: number | undefined) => {
@@ -152,6 +165,7 @@ export function heldLinks({ clock, realmOf, log, knowledge, onUsed, onEmpty, onF
       one.running++;
       one.cancel();
       one.persist = to.persist;
+      one.history = to.history;
       let isLeft = false;
       const leave = () => {
         if (isLeft) return;

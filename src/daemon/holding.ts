@@ -1,5 +1,6 @@
 import type { Caller } from '../domain/caller.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { HistoryKeeper, RegistryPlace } from '../registry/history.ts';
 import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
 import type { Connection, Dialer, Link, Step, Transport } from '../transport/transport.ts';
 import type { HeldStatus } from './control.ts';
@@ -39,6 +40,8 @@ export interface Held extends HeldPlace {
   persist: number;
   cancel: () => void;
   watch: Watch | undefined;
+  /** Where the history of the last one who used it is kept. */
+  history: RegistryPlace;
 }
 
 export interface HeldSettings {
@@ -46,6 +49,7 @@ export interface HeldSettings {
   readonly realmOf: (to: Destination) => Realm;
   readonly log: (line: string) => void;
   readonly knowledge: Knowledge;
+  readonly history: Pick<HistoryKeeper, 'note'>;
   /** Called when the first connection is wanted, and when the last one is gone. */
   readonly onUsed: () => void;
   readonly onEmpty: () => void;

@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { messageOf } from '../domain/errors.ts';
 import { shorten } from '../domain/text.ts';
+import type { HistoryNote } from '../registry/history.ts';
 import { remoteScript } from '../remote/remote-script.ts';
 import { keyOfEndpoint } from '../targets/survey.ts';
 import type { Remembered } from '../targets/survey-memory.ts';
@@ -21,7 +22,7 @@ export interface VmEvent extends SessionEvent {
 /** What the daemon knows about the sessions of the VMs that it watches, without asking. */
 export interface Knowledge {
   /** Watches a VM until the returned watch is stopped. */
-  watch(endpoint: Endpoint, connect: () => Promise<Connection>): Watch;
+  watch(endpoint: Endpoint, watched: WatchedServer): Watch;
   /** What is known for certain, by the keys of a survey. */
   of(keys: readonly string[]): ReadonlyMap<string, Remembered>;
   /** The same for every VM that is watched, by the name that its host keys are kept under. */
@@ -32,6 +33,13 @@ export interface Knowledge {
   follow(hear: (event: VmEvent) => void): () => void;
   /** How many VMs are watched. */
   watched(): number;
+}
+
+/** A VM that is watched. */
+export interface WatchedServer {
+  readonly connect: () => Promise<Connection>;
+  /** Called with each change there, and when it begins and ends to be seen. */
+  readonly note: (note: Pick<HistoryNote, 'what' | 'session' | 'tmuxId' | 'who' | 'before' | 'isSeen'>) => void;
 }
 
 export interface Watch {
@@ -54,6 +62,7 @@ const KEPT_FOR = 24 * 3_600_000;
 
 interface State {
   readonly endpoint: Endpoint;
+  readonly note: WatchedServer['note'];
   report: WatchReport | undefined;
   heardAt: number;
   /** How much is running that may change something, and until when what has ended may have done so. */
@@ -65,8 +74,9 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
   const states = new Map<string, Set<State>>();
   const events: VmEvent[] = [];
   const followers = new Set<(event: VmEvent) => void>();
-  const tell = ({ endpoint }: State, event: SessionEvent) => {
+  const tell = ({ endpoint, note }: State, event: SessionEvent) => {
     const session = shorten(event.session, 100);
+    note({ what: event.kind, session, tmuxId: event.id, who: event.who, before: event.before, isSeen: true });
     const whole = { at: clock.now(), hostname: endpoint.label, vm: endpoint.hostKeyAlias, ...event, session };
     events.push(whole);
     const limit = clock.now() - KEPT_FOR;
@@ -76,6 +86,7 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
   const onReport = (state: State, report: WatchReport | undefined) => {
     state.heardAt = clock.now();
     if (!report) return;
+    if (!state.report) state.note({ what: 'watched', isSeen: false });
     if (state.report) for (const event of changes(state.report, report)) tell(state, event);
     state.report = report;
   };
@@ -86,9 +97,9 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
     clock.now() - state.heardAt < SILENT;
 
   return {
-    watch(endpoint, connect) {
+    watch(endpoint, { connect, note }) {
       const key = keyOfEndpoint(endpoint);
-      const state: State = { endpoint, report: undefined, heardAt: 0, disturbing: 0, certainFrom: 0 };
+      const state: State = { endpoint, note, report: undefined, heardAt: 0, disturbing: 0, certainFrom: 0 };
       const same = states.get(key) ?? new Set();
       states.set(key, same.add(state));
       const stopping = new AbortController();
@@ -102,6 +113,7 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
           log(`${endpoint.label}: not watched: ${messageOf(error)}`);
         })
         .finally(() => {
+          if (state.report) note({ what: 'unwatched', isSeen: false });
           state.report = undefined;
         });
       return {
@@ -120,6 +132,9 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
           };
         },
         stop() {
+          // Nothing that is said after this counts.
+          if (state.report) note({ what: 'unwatched', isSeen: false });
+          state.report = undefined;
           stopping.abort();
           same.delete(state);
           if (same.size === 0) states.delete(key);

@@ -1,4 +1,6 @@
 import { AppError, type ErrorCode, messageOf, toAppError } from '../domain/errors.ts';
+import type { HistoryNote, RegistryPlace } from '../registry/history.ts';
+import type { HistoryQuery } from '../registry/types.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { ExitStatus, SpawnOptions, Step } from '../transport/transport.ts';
 import type { VmEvent } from './knowledge.ts';
@@ -15,6 +17,8 @@ export interface Destination {
   /** Milliseconds that the connection stays after its last use. */
   readonly persist: number;
   readonly watch: WatchChoice;
+  /** Where the history of what happens there is kept. */
+  readonly history: RegistryPlace;
   /** Where it goes through a Bastion: the caller's variables for proxies and authorities. */
   readonly web?: Readonly<Record<string, string | undefined>> | undefined;
 }
@@ -51,6 +55,10 @@ export type Ask =
   | { readonly ask: 'all-known' }
   /** Changes, since a time in milliseconds since 1970 if there is one, and from now on. */
   | { readonly ask: 'events'; readonly since: number | null }
+  /** Adds to the history. */
+  | { readonly ask: 'note'; readonly place: RegistryPlace; readonly note: HistoryNote }
+  /** The history, where only the daemon has it. */
+  | { readonly ask: 'past'; readonly place: RegistryPlace; readonly query: HistoryQuery }
   /** Closes connections to hosts by the name that their keys are kept under, at once. */
   | { readonly ask: 'drop'; readonly hosts: readonly string[] }
   /** Ends the daemon: at once, or when nothing runs over its connections any more. */

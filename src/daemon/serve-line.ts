@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import type { Questions } from '../domain/caller.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
+import type { HistoryKeeper } from '../registry/history.ts';
 import { callerThere } from './caller-there.ts';
 import type { HeldLinks } from './holding.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -15,6 +16,7 @@ export interface LineHere extends Omit<LineAsk, 'ask'> {
   readonly stderr: Writable;
   readonly held: HeldLinks;
   readonly knowledge: Knowledge;
+  readonly history: HistoryKeeper;
   /** Undefined if nobody can be asked at the client's terminal. */
   readonly questions: Questions | undefined;
   /** Called when something leaves that must not run twice. */
@@ -32,11 +34,12 @@ export type RunLine = (line: LineHere) => Promise<number>;
 
 export interface LineService {
   readonly knowledge: Knowledge;
+  readonly history: HistoryKeeper;
   readonly held: HeldLinks;
   readonly runLine: RunLine;
 }
 
-export function serveLine({ held, knowledge, runLine }: LineService, socket: Socket, ask: LineAsk): Serving {
+export function serveLine({ held, knowledge, history, runLine }: LineService, socket: Socket, ask: LineAsk): Serving {
   const { stdin, stderr: errors } = ask.terminals;
   const there = callerThere(socket, stdin && errors !== null);
   const say = (reply: DaemonReply) => void (socket.writable && sendMessage(socket, reply));
@@ -57,7 +60,7 @@ export function serveLine({ held, knowledge, runLine }: LineService, socket: Soc
   };
   const line: LineHere = {
     ...ask,
-    ...{ held, knowledge, stdout: stdout.stream, stderr: stderr.stream, questions: there.caller.questions },
+    ...{ held, knowledge, history, stdout: stdout.stream, stderr: stderr.stream, questions: there.caller.questions },
     onBegin() {
       if (!hasBegun) say({ reply: 'begun' });
       hasBegun = true;

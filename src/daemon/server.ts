@@ -5,8 +5,8 @@ import type { Clock } from '../domain/clock.ts';
 import { messageOf } from '../domain/errors.ts';
 import { withLock } from '../store/lock.ts';
 import type { DaemonStatus, Stopping } from './control.ts';
-import type { VmEvent } from './knowledge.ts';
-import type { Ask, DaemonReply, Word } from './messages.ts';
+import type { Knowledge, VmEvent } from './knowledge.ts';
+import { type Ask, type DaemonReply, errorToWire, type Word } from './messages.ts';
 import type { DaemonPlace } from './place.ts';
 import { type Serving, serveCall } from './serve-call.ts';
 import { type LineService, serveLine } from './serve-line.ts';
@@ -82,45 +82,47 @@ const UNREAD = 4 * 1024 * 1024;
 const followers = new Set<Socket>();
 
 function greet(socket: Socket, settings: ServerSettings, startedAt: number): void {
-  const { held, knowledge, log, onStop, onBusy } = settings;
+  const { held, knowledge, history, log, onStop, onBusy } = settings;
   let serving: Serving | undefined;
   onBusy(true);
   const greeting: DaemonReply = { reply: 'here' };
   sendMessage(socket, greeting);
+  const done = (value?: unknown) => void (socket.writable && sendMessage(socket, { reply: 'done', value }));
   const onAsk = (ask: Ask) => {
-    if (ask.ask === 'status') {
-      const status: DaemonStatus = {
-        pid: process.pid,
-        startedAt,
-        memory: process.memoryUsage.rss(),
-        servers: held.status(),
-      };
-      sendMessage(socket, { reply: 'done', value: status });
-    } else if (ask.ask === 'known') {
-      sendMessage(socket, { reply: 'done', value: [...knowledge.of(ask.keys)] });
-    } else if (ask.ask === 'all-known') {
-      sendMessage(socket, { reply: 'done', value: [...knowledge.all()] });
-    } else if (ask.ask === 'events') {
-      const tell = (event: VmEvent) => {
-        // Somebody who does not read must not fill the memory.
-        if (socket.writableLength > UNREAD) socket.destroy();
-        else if (socket.writable) sendMessage(socket, { reply: 'event', event });
-      };
-      if (ask.since !== null) for (const event of knowledge.since(ask.since)) tell(event);
-      socket.once('close', knowledge.follow(tell));
-      followers.add(socket);
-      socket.once('close', () => followers.delete(socket));
-    } else if (ask.ask === 'drop') {
-      held.drop(ask.hosts);
-      sendMessage(socket, { reply: 'done' });
-    } else if (ask.ask === 'stop') {
-      const stopping: Stopping = { pid: process.pid, running: held.running() };
-      sendMessage(socket, { reply: 'done', value: stopping });
-      onStop(ask.isForced);
-      // They would keep it for ever.
-      for (const follower of followers) follower.destroy();
-    } else if (ask.ask === 'line') serving = serveLine(settings, socket, ask);
-    else serving = serveCall(held, socket, ask);
+    switch (ask.ask) {
+      case 'status':
+        return done(statusOf(settings, startedAt));
+      case 'known':
+        return done([...knowledge.of(ask.keys)]);
+      case 'all-known':
+        return done([...knowledge.all()]);
+      case 'events':
+        return follow(socket, knowledge, ask.since);
+      case 'note':
+        history.note(ask.place, ask.note);
+        return done();
+      case 'past':
+        return void history.past(ask.place, ask.query).then(done, (error: unknown) => {
+          const reply: DaemonReply = { reply: 'failed', error: errorToWire(error), isSent: false };
+          if (socket.writable) sendMessage(socket, reply);
+        });
+      case 'drop':
+        held.drop(ask.hosts);
+        return done();
+      case 'stop': {
+        const stopping: Stopping = { pid: process.pid, running: held.running() };
+        done(stopping);
+        onStop(ask.isForced);
+        // They would keep it for ever.
+        for (const follower of followers) follower.destroy();
+        return;
+      }
+      case 'line':
+        serving = serveLine(settings, socket, ask);
+        return;
+      default:
+        serving = serveCall(held, socket, ask);
+    }
   };
   let isAsked = false;
   const read = frameReader({
@@ -145,4 +147,20 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
     serving?.left();
     onBusy(false);
   });
+}
+
+function statusOf({ held }: ServerSettings, startedAt: number): DaemonStatus {
+  return { pid: process.pid, startedAt, memory: process.memoryUsage.rss(), servers: held.status() };
+}
+
+function follow(socket: Socket, knowledge: Knowledge, since: number | null): void {
+  const tell = (event: VmEvent) => {
+    // Somebody who does not read must not fill the memory.
+    if (socket.writableLength > UNREAD) socket.destroy();
+    else if (socket.writable) sendMessage(socket, { reply: 'event', event });
+  };
+  if (since !== null) for (const event of knowledge.since(since)) tell(event);
+  socket.once('close', knowledge.follow(tell));
+  followers.add(socket);
+  socket.once('close', () => followers.delete(socket));
 }

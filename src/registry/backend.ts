@@ -85,6 +85,14 @@ export interface Examined {
   readonly advice?: string | undefined;
 }
 
+/** What a backend tells by itself. */
+export interface News {
+  /** Calls `hear` when there may be new events, also those of other processes, with the ids if they are known, until the returned function is called. */
+  on(hear: (ids: readonly string[] | undefined) => void): () => void;
+  /** Whether this certainly hears of what others do now. */
+  isTelling(): boolean;
+}
+
 /** Where records are kept. All methods reject with an AppError. */
 export interface Backend {
   readonly name: string;
@@ -105,9 +113,6 @@ export interface Backend {
   examine(): Promise<readonly Examined[]>;
   /** How many records there are, how many bytes they take, and when they were created on average. */
   size(): Promise<Size>;
-  /** Calls `hear` when there may be new events, also those of other processes, with the ids if they are known, until the returned function is called. */
-  onEvents(hear: (ids: readonly string[] | undefined) => void): () => void;
-  /** Whether `onEvents` certainly hears of what others do now. */
-  isTelling(): boolean;
+  readonly news: News;
   close(): Promise<void>;
 }

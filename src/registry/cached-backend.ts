@@ -16,7 +16,7 @@ export function cachedBackend(backend: Backend): Backend {
     if (!ids) return kept.clear();
     for (const id of ids) kept.delete(id);
   };
-  const stop = backend.onEvents(drop);
+  const stop = backend.news.on(drop);
   return {
     ...backend,
     async get(id, isFresh) {
@@ -24,7 +24,7 @@ export function cachedBackend(backend: Backend): Backend {
       if (known && !isFresh) return known;
       const before = generation;
       const found = await backend.get(id, isFresh);
-      if (found && before === generation && backend.isTelling()) {
+      if (found && before === generation && backend.news.isTelling()) {
         if (kept.size >= MOST) kept.delete(kept.keys().next().value ?? '');
         kept.set(id, found);
       }

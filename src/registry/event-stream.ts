@@ -19,7 +19,7 @@ export function eventStream(backend: Backend, from: EventsFrom, ended: AbortSign
       let stop = () => {};
       const begin = () => {
         const call = () => wake();
-        const forget = backend.onEvents(() => {
+        const forget = backend.news.on(() => {
           isNews = true;
           wake();
         });

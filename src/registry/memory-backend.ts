@@ -103,11 +103,13 @@ export function memoryBackend(): Backend {
       const bytes = all.reduce((sum, one) => sum + JSON.stringify(one).length, 0);
       return { records: all.length, bytes, meanCreatedAt: all.length === 0 ? 0 : created / all.length };
     },
-    onEvents(hear) {
-      listeners.add(hear);
-      return () => listeners.delete(hear);
+    news: {
+      on(hear) {
+        listeners.add(hear);
+        return () => listeners.delete(hear);
+      },
+      isTelling: () => true,
     },
-    isTelling: () => true,
     async close() {
       listeners.clear();
     },

@@ -52,7 +52,7 @@ export interface HistoryEvent extends Happened {
 
 /** What happened to a tmux session, or was done in it. */
 export interface HistoryEntry {
-  /** `watched`, `unwatched`: from here on, the daemon sees what happens on the VM, or does not see it. */
+  /** `ran`: a command, whose end is known if it was no job; `ended`: a job; `sent`: keys were typed with `azlin send`. `watched`, `unwatched`: from here on, the daemon sees what happens on the VM, or does not see it. */
   readonly what:
     | 'created'
     | 'closed'
@@ -62,6 +62,8 @@ export interface HistoryEntry {
     | 'active'
     | 'pane-ended'
     | 'ran'
+    | 'ended'
+    | 'sent'
     | 'watched'
     | 'unwatched';
   readonly hostname: string;
@@ -80,9 +82,9 @@ export interface HistoryEntry {
   readonly program?: string | undefined;
   /** The id of the job that it became. */
   readonly job?: string | undefined;
-  /** Its exit code, or the signal that ended it; neither if that is not known. */
   readonly exitCode?: number | undefined;
-  readonly signal?: string | undefined;
+  /** How it ended without an exit code: the signal, or `timed out`, `cancelled`, `lost`. */
+  readonly end?: string | undefined;
   /** Whose daemon saw it. */
   readonly seenBy: string;
 }

@@ -7,6 +7,18 @@ import type {
   SessionRecord,
 } from './record.ts';
 
+export type {
+  DisconnectReason,
+  HistoryEntry,
+  HistoryEvent,
+  Metadata,
+  RecordEvent,
+  RecordEventKind,
+  RegistryEvent,
+  RegistryEventKind,
+  SessionRecord,
+} from './record.ts';
+
 /** Records of sessions, with a life of their own. All methods reject with an AppError. */
 export interface Registry extends Records, Comings, Watching {
   /** The backend: `memory` and the like. */

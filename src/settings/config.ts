@@ -99,6 +99,7 @@ export async function loadConfig(
     inventory: fromHome(values.inventory),
     sshConfig: values.sshConfig && fromHome(values.sshConfig),
     identities: values.identities.map(fromHome),
+    registryPath: values.registryPath && fromHome(values.registryPath),
   });
 }
 
@@ -191,7 +192,8 @@ function readAs(one: Setting<unknown>, value: unknown, { code, where }: Place): 
   try {
     return one.read(value);
   } catch (error) {
-    throw new AppError(code, `Invalid value for ${where}: ${JSON.stringify(value)}: ${messageOf(error)}`, {
+    const said = one.shown ? '' : `${JSON.stringify(value)}: `;
+    throw new AppError(code, `Invalid value for ${where}: ${said}${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -1,6 +1,7 @@
 import { CLOUDS, type CloudName, cloudNamed } from '../domain/cloud.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { type BastionChoice, checkHops, type JumpRule, readBastionChoice } from '../domain/route.ts';
+import { keepSecret } from '../domain/secrets.ts';
 import { sessionNameProblem } from '../domain/session.ts';
 import { SHORTCUTS, type Shortcut } from '../domain/ssh-choices.ts';
 import { printable } from '../domain/text.ts';
@@ -42,6 +43,26 @@ export const optionalUrl: Read<string | undefined> = (value) => {
   const parsed = URL.canParse(text(value)) ? new URL(text(value)) : undefined;
   if (parsed?.protocol === 'https:') return parsed.href.replace(/\/$/, '');
   throw new Error('expected an https:// URL');
+};
+const DATABASE = /^(postgres(?:ql)?:\/\/)(?:([^:@/?#]*)(:[^/?#]*)?@)?([\w.:,[\]-]+(?:\/[^?#]*)?)(?:\?[^#]*)?$/;
+/** Where a PostgreSQL database is. From then on, no message contains its password. */
+export const databaseUrl: Read<string | undefined> = (value) => {
+  const [, , , password = ''] = DATABASE.exec(text(value)) ?? [];
+  keepSecret(password.slice(1));
+  if (DATABASE.test(text(value))) return text(value);
+  throw new Error('expected postgres://user:password@host/database; / @ ? # in a password as %2F %40 %3F %23');
+};
+/** Such a URL as it may be shown. */
+export function withoutPassword(value: unknown): string {
+  const [, scheme, user = '', password, place] = DATABASE.exec(String(value)) ?? [];
+  if (scheme === undefined) return '***';
+  const login = user === '' && password === undefined ? '' : `${user}${password === undefined ? '' : ':***'}@`;
+  return `${scheme}${login}${place}`;
+}
+/** A file that does not depend on the directory where azlin runs. */
+export const wholePath: Read<string | undefined> = (value) => {
+  if (/^(?:\/|~\/)/.test(text(value))) return text(value);
+  throw new Error('expected a path that begins with / or ~/');
 };
 export const cloud: Read<CloudName | undefined> = (value) => {
   const name = cloudNamed(text(value));

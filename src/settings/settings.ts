@@ -7,6 +7,7 @@ import {
   choice,
   cloud,
   contextName,
+  databaseUrl,
   duration,
   groupName,
   jumpHosts,
@@ -26,6 +27,8 @@ import {
   shortcuts,
   text,
   textList,
+  wholePath,
+  withoutPassword,
 } from './setting-values.ts';
 
 export interface Setting<T> {
@@ -34,6 +37,8 @@ export interface Setting<T> {
   readonly variable?: string;
   readonly read: Read<T>;
   readonly fallback: T;
+  /** For a secret: what may be shown of a value. */
+  readonly shown?: (given: unknown) => string;
 }
 
 /** `name`: the key in config.toml, and after a space the environment variable. */
@@ -102,6 +107,16 @@ export const SETTINGS = {
   aliases: setting('aliases', readAliases, {} as Aliases),
   persist: setting('daemon.persist AZLIN_PERSIST', duration, 600_000),
   watch: setting('daemon.watch AZLIN_WATCH', choice('used', 'all', 'none'), 'used' as const),
+  registryBackend: setting(
+    'registry.backend AZLIN_REGISTRY',
+    choice('auto', 'memory', 'disk', 'cluster'),
+    'auto' as const,
+  ),
+  registryPath: setting('registry.path', wholePath, undefined),
+  registryUrl: { ...setting('registry.url AZLIN_REGISTRY_URL', databaseUrl, undefined), shown: withoutPassword },
+  registryTtl: setting('registry.ttl', limit, 3_600_000),
+  registryCleanUp: setting('registry.clean_up', limit, 120_000),
+  keepEvents: setting('registry.keep_events', limit, 604_800_000),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;
 

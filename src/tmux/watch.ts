@@ -46,7 +46,7 @@ function reportIn(text: string): WatchReport {
   return { sessions, panes };
 }
 
-/** What happened to a session. `who`: whoever attached or detached. */
+/** What happened to a session. `who`: whoever made it, attached or detached, as far as it is known. */
 export interface SessionEvent {
   readonly kind: 'created' | 'closed' | 'renamed' | 'attached' | 'detached' | 'active' | 'pane-ended';
   readonly session: string;
@@ -70,7 +70,8 @@ export function changes(from: WatchReport, to: WatchReport): readonly SessionEve
   for (const [id, session] of after) {
     const was = before.get(id);
     const about = { session: session.name, id };
-    if (was?.createdAt !== session.createdAt) events.push({ kind: 'created', ...about });
+    const by = session.owner === null ? {} : { who: session.owner };
+    if (was?.createdAt !== session.createdAt) events.push({ kind: 'created', ...about, ...by });
     const known = was?.createdAt === session.createdAt ? was : undefined;
     if (known) events.push(...changesOf(known, session));
     for (const who of extra(session.clients, known?.clients ?? [])) events.push({ kind: 'attached', ...about, who });

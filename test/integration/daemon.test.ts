@@ -435,10 +435,12 @@ test('a connection that says nothing after the machine has slept is given up at 
     clock: realClock,
     realmOf: () => ({ dialer, knownHosts: knownHosts({ path }), use() {}, leave() {} }),
     knowledge: knowledge({ clock: realClock, log: () => {} }),
+    history: { note() {} },
     ...{ log() {}, onUsed() {}, onEmpty() {}, onFiles() {} },
   });
   try {
-    const to = { endpoint, hops: [], knownHosts: path, settings: '', persist: 60_000, watch: 'none' as const };
+    const history = { backend: 'memory' as const, path: '', url: undefined, keepEvents: 1 };
+    const to = { endpoint, hops: [], knownHosts: path, settings: '', persist: 60_000, watch: 'none' as const, history };
     (await held.use(to, aCaller())).leave();
     expect(held.status()).toMatchObject([{ connections: 1 }]);
     held.check(2_000);

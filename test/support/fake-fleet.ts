@@ -170,7 +170,6 @@ export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
   return {
     ...{ clock, now: clock.now, inventory, survey, endpoints, transport: NO_TRANSPORT },
     resolver: resolver({ clock, inventory, survey, ...resolving, deadline: 1_000, sessionsTtl: 0 }),
-    azureHostKeys: nowhere,
     hostKeys: {
       typesOf: async () => [],
       isPinned: async () => true,
@@ -181,8 +180,10 @@ export function anAccess({ settings, ...parts }: Parts = {}): FleetAccess {
       show: nowhere,
       aliasesOf: nowhere,
       forget: nowhere,
+      ofAzure: nowhere,
     },
     jobMemory: { recall: async () => [], remember: async () => {}, all: async () => [] },
+    history: { note: async () => {} },
     power: { start: nowhere, stop: nowhere, restart: nowhere, look: nowhere },
     ...parts,
     settings: {

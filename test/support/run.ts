@@ -113,7 +113,6 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, now: number): FleetAccess 
       close: () => {},
     },
     endpoints: { of: endpointOf, at: (address) => endpointOfAddress(address, {}), addressOf },
-    azureHostKeys: unreachable,
     hostKeys: {
       typesOf: async () => [],
       isPinned: async () => true,
@@ -124,8 +123,10 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, now: number): FleetAccess 
       show: unreachable,
       aliasesOf: unreachable,
       forget: unreachable,
+      ofAzure: unreachable,
     },
     jobMemory: { recall: async () => [], remember: async () => {}, all: async () => [] },
+    history: { note: async () => {} },
     power: { start: unreachable, stop: unreachable, restart: unreachable, look: unreachable },
     settings: {
       ...{ mayMove: false, lags: false, sshConfig: { entries: [], files: [] } },

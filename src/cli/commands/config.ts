@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
 import type { Config, Settled } from '../../settings/config.ts';
-import { KEYS } from '../../settings/settings.ts';
+import { KEYS, SETTINGS, type Setting, type SettingName } from '../../settings/settings.ts';
 import {
   changeSettings,
   contextsIn,
@@ -101,10 +101,16 @@ function defaultNote({ name, key }: Settled): string {
   return `${key} is not set; default: ${EXPLAINED[name].fallback}`;
 }
 
+/** As it was given; of a secret only what may be shown. */
+function shownOf(name: SettingName, given: unknown): unknown {
+  const { shown } = SETTINGS[name] as Setting<unknown>;
+  return given === undefined ? null : (shown?.(given) ?? given);
+}
+
 function rowOf({ name, key, variable, given, source, where }: Settled): SettingRow {
   return {
     key,
-    value: given ?? null,
+    value: shownOf(name, given),
     source,
     where: source === 'default' ? null : where,
     variable: variable ?? null,

@@ -73,5 +73,14 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
     '10m; 0 if CI is set',
   ),
   watch: one('whose sessions are kept known: used (VMs with an open connection), all or none', 'used'),
+  registryBackend: one(
+    'where sessions and their history are kept: memory, disk, cluster (PostgreSQL), or auto',
+    'auto: cluster if registry.url is set, else disk where Node has SQLite, else memory',
+  ),
+  registryPath: one('the file of the registry on disk', '~/.azlin/registry.db'),
+  registryUrl: one('the PostgreSQL database that a team shares: postgres://user:password@host/database', 'none'),
+  registryTtl: one('how long a record of the registry stays after its last use', '1h'),
+  registryCleanUp: one('how often what has expired is removed from the registry', '2m'),
+  keepEvents: one('how long the history is kept', '7d'),
   format: one('how results and errors are printed: table, json, ndjson, csv', 'table'),
 };

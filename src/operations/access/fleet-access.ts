@@ -10,6 +10,7 @@ import type { KnownHosts } from '../../transport/host-keys/known-hosts.ts';
 import type { SshConfig } from '../../transport/ssh-config/ssh-config.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { JobMemory } from '../jobs/job-memory.ts';
+import type { HistoryNotes } from './history-notes.ts';
 
 /** What the operations use to reach the fleet. It lives as long as the process; what belongs to one call is in its `Caller`. */
 export interface FleetAccess {
@@ -23,12 +24,16 @@ export interface FleetAccess {
   readonly resolver: Resolver;
   readonly transport: Transport;
   readonly endpoints: Endpoints;
-  readonly hostKeys: KnownHosts;
-  /** The host keys that Azure reports for a VM. Rejects with an AppError. */
-  readonly azureHostKeys: (endpoint: Endpoint, caller: Caller) => Promise<readonly Buffer[]>;
+  readonly hostKeys: FleetHostKeys;
   /** Where jobs of this user have been started. */
   readonly jobMemory: JobMemory;
+  readonly history: HistoryNotes;
   readonly settings: FleetSettings;
+}
+
+export interface FleetHostKeys extends KnownHosts {
+  /** The host keys that Azure reports for a VM. Rejects with an AppError. */
+  ofAzure(endpoint: Endpoint, caller: Caller): Promise<readonly Buffer[]>;
 }
 
 export interface Endpoints {

@@ -15,7 +15,7 @@ import type { Endpoints, FleetAccess, FleetSettings } from './fleet-access.ts';
 
 /** The parts of the access, and the user's settings. Durations are milliseconds. */
 export interface AccessParts
-  extends Pick<FleetAccess, 'clock' | 'now' | 'inventory' | 'power' | 'transport' | 'hostKeys' | 'azureHostKeys'> {
+  extends Pick<FleetAccess, 'clock' | 'now' | 'inventory' | 'power' | 'transport' | 'hostKeys' | 'history'> {
   readonly choice: LoginChoice;
   /** What is known about sessions without asking. */
   readonly known: KnownSessions;

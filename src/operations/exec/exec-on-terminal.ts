@@ -2,10 +2,11 @@ import type { Caller } from '../../domain/caller.ts';
 import { describeTarget } from '../../targets/target.ts';
 import { terminalScript } from '../../tmux/exec-script.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { noteEnd } from '../access/history-notes.ts';
 import { startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 import { type ConnectRequest, endOfShell, type OpenedShell } from '../sessions/connect.ts';
-import { type ExecRequest, prepare } from './exec-request.ts';
+import { type ExecRequest, prepare, programOf } from './exec-request.ts';
 
 /** Runs a command on a terminal of the VM, for the caller to bridge. The connection ends it. Rejects with an AppError if it was not started. */
 export function execOnTerminal(
@@ -19,6 +20,8 @@ export function execOnTerminal(
     const { remote, words } = await startScript({ access, reached, script, terminal: terminal(), caller });
     if (words[1] === 'no-cwd')
       caller.warn(`${describeTarget(target)}: its directory no longer exists; the command runs in the home directory`);
-    return { target, remote, end: endOfShell(remote) };
+    const program = programOf(request.command);
+    const end = noteEnd(access, target, { what: 'ran', program, outcome: endOfShell(remote) });
+    return { target, remote, end };
   });
 }

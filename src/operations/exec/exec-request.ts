@@ -47,6 +47,13 @@ export function isScript(command: ExecRequest['command']): command is Script {
   return 'script' in command;
 }
 
+/** The first word of a command, if it is a plain one: the others may be secret. */
+export function programOf(command: ExecRequest['command']): string | undefined {
+  if (isScript(command)) return undefined;
+  const text = command.join(' ');
+  return /^\s*([\w./+-]{1,64})(?=[\s;&|<>)]|$)/.exec(text)?.[1];
+}
+
 /** Milliseconds that a command has if it starts now: until its timeout or `until`, whichever comes first. */
 export function timeLimit({ timeout, until }: Pick<ExecRequest, 'timeout' | 'until'>, now: number): number | undefined {
   if (until === undefined) return timeout;

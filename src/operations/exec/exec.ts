@@ -9,9 +9,10 @@ import { type CommandSignal, execScript, signalScript, timedOutScript } from '..
 import { parseStatus } from '../../tmux/status.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { noteEnd } from '../access/history-notes.ts';
 import { startScript } from '../access/start-script.ts';
 import { type Reached, withTarget } from '../access/with-target.ts';
-import { type ExecRequest, mayGoEarly, prepare, timeLimit } from './exec-request.ts';
+import { type ExecRequest, mayGoEarly, prepare, programOf, timeLimit } from './exec-request.ts';
 
 export type { CommandSignal };
 
@@ -71,7 +72,11 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
       target: describeTarget(target),
       stdout: remote.stdout,
       stderr: remote.stderr,
-      outcome: outcomeOf({ access, caller, reached, remote, timeout: limit, pid, startedAt: access.clock.now() }),
+      outcome: noteEnd(access, target, {
+        what: 'ran',
+        program: programOf(request.command),
+        outcome: outcomeOf({ access, caller, reached, remote, timeout: limit, pid, startedAt: access.clock.now() }),
+      }),
       kill,
     };
   });

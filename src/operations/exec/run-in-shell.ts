@@ -4,13 +4,14 @@ import { quoteArgv } from '../../domain/text.ts';
 import { liveScript } from '../../jobs/job-scripts.ts';
 import { describeTarget, exactTarget, identifierOf, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { noteDone, noteEnd } from '../access/history-notes.ts';
 import { startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 import { newJobId } from '../jobs/durable.ts';
 import { followerOf, newWire } from '../jobs/follow-to-end.ts';
 import { jobAsCommand } from '../jobs/job-as-command.ts';
 import type { RunningCommand } from './exec.ts';
-import { timeLimit } from './exec-request.ts';
+import { programOf, timeLimit } from './exec-request.ts';
 
 export interface RunRequest {
   readonly target: TargetRef;
@@ -51,7 +52,10 @@ export function runInShell(access: FleetAccess, request: RunRequest, caller: Cal
     try {
       const started = await startScript({ access, reached, script, caller });
       await access.jobMemory.remember(id, identifierOf(target), caller);
-      return jobAsCommand(access, { ...job, first: followerOf(started, wire) }, caller);
+      const done = { program: programOf(request.command), job: id };
+      await noteDone(access, target, { what: 'ran', ...done });
+      const running = jobAsCommand(access, { ...job, first: followerOf(started, wire) }, caller);
+      return { ...running, outcome: noteEnd(access, target, { what: 'ended', ...done, outcome: running.outcome }) };
     } catch (error) {
       failure = error;
       const { code, mayHaveRun } = toAppError(error);

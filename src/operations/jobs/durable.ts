@@ -15,10 +15,11 @@ import {
   type TargetRef,
 } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { noteDone, noteEnd } from '../access/history-notes.ts';
 import { startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 import type { RunningCommand } from '../exec/exec.ts';
-import { type ExecRequest, mayGoEarly, prepare, timeLimit } from '../exec/exec-request.ts';
+import { type ExecRequest, mayGoEarly, prepare, programOf, timeLimit } from '../exec/exec-request.ts';
 import { sendInput } from '../exec/upload.ts';
 import { errorsLost, followerOf, newWire } from './follow-to-end.ts';
 import { jobAsCommand } from './job-as-command.ts';
@@ -58,7 +59,11 @@ export async function execDurably(
   const { follower, doubt, ...started } = await startJob(access, request, caller);
   const { grace, endsWithUs } = request;
   const following = { ...started, first: follower, out: 0, err: 0, isWatched: false } as const;
-  return jobAsCommand(access, { ...following, grace, endsWithUs, doubt }, caller);
+  const running = jobAsCommand(access, { ...following, grace, endsWithUs, doubt }, caller);
+  const { id, isFound, place } = started;
+  if (isFound || typeof place === 'string') return running;
+  const ended = { what: 'ended', job: id, program: programOf(request.command), outcome: running.outcome } as const;
+  return { ...running, outcome: noteEnd(access, place, ended) };
 }
 
 /** The state of starting a job, over all tries. */
@@ -188,6 +193,7 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     if (err === 'lost') caller.warn(errorsLost(id, describeTarget(target)));
     if (went === 'no-cwd')
       caller.warn(`${describeTarget(target)}: its directory no longer exists; the command runs in the home directory`);
+    if (found === 'new') await noteDone(access, target, { what: 'ran', job: id, program: programOf(request.command) });
     // It has been written for long, unless this machine is very busy; a short command must not end before.
     await remembered;
     return {

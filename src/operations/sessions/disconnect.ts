@@ -5,6 +5,7 @@ import { printable } from '../../domain/text.ts';
 import { describeTarget, type Target, type TargetRef } from '../../targets/target.ts';
 import type { TmuxServer } from '../../tmux/server.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { noteDone } from '../access/history-notes.ts';
 import { withTarget } from '../access/with-target.ts';
 import { sessionOf } from './session-of.ts';
 
@@ -40,7 +41,10 @@ export function disconnectSession(
     }
     const only = client === undefined ? [] : await clientsNamed({ target, tmux }, client, caller.signal);
     const detached = await tmux.detachClients(target.session, { by: own, kill, only }, caller.signal);
-    if (kill) await access.survey.forget(target.endpoint, caller);
+    if (kill) {
+      await access.survey.forget(target.endpoint, caller);
+      await noteDone(access, target, { what: 'closed' });
+    }
     return { hostname: target.hostname, session: target.session, detached, killed: kill };
   });
 }

@@ -7,6 +7,7 @@ import { closeSession, type IdleSession, idleSessions } from '../../tmux/idle.ts
 import { runOverSsh } from '../../transport/run-script.ts';
 import { askFleet } from '../access/ask-fleet.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { noteDone } from '../access/history-notes.ts';
 import { vmFilter } from '../vms/choose-vms.ts';
 
 /** A session that nobody seems to need. Fields are only ever added: this is what `--format json` prints. */
@@ -121,6 +122,7 @@ async function closeOne(
     const isClosed = await closeSession({ run, host: row.hostname }, { session, force, by }, caller.signal);
     if (!isClosed) return { ...row, outcome: 'kept', reason: 'it was used just now' };
     await access.survey.forget(endpoint, caller);
+    await noteDone(access, { hostname: row.hostname, endpoint, session: session.name }, { what: 'closed' });
     return { ...row, outcome: 'closed' };
   } catch (error) {
     caller.signal.throwIfAborted();

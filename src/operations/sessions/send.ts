@@ -2,6 +2,7 @@ import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import { describeTarget, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { noteDone } from '../access/history-notes.ts';
 import { withTarget } from '../access/with-target.ts';
 
 export interface SendRequest {
@@ -28,6 +29,7 @@ export function sendToSession(
     });
   return withTarget({ access, target: ref, caller }, async ({ target, tmux }) => {
     await tmux.send(target.session, { text, keys }, caller.signal);
+    await noteDone(access, target, { what: 'sent' });
     return describeTarget(target);
   });
 }

@@ -58,7 +58,7 @@ export async function verifyHostKeys(
       hint: 'azlin list --all shows the VMs; azlin host-key show lists the keys that are known',
     });
   const endpoint = access.endpoints.of(vm);
-  const reported = await access.azureHostKeys(endpoint, caller);
+  const reported = await access.hostKeys.ofAzure(endpoint, caller);
   const fingerprints = reported.map(sha256Of);
   const before = (await access.hostKeys.show(endpoint, caller)).filter(({ revoked }) => !revoked);
   const wrong = before.find(({ fingerprint }) => !fingerprints.includes(fingerprint));

@@ -90,8 +90,7 @@ export async function postgresEngine({ url, clock }: PostgresSettings): Promise<
         () => false,
       ),
     transact,
-    onNews: news.on,
-    isTelling: news.isTelling,
+    news,
     examine: () =>
       pool.using(
         (client) => examineServer(runner(client), hosts.shown),

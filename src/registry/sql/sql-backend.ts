@@ -94,8 +94,7 @@ export function sqlBackend(engine: SqlEngine): Backend {
         throw registryFailed('examine', error);
       }
     },
-    onEvents: engine.onNews,
-    isTelling: engine.isTelling,
+    news: engine.news,
     close: engine.close,
   };
 }

@@ -1,4 +1,4 @@
-import type { Examined } from '../backend.ts';
+import type { Examined, News } from '../backend.ts';
 
 export type SqlValue = string | number | null;
 export type SqlRow = Readonly<Record<string, SqlValue>>;
@@ -26,10 +26,7 @@ export interface SqlEngine {
   readonly query: RunSql;
   /** Runs `work` in a transaction that no other one runs beside, in whatever process. It may run several times. `changed`: the ids to tell others about. */
   transact<T>(work: (run: RunSql) => Promise<T>, changed: () => readonly string[]): Promise<T>;
-  /** Calls `hear` after transactions, also those of other processes, with the ids if they are known. */
-  onNews(hear: (ids: readonly string[] | undefined) => void): () => void;
-  /** Whether `onNews` certainly hears of what others do now. */
-  isTelling(): boolean;
+  readonly news: News;
   /** Looks whether all is well with it. */
   examine(): Promise<readonly Examined[]>;
   close(): Promise<void>;

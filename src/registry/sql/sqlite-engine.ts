@@ -55,17 +55,19 @@ export async function sqliteEngine({ path, clock, warn }: SqliteSettings): Promi
         tell();
         return result;
       }),
-    onNews(hear) {
-      const call = () => hear(undefined);
-      listeners.add(call);
-      look.begin();
-      return () => {
-        listeners.delete(call);
-        if (listeners.size === 0) look.stop();
-      };
+    news: {
+      on(hear) {
+        const call = () => hear(undefined);
+        listeners.add(call);
+        look.begin();
+        return () => {
+          listeners.delete(call);
+          if (listeners.size === 0) look.stop();
+        };
+      },
+      // It looks now and then only.
+      isTelling: () => false,
     },
-    // It looks now and then only.
-    isTelling: () => false,
     async examine() {
       return examineFile((await current()).reader, path);
     },

@@ -148,6 +148,15 @@ export function sqlite(): OpenDatabase {
   }
 }
 
+export function hasSqlite(): boolean {
+  try {
+    sqlite();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Without the warning of Node 22 that SQLite is new there. */
 function quietly<T>(load: () => T): T {
   const { emitWarning } = process;

@@ -469,22 +469,26 @@ describe.each(BACKENDS)('%s', (kind) => {
     };
     const at = clock.now();
     const desk = (one: Partial<HistoryEntry> = {}) => ({ ...entry, ...one, seenBy: 'carol@desk' });
-    // Bob attaches twice. The second desk sees the second one first.
-    await registry.note([{ at, entry }]);
-    await two.note([{ at: at + 900, entry: desk() }]);
-    await two.note([{ at: at + 1_900, entry: desk() }]);
-    await registry.note([{ at: at + 2_100, entry }]);
-    // Who has closed it is known to one of them only.
-    await registry.note([{ at: at + 3_000, entry: { ...entry, what: 'closed', who: 'alice@laptop' } }]);
-    await two.note([{ at: at + 3_500, entry: desk({ what: 'closed', who: undefined }) }]);
+    const seen = (ms: number, one: HistoryEntry) => [{ at: at + ms, isSeen: true, entry: one }];
+    const done = (ms: number, one: HistoryEntry) => [{ at: at + ms, isSeen: false, entry: one }];
+    // Bob attaches twice. The second desk sees the second time first.
+    await registry.note(seen(0, entry));
+    await two.note(seen(900, desk()));
+    await two.note(seen(1_900, desk()));
+    await registry.note(seen(2_100, entry));
+    // Who has closed it is known to whoever did it; both also see it.
+    await registry.note(done(3_000, { ...entry, what: 'closed', who: 'alice@laptop' }));
+    await registry.note(seen(3_400, { ...entry, what: 'closed', who: undefined }));
+    await two.note(seen(3_500, desk({ what: 'closed', who: undefined })));
     // Another session, another tmux server, the same again much later, and what nobody else can see.
     await two.note([
-      { at: at + 4_000, entry: desk({ tmuxId: '$4' }) },
-      { at: at + 4_000, entry: desk({ user: 'bob' }) },
-      { at: at + 60_000, entry: desk() },
+      ...seen(4_000, desk({ session: 'web' })),
+      ...seen(4_000, desk({ user: 'bob' })),
+      ...seen(60_000, desk()),
     ]);
-    for (const one of [registry, two])
-      await one.note([{ at: at + 61_000, entry: { ...entry, what: 'ran', program: 'make' } }]);
+    const ran: HistoryEntry = { ...entry, what: 'ran', program: 'make' };
+    for (const ms of [61_000, 61_001, 61_001]) await registry.note(done(ms, ran));
+    await two.note(done(61_001, { ...ran, seenBy: 'carol@desk' }));
     const events = await registry.history({ kinds: ['history'] });
     expect(
       events.map((event) => event.kind === 'history' && [event.entry.what, event.entry.seenBy, event.at - at]),
@@ -496,9 +500,10 @@ describe.each(BACKENDS)('%s', (kind) => {
       ['attached', 'carol@desk', 4_000],
       ['attached', 'carol@desk', 60_000],
       ['ran', 'alice@laptop', 61_000],
-      ['ran', 'alice@laptop', 61_000],
+      ['ran', 'alice@laptop', 61_001],
+      ['ran', 'carol@desk', 61_001],
     ]);
-    expect(await eventsOf(two, 8)).toEqual(events);
+    expect(await eventsOf(two, 9)).toEqual(events);
   });
 
   test('names in the history are words in a line, whatever they were', async () => {
@@ -512,7 +517,7 @@ describe.each(BACKENDS)('%s', (kind) => {
       session: `\u001b[31m${half}`,
       seenBy: 'x',
     } as const;
-    await registry.note([{ at: clock.now(), entry: { ...entry, before: 'y'.repeat(1_000) } }]);
+    await registry.note([{ at: clock.now(), isSeen: true, entry: { ...entry, before: 'y'.repeat(1_000) } }]);
     const [event] = await registry.history();
     const { hostname, session, before } = (event?.kind === 'history' && event.entry) as HistoryEntry;
     expect(`${hostname}${session}`).not.toMatch(/\p{C}/u);

@@ -1,0 +1,144 @@
+import { type Clock, pause } from '../domain/clock.ts';
+import { messageOf } from '../domain/errors.ts';
+import type { HistoryKeeper, Noted, RegistryPlace } from '../registry/history.ts';
+import type { OwnRegistry } from '../registry/registry.ts';
+import { backendAt } from './registry-place.ts';
+
+interface Settings {
+  readonly clock: Clock;
+  /** Whose daemon it is: `alice@laptop`. */
+  readonly seenBy: string;
+  readonly log: (line: string) => void;
+}
+
+export interface ClosableKeeper extends HistoryKeeper {
+  /** Writes what it still can. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds after which a registry that nobody uses is closed; after which it is tried again when it cannot be written; for writing the last words. */
+const [UNUSED, AGAIN, CLOSING] = [60_000, 10_000, 2_000];
+/** How many entries may wait, and are written at once. */
+const [MOST, BATCH] = [10_000, 500];
+
+/** Writes the history in the background. A registry that cannot be reached holds up nothing: what is to be written waits. */
+export function historyKeeper(settings: Settings): ClosableKeeper {
+  const { clock, seenBy } = settings;
+  const books = new Map<string, Book>();
+  let last = 0;
+  const bookOf = (place: RegistryPlace) => {
+    const key = JSON.stringify(place);
+    const known = books.get(key) ?? bookAt(place, settings);
+    books.set(key, known);
+    return known;
+  };
+  return {
+    note(place, { isSeen, ...entry }) {
+      // Different for each, so that one that may have been written is recognised when it is written again.
+      last = Math.max(clock.now(), last + 1);
+      bookOf(place).add({ at: last, isSeen, entry: { ...entry, seenBy } });
+    },
+    past: (place, query) => bookOf(place).using((registry) => registry.history(query)),
+    async close() {
+      await Promise.all([...books.values()].map((book) => book.close()));
+    },
+  };
+}
+
+interface Book {
+  add(noted: Noted): void;
+  /** Works with the registry, once all that was added is written. */
+  using<T>(work: (registry: OwnRegistry) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
+  const waiting: Noted[] = [];
+  let opened: Promise<OwnRegistry> | undefined;
+  let writing: Promise<void> | undefined;
+  let cancel = () => {};
+  let isFailing = false;
+
+  const open = async () => {
+    const { openRegistry } = await import('./registry.ts');
+    const backend = await backendAt(place);
+    const registry = await openRegistry({ ...place, backend, preset: 'single', onWarning: log });
+    // Somebody has to forget what is too old.
+    await registry.expire();
+    return registry;
+  };
+  const shut = async () => {
+    const closing = opened;
+    opened = undefined;
+    await closing?.then((registry) => registry.close()).catch(() => {});
+  };
+  const registryOf = () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+  const rest = async () => {
+    cancel();
+    // What is in memory would be gone.
+    const isKept = (await opened)?.backend === 'memory';
+    if (!isKept) cancel = clock.schedule(UNUSED, () => void shut());
+  };
+  const write = async () => {
+    cancel();
+    try {
+      const registry = await registryOf();
+      while (waiting.length > 0) {
+        const batch = waiting.slice(0, BATCH);
+        await registry.note(batch);
+        waiting.splice(0, batch.length);
+      }
+      isFailing = false;
+      await rest();
+    } catch (error) {
+      if (!isFailing) log(`the history cannot be written: ${messageOf(error)}`);
+      isFailing = true;
+      await shut();
+      cancel = clock.schedule(AGAIN, begin);
+      throw error;
+    }
+  };
+  const begin = () => {
+    writing ??= write().finally(() => {
+      writing = undefined;
+      // What was added while it came to its end.
+      if (waiting.length > 0 && !isFailing) void begin();
+    });
+    writing.catch(() => {});
+    return writing;
+  };
+  return {
+    add(noted) {
+      waiting.push(noted);
+      if (waiting.length > MOST) {
+        waiting.shift();
+        log('an entry of the history is lost: too many wait to be written');
+      }
+      // Until the next try, it would fail again.
+      if (!isFailing) void begin();
+    },
+    async using(work) {
+      await begin();
+      try {
+        return await work(await registryOf());
+      } finally {
+        await rest();
+      }
+    },
+    async close() {
+      const enough = new AbortController();
+      const late = pause(clock, CLOSING, enough.signal).catch(() => {});
+      await Promise.race([waiting.length > 0 || writing ? begin().catch(() => {}) : undefined, late]);
+      cancel();
+      await Promise.race([shut(), late]);
+      enough.abort();
+      if (waiting.length > 0) log(`${waiting.length} entries of the history are lost: they could not be written`);
+    },
+  };
+}
