@@ -87,6 +87,10 @@ export function createApp(process: Process, { daemonProgram, inDaemon }: AppOpti
       const { daemonControl } = await import('./daemon-client.ts');
       return daemonControl(config, world);
     },
+    async registry(config: Config, warn: (line: string) => void) {
+      const { registryAccess } = await import('./registry-access.ts');
+      return registryAccess(config, world, warn);
+    },
     async known(config: Config) {
       const { knownOf } = await import('./completion-knowledge.ts');
       return knownOf(config, world);

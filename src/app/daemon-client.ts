@@ -29,7 +29,7 @@ export function doorOf(config: Config, around: DaemonSurroundings): Door | undef
   return isWanted ? anyDoor(config, around) : undefined;
 }
 
-function anyDoor(
+export function anyDoor(
   { home }: Config,
   { environment, wallClock, uid, daemonProgram }: DaemonSurroundings,
 ): Door | undefined {

@@ -4,6 +4,8 @@ import type { Clock } from '../domain/clock.ts';
 import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { CachedKnowledge } from '../operations/access/completion-knowledge.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
+import type { Examined } from '../registry/backend.ts';
+import type { HistoryQuery, Registry, RegistryEvent } from '../registry/types.ts';
 import type { Config, Overrides } from '../settings/config.ts';
 import type { Detected } from '../settings/detected.ts';
 import type { Picked, Picking } from '../terminal/picker.ts';
@@ -68,6 +70,8 @@ export interface App extends LocalMachine, Person {
   /** `isMending`: a setting with a mistake gets its default. */
   config(overrides: Overrides, isMending?: boolean): Promise<Config>;
   daemon(config: Config): Promise<DaemonControl>;
+  /** Nothing is opened yet. */
+  registry(config: Config, warn: (line: string) => void): Promise<RegistryReader>;
   /** What the caches know, for completion. */
   known(config: Config): Promise<CachedKnowledge>;
   /** A file of this package. */
@@ -76,6 +80,20 @@ export interface App extends LocalMachine, Person {
   demo(request: DemoRequest, signal: AbortSignal): Promise<number>;
   /** Ends connections. */
   close(): void;
+}
+
+/** The registry that the settings describe. Methods reject with an AppError. */
+export interface RegistryReader {
+  readonly backend: 'memory' | 'disk' | 'cluster';
+  /** The file, or the database without its password. */
+  readonly where: string;
+  /** It is closed by `close`. */
+  open(): Promise<Pick<Registry, 'stats' | 'health' | 'list' | 'peek' | 'history' | 'expire'>>;
+  /** What has happened. A registry that is not there yet is not made for this. */
+  past(query: HistoryQuery): Promise<readonly RegistryEvent[]>;
+  /** Looks whether all is well. */
+  examine(): Promise<readonly Examined[]>;
+  close(): Promise<void>;
 }
 
 /** azlin's daemon, which keeps connections open. */

@@ -66,6 +66,7 @@ function fakeApp(fleet: FakeFleet): App {
     pick: unused,
     askText: unused,
     daemon: unused,
+    registry: unused,
     demo: unused,
     known: unused,
     detect: unused,

@@ -17,7 +17,7 @@ export const doctor = defineCommand({
   ],
   seeAlso: ['config', 'host-key'],
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
-  async run({ positionals, access, config, caller }) {
+  async run({ positionals, access, app, config, caller, warn }) {
     const fleet = await access().catch((error: unknown) => toAppError(error));
     // azlin cannot even start with these settings.
     if (fleet instanceof AppError) return { data: [failedCheck('settings', fleet)], exitCode: exitCodeOf(fleet.code) };
@@ -28,9 +28,14 @@ export const doctor = defineCommand({
       knownHosts: join(config.home, 'known_hosts'),
       source: config.inventory,
     };
-    const request = { host: positionals['host'], files };
-    const { checks, failedWith } = await diagnose(fleet, request, caller);
-    return { data: checks, exitCode: failedWith === undefined ? 0 : exitCodeOf(failedWith) };
+    const registry = await app.registry(config, warn);
+    try {
+      const request = { host: positionals['host'], files, registry };
+      const { checks, failedWith } = await diagnose(fleet, request, caller);
+      return { data: checks, exitCode: failedWith === undefined ? 0 : exitCodeOf(failedWith) };
+    } finally {
+      await registry.close();
+    }
   },
   view: doctorView,
 });

@@ -7,7 +7,6 @@ const under =
 const session = under('Sessions');
 const command = under('Commands');
 const fleet = under('Fleet');
-const vm = under('VMs');
 const setting = under('Settings');
 const help = under('Help');
 const internal = under(undefined);
@@ -63,14 +62,23 @@ const ENTRIES: readonly ContentsEntry[] = [
   fleet('who', 'Show who is attached to which session', async () => (await import('./who.ts')).who),
   fleet('events', 'Follow what happens to sessions', async () => (await import('./events.ts')).events),
   fleet(
+    'history',
+    'Show who made, attached to, used and closed sessions',
+    async () => (await import('./history.ts')).history,
+  ),
+  fleet(
     'doctor',
     'Check everything from the settings to the shell of a VM',
     async () => (await import('./doctor.ts')).doctor,
   ),
-  vm('restart', 'Restart VMs', async () => (await import('./restart.ts')).restart),
-  vm('start', 'Start VMs', async () => (await import('./start.ts')).start),
-  vm('stop', 'Stop and deallocate VMs', async () => (await import('./stop.ts')).stop),
-  vm('host-key', 'Show, verify or forget the host keys of a VM', async () => (await import('./host-key.ts')).hostKey),
+  fleet('restart', 'Restart VMs', async () => (await import('./restart.ts')).restart),
+  fleet('start', 'Start VMs', async () => (await import('./start.ts')).start),
+  fleet('stop', 'Stop and deallocate VMs', async () => (await import('./stop.ts')).stop),
+  fleet(
+    'host-key',
+    'Show, verify or forget the host keys of a VM',
+    async () => (await import('./host-key.ts')).hostKey,
+  ),
   setting(
     'init',
     'Create a settings file: asks a few questions, tests the answers',
@@ -103,6 +111,11 @@ const ENTRIES: readonly ContentsEntry[] = [
     'daemon',
     'Show or end the process that keeps connections open',
     async () => (await import('./daemon.ts')).daemon,
+  ),
+  help(
+    'registry',
+    'Show or check the registry: records of sessions, in a file or a database',
+    async () => (await import('./registry.ts')).registry,
   ),
   internal(
     '__complete',

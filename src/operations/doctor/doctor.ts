@@ -3,11 +3,13 @@ import type { Caller } from '../../domain/caller.ts';
 import { AppError, type ErrorCode, messageOf, toAppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import type { Fleet } from '../../inventory/inventory.ts';
+import type { Examined } from '../../registry/backend.ts';
 import { type HostRef, parseIdentifier } from '../../targets/identifier.ts';
 import type { SshConfig } from '../../transport/ssh-config/ssh-config.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { checkHost } from './doctor-host.ts';
 import { type Check, type Findings, findingsInto, reportKeys } from './findings.ts';
+import { checksOf } from './registry-checks.ts';
 
 export interface Diagnosis {
   readonly checks: readonly Check[];
@@ -19,6 +21,7 @@ export interface DoctorRequest {
   /** The VM or address to check; undefined checks only this machine. */
   readonly host: string | undefined;
   readonly files: CheckedFiles;
+  readonly registry: { examine(): Promise<readonly Examined[]> };
 }
 
 /** What azlin reads on this machine. */
@@ -34,7 +37,7 @@ export interface CheckedFiles {
 /** Checks everything from the settings to the shell of a VM, and says for each what it found and what to do. */
 export async function diagnose(
   access: FleetAccess,
-  { host, files }: DoctorRequest,
+  { host, files, registry }: DoctorRequest,
   caller: Caller,
 ): Promise<Diagnosis> {
   const ref = host === undefined ? undefined : hostRefOf(host);
@@ -42,6 +45,7 @@ export async function diagnose(
   const findings = findingsInto(checks);
   try {
     await checkFiles(files, findings);
+    for (const check of await checksOf(registry)) findings.add(check);
     // An address needs neither Azure nor a sign-in.
     const fleet = ref?.kind === 'address' ? undefined : await checkInventory(access, files, { findings, caller });
     if (ref === undefined) await checkKeys(access, { findings, caller });

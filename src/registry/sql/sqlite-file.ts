@@ -236,8 +236,8 @@ export function examineFile(database: Database, path: string): readonly Examined
   return [
     { name: 'file', status: 'ok', found: `${path}, ${Math.ceil(statSync(path).size / 1_024)} KB` },
     found === 'ok'
-      ? { name: 'contents', status: 'ok', found: 'whole' }
-      : { name: 'contents', status: 'failed', found, advice: `rename ${path}: azlin makes another one` },
+      ? { name: 'data', status: 'ok', found: 'whole' }
+      : { name: 'data', status: 'failed', found, advice: `rename ${path}: azlin makes another one` },
   ];
 }
 

@@ -139,7 +139,7 @@ test('a file that is damaged is set aside, and what can be read of it is kept', 
 test('damage that is only seen by a closer look', async () => {
   const one = await registryAt();
   for (let at = 0; at < 50; at++) await one.create({ id: `s-${at}`, metadata: { fill: 'x'.repeat(300) } });
-  expect(await one.examine()).toMatchObject([{ status: 'ok' }, { name: 'contents', status: 'ok', found: 'whole' }]);
+  expect(await one.examine()).toMatchObject([{ status: 'ok' }, { name: 'data', status: 'ok', found: 'whole' }]);
   await one.close();
   // An index does not have what the table has.
   const bytes = readFileSync(path);

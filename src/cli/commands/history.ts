@@ -1,0 +1,61 @@
+import { formatDuration } from '../../domain/duration.ts';
+import { AppError } from '../../domain/errors.ts';
+import { count } from '../../domain/text.ts';
+import { checkRows, findHistory } from '../../operations/sessions/history.ts';
+import { defineCommand } from '../command.ts';
+import { durationOf } from '../line/exec-options.ts';
+import { SCOPE_OPTIONS } from '../line/options.ts';
+import { historyView } from '../views/history.ts';
+
+const DAY = 86_400_000;
+const ROWS = 1_000;
+
+export const history = defineCommand({
+  usage: '[identifier]',
+  positionals: { identifier: 'Only this VM, session or vm:session, also if it is gone; all by default' },
+  examples: [
+    { line: 'azlin history', does: 'who made, attached to, used and closed sessions in the last day' },
+    { line: 'azlin history myvm:dev --since 7d', does: 'one session, in the last week' },
+    { line: 'azlin history --by alice', does: 'what alice did' },
+    { line: 'azlin history myvm --all', does: 'also activity, and when the VM was watched' },
+    { line: 'azlin history --format ndjson | jq -r .program', does: 'for programs' },
+  ],
+  seeAlso: ['events', 'who', 'registry'],
+  options: {
+    since: { kind: 'text', takes: 'TIME', describe: 'What happened in the last TIME (10m, 7d); default: 1d' },
+    by: { kind: 'text', takes: 'LABEL', describe: 'Only what this label did; alice also means alice@laptop' },
+    all: { kind: 'flag', short: 'a', describe: 'Also activity in sessions, and when VMs were watched' },
+    limit: { kind: 'text', takes: 'N', describe: `Only the latest N; default: ${ROWS}` },
+    context: SCOPE_OPTIONS.context,
+  },
+  async run({ args, positionals, app, config, caller, warn }) {
+    const limit = checkRows(args.limit, ROWS);
+    const time = durationOf('since', args.since) ?? DAY;
+    if (args.by === '') throw new AppError('usage', '--by needs a label');
+    const registry = await app.registry(config, warn);
+    try {
+      caller.progress('Reading the history');
+      const request = {
+        of: positionals['identifier'],
+        by: args.by,
+        since: app.clock.now() - time,
+        all: args.all,
+        limit,
+      };
+      const { rows, older } = await findHistory(registry.past, request);
+      const notes: string[] = [];
+      if (older > 0) notes.push(`${count(older, 'earlier event')} left out; --limit shows more`);
+      if (rows.length === 0) notes.push(`nothing is known to have happened in the last ${formatDuration(time)}`);
+      const isUnknown = rows.length === 0 && config.persist === 0;
+      return {
+        data: rows,
+        notes,
+        hints: isUnknown ? ["azlin's daemon keeps the history, and daemon.persist is 0"] : [],
+      };
+    } finally {
+      caller.progress(undefined);
+      await registry.close();
+    }
+  },
+  view: historyView,
+});

@@ -1,0 +1,16 @@
+import type { Examined } from '../../registry/backend.ts';
+import { type Check, failedCheck } from './findings.ts';
+
+/** What `azlin registry check` and `azlin doctor` say about the registry. Never rejects. */
+export async function checksOf(registry: { examine(): Promise<readonly Examined[]> }): Promise<readonly Check[]> {
+  try {
+    const examined = await registry.examine();
+    return examined.map(({ name, status, found, advice = null }) => ({
+      check: name === 'registry' ? name : `registry ${name}`,
+      ...{ status, found, advice },
+      code: status === 'failed' ? 'registry-failed' : null,
+    }));
+  } catch (error) {
+    return [failedCheck('registry', error)];
+  }
+}

@@ -1,0 +1,129 @@
+import { AppError } from '../../domain/errors.ts';
+import type { HistoryEntry, RegistryEvent } from '../../registry/record.ts';
+import { parseIdentifier } from '../../targets/identifier.ts';
+
+/** One thing that happened. Fields are only ever added: this is what `--format json` prints. */
+export interface HistoryRow {
+  /** ISO 8601, by the clock of the machine that saw it. */
+  readonly time: string;
+  readonly hostname: string | null;
+  readonly session: string | null;
+  readonly what: HistoryEntry['what'] | 'registered' | 'expired' | 'disconnected' | 'reconnected' | 'unregistered';
+  /** The label of whoever did it, or the `user_id` of a record; null if it is not known. */
+  readonly who: string | null;
+  readonly program: string | null;
+  readonly job: string | null;
+  readonly exitCode: number | null;
+  /** How it ended without an exit code: the signal, or `timed out`, `cancelled`, `lost`. */
+  readonly end: string | null;
+  /** What the session was called before. */
+  readonly before: string | null;
+  /** The id of the record, for what happened to one. */
+  readonly record: string | null;
+  /** The name that the VM's host keys are kept under: its Azure `vmId`, or its address. */
+  readonly vm: string | null;
+  /** Whose daemon saw it. */
+  readonly seenBy: string | null;
+  readonly sequence: number;
+}
+
+export interface HistoryRequest {
+  /** As it was typed: a VM, a session, or both. It is compared as text: the VM may be gone by now. */
+  readonly of: string | undefined;
+  /** A label, or the part of it before the @. */
+  readonly by: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** Also what is less telling: activity, and when VMs were watched. */
+  readonly all: boolean;
+  /** How many of the latest. */
+  readonly limit: number;
+}
+
+/** The events behind a sequence, oldest first, at most `limit`. */
+export type ReadPast = (query: {
+  readonly after: number;
+  readonly since: number;
+  readonly limit: number;
+}) => Promise<readonly RegistryEvent[]>;
+
+const PAGE = 5_000;
+const LESS_TELLING: readonly HistoryRow['what'][] = ['active', 'watched', 'unwatched'];
+const OF_RECORDS = {
+  created: 'registered',
+  expired: 'expired',
+  disconnected: 'disconnected',
+  reconnected: 'reconnected',
+  deleted: 'unregistered',
+} as const;
+
+/** What happened, oldest first, and how many more there were before that. Rejects with an AppError. */
+export async function findHistory(
+  read: ReadPast,
+  { of, by, since, all, limit }: HistoryRequest,
+): Promise<{ readonly rows: readonly HistoryRow[]; readonly older: number }> {
+  const isMeant = of === undefined ? () => true : meantBy(of);
+  const isWanted = (row: HistoryRow) =>
+    isMeant(row) && (by === undefined || isBy(row, by)) && (all || !LESS_TELLING.includes(row.what));
+  let found: HistoryRow[] = [];
+  let older = 0;
+  for (let after = 0, isMore = true; isMore; ) {
+    const page = await read({ after, since, limit: PAGE });
+    found.push(...page.flatMap(rowOf).filter(isWanted));
+    if (found.length > limit) {
+      older += found.length - limit;
+      found = found.slice(-limit);
+    }
+    after = page.at(-1)?.sequence ?? after;
+    isMore = page.length === PAGE;
+  }
+  return { rows: found, older };
+}
+
+function rowOf(event: RegistryEvent): readonly HistoryRow[] {
+  if (event.kind === 'updated') return [];
+  const { sequence, at } = event;
+  const entry: Partial<HistoryEntry> = event.kind === 'history' ? event.entry : {};
+  const { hostname = null, session = null, program = null, job = null, exitCode = null, end = null } = entry;
+  const { before = null, vm = null, seenBy = null } = entry;
+  const what = event.kind === 'history' ? event.entry.what : OF_RECORDS[event.kind];
+  const who = event.kind === 'history' ? event.entry.who : event.record.metadata['user_id'];
+  return [
+    {
+      ...{ time: new Date(at).toISOString(), hostname, session, what, who: typeof who === 'string' ? who : null },
+      ...{ program, job, exitCode, end, before, record: event.kind === 'history' ? null : event.id },
+      ...{ vm, seenBy, sequence },
+    },
+  ];
+}
+
+function isBy({ who }: HistoryRow, by: string): boolean {
+  const [own, wanted] = [who?.toLowerCase(), by.toLowerCase()];
+  return own !== undefined && (own === wanted || own.startsWith(`${wanted}@`));
+}
+
+/** Whether a row is about what an identifier means. Throws `invalid-identifier`. */
+function meantBy(text: string): (row: HistoryRow) => boolean {
+  const identifier = parseIdentifier(text);
+  const { host } = identifier;
+  const isSession = (name: string, { session, before }: HistoryRow) => session === name || before === name;
+  const isHost = ({ hostname }: HistoryRow) => {
+    if (!host || hostname === null) return false;
+    const own = hostname.toLowerCase();
+    if (host.kind === 'address') return own === host.address.toLowerCase();
+    const [name, whole] = [host.name.toLowerCase(), `${host.resourceGroup}/${host.name}`.toLowerCase()];
+    // The resource group is there only where the name alone was not enough.
+    return own === whole || (host.resourceGroup === undefined ? own.replace(/^.*\//, '') === name : own === name);
+  };
+  if (identifier.kind === 'compound')
+    return (row) => (isHost(row) && isSession(identifier.session, row)) || row.record === text;
+  const { session } = identifier;
+  return (row) => isHost(row) || (session !== undefined && isSession(session, row)) || row.record === text;
+}
+
+/** The number of rows that was typed. Throws `usage`. */
+export function checkRows(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new AppError('usage', `Invalid number "${text}" for --limit`, { hint: 'expected a number from 1 on' });
+}
