@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { createRegistry } from '../src/app/registry.ts';
+import { createRegistry } from '../src/app/registry/create-registry.ts';
 import type { Registry } from '../src/registry/types.ts';
 import { startPostgres } from '../test/support/postgres.ts';
 

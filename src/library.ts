@@ -30,7 +30,7 @@ import { listSessions } from './operations/sessions/list.ts';
 import { loadConfig, type Overrides } from './settings/config.ts';
 import { identifierOf } from './targets/target.ts';
 
-export { createRegistry } from './app/registry.ts';
+export { createRegistry } from './app/registry/create-registry.ts';
 export { AppError as AzlinError, type ErrorCode } from './domain/errors.ts';
 export type { Outcome } from './domain/outcome.ts';
 export type { Probe, SessionRow } from './domain/session.ts';

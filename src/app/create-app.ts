@@ -88,7 +88,7 @@ export function createApp(process: Process, { daemonProgram, inDaemon }: AppOpti
       return daemonControl(config, world);
     },
     async registry(config: Config, warn: (line: string) => void) {
-      const { registryAccess } = await import('./registry-access.ts');
+      const { registryAccess } = await import('./registry/registry-access.ts');
       return registryAccess(config, world, warn);
     },
     async known(config: Config) {

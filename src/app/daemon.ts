@@ -19,7 +19,7 @@ import { type BastionPlaces, bastionPlaces } from '../transport/bastion/bastion-
 import { knownHosts } from '../transport/host-keys/known-hosts.ts';
 import { ssh2Dialer } from '../transport/ssh2/ssh2-transport.ts';
 import { bastionGateThere } from './bastion-gate.ts';
-import { historyKeeper } from './history-keeper.ts';
+import { historyKeeper } from './registry/history-keeper.ts';
 import { certificatesThere } from './signed-in.ts';
 import { localUser } from './ssh.ts';
 import { systemClock } from './system-clock.ts';

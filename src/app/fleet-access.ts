@@ -21,7 +21,7 @@ import type { Transport } from '../transport/transport.ts';
 import { daemonControl, doorOf } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
 import { azureSettingsOf, inventoryOf, type Place } from './inventory.ts';
-import { placeOfRegistry } from './registry-place.ts';
+import { placeOfRegistry } from './registry/registry-place.ts';
 import { localUser, sshOf } from './ssh.ts';
 
 /** What access to the fleet needs from this machine. */

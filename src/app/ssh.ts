@@ -26,7 +26,7 @@ import { bastionGate } from './bastion-gate.ts';
 import { doorOf } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
 import { isOfAzure } from './inventory.ts';
-import { placeOfRegistry } from './registry-place.ts';
+import { placeOfRegistry } from './registry/registry-place.ts';
 import { answerSignedIn } from './signed-in.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

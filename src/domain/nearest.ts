@@ -13,10 +13,12 @@ export function nearestNames(text: string, names: readonly string[], most = 5): 
     .map(({ name }) => name);
 }
 
-/** A name that contains the wanted one is near, however long it is: `prodvm` for `prod`. So is one with the same letters in another order. */
+/** A name that contains the wanted one is near, however long it is: `prodvm` for `prod`, most of all where a word of it begins so. So is one with the same letters in another order. */
 function awayness(wanted: string, name: string): number {
   if (wanted.length >= 3 && sorted(wanted) === sorted(name)) return 0.5;
-  return wanted.length >= 3 && name.includes(wanted) ? 1 : distance(wanted, name);
+  if (wanted.length < 3 || !name.includes(wanted)) return distance(wanted, name);
+  const isWord = name.startsWith(wanted) || /[^\p{L}\p{N}]/u.test(name.charAt(name.indexOf(wanted) - 1));
+  return isWord ? 1 : 2;
 }
 
 function sorted(text: string): string {

@@ -78,7 +78,6 @@ export interface Size {
 
 /** What a look at the place where records are kept has found. */
 export interface Examined {
-  readonly name: string;
   readonly status: 'ok' | 'warning' | 'failed';
   readonly found: string;
   /** What to do about it. */

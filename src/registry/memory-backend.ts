@@ -96,7 +96,7 @@ export function memoryBackend(): Backend {
     async forget(before) {
       events = events.filter(({ at }) => at >= before);
     },
-    examine: async () => [{ name: 'backend', status: 'ok', found: 'in the memory of this process' }],
+    examine: async () => [{ status: 'ok', found: 'in the memory of this process' }],
     async size() {
       const all = [...records.values()];
       const created = all.reduce((sum, { createdAt }) => sum + createdAt, 0);

@@ -41,7 +41,7 @@ export interface OwnRegistry extends Registry {
 }
 
 /** Sessions in a backend. */
-export function registry(settings: RegistrySettings): OwnRegistry {
+export function registryOn(settings: RegistrySettings): OwnRegistry {
   const { backend, clock, rate } = settings;
   const accesses = accessLog(backend, clock);
   const { run, checkOutside } = turns(backend);

@@ -86,6 +86,7 @@ const STAGES: Readonly<Record<string, Staging>> = {
   'tar c . | azlin exec --stdin myvm tar x': { before: 'true' },
   'azlin exec --detach myvm:dev make': { says: /^\w+$/m },
   'azlin exec --job v42 myvm:dev ./deploy': { says: /made/ },
+  'azlin registry show s-42': { exitCode: 3, says: /There is no record "s-42" in the registry/ },
   'azlin prune --idle 1d': { says: /nothing to close/ },
   'azlin rename myvm:dev api': { before: make('myvm:dev') },
   'azlin rename myvm work': { before: make('myvm:azlin') },

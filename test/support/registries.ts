@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Backend } from '../../src/registry/backend.ts';
 import { cachedBackend } from '../../src/registry/cached-backend.ts';
 import { memoryBackend } from '../../src/registry/memory-backend.ts';
-import { type OwnRegistry, type RegistrySettings, registry } from '../../src/registry/registry.ts';
+import { type OwnRegistry, type RegistrySettings, registryOn } from '../../src/registry/registry.ts';
 import { postgresEngine } from '../../src/registry/sql/postgres-engine.ts';
 import { sqlBackend } from '../../src/registry/sql/sql-backend.ts';
 import { sqliteEngine } from '../../src/registry/sql/sqlite-engine.ts';
@@ -58,7 +58,7 @@ export async function aRegistry(
     return sqlBackend(await sqliteEngine({ path, clock: realClock, warn: (line) => warnings.push(line) }));
   };
   const make = async () => {
-    const one = registry({
+    const one = registryOn({
       ...{ backend: await backendOf(), clock, ttl: 60_000, cleanUpEvery: undefined, keepEvents: 86_400_000 },
       ...{ rate: { calls: 3, per: 1_000 }, ...settings },
     });

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { createRegistry } from '../../src/app/registry.ts';
+import { createRegistry } from '../../src/app/registry/create-registry.ts';
 
 /*
  * A process that writes to a registry on disk until it is killed, and says what was acknowledged: `ID VERSION` for each line.

@@ -1,5 +1,4 @@
 import { formatDuration } from '../../domain/duration.ts';
-import { AppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import { checkRows, findHistory } from '../../operations/sessions/history.ts';
 import { defineCommand } from '../command.ts';
@@ -31,7 +30,6 @@ export const history = defineCommand({
   async run({ args, positionals, app, config, caller, warn }) {
     const limit = checkRows(args.limit, ROWS);
     const time = durationOf('since', args.since) ?? DAY;
-    if (args.by === '') throw new AppError('usage', '--by needs a label');
     const registry = await app.registry(config, warn);
     try {
       caller.progress('Reading the history');

@@ -74,8 +74,8 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
   ),
   watch: one('whose sessions are kept known: used (VMs with an open connection), all or none', 'used'),
   registryBackend: one(
-    'where sessions and their history are kept: memory, disk, cluster (PostgreSQL), or auto',
-    'auto: cluster if registry.url is set, else disk where Node has SQLite, else memory',
+    'where records of sessions and the history are kept: memory, disk or cluster (PostgreSQL); auto is cluster if registry.url is set, else disk if Node has SQLite, else memory',
+    'auto',
   ),
   registryPath: one('the file of the registry on disk', '~/.azlin/registry.db'),
   registryUrl: one('the PostgreSQL database that a team shares: postgres://user:password@host/database', 'none'),

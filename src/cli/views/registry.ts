@@ -139,6 +139,7 @@ const SHOWN = 5;
 const round = (number: number) => `${Math.round(number * 10) / 10}`;
 
 function lastDayText({ created, perHour, meanDuration, disconnectRate }: RegistryHealth['lastDay']): string {
+  if (created === 0) return 'none created';
   const length =
     meanDuration === 0 ? '' : `, those that ended lasted ${formatDuration(Math.round(meanDuration))} on average`;
   return `${created} created, ${round(perHour)} an hour${length}; ${round(disconnectRate)} disconnections each`;

@@ -5,9 +5,8 @@ import { type Check, failedCheck } from './findings.ts';
 export async function checksOf(registry: { examine(): Promise<readonly Examined[]> }): Promise<readonly Check[]> {
   try {
     const examined = await registry.examine();
-    return examined.map(({ name, status, found, advice = null }) => ({
-      check: name === 'registry' ? name : `registry ${name}`,
-      ...{ status, found, advice },
+    return examined.map(({ status, found, advice = null }) => ({
+      ...{ check: 'registry', status, found, advice },
       code: status === 'failed' ? 'registry-failed' : null,
     }));
   } catch (error) {

@@ -118,17 +118,16 @@ export async function examineServer(run: RunSql, shown: string): Promise<readonl
   const login = printable(String(about['login']));
   const standbys = printable(String(about['standbys'] ?? ''));
   return [
-    { name: 'server', status: 'ok', found: `${shown}, PostgreSQL ${version}, signed in as ${login}` },
+    { status: 'ok', found: `${shown}, PostgreSQL ${version}` },
     missing === ''
-      ? { name: 'rights', status: 'ok', found: 'all that are needed' }
-      : { name: 'rights', status: 'failed', found: `missing: ${missing}`, advice: `GRANT them to ${login}` },
+      ? { status: 'ok', found: `${login} has all rights that are needed` }
+      : { status: 'failed', found: `${login} lacks rights: ${missing}`, advice: `GRANT them to ${login}` },
     standbys === ''
       ? {
-          name: 'standby',
           status: 'warning',
-          found: 'none is waited for: if the server dies, what was written last may be lost',
+          found: 'no standby is waited for: if the server dies, what was written last may be lost',
           advice: 'name one in synchronous_standby_names of postgresql.conf, unless that does not matter',
         }
-      : { name: 'standby', status: 'ok', found: `what is written is also at ${standbys}` },
+      : { status: 'ok', found: `what is written is also at a standby: ${standbys}` },
   ];
 }

@@ -234,10 +234,10 @@ export function examineFile(database: Database, path: string): readonly Examined
     .map((row) => String(Object.values(row)[0]));
   const found = printable(said.join('; '));
   return [
-    { name: 'file', status: 'ok', found: `${path}, ${Math.ceil(statSync(path).size / 1_024)} KB` },
+    { status: 'ok', found: `${path}, ${Math.ceil(statSync(path).size / 1_024)} KB` },
     found === 'ok'
-      ? { name: 'data', status: 'ok', found: 'whole' }
-      : { name: 'data', status: 'failed', found, advice: `rename ${path}: azlin makes another one` },
+      ? { status: 'ok', found: 'what is in it is whole' }
+      : { status: 'failed', found, advice: `rename ${path}: azlin makes another one` },
   ];
 }
 

@@ -1,12 +1,12 @@
-import { existsSync, statSync } from 'node:fs';
-import { pastThere } from '../daemon/control.ts';
-import { AppError } from '../domain/errors.ts';
-import type { Examined } from '../registry/backend.ts';
-import type { OwnRegistry } from '../registry/registry.ts';
-import type { HistoryQuery, RegistryEvent } from '../registry/types.ts';
-import type { Config } from '../settings/config.ts';
-import { withoutPassword } from '../settings/setting-values.ts';
-import { anyDoor, type DaemonSurroundings } from './daemon-client.ts';
+import { accessSync, statSync } from 'node:fs';
+import { pastThere } from '../../daemon/control.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { Examined } from '../../registry/backend.ts';
+import type { OwnRegistry } from '../../registry/registry.ts';
+import type { HistoryQuery, RegistryEvent } from '../../registry/types.ts';
+import type { Config } from '../../settings/config.ts';
+import { withoutPassword } from '../../settings/setting-values.ts';
+import { anyDoor, type DaemonSurroundings } from '../daemon-client.ts';
 import { backendAt, placeOfRegistry } from './registry-place.ts';
 
 /** The registry that the settings describe, as commands see it. All methods reject with an AppError. */
@@ -37,7 +37,7 @@ export async function registryAccess(
   let opened: Promise<OwnRegistry> | undefined;
   const open = async () => {
     if (backend === 'memory') throw inMemory(place.backend === 'memory');
-    const { openRegistry } = await import('./registry.ts');
+    const { openRegistry } = await import('./create-registry.ts');
     const { registryTtl: ttl, registryCleanUp: cleanUpEvery } = config;
     opened ??= openRegistry({ ...place, backend, ttl, cleanUpEvery, onWarning: warn });
     return opened;
@@ -45,21 +45,30 @@ export async function registryAccess(
   return {
     ...{ backend, where, open },
     async past(query) {
-      if (backend === 'disk' && !existsSync(place.path)) return [];
+      if (backend === 'disk' && isMissing(place.path)) return [];
       if (backend !== 'memory') return (await open()).history(query);
       const way = anyDoor(config, around);
       return (way && (await pastThere(way, place, query))) ?? [];
     },
     async examine() {
-      if (backend === 'memory')
-        return [{ name: 'registry', status: 'ok', found: `in memory, gone with azlin's daemon; ${MORE}` }];
+      if (backend === 'memory') return [{ status: 'ok', found: `in memory, gone with azlin's daemon; ${MORE}` }];
       const settings = passwordInSettings(config);
-      if (backend === 'disk' && !existsSync(place.path))
-        return [...settings, { name: 'registry', status: 'ok', found: `${where}, not created yet` }];
+      if (backend === 'disk' && isMissing(place.path))
+        return [...settings, { status: 'ok', found: `${where}, not created yet` }];
       return [...settings, ...(await (await open()).examine())];
     },
     close: async () => void (await opened?.then((registry) => registry.close()).catch(() => {})),
   };
+}
+
+/** Whether it is just not there yet: any other reason why it cannot be read is told when it is opened. */
+function isMissing(path: string): boolean {
+  try {
+    accessSync(path);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
 }
 
 function inMemory(isChosen: boolean): AppError {
@@ -74,5 +83,5 @@ function passwordInSettings({ sources, registryUrl, file }: Config): readonly Ex
   if (!isInFile || registryUrl === undefined || withoutPassword(registryUrl) === registryUrl) return [];
   if (((statSync(file.path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) === 0) return [];
   const found = `${file.path} has the password of the registry, and others can read it`;
-  return [{ name: 'settings', status: 'warning', found, advice: `chmod 600 ${file.path}` }];
+  return [{ status: 'warning', found, advice: `chmod 600 ${file.path}` }];
 }

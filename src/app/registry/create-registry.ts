@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { AppError } from '../domain/errors.ts';
-import type { Backend } from '../registry/backend.ts';
-import { cachedBackend } from '../registry/cached-backend.ts';
-import { memoryBackend } from '../registry/memory-backend.ts';
-import { checkObject, checkTtl } from '../registry/record.ts';
-import { type OwnRegistry, registry } from '../registry/registry.ts';
-import { sqlBackend } from '../registry/sql/sql-backend.ts';
-import type { Registry, RegistryOptions } from '../registry/types.ts';
-import { systemClock } from './system-clock.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { Backend } from '../../registry/backend.ts';
+import { cachedBackend } from '../../registry/cached-backend.ts';
+import { memoryBackend } from '../../registry/memory-backend.ts';
+import { checkObject, checkTtl } from '../../registry/record.ts';
+import { type OwnRegistry, registryOn } from '../../registry/registry.ts';
+import { sqlBackend } from '../../registry/sql/sql-backend.ts';
+import type { Registry, RegistryOptions } from '../../registry/types.ts';
+import { systemClock } from '../system-clock.ts';
 
 const PRESETS = {
   development: { backend: 'memory', ttl: 300_000, cleanUpEvery: 60_000 },
@@ -37,7 +37,7 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<OwnRe
   if (!(Number.isInteger(calls) && calls >= 1 && Number.isFinite(per) && per >= 1))
     throw new AppError('usage', 'rate must have a number of calls, and of milliseconds (per)');
   const checkedTtl = checkTtl(ttl);
-  return registry({
+  return registryOn({
     backend: await backendOf({ ...options, backend: options.backend ?? usual.backend }),
     clock: systemClock,
     ttl: checkedTtl,
@@ -55,13 +55,13 @@ async function backendOf(options: RegistryOptions): Promise<Backend> {
     case 'disk': {
       if (!path || path === ':memory:') throw new AppError('usage', 'The backend "disk" needs the path of a file');
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const { sqliteEngine } = await import('../registry/sql/sqlite-engine.ts');
+      const { sqliteEngine } = await import('../../registry/sql/sqlite-engine.ts');
       return sqlBackend(await sqliteEngine({ path, clock: systemClock, warn }));
     }
     case 'cluster': {
       if (url === undefined)
         throw new AppError('usage', 'The backend "cluster" needs the URL of a PostgreSQL database');
-      const { postgresEngine } = await import('../registry/sql/postgres-engine.ts');
+      const { postgresEngine } = await import('../../registry/sql/postgres-engine.ts');
       return cachedBackend(sqlBackend(await postgresEngine({ url, clock: systemClock })));
     }
     default:

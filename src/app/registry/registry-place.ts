@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
-import type { RegistryPlace } from '../registry/history.ts';
-import type { Config } from '../settings/config.ts';
+import type { RegistryPlace } from '../../registry/history.ts';
+import type { Config } from '../../settings/config.ts';
 
 /* What commands need that only name the registry: nothing of it is loaded for them. */
 
@@ -14,6 +14,6 @@ export function placeOfRegistry(config: Config): RegistryPlace {
 export async function backendAt({ backend, url }: RegistryPlace): Promise<'memory' | 'disk' | 'cluster'> {
   if (backend !== 'auto') return backend;
   if (url !== undefined) return 'cluster';
-  const { hasSqlite } = await import('../registry/sql/sqlite-file.ts');
+  const { hasSqlite } = await import('../../registry/sql/sqlite-file.ts');
   return hasSqlite() ? 'disk' : 'memory';
 }

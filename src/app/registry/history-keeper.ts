@@ -1,7 +1,7 @@
-import { type Clock, pause } from '../domain/clock.ts';
-import { messageOf } from '../domain/errors.ts';
-import type { HistoryKeeper, Noted, RegistryPlace } from '../registry/history.ts';
-import type { OwnRegistry } from '../registry/registry.ts';
+import { type Clock, pause } from '../../domain/clock.ts';
+import { messageOf } from '../../domain/errors.ts';
+import type { HistoryKeeper, Noted, RegistryPlace } from '../../registry/history.ts';
+import type { OwnRegistry } from '../../registry/registry.ts';
 import { backendAt } from './registry-place.ts';
 
 interface Settings {
@@ -60,7 +60,7 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
   let isFailing = false;
 
   const open = async () => {
-    const { openRegistry } = await import('./registry.ts');
+    const { openRegistry } = await import('./create-registry.ts');
     const backend = await backendAt(place);
     const registry = await openRegistry({ ...place, backend, preset: 'single', onWarning: log });
     // Somebody has to forget what is too old.

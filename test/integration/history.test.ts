@@ -1,0 +1,304 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { openRegistry } from '../../src/app/registry/create-registry.ts';
+import type { HistoryRow } from '../../src/operations/sessions/history.ts';
+import { daemonsBelow, endDaemons } from '../support/daemons.ts';
+import { azlin, CLI, type RunOptions } from '../support/fleet.ts';
+import { type Lab, startLab } from '../support/lab.ts';
+import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { openTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+/* `azlin history` and `azlin registry`: what the daemons of several users have seen on real VMs. */
+
+const PASSWORD = 'hunter-2-hunter';
+
+let lab: Lab;
+let postgres: Postgres;
+beforeAll(async () => {
+  lab = await startLab();
+  await lab.start('vm');
+  postgres = await startPostgres();
+}, 120_000);
+afterEach(async () => {
+  endDaemons(lab.directory);
+  await until('the daemons to end', () => daemonsBelow(lab.directory).length === 0);
+});
+afterAll(() => {
+  lab.close();
+  postgres.close();
+});
+
+/** Somebody with an azlin of their own, whose daemon stays and has seen the VM. */
+async function user(label: string, more: Readonly<Record<string, string>> = {}, config = '') {
+  const { AZLIN_PERSIST: _, ...rest }: Readonly<Record<string, string>> = lab.environment(config);
+  const environment: Readonly<Record<string, string>> = { ...rest, AZLIN_LABEL: label, ...more };
+  const home = environment['AZLIN_HOME'] ?? '';
+  const run = (args: readonly string[], options?: RunOptions) => azlin({ environment }, args, options);
+  const rows = async (...args: string[]) => {
+    const { stdout, stderr } = await run(['history', ...args, '--format', 'json']);
+    try {
+      return JSON.parse(stdout) as readonly HistoryRow[];
+    } catch {
+      throw new Error(stderr);
+    }
+  };
+  const told = async (...args: string[]) =>
+    (await rows(...args)).map(({ session, what, who, program, exitCode }) =>
+      [session, what, who, program, exitCode].filter((one) => one !== null).join(' '),
+    );
+  await run(['list']);
+  return { home, environment, run, rows, told, file: join(home, 'registry.db') };
+}
+
+test('who made, attached to, used and closed a session', async () => {
+  const alice = await user('alice@laptop');
+  await until('the VM to be watched', async () => (await alice.told('--all')).includes('watched'));
+  await alice.run(['exec', '--create', 'vm:api', 'true']);
+  await alice.run(['exec', 'vm:api', `TOKEN=${PASSWORD} sh -c 'exit 3'`]);
+  await alice.run(['exec', '--direct', '--timeout', '1s', 'vm:api', 'sleep', '9']);
+  await alice.run(['exec', '--job', 'j1', 'vm:api', '--', 'sh', '-c', `exit 4 # ${PASSWORD}`]);
+  await alice.run(['exec', 'vm:api'], { input: `echo ${PASSWORD}\n` });
+  await alice.run(['run', 'vm:api', 'false']);
+  await alice.run(['send', 'vm:api', `echo ${PASSWORD}`]);
+  expect(await alice.run(['exec', 'vm:nobody', 'true'])).toMatchObject({ exitCode: 255 });
+  await until('the session to be seen', async () => (await alice.told()).includes('api created alice@laptop'));
+  const terminal = await openTerminal(alice.environment);
+  try {
+    await terminal.type(`${process.execPath} ${CLI} connect vm:api\n`);
+    await terminal.shows(/\[api\] /);
+    await until('it to be seen', async () => (await alice.told()).includes('api attached alice@laptop'));
+    await terminal.press('C-b', 'd');
+    await until('its end to be seen', async () => (await alice.told()).includes('api detached alice@laptop'));
+  } finally {
+    await terminal.close();
+  }
+  await alice.run(['rename', 'vm:api', 'work']);
+  await until('the name to be seen', async () => (await alice.told()).includes('work renamed'));
+  await alice.run(['disconnect', 'vm:work', '--kill', '--yes']);
+  // It is seen, too, and not written down twice.
+  await alice.run(['exec', '--create', 'vm:next', 'true']);
+  await until('the next one to be seen', async () => (await alice.told()).includes('next created alice@laptop'));
+  const told = await alice.told();
+  const of = (word: string) => told.filter((one) => one.includes(` ${word}`));
+  expect(of('created')).toEqual(['api created alice@laptop', 'next created alice@laptop']);
+  expect(of('ran').slice(0, -1)).toEqual([
+    'api ran alice@laptop true 0',
+    'api ran alice@laptop 3',
+    'api ran alice@laptop sleep',
+    'api ran alice@laptop sh',
+    'api ran alice@laptop 0',
+    'api ran alice@laptop false',
+  ]);
+  expect(of('ended')).toEqual(['api ended alice@laptop sh 4', 'api ended alice@laptop false 1']);
+  expect(of('sent')).toEqual(['api sent alice@laptop']);
+  expect(of('closed')).toEqual(['work closed alice@laptop']);
+  expect(told.filter((one) => one.startsWith('nobody'))).toEqual([]);
+  expect((await alice.rows('vm:api')).find(({ end }) => end !== null)).toMatchObject({
+    ...{ program: 'sleep', end: 'timed out', exitCode: null, hostname: 'vm', session: 'api' },
+    seenBy: expect.stringMatching(/@/),
+  });
+  expect((await alice.rows()).find(({ job }) => job === 'j1')).toMatchObject({ program: 'sh', what: 'ran' });
+  // What was typed is nowhere, and what is there is nobody else's business.
+  for (const name of readdirSync(alice.home).filter((one) => one.startsWith('registry.db'))) {
+    expect(readFileSync(join(alice.home, name), 'latin1')).not.toContain(PASSWORD);
+    expect(statSync(join(alice.home, name)).mode & 0o077).toBe(0);
+  }
+  // Which ones are meant.
+  expect(await alice.told('VM', '--by', 'ALICE')).toEqual(told.filter((one) => one.includes('alice@laptop')));
+  expect(await alice.told('vm:work')).toEqual(['work renamed', 'work closed alice@laptop']);
+  expect(await alice.told('api')).toEqual(told.filter((one) => /^api |renamed/.test(one)));
+  expect(await alice.run(['history', 'gone:by-now'])).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+    stderr: 'nothing is known to have happened in the last 24 h\n',
+  });
+  expect(await alice.run(['history', '--limit', '2'])).toMatchObject({
+    stdout: expect.stringMatching(/^TIME +WHERE +WHAT +WHO +DETAIL\n(?:\d{4}-\S+Z .*\n){2}$/),
+    stderr: expect.stringMatching(/^\d+ earlier events left out; --limit shows more\n$/),
+  });
+  for (const [words, said] of [
+    [['--since', 'soon'], /Invalid .*"soon"/],
+    [['--limit', '0'], /Invalid number "0" for --limit/],
+    [['--by', ''], /--by needs a value/],
+    [['a:b:c'], /Invalid compound name/],
+  ] as const) {
+    const { exitCode, stderr } = await alice.run(['history', ...words]);
+    expect({ words, exitCode }).toEqual({ words, exitCode: 2 });
+    expect(stderr).toMatch(said);
+  }
+  // How long it was watched is part of it, also when the daemon has ended.
+  await alice.run(['daemon', 'stop']);
+  await until('it to be told', async () => (await alice.told('--all')).at(-1) === 'unwatched');
+  expect(daemonsBelow(alice.home)).toEqual([]);
+}, 120_000);
+
+test('a daemon that is killed has lost nothing', async () => {
+  const alice = await user('alice@laptop');
+  for (const code of [1, 2, 3]) await alice.run(['exec', '--create', 'vm:dev', 'exit', `${code}`]);
+  await until('it to be written', async () => (await alice.told()).includes('dev ran alice@laptop exit 3'));
+  for (const pid of daemonsBelow(alice.home)) process.kill(pid, 'SIGKILL');
+  const told = (await alice.told()).filter((one) => one.includes(' ran '));
+  expect(told).toEqual([1, 2, 3].map((code) => `dev ran alice@laptop exit ${code}`));
+}, 60_000);
+
+test('in memory: the daemon tells it, nothing is written, and its end is the end of it', async () => {
+  const alice = await user('alice@laptop', { AZLIN_REGISTRY: 'memory' });
+  await alice.run(['exec', '--create', 'vm:dev', 'true']);
+  await until('it to be told', async () => (await alice.told()).includes('dev ran alice@laptop true 0'));
+  expect(existsSync(alice.file)).toBe(false);
+  expect(await alice.run(['registry', 'list'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringMatching(/^error: The registry is in memory.*\nhint: azlin config set registry.backend disk/),
+  });
+  expect((await alice.run(['registry', 'check'])).stdout).toMatch(/^ok +registry +in memory/);
+  await alice.run(['daemon', 'stop']);
+  await until('the daemon to end', () => daemonsBelow(alice.home).length === 0);
+  expect(await alice.told()).toEqual([]);
+}, 60_000);
+
+test('a registry that cannot be written holds up nothing, and gets everything when it can', async () => {
+  const blocked = join(lab.directory, 'blocked');
+  writeFileSync(blocked, '');
+  const path = join(blocked, 'registry.db');
+  const alice = await user('alice@laptop', {}, `[registry]\npath = '${path}'\n`);
+  await alice.run(['exec', '--create', 'vm:dev', 'true']);
+  const log = () => readFileSync(join(alice.home, 'daemon.log'), 'utf8');
+  await until('it to be said', () => log().includes('the history cannot be written'));
+  expect(await alice.run(['exec', 'vm:dev', 'exit', '5'])).toMatchObject({ exitCode: 5, stderr: '' });
+  expect(log().match(/cannot be written/g)).toHaveLength(1);
+  expect(await alice.run(['registry', 'check'])).toMatchObject({
+    exitCode: 1,
+    stdout: expect.stringMatching(/^FAIL +registry /),
+  });
+  rmSync(blocked);
+  mkdirSync(blocked);
+  await until('it to be written', async () => (await alice.told()).includes('dev ran alice@laptop exit 5'), 30_000);
+  expect(await alice.told()).toContain('dev ran alice@laptop true 0');
+}, 90_000);
+
+test('a team: each thing once, whoever has seen it, and no password anywhere', async () => {
+  const url = postgres.url();
+  const [, secret = ''] = /:([^:@]+)@/.exec(url) ?? [];
+  expect(decodeURIComponent(secret).length).toBeGreaterThan(6);
+  const alice = await user('alice@laptop', {}, `[registry]\nurl = '${url}'\n`);
+  chmodSync(join(alice.home, 'config.toml'), 0o644);
+  const bob = await user('bob@desk', { AZLIN_REGISTRY_URL: url });
+  for (const one of [alice, bob])
+    await until(
+      'the VM to be watched',
+      async () => (await one.rows('--all')).filter(({ what }) => what === 'watched').length > 1,
+    );
+  await alice.run(['exec', '--create', 'vm:team', 'true']);
+  await until('the session to be seen', async () => (await bob.told()).includes('team created alice@laptop'));
+  await bob.run(['exec', 'vm:team', 'exit', '7']);
+  const terminal = await openTerminal(bob.environment);
+  try {
+    await terminal.type(`${process.execPath} ${CLI} connect vm:team\n`);
+    await terminal.shows(/\[team\] /);
+    await until('it to be seen', async () => (await alice.told()).includes('team attached bob@desk'));
+    await terminal.press('C-b', 'd');
+    await until('its end to be seen', async () => (await alice.told()).includes('team detached bob@desk'));
+  } finally {
+    await terminal.close();
+  }
+  await alice.run(['exec', '--create', 'vm:later', 'true']);
+  await until('the next one to be seen', async () => (await bob.told()).includes('later created alice@laptop'));
+  const told = await bob.told('--by', 'bob');
+  expect(told).toEqual(['team ran bob@desk exit 7', 'team attached bob@desk', 'team detached bob@desk']);
+  expect(await alice.told('--by', 'bob')).toEqual(told);
+  expect((await alice.told()).filter((one) => one.includes('team created'))).toHaveLength(1);
+  // The password is in no output.
+  const outputs = await Promise.all(
+    [
+      ['config'],
+      ['config', 'get', 'registry.url'],
+      ['config', '--format', 'json'],
+      ['registry', 'status'],
+      ['registry', 'check'],
+      ['doctor'],
+      ['history', '--verbose'],
+    ].map((args) => alice.run(args)),
+  );
+  for (const { stdout, stderr } of outputs)
+    for (const form of [secret, decodeURIComponent(secret)]) expect(stdout + stderr).not.toContain(form);
+  expect(outputs[1]?.stdout).toMatch(/^postgres:\/\/team:\*\*\*@127\.0\.0\.1:\d+\/registry\n$/);
+  expect(outputs[4]?.stdout).toMatch(/warn +registry +\S+config.toml has the password of the registry/);
+  expect(readFileSync(join(alice.home, 'daemon.log'), 'utf8')).not.toContain(decodeURIComponent(secret));
+  const wrong = url.replace(secret, `${PASSWORD}x`);
+  const denied = await bob.run(['registry', 'status'], { environment: { AZLIN_REGISTRY_URL: wrong } });
+  expect(denied).toMatchObject({ stderr: expect.stringMatching(/hint: the password is wrong/) });
+  expect(denied.stderr).not.toContain(PASSWORD);
+  const senseless = await bob.run(['registry', 'status'], {
+    environment: { AZLIN_REGISTRY_URL: `mysql://u:${PASSWORD}@h/d` },
+  });
+  expect(senseless).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('AZLIN_REGISTRY_URL: expected postgres://'),
+  });
+  expect(senseless.stderr).not.toContain(PASSWORD);
+}, 120_000);
+
+test('registry: records in a table, one of them, those that have expired, a damaged file', async () => {
+  const alice = await user('alice@laptop', { AZLIN_PERSIST: '0' });
+  expect((await alice.run(['registry', 'check'])).stdout).toMatch(/^ok +registry +\S+registry\.db, not created yet\n$/);
+  expect(existsSync(alice.file)).toBe(false);
+  const registry = await openRegistry({ preset: 'single', path: alice.file });
+  await registry.create({ id: 's-1', metadata: { user_id: 'alice', request_count: 3 } });
+  await registry.create({ id: 's-2', metadata: { user_id: 'bob\u001b[31m' }, ttl: Number.POSITIVE_INFINITY });
+  await registry.disconnect('s-2', 'client_disconnect');
+  await registry.create({ id: 's-3', ttl: 1 });
+  await registry.close();
+  const list = async (...args: string[]) => {
+    const { stdout } = await alice.run(['registry', 'list', ...args, '--format', 'ndjson']);
+    return stdout.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { id: string }).id]));
+  };
+  const table = (await alice.run(['registry', 'list'])).stdout;
+  expect(table).toMatch(
+    /^ID +USER +CREATED +USED +EXPIRES +STATE\ns-1 +alice +\d+ s ago +\d+ s ago +in \d+ min +connected\n/,
+  );
+  expect(table).toMatch(/^s-2 .* never +disconnected \d+ s ago: client_disconnect$/m);
+  expect(table).not.toContain('\u001b');
+  expect(await list()).toEqual(['s-1', 's-2']);
+  expect(await list('--connected')).toEqual(['s-1']);
+  expect(await list('--disconnected')).toEqual(['s-2']);
+  expect(await list('--where', 'user_id=alice', '--where', 'request_count=3')).toEqual(['s-1']);
+  expect(await list('--where', 'request_count="3"')).toEqual([]);
+  expect(await list('--limit', '1')).toEqual(['s-1']);
+  const one = await alice.run(['registry', 'show', 's-1', '--format', 'json']);
+  expect(JSON.parse(one.stdout)).toMatchObject({ id: 's-1', version: 1, events: [{ kind: 'created' }] });
+  expect((await alice.run(['registry', 'show', 's-1'])).stdout).toMatch(
+    /^id +s-1\nstate +connected\n[\s\S]*\nuser_id +alice\n/,
+  );
+  expect((await alice.run(['registry', 'expire'])).stderr).toBe('1 record expired\n');
+  expect((await alice.run(['registry', 'expire'])).stderr).toBe('nothing has expired\n');
+  expect(await alice.run(['registry', 'show', 's-3'])).toMatchObject({
+    exitCode: 3,
+    stderr: 'error: There is no record "s-3" in the registry\nhint: it is gone: expired\n',
+  });
+  expect((await alice.told()).slice(0, 2)).toEqual(['registered alice', 'registered bob\u001b[31m']);
+  const status = await alice.run(['registry', 'status']);
+  expect(status.stdout).toMatch(
+    /^backend +disk, \S+registry\.db\nrecords +2: 1 connected, 1 disconnected; \d+ bytes each\n/,
+  );
+  for (const words of [
+    ['show'],
+    ['list', 's-1'],
+    ['status', '--connected'],
+    ['list', '--connected', '--disconnected'],
+    ['list', '--where', 'nonsense'],
+    ['list', '--limit', 'x'],
+    ['show', 'no id'],
+  ])
+    expect({ words, ...(await alice.run(['registry', ...words])) }).toMatchObject({ words, exitCode: 2 });
+  // What is damaged is set aside, and that is said.
+  const bytes = readFileSync(alice.file);
+  bytes.fill(0xff, 4_096, 12_288);
+  writeFileSync(alice.file, bytes);
+  const damaged = await alice.run(['registry', 'status']);
+  expect(damaged).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringMatching(/^warning: the registry \S+ was damaged: /m),
+  });
+}, 60_000);
