@@ -52,6 +52,14 @@ export interface EventQuery {
   readonly isLatest?: boolean | undefined;
 }
 
+/** Milliseconds since 1970. */
+export interface DueTimes {
+  /** Whoever was used long after this counts as used then: the clock was set back. */
+  readonly now: number;
+  readonly expiredBy: number;
+  readonly silentSince: number;
+}
+
 /** What is done together: all of it or nothing. */
 export interface Transaction {
   /** What is read stays as it is until the end. */
@@ -61,8 +69,8 @@ export interface Transaction {
   replace(record: KeptRecord): Promise<void>;
   remove(id: string): Promise<void>;
   append(event: NewEvent): Promise<void>;
-  /** Some of those that have expired, and of those that nobody has used since `silentSince` but that are still taken for connected. */
-  due(now: number, silentSince: number): Promise<readonly KeptRecord[]>;
+  /** Some of those that have expired, and of those that nobody has used for long but that are still taken for connected. */
+  due(times: DueTimes): Promise<readonly KeptRecord[]>;
   /** What the history has under this id since a time. */
   historyOf(id: string, since: number): Promise<readonly HistoryEvent[]>;
   /** Whether events tell that there was one that has ended. */

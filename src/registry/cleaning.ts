@@ -27,7 +27,7 @@ export function cleaning({ backend, clock, accesses, cleanUpEvery, keepEvents }:
   /** `expiredBy`: which of them count as expired. */
   const some = (now: number, expiredBy: number) =>
     backend.transact(async (transaction) => {
-      const due = await transaction.due(expiredBy, now - SILENT);
+      const due = await transaction.due({ now, expiredBy, silentSince: now - SILENT });
       let [expired, silent] = [0, 0];
       for (const one of due.map(accesses.latest)) {
         if (expiryOf(one) <= expiredBy) {

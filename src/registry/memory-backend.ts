@@ -1,6 +1,6 @@
 import { oneByOne } from '../domain/concurrency.ts';
 import { type Backend, eventOf, type KeptRecord, type ListQuery, type Transaction } from './backend.ts';
-import { expiryOf, type HistoryEvent, type RegistryEvent } from './record.ts';
+import { expiryOf, type HistoryEvent, type RegistryEvent, SKEW } from './record.ts';
 import { alreadyThere } from './registry-errors.ts';
 
 /** How many of those that are due are taken at once. */
@@ -30,8 +30,10 @@ export function memoryBackend(): Backend {
       async append(event) {
         added.push(eventOf(last + added.length + 1, event));
       },
-      async due(now, silentSince) {
-        const isDue = (one: KeptRecord) => expiryOf(one) <= now || (!one.disconnected && one.accessedAt <= silentSince);
+      async due({ now, expiredBy, silentSince }) {
+        for (const [id, one] of records) if (one.accessedAt > now + SKEW) records.set(id, { ...one, accessedAt: now });
+        const isDue = (one: KeptRecord) =>
+          expiryOf(one) <= expiredBy || (!one.disconnected && one.accessedAt <= silentSince);
         return [...records.values()].filter(isDue).slice(0, DUE);
       },
       async historyOf(id, since) {

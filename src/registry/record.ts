@@ -91,6 +91,8 @@ export interface HistoryEntry {
 
 /** Milliseconds without any use after which nobody is there any more. */
 export const SILENT = 300_000;
+/** Milliseconds by which the clocks of several processes may differ. */
+export const SKEW = 60_000;
 /** The most bytes of metadata, as JSON. */
 export const MOST_METADATA = 64 * 1024;
 /** Ten years: a longer time is a mistake, or means for ever. */

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Clock } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Backend } from '../../registry/backend.ts';
 import { cachedBackend } from '../../registry/cached-backend.ts';
@@ -38,8 +39,7 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<OwnRe
     throw new AppError('usage', 'rate must have a number of calls, and of milliseconds (per)');
   const checkedTtl = checkTtl(ttl);
   return registryOn({
-    backend: await backendOf({ ...options, backend: options.backend ?? usual.backend }),
-    clock: systemClock,
+    ...(await backendOf({ ...options, backend: options.backend ?? usual.backend })),
     ttl: checkedTtl,
     cleanUpEvery: cleanUpEvery === Number.POSITIVE_INFINITY ? undefined : cleanUpEvery,
     keepEvents,
@@ -47,22 +47,25 @@ export async function openRegistry(options: RegistryOptions = {}): Promise<OwnRe
   });
 }
 
-async function backendOf(options: RegistryOptions): Promise<Backend> {
+/** With the clock that all who use it have in common. */
+async function backendOf(options: RegistryOptions): Promise<{ readonly backend: Backend; readonly clock: Clock }> {
+  const clock = systemClock;
   const { backend, path, url, onWarning: warn = (line) => process.emitWarning(line) } = options;
   switch (backend) {
     case 'memory':
-      return memoryBackend();
+      return { backend: memoryBackend(), clock };
     case 'disk': {
       if (!path || path === ':memory:') throw new AppError('usage', 'The backend "disk" needs the path of a file');
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       const { sqliteEngine } = await import('../../registry/sql/sqlite-engine.ts');
-      return sqlBackend(await sqliteEngine({ path, clock: systemClock, warn }));
+      return { backend: sqlBackend(await sqliteEngine({ path, clock, warn })), clock };
     }
     case 'cluster': {
       if (url === undefined)
         throw new AppError('usage', 'The backend "cluster" needs the URL of a PostgreSQL database');
       const { postgresEngine } = await import('../../registry/sql/postgres-engine.ts');
-      return cachedBackend(sqlBackend(await postgresEngine({ url, clock: systemClock })));
+      const engine = await postgresEngine({ url, clock });
+      return { backend: cachedBackend(sqlBackend(engine)), clock: { ...clock, now: engine.now } };
     }
     default:
       throw new AppError('usage', `"${backend}" is not a backend: memory, disk or cluster`);

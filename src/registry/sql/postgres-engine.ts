@@ -36,10 +36,16 @@ const [LOOK, ANSWER] = [1_000, 2_000];
 /** Bytes of a notification. */
 const LONGEST = 7_000;
 
+export interface PostgresEngine extends SqlEngine {
+  /** The time of its server, in milliseconds since 1970: the clocks of those who share it may differ. */
+  now(): number;
+}
+
 /** A database that several servers share. What breaks off before it is committed is begun again over another connection. */
-export async function postgresEngine({ url, clock }: PostgresSettings): Promise<SqlEngine> {
+export async function postgresEngine({ url, clock }: PostgresSettings): Promise<PostgresEngine> {
   const hosts = hostsIn(url);
   const pool = postgresPool({ hosts, clock });
+  const time = timeOfServer(clock);
   const transact = <T>(work: (run: RunSql) => Promise<T>, changed: () => readonly string[]): Promise<T> => {
     let isCommitting = false;
     return pool.using(
@@ -68,7 +74,10 @@ export async function postgresEngine({ url, clock }: PostgresSettings): Promise<
   };
   try {
     const isNew = await pool.using(
-      async (client) => !(await isCurrent(runner(client), POSTGRES)),
+      async (client) => {
+        await time.ask(client);
+        return !(await isCurrent(runner(client), POSTGRES));
+      },
       () => false,
     );
     if (isNew)
@@ -80,10 +89,11 @@ export async function postgresEngine({ url, clock }: PostgresSettings): Promise<
     await pool.close();
     throw cannotUse(hosts, error);
   }
-  const news = listening({ dial: pool.dial, clock, signal: pool.signal });
+  const news = listening({ dial: pool.dial, clock, signal: pool.signal, look: time.ask });
   return {
     name: 'cluster',
     dialect: POSTGRES,
+    now: time.now,
     query: (sql, values) =>
       pool.using(
         (client) => runner(client)(sql, values),
@@ -115,14 +125,31 @@ function runner(client: Client): RunSql {
   };
 }
 
+/** The time of the server, as far as it was asked for it. */
+function timeOfServer(clock: Clock) {
+  let ahead = 0;
+  return {
+    now: () => Math.round(clock.now() + ahead),
+    async ask(client: Client) {
+      const before = clock.now();
+      const { rows } = await client.query<{ now: string }>(
+        within(ANSWER, 'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now'),
+      );
+      ahead = Number(rows[0]?.now) - (before + clock.now()) / 2;
+    },
+  };
+}
+
 interface Listening {
   readonly dial: () => Promise<Client>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Asks the server something; rejects if it does not answer. */
+  readonly look: (client: Client) => Promise<void>;
 }
 
 /** Hears of what others have written, over a connection of its own, which is made again when it breaks. */
-function listening({ dial, clock, signal }: Listening) {
+function listening({ dial, clock, signal, look }: Listening) {
   const listeners = new Set<(ids: readonly string[] | undefined) => void>();
   const tell = (ids: readonly string[] | undefined) => {
     for (const hear of listeners) hear(ids);
@@ -135,7 +162,7 @@ function listening({ dial, clock, signal }: Listening) {
     try {
       for (;;) {
         await pause(clock, LOOK, signal);
-        await client.query(within(ANSWER, 'SELECT 1'));
+        await look(client);
       }
     } catch {
       // It is over, or the registry is closed.

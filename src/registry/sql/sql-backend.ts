@@ -1,6 +1,6 @@
 import type { Backend, KeptRecord, ListQuery, Transaction } from '../backend.ts';
 import { DUE } from '../memory-backend.ts';
-import { type DisconnectReason, frozen, type HistoryEvent, type SessionRecord } from '../record.ts';
+import { type DisconnectReason, frozen, type HistoryEvent, type SessionRecord, SKEW } from '../record.ts';
 import { alreadyThere, registryFailed } from '../registry-errors.ts';
 import type { RunSql, SqlEngine, SqlRow, SqlValue } from './sql-engine.ts';
 import { EVENT_COLUMNS, eventIn, eventQuery } from './sql-events.ts';
@@ -146,11 +146,12 @@ function transactionOf(run: RunSql, { dialect, changed }: Writing): Transaction 
         [at, kind, id, JSON.stringify(value)],
       );
     },
-    async due(now, silentSince) {
+    async due({ now, expiredBy, silentSince }) {
+      await run('UPDATE azlin_records SET accessed_at = $1 WHERE accessed_at > $2', [now, now + SKEW]);
       const rows = await run(
         `SELECT ${COLUMNS} FROM azlin_records
           WHERE (ttl IS NOT NULL AND accessed_at + ttl <= $1) OR (disconnected_at IS NULL AND accessed_at <= $2) ORDER BY id LIMIT $3`,
-        [now, silentSince, DUE],
+        [expiredBy, silentSince, DUE],
       );
       return rows.map(recordIn);
     },

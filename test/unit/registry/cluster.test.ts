@@ -1,7 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { openRegistry } from '../../../src/app/registry/create-registry.ts';
+import { pause } from '../../../src/domain/clock.ts';
 import type { OwnRegistry } from '../../../src/registry/registry.ts';
+import { postgresEngine } from '../../../src/registry/sql/postgres-engine.ts';
 import type { RegistryOptions } from '../../../src/registry/types.ts';
+import { realClock } from '../../support/clock.ts';
 import { type Postgres, startPostgres } from '../../support/postgres.ts';
 import { startProxy } from '../../support/proxy.ts';
 import { until } from '../../support/until.ts';
@@ -163,6 +166,31 @@ test('a user who may not make tables works with those that there are; a password
     expect(error.message).not.toMatch(/secret/);
   }
 });
+
+test('the time is that of the database, whatever clock a server has', async () => {
+  let ahead = 3_600_000;
+  const engine = await postgresEngine({ url: primary.url(), clock: { ...realClock, now: () => Date.now() + ahead } });
+  try {
+    const error = () => Math.abs(engine.now() - Date.now());
+    expect(error()).toBeLessThan(2_000);
+    engine.news.on(() => {});
+    ahead = -86_400_000;
+    await until('it to be noticed that the clock was set', () => error() < 2_000);
+  } finally {
+    await engine.close();
+  }
+});
+
+test('one whose database is gone is closed soon, although something was to be written', async () => {
+  const server = await startPostgres();
+  servers.push(server);
+  const one = await registryAt(server.url());
+  const { id } = await one.create();
+  await one.get(id);
+  server.kill();
+  const late = pause(realClock, 6_000, new AbortController().signal).then(() => 'late');
+  expect(await Promise.race([one.close().then(() => 'closed'), late])).toBe('closed');
+}, 20_000);
 
 test('nothing is left open by one that is closed in the middle of its work', async () => {
   primary.sql('CREATE DATABASE closing OWNER team');

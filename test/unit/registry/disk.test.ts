@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openRegistry } from '../../../src/app/registry/create-registry.ts';
 import type { OwnRegistry } from '../../../src/registry/registry.ts';
+import { sqlite } from '../../../src/registry/sql/sqlite-file.ts';
 import type { RegistryOptions } from '../../../src/registry/types.ts';
 import { until } from '../../support/until.ts';
 
@@ -134,6 +135,36 @@ test('a file that is damaged is set aside, and what can be read of it is kept', 
   await after.create({ id: 'new' });
   const { recent } = await after.health();
   expect(recent[0]).toMatchObject({ kind: 'created', id: 'new' });
+});
+
+test('damage beside a large gap of row numbers hides only what is in it', async () => {
+  await (await registryAt()).close();
+  const file = new (sqlite())(path);
+  const insert = file.prepare(
+    'INSERT INTO azlin_records (rowid, id, version, metadata, created_at, updated_at, accessed_at, reconnect_count, next_call) VALUES ($1, $2, 1, $3, $1, 0, 0, 0, 0)',
+  );
+  const numbers = [
+    ...Array.from({ length: 60 }, (_, at) => at + 1),
+    ...Array.from({ length: 60 }, (_, at) => at + 40_001),
+  ];
+  for (const number of numbers)
+    insert.all({ $1: number, $2: `s-${number}`, $3: JSON.stringify({ fill: 'x'.repeat(300) }) });
+  file.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  file.close();
+  // The page of the table that has the last row before the gap, or the first one after it.
+  const bytes = readFileSync(path);
+  const LEAF_OF_TABLE = 0x0d;
+  const damaged = Array.from({ length: bytes.length / 4_096 }, (_, page) => page * 4_096).find(
+    (at) => bytes[at] === LEAF_OF_TABLE && bytes.subarray(at, at + 4_096).includes('s-40001'),
+  );
+  expect(damaged).toBeGreaterThan(0);
+  bytes.fill(0xff, damaged, Number(damaged) + 4_096);
+  writeFileSync(path, bytes);
+  const { records } = await (await registryAt()).list({ limit: 1_000 });
+  const ids = records.map(({ id }) => id);
+  expect(ids).toEqual(expect.arrayContaining(['s-1', 's-40', 's-40030', 's-40060']));
+  expect(ids.length).toBeLessThan(120);
+  expect(warnings).toHaveLength(1);
 });
 
 test('damage that is only seen by a closer look', async () => {

@@ -549,6 +549,20 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(found.filter(({ status }) => status === 'failed')).toEqual([]);
   });
 
+  test('a clock that is set back: time counts from then on', async () => {
+    const { registry, clock } = await make({ ttl: 10 * MINUTE });
+    await registry.create({ id: 'before' });
+    clock.advance(-60 * MINUTE);
+    expect(await registry.expire()).toBe(0);
+    expect(await registry.peek('before')).toMatchObject({ accessedAt: clock.now() });
+    expect((await registry.health()).ages).toEqual({ healthy: 1, aging: 0, stale: 0 });
+    clock.advance(6 * MINUTE);
+    await registry.expire();
+    expect((await registry.peek('before'))?.disconnected?.reason).toBe('timeout_no_activity');
+    clock.advance(4 * MINUTE);
+    expect(await registry.expire()).toBe(1);
+  });
+
   test('health: who is there, since when, and what happened', async () => {
     const { registry, clock } = await make({ ttl: null });
     for (const id of ['stale', 'aging', 'healthy']) {
