@@ -52,6 +52,7 @@ describe('azlin doctor', () => {
       'config',
       'ssh settings',
       'known hosts',
+      'registry',
       'sign-in',
       'inventory',
       'vm',
@@ -88,7 +89,7 @@ describe('azlin doctor', () => {
     const { rows, exitCode } = await doctor('');
     expect({ exitCode, checks: rows.map(({ check }) => check) }).toEqual({
       exitCode: 0,
-      checks: ['config', 'ssh settings', 'known hosts', 'sign-in', 'inventory', 'keys'],
+      checks: ['config', 'ssh settings', 'known hosts', 'registry', 'sign-in', 'inventory', 'keys'],
     });
   });
 

@@ -436,8 +436,8 @@ describe('settings', () => {
   });
 
   test.each([
-    ['sessions.json', '{"version":4,"value":{"x":{"askedAt":1,"answer":{"probe":"ok","sessions":[null]}}}}'],
-    ['sessions.json', '{"version":4,"value":{"x":{"askedAt":1,"answer":{"probe":"zzz"}}}}'],
+    ['sessions.json', '{"version":5,"value":{"x":{"askedAt":1,"answer":{"probe":"ok","sessions":[null]}}}}'],
+    ['sessions.json', '{"version":5,"value":{"x":{"askedAt":1,"answer":{"probe":"zzz"}}}}'],
   ])('nonsense in a cache is dropped: %s %s', async (file, content) => {
     const environment = home('');
     mkdirSync(join(environment.AZLIN_HOME, 'cache'));

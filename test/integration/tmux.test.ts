@@ -73,6 +73,7 @@ exec ${real.trim()} "$@"
         clients: [],
         group: 'dev',
         expiresAt: null,
+        idleTtl: null,
         owner: 'alice@laptop',
         idle: expect.any(Number),
         friendlyName: null,
