@@ -5,6 +5,7 @@ import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { CachedKnowledge } from '../operations/access/completion-knowledge.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { Examined } from '../registry/backend.ts';
+import type { HistoryTrouble } from '../registry/history.ts';
 import type { HistoryQuery, Registry, RegistryEvent } from '../registry/types.ts';
 import type { Config, Overrides } from '../settings/config.ts';
 import type { Detected } from '../settings/detected.ts';
@@ -91,7 +92,9 @@ export interface RegistryReader {
   open(): Promise<Pick<Registry, 'stats' | 'health' | 'list' | 'peek' | 'history' | 'expire'>>;
   /** What has happened. A registry that is not there yet is not made for this. */
   past(query: HistoryQuery): Promise<readonly RegistryEvent[]>;
-  /** Looks whether all is well. */
+  /** Why azlin's daemon cannot write the history; undefined if it can. */
+  trouble(): Promise<HistoryTrouble | undefined>;
+  /** Looks whether all is well. Never rejects. */
   examine(): Promise<readonly Examined[]>;
   close(): Promise<void>;
 }

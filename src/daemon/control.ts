@@ -1,5 +1,5 @@
 import { silentCaller } from '../domain/caller.ts';
-import type { HistoryNote, RegistryPlace } from '../registry/history.ts';
+import type { HistoryNote, HistoryTrouble, RegistryPlace } from '../registry/history.ts';
 import type { RegistryEvent } from '../registry/record.ts';
 import type { HistoryQuery } from '../registry/types.ts';
 import type { Remembered } from '../targets/survey-memory.ts';
@@ -60,6 +60,11 @@ export async function allKnown(door: Door): Promise<ReadonlyMap<string, Remember
 /** Adds to the history, if a daemon runs. */
 export async function noteThere(door: Door, place: RegistryPlace, note: HistoryNote): Promise<void> {
   await tell(door, { ask: 'note', place, note });
+}
+
+/** Why the daemon cannot write the history; undefined if it can, or none runs. */
+export function troubleThere(door: Door, place: RegistryPlace): Promise<HistoryTrouble | undefined> {
+  return tell(door, { ask: 'trouble', place });
 }
 
 /** The history that only the daemon has; undefined if no daemon runs. Rejects with an AppError. */

@@ -4,7 +4,7 @@ import { isThrough } from '../domain/route.ts';
 import { sharedTransport } from '../transport/shared-transport.ts';
 import type { Connection, Link, RemoteProcess } from '../transport/transport.ts';
 import { isTrusted, keyFilesOf, keyOfDestination, stampOf, withoutDoubt } from './destination.ts';
-import type { Held, HeldLinks, HeldSettings } from './holding.ts';
+import { type Held, type HeldLinks, type HeldSettings, joinHistory, tellHistories } from './holding.ts';
 import type { Destination } from './messages.ts';
 
 /** Milliseconds: in which a process is gone after it was killed; in which the server of a VM that was stopped would have to say something; in which a new connection is used. */
@@ -91,7 +91,8 @@ export function heldLinks({
       files: await stampOf(to),
       ...{ running: 0, leftBehind: 0, isClosed: false, hasRun: false },
       usedAt: clock.now(),
-      ...{ persist: to.persist, history: to.history },
+      persist: to.persist,
+      histories: new Map(),
       cancel: () => {},
       watch: undefined,
     };
@@ -123,10 +124,9 @@ export function heldLinks({
     if (choice === 'none' || (one.watch && !one.watch.isOver())) return;
     one.watch?.stop();
     const silent = silentCaller(new AbortController().signal);
-    const { label: hostname, hostKeyAlias: vm, user } = endpoint;
     one.watch = knowledge.watch(endpoint, {
       connect: () => one.transport.connect(endpoint, silent),
-      note: (note) => history.note(one.history, { ...note, hostname, vm, user }),
+      note: (note) => tellHistories(history, one, note),
     });
   };
   /** With `grace`, the process must end. Not every server passes signals on, but without its connection it ends, so the connection is given up. */
@@ -165,7 +165,7 @@ export function heldLinks({
       one.running++;
       one.cancel();
       one.persist = to.persist;
-      one.history = to.history;
+      joinHistory(history, one, to.history);
       let isLeft = false;
       const leave = () => {
         if (isLeft) return;

@@ -4,7 +4,7 @@ import type { HistoryKeeper, RegistryPlace } from '../registry/history.ts';
 import type { KnownHosts } from '../transport/host-keys/known-hosts.ts';
 import type { Connection, Dialer, Link, Step, Transport } from '../transport/transport.ts';
 import type { HeldStatus } from './control.ts';
-import type { Knowledge, Watch } from './knowledge.ts';
+import type { Knowledge, Watch, WatchedServer } from './knowledge.ts';
 import type { Destination } from './messages.ts';
 
 /* What holds connections, as others in the daemon see it. */
@@ -40,8 +40,8 @@ export interface Held extends HeldPlace {
   persist: number;
   cancel: () => void;
   watch: Watch | undefined;
-  /** Where the history of the last one who used it is kept. */
-  history: RegistryPlace;
+  /** Where those who used it keep their histories, each once. */
+  readonly histories: Map<string, RegistryPlace>;
 }
 
 export interface HeldSettings {
@@ -78,4 +78,23 @@ export interface HeldLinks {
   /** Closes what nobody uses, and the rest as soon as nobody does. */
   retire(): void;
   close(): void;
+}
+
+type History = Pick<HistoryKeeper, 'note'>;
+type Told = Parameters<WatchedServer['note']>[0];
+
+/** Tells what is seen at a server to all who used it. */
+export function tellHistories(history: History, { to, histories }: Held, told: Told): void {
+  const { label: hostname, hostKeyAlias: vm, user } = to.endpoint;
+  for (const place of histories.values()) history.note(place, { ...told, hostname, vm, user });
+}
+
+/** Whoever uses a server finds in their history what is seen there from then on. */
+export function joinHistory(history: History, one: Held, place: RegistryPlace): void {
+  const key = JSON.stringify(place);
+  if (one.histories.has(key)) return;
+  one.histories.set(key, place);
+  if (!one.watch?.isSeeing()) return;
+  const { label: hostname, hostKeyAlias: vm, user } = one.to.endpoint;
+  history.note(place, { what: 'watched', hostname, vm, user, isSeen: false });
 }

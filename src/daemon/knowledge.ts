@@ -45,6 +45,8 @@ export interface WatchedServer {
 export interface Watch {
   /** Whether it has ended with its connection; another connection can watch again. */
   isOver(): boolean;
+  /** Whether it tells what happens there. */
+  isSeeing(): boolean;
   /** Something runs on the VM that may change its sessions. Until some seconds after the returned function is called, nothing is known for certain. */
   disturb(): () => void;
   stop(): void;
@@ -83,12 +85,24 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
     while (events.length > KEPT || (events[0]?.at ?? limit) < limit) events.shift();
     for (const hear of followers) hear(whole);
   };
+  /** Several connections to one VM see the same: the first of those that see anything tells it. */
+  const isFirst = (state: State) =>
+    [...(states.get(keyOfEndpoint(state.endpoint)) ?? [])].find(({ report }) => report) === state;
+  const isTold = ({ endpoint }: State) =>
+    [...(states.get(keyOfEndpoint(endpoint)) ?? [])].some(({ report }) => report !== undefined);
+  /** Nothing that is said there after this counts. */
+  const end = (state: State) => {
+    if (!state.report) return;
+    state.report = undefined;
+    if (!isTold(state)) state.note({ what: 'unwatched', isSeen: false });
+  };
   const onReport = (state: State, report: WatchReport | undefined) => {
     state.heardAt = clock.now();
     if (!report) return;
-    if (!state.report) state.note({ what: 'watched', isSeen: false });
-    if (state.report) for (const event of changes(state.report, report)) tell(state, event);
+    const before = state.report;
+    if (!before && !isTold(state)) state.note({ what: 'watched', isSeen: false });
     state.report = report;
+    if (before && isFirst(state)) for (const event of changes(before, report)) tell(state, event);
   };
   const certain = (state: State) =>
     state.report !== undefined &&
@@ -112,12 +126,10 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
           isOver = true;
           log(`${endpoint.label}: not watched: ${messageOf(error)}`);
         })
-        .finally(() => {
-          if (state.report) note({ what: 'unwatched', isSeen: false });
-          state.report = undefined;
-        });
+        .finally(() => end(state));
       return {
         isOver: () => isOver,
+        isSeeing: () => state.report !== undefined,
         disturb() {
           // Whoever else is watched under this key is on the same VM.
           for (const one of same) one.disturbing++;
@@ -132,9 +144,7 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
           };
         },
         stop() {
-          // Nothing that is said after this counts.
-          if (state.report) note({ what: 'unwatched', isSeen: false });
-          state.report = undefined;
+          end(state);
           stopping.abort();
           same.delete(state);
           if (same.size === 0) states.delete(key);

@@ -57,6 +57,8 @@ export type Ask =
   | { readonly ask: 'events'; readonly since: number | null }
   /** Adds to the history. */
   | { readonly ask: 'note'; readonly place: RegistryPlace; readonly note: HistoryNote }
+  /** Whether the history cannot be written. */
+  | { readonly ask: 'trouble'; readonly place: RegistryPlace }
   /** The history, where only the daemon has it. */
   | { readonly ask: 'past'; readonly place: RegistryPlace; readonly query: HistoryQuery }
   /** Closes connections to hosts by the name that their keys are kept under, at once. */

@@ -101,6 +101,8 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
       case 'note':
         history.note(ask.place, ask.note);
         return done();
+      case 'trouble':
+        return done(history.trouble(ask.place));
       case 'past':
         return void history.past(ask.place, ask.query).then(done, (error: unknown) => {
           const reply: DaemonReply = { reply: 'failed', error: errorToWire(error), isSent: false };

@@ -53,6 +53,12 @@ export interface EventQuery {
 }
 
 /** Milliseconds since 1970. */
+export interface Between {
+  readonly since: number;
+  readonly until: number;
+}
+
+/** Milliseconds since 1970. */
 export interface DueTimes {
   /** Whoever was used long after this counts as used then: the clock was set back. */
   readonly now: number;
@@ -71,8 +77,8 @@ export interface Transaction {
   append(event: NewEvent): Promise<void>;
   /** Some of those that have expired, and of those that nobody has used for long but that are still taken for connected. */
   due(times: DueTimes): Promise<readonly KeptRecord[]>;
-  /** What the history has under this id since a time. */
-  historyOf(id: string, since: number): Promise<readonly HistoryEvent[]>;
+  /** What the history has under this id between two times. */
+  historyOf(id: string, between: Between): Promise<readonly HistoryEvent[]>;
   /** Whether events tell that there was one that has ended. */
   hasEnded(id: string): Promise<boolean>;
 }

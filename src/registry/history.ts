@@ -14,9 +14,15 @@ export interface RegistryPlace {
 }
 
 /** What somebody does or sees, without whose daemon it was. */
-export interface HistoryNote extends Omit<HistoryEntry, 'seenBy'> {
+export interface HistoryNote extends Omit<HistoryEntry, 'seenBy' | 'key'> {
   /** Whether others who watch the VM see the same. */
   readonly isSeen: boolean;
+}
+
+/** Why a history cannot be written, and how many entries wait for that. */
+export interface HistoryTrouble {
+  readonly why: string;
+  readonly waiting: number;
 }
 
 /** Writes the history of several registries. */
@@ -25,6 +31,8 @@ export interface HistoryKeeper {
   note(place: RegistryPlace, note: HistoryNote): void;
   /** What is in the registry, once all that was noted is written. Rejects with an AppError. */
   past(place: RegistryPlace, query: HistoryQuery): Promise<readonly RegistryEvent[]>;
+  /** Undefined if all that was noted is written, or will be in a moment. */
+  trouble(place: RegistryPlace): HistoryTrouble | undefined;
 }
 
 /** Milliseconds since 1970, and what happened then. */
@@ -53,11 +61,12 @@ export function historyWriter(within: Within): (noted: readonly Noted[]) => Prom
         const id = `${entry.user}@${entry.vm}:${entry.session ?? ''}`;
         const isSame = ({ entry: other }: { readonly entry: HistoryEntry }) =>
           other.what === entry.what && (entry.who === undefined || other.who === entry.who);
-        const known = (await transaction.historyOf(id, at - SAME)).filter(isSame);
+        const near = { since: at - SAME, until: at + SAME };
+        const known = (await transaction.historyOf(id, near)).filter(isSame);
         // If the last try broke off at its end, it may be there.
-        if (known.some((one) => one.at === at && one.entry.seenBy === entry.seenBy)) continue;
+        if (known.some((one) => one.entry.key === entry.key)) continue;
         if (isSeen) {
-          lately = [...lately.filter((one) => Math.abs(at - one.at) < SAME), { at, id, entry }];
+          lately = [...lately.filter((one) => Math.abs(at - one.at) <= SAME), { at, id, entry }];
           const own = lately.filter((one) => one.id === id && isSame(one));
           if (known.length >= own.length) continue;
         }

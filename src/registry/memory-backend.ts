@@ -36,9 +36,9 @@ export function memoryBackend(): Backend {
           expiryOf(one) <= expiredBy || (!one.disconnected && one.accessedAt <= silentSince);
         return [...records.values()].filter(isDue).slice(0, DUE);
       },
-      async historyOf(id, since) {
+      async historyOf(id, { since, until }) {
         const isMeant = (one: RegistryEvent): one is HistoryEvent =>
-          one.kind === 'history' && one.id === id && one.at >= since;
+          one.kind === 'history' && one.id === id && one.at >= since && one.at <= until;
         return [...events, ...added].filter(isMeant);
       },
       hasEnded: async (id) => events.some((one) => one.id === id && (one.kind === 'deleted' || one.kind === 'expired')),

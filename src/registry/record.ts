@@ -52,7 +52,7 @@ export interface HistoryEvent extends Happened {
 
 /** What happened to a tmux session, or was done in it. */
 export interface HistoryEntry {
-  /** `ran`: a command, whose end is known if it was no job; `ended`: a job; `sent`: keys were typed with `azlin send`. `watched`, `unwatched`: from here on, the daemon sees what happens on the VM, or does not see it. */
+  /** `ran`, `ended`: a command has begun, and is over; `sent`: keys were typed with `azlin send`. `watched`, `unwatched`: from here on, the daemon sees what happens on the VM, or does not see it. */
   readonly what:
     | 'created'
     | 'closed'
@@ -78,6 +78,8 @@ export interface HistoryEntry {
   readonly who?: string | undefined;
   /** What the session was called before. */
   readonly before?: string | undefined;
+  /** The same for all that is told of one command. */
+  readonly run?: string | undefined;
   /** The first word of the command; the others may be secret. */
   readonly program?: string | undefined;
   /** The id of the job that it became. */
@@ -87,6 +89,8 @@ export interface HistoryEntry {
   readonly end?: string | undefined;
   /** Whose daemon saw it. */
   readonly seenBy: string;
+  /** Tells it from all others. */
+  readonly key: string;
 }
 
 /** Milliseconds without any use after which nobody is there any more. */

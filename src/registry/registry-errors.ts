@@ -10,7 +10,9 @@ export function registryFailed(doing: string, cause: unknown, isDone = false): A
   const message = `Cannot ${doing} the registry: ${messageOf(cause)}`;
   return new AppError('registry-failed', isDone ? `${message}; it may have been done` : message, {
     cause,
-    hint: 'check its disk, or that its database can be reached',
+    hint: /locked|busy/i.test(message)
+      ? 'another program has been writing to it for long; try again'
+      : 'check its disk, or that its database can be reached',
     mayHaveRun: isDone,
   });
 }

@@ -44,14 +44,17 @@ export const optionalUrl: Read<string | undefined> = (value) => {
   if (parsed?.protocol === 'https:') return parsed.href.replace(/\/$/, '');
   throw new Error('expected an https:// URL');
 };
-const DATABASE = /^(postgres(?:ql)?:\/\/)(?:([^:@/?#]*)(:[^/?#]*)?@)?([\w.:,[\]-]+(?:\/[^?#]*)?)(?:\?[^#]*)?$/;
+const DATABASE = /^(postgres(?:ql)?:\/\/)(?:([^:@/?#]*)(:[^/?#]*)?@)?([\w.:,[\]-]+(?:\/[^?#@]*)?)(\?[^#@]*)?$/;
 /** Where a PostgreSQL database is. From then on, no message contains its password. */
 export const databaseUrl: Read<string | undefined> = (value) => {
-  const [, , , password = ''] = DATABASE.exec(text(value)) ?? [];
+  const [whole, , , password = '', , query = ''] = DATABASE.exec(text(value)) ?? [];
   keepSecret(password.slice(1));
-  if (DATABASE.test(text(value))) return text(value);
+  if (whole !== undefined && !/[?&]password=/i.test(query)) return whole;
   throw new Error('expected postgres://user:password@host/database; / @ ? # in a password as %2F %40 %3F %23');
 };
+export function hasPassword(value: string): boolean {
+  return DATABASE.exec(value)?.[3] !== undefined;
+}
 /** Such a URL as it may be shown. */
 export function withoutPassword(value: unknown): string {
   const [, scheme, user = '', password, place] = DATABASE.exec(String(value)) ?? [];

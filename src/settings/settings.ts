@@ -114,8 +114,6 @@ export const SETTINGS = {
   ),
   registryPath: setting('registry.path', wholePath, undefined),
   registryUrl: { ...setting('registry.url AZLIN_REGISTRY_URL', databaseUrl, undefined), shown: withoutPassword },
-  registryTtl: setting('registry.ttl', limit, 3_600_000),
-  registryCleanUp: setting('registry.clean_up', limit, 120_000),
   keepEvents: setting('registry.keep_events', limit, 604_800_000),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;

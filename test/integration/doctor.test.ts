@@ -52,7 +52,6 @@ describe('azlin doctor', () => {
       'config',
       'ssh settings',
       'known hosts',
-      'registry',
       'sign-in',
       'inventory',
       'vm',
@@ -67,6 +66,7 @@ describe('azlin doctor', () => {
       'locale',
       'lingering',
       'channels',
+      'registry',
     ]);
     expect(of('inventory')?.found).toBe('5 VMs in scope (azure), 4 running');
     expect(of('address')?.found).toMatch(/^\S+@127\.\S+ port \d+ \(its public address\)$/);
@@ -89,7 +89,7 @@ describe('azlin doctor', () => {
     const { rows, exitCode } = await doctor('');
     expect({ exitCode, checks: rows.map(({ check }) => check) }).toEqual({
       exitCode: 0,
-      checks: ['config', 'ssh settings', 'known hosts', 'registry', 'sign-in', 'inventory', 'keys'],
+      checks: ['config', 'ssh settings', 'known hosts', 'sign-in', 'inventory', 'keys', 'registry'],
     });
   });
 

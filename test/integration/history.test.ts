@@ -1,4 +1,17 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { openRegistry } from '../../src/app/registry/create-registry.ts';
@@ -87,16 +100,17 @@ test('who made, attached to, used and closed a session', async () => {
     'api ran alice@laptop true 0',
     'api ran alice@laptop 3',
     'api ran alice@laptop sleep',
-    'api ran alice@laptop sh',
+    'api ran alice@laptop sh 4',
     'api ran alice@laptop 0',
-    'api ran alice@laptop false',
+    'api ran alice@laptop false 1',
   ]);
-  expect(of('ended')).toEqual(['api ended alice@laptop sh 4', 'api ended alice@laptop false 1']);
+  expect(of('ended')).toEqual([]);
   expect(of('sent')).toEqual(['api sent alice@laptop']);
   expect(of('closed')).toEqual(['work closed alice@laptop']);
   expect(told.filter((one) => one.startsWith('nobody'))).toEqual([]);
   expect((await alice.rows('vm:api')).find(({ end }) => end !== null)).toMatchObject({
     ...{ program: 'sleep', end: 'timed out', exitCode: null, hostname: 'vm', session: 'api' },
+    endedAt: expect.stringMatching(/Z$/),
     seenBy: expect.stringMatching(/@/),
   });
   expect((await alice.rows()).find(({ job }) => job === 'j1')).toMatchObject({ program: 'sh', what: 'ran' });
@@ -108,11 +122,14 @@ test('who made, attached to, used and closed a session', async () => {
   // Which ones are meant.
   expect(await alice.told('VM', '--by', 'ALICE')).toEqual(told.filter((one) => one.includes('alice@laptop')));
   expect(await alice.told('vm:work')).toEqual(['work renamed', 'work closed alice@laptop']);
+  expect(await alice.told('v*:w?rk')).toEqual(['work renamed', 'work closed alice@laptop']);
   expect(await alice.told('api')).toEqual(told.filter((one) => /^api |renamed/.test(one)));
   expect(await alice.run(['history', 'gone:by-now'])).toMatchObject({
     exitCode: 0,
     stdout: '',
-    stderr: 'nothing is known to have happened in the last 24 h\n',
+    stderr:
+      'nothing is known to have happened in the last 24 h\n' +
+      'hint: VMs and sessions have the names here that azlin list shows; azlin history shows all\n',
   });
   expect(await alice.run(['history', '--limit', '2'])).toMatchObject({
     stdout: expect.stringMatching(/^TIME +WHERE +WHAT +WHO +DETAIL\n(?:\d{4}-\S+Z .*\n){2}$/),
@@ -123,6 +140,7 @@ test('who made, attached to, used and closed a session', async () => {
     [['--limit', '0'], /Invalid number "0" for --limit/],
     [['--by', ''], /--by needs a value/],
     [['a:b:c'], /Invalid compound name/],
+    [['*:b:c'], /Invalid pattern/],
   ] as const) {
     const { exitCode, stderr } = await alice.run(['history', ...words]);
     expect({ words, exitCode }).toEqual({ words, exitCode: 2 });
@@ -133,6 +151,73 @@ test('who made, attached to, used and closed a session', async () => {
   await until('it to be told', async () => (await alice.told('--all')).at(-1) === 'unwatched');
   expect(daemonsBelow(alice.home)).toEqual([]);
 }, 120_000);
+
+test('a command whose client or daemon is killed has run all the same', async () => {
+  const alice = await user('alice@laptop');
+  const child = spawn(process.execPath, [CLI, 'exec', 'vm:dev', 'sleep', '33'], { env: alice.environment });
+  await until('it to be seen', async () => (await alice.told()).includes('dev ran alice@laptop sleep'));
+  expect((await alice.run(['history'])).stdout).toMatch(/ran +alice@laptop +sleep, end unknown\n/);
+  child.kill('SIGKILL');
+  await alice.run(['daemon', 'stop', '--force']);
+  expect(await alice.told()).toContain('dev ran alice@laptop sleep');
+}, 60_000);
+
+test('two connections to one VM see everything once', async () => {
+  const alice = await user('alice@laptop');
+  const other = join(lab.directory, 'other-key');
+  copyFileSync(lab.identity, other);
+  chmodSync(other, 0o600);
+  await alice.run(['exec', 'vm:dev', 'true'], { environment: { AZLIN_IDENTITY: other } });
+  expect((await alice.run(['daemon', 'status'])).stdout).toContain('connected to 2 servers');
+  // Both have looked at least once.
+  await until('the VM to be watched', async () => (await alice.told('--all')).includes('watched'));
+  for (const name of ['first', 'second']) {
+    await alice.run(['exec', '--create', `vm:${name}`, 'true']);
+    await until('it to be seen', async () => (await alice.told()).includes(`${name} created alice@laptop`));
+  }
+  const created = async (name: string) => (await alice.told()).filter((one) => one.startsWith(`${name} created`));
+  expect(await created('first')).toHaveLength(1);
+  for (const name of ['first', 'second']) await alice.run(['disconnect', `vm:${name}`, '--kill', '--yes']);
+}, 60_000);
+
+test('each of two contexts finds in its own registry what is seen while both use a VM', async () => {
+  const [one, two] = ['one.db', 'two.db'].map((name) => join(lab.directory, name));
+  const settings = `[contexts.one.registry]\npath = '${one}'\n[contexts.two.registry]\npath = '${two}'\n`;
+  const alice = await user('alice@laptop', { AZLIN_CONTEXT: 'one' }, settings);
+  const inTwo = { environment: { AZLIN_CONTEXT: 'two' } };
+  await alice.run(['exec', '--create', 'vm:both', 'true']);
+  await alice.run(['exec', 'vm:dev', 'false'], inTwo);
+  const told = async (context: string) => (await alice.told('--all', '--context', context)).join('\n');
+  await until('one to have it', async () => (await told('one')).includes('both created'));
+  await until('two to have it', async () => (await told('two')).includes('both created'));
+  expect(await told('two')).toMatch(/^watched$/m);
+  expect(await told('two')).toContain('ran alice@laptop false 1');
+  expect(await told('one')).not.toContain('false');
+  expect(await told('two')).not.toContain('true');
+  await alice.run(['disconnect', 'vm:both', '--kill', '--yes']);
+}, 60_000);
+
+test('Ctrl-C ends a wait for a database that does not answer', async () => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const url = `postgres://team:${PASSWORD}@127.0.0.1:${port}/registry`;
+  const { environment } = await user('alice@laptop', { AZLIN_REGISTRY_URL: url, AZLIN_PERSIST: '0' });
+  const child = spawn(process.execPath, [CLI, 'history'], { env: environment });
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  // It has begun to wait.
+  await once(silent, 'connection');
+  const since = performance.now();
+  child.kill('SIGINT');
+  const [code] = await once(child, 'close');
+  silent.close();
+  expect({ code, said }).toEqual({ code: 130, said: expect.not.stringContaining(PASSWORD) });
+  // It would wait for ten seconds.
+  expect(performance.now() - since).toBeLessThan(6_000);
+}, 60_000);
 
 test('a daemon that is killed has lost nothing', async () => {
   const alice = await user('alice@laptop');
@@ -169,8 +254,13 @@ test('a registry that cannot be written holds up nothing, and gets everything wh
   expect(await alice.run(['exec', 'vm:dev', 'exit', '5'])).toMatchObject({ exitCode: 5, stderr: '' });
   expect(log().match(/cannot be written/g)).toHaveLength(1);
   expect(await alice.run(['registry', 'check'])).toMatchObject({
-    exitCode: 1,
-    stdout: expect.stringMatching(/^FAIL +registry /),
+    exitCode: 7,
+    stdout: expect.stringMatching(
+      /^FAIL +registry +Cannot open the registry [\s\S]*daemon cannot write the history \(\d+ events? waits?\)/,
+    ),
+  });
+  expect(await alice.run(['history', '--since', '1s'], { environment: { AZLIN_REGISTRY: 'auto' } })).toMatchObject({
+    stderr: expect.stringMatching(/Cannot open the registry/),
   });
   rmSync(blocked);
   mkdirSync(blocked);
@@ -230,6 +320,18 @@ test('a team: each thing once, whoever has seen it, and no password anywhere', a
   const denied = await bob.run(['registry', 'status'], { environment: { AZLIN_REGISTRY_URL: wrong } });
   expect(denied).toMatchObject({ stderr: expect.stringMatching(/hint: the password is wrong/) });
   expect(denied.stderr).not.toContain(PASSWORD);
+  for (const odd of [
+    'bob:hunter2/secret@127.0.0.1:1/db',
+    'bob:9999/secret@db',
+    'bob:se,cret/x@db',
+    'h/d?password=secret',
+  ]) {
+    for (const args of [['config', 'set', 'registry.url', `postgres://${odd}`], ['history']]) {
+      const said = await bob.run(args, { environment: { AZLIN_REGISTRY_URL: `postgres://${odd}` } });
+      expect({ odd, args, exitCode: said.exitCode }).toEqual({ odd, args, exitCode: 2 });
+      expect(said.stdout + said.stderr).not.toContain('secret');
+    }
+  }
   const senseless = await bob.run(['registry', 'status'], {
     environment: { AZLIN_REGISTRY_URL: `mysql://u:${PASSWORD}@h/d` },
   });
@@ -272,7 +374,10 @@ test('registry: records in a table, one of them, those that have expired, a dama
     /^id +s-1\nstate +connected\n[\s\S]*\nuser_id +alice\n/,
   );
   expect((await alice.run(['registry', 'expire'])).stderr).toBe('1 record expired\n');
-  expect((await alice.run(['registry', 'expire'])).stderr).toBe('nothing has expired\n');
+  expect(await alice.run(['registry', 'expire', '-o', 'json'])).toMatchObject({
+    stdout: '{\n  "expired": 0\n}\n',
+    stderr: 'nothing has expired\n',
+  });
   expect(await alice.run(['registry', 'show', 's-3'])).toMatchObject({
     exitCode: 3,
     stderr: 'error: There is no record "s-3" in the registry\nhint: it is gone: expired\n',
@@ -280,7 +385,7 @@ test('registry: records in a table, one of them, those that have expired, a dama
   expect((await alice.told()).slice(0, 2)).toEqual(['registered alice', 'registered bob\u001b[31m']);
   const status = await alice.run(['registry', 'status']);
   expect(status.stdout).toMatch(
-    /^backend +disk, \S+registry\.db\nrecords +2: 1 connected, 1 disconnected; \d+ bytes each\n/,
+    /^backend +disk, \S+registry\.db\nrecords +2: 1 connected, 1 disconnected; about \d{3} bytes each\n/,
   );
   for (const words of [
     ['show'],

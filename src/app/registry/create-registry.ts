@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../../domain/clock.ts';
-import { AppError } from '../../domain/errors.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
 import type { Backend } from '../../registry/backend.ts';
 import { cachedBackend } from '../../registry/cached-backend.ts';
 import { memoryBackend } from '../../registry/memory-backend.ts';
@@ -56,7 +56,7 @@ async function backendOf(options: RegistryOptions): Promise<{ readonly backend: 
       return { backend: memoryBackend(), clock };
     case 'disk': {
       if (!path || path === ':memory:') throw new AppError('usage', 'The backend "disk" needs the path of a file');
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolder(path);
       const { sqliteEngine } = await import('../../registry/sql/sqlite-engine.ts');
       return { backend: sqlBackend(await sqliteEngine({ path, clock, warn })), clock };
     }
@@ -69,5 +69,16 @@ async function backendOf(options: RegistryOptions): Promise<{ readonly backend: 
     }
     default:
       throw new AppError('usage', `"${backend}" is not a backend: memory, disk or cluster`);
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new AppError('registry-failed', `Cannot open the registry ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: 'name another place for it: registry.path',
+    });
   }
 }

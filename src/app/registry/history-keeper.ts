@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { type Clock, pause } from '../../domain/clock.ts';
 import { messageOf } from '../../domain/errors.ts';
-import type { HistoryKeeper, Noted, RegistryPlace } from '../../registry/history.ts';
+import type { HistoryKeeper, HistoryTrouble, Noted, RegistryPlace } from '../../registry/history.ts';
 import type { OwnRegistry } from '../../registry/registry.ts';
 import { backendAt } from './registry-place.ts';
 
@@ -20,12 +21,13 @@ export interface ClosableKeeper extends HistoryKeeper {
 const [UNUSED, AGAIN, CLOSING] = [60_000, 10_000, 2_000];
 /** How many entries may wait, and are written at once. */
 const [MOST, BATCH] = [10_000, 500];
+/** Milliseconds for which a history that is shared is kept at least. */
+const LEAST_SHARED = 7 * 86_400_000;
 
 /** Writes the history in the background. A registry that cannot be reached holds up nothing: what is to be written waits. */
 export function historyKeeper(settings: Settings): ClosableKeeper {
   const { clock, seenBy } = settings;
   const books = new Map<string, Book>();
-  let last = 0;
   const bookOf = (place: RegistryPlace) => {
     const key = JSON.stringify(place);
     const known = books.get(key) ?? bookAt(place, settings);
@@ -34,11 +36,11 @@ export function historyKeeper(settings: Settings): ClosableKeeper {
   };
   return {
     note(place, { isSeen, ...entry }) {
-      // Different for each, so that one that may have been written is recognised when it is written again.
-      last = Math.max(clock.now(), last + 1);
-      bookOf(place).add({ at: last, isSeen, entry: { ...entry, seenBy } });
+      // With the key, one that may have been written is recognised when it is written again.
+      bookOf(place).add({ at: clock.now(), isSeen, entry: { ...entry, seenBy, key: randomUUID() } });
     },
     past: (place, query) => bookOf(place).using((registry) => registry.history(query)),
+    trouble: (place) => books.get(JSON.stringify(place))?.trouble(),
     async close() {
       await Promise.all([...books.values()].map((book) => book.close()));
     },
@@ -49,6 +51,7 @@ interface Book {
   add(noted: Noted): void;
   /** Works with the registry, once all that was added is written. */
   using<T>(work: (registry: OwnRegistry) => Promise<T>): Promise<T>;
+  trouble(): HistoryTrouble | undefined;
   close(): Promise<void>;
 }
 
@@ -57,12 +60,16 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
   let opened: Promise<OwnRegistry> | undefined;
   let writing: Promise<void> | undefined;
   let cancel = () => {};
-  let isFailing = false;
+  let failure: string | undefined;
+  /** How many of those that wait are tried at once. */
+  let size = BATCH;
 
   const open = async () => {
     const { openRegistry } = await import('./create-registry.ts');
     const backend = await backendAt(place);
-    const registry = await openRegistry({ ...place, backend, preset: 'single', onWarning: log });
+    // What is shared is not forgotten because one of those who share it wants to remember less.
+    const keepEvents = backend === 'cluster' ? Math.max(place.keepEvents, LEAST_SHARED) : place.keepEvents;
+    const registry = await openRegistry({ ...place, backend, keepEvents, preset: 'single', onWarning: log });
     // Somebody has to forget what is too old.
     await registry.expire();
     return registry;
@@ -90,25 +97,40 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
     try {
       const registry = await registryOf();
       while (waiting.length > 0) {
-        const batch = waiting.slice(0, BATCH);
+        const batch = waiting.slice(0, size);
         await registry.note(batch);
         waiting.splice(0, batch.length);
       }
-      isFailing = false;
+      failure = undefined;
+      size = BATCH;
       await rest();
     } catch (error) {
-      if (!isFailing) log(`the history cannot be written: ${messageOf(error)}`);
-      isFailing = true;
+      if (failure === undefined) log(`the history cannot be written: ${messageOf(error)}`);
+      failure = messageOf(error);
+      // One that cannot be written for what it is must not hold up the others.
+      if (size === 1 && (await isWell())) {
+        waiting.shift();
+        log(`an entry of the history is lost: ${failure}`);
+      }
+      size = 1;
       await shut();
       cancel = clock.schedule(AGAIN, begin);
       throw error;
+    }
+  };
+  const isWell = async () => {
+    try {
+      await (await registryOf()).stats();
+      return true;
+    } catch {
+      return false;
     }
   };
   const begin = () => {
     writing ??= write().finally(() => {
       writing = undefined;
       // What was added while it came to its end.
-      if (waiting.length > 0 && !isFailing) void begin();
+      if (waiting.length > 0 && failure === undefined) void begin();
     });
     writing.catch(() => {});
     return writing;
@@ -121,7 +143,7 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
         log('an entry of the history is lost: too many wait to be written');
       }
       // Until the next try, it would fail again.
-      if (!isFailing) void begin();
+      if (failure === undefined) void begin();
     },
     async using(work) {
       await begin();
@@ -131,6 +153,7 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
         await rest();
       }
     },
+    trouble: () => (failure === undefined ? undefined : { why: failure, waiting: waiting.length }),
     async close() {
       const enough = new AbortController();
       const late = pause(clock, CLOSING, enough.signal).catch(() => {});

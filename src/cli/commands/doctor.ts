@@ -6,6 +6,7 @@ import { failedCheck } from '../../operations/doctor/findings.ts';
 import { defineCommand } from '../command.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
 import { doctorView } from '../views/doctor.ts';
+import { withRegistry } from '../with-registry.ts';
 
 export const doctor = defineCommand({
   usage: '[host]',
@@ -17,7 +18,8 @@ export const doctor = defineCommand({
   ],
   seeAlso: ['config', 'host-key'],
   options: { ...SCOPE_OPTIONS, ...SSH_OPTIONS },
-  async run({ positionals, access, app, config, caller, warn }) {
+  async run(call) {
+    const { positionals, access, config, caller } = call;
     const fleet = await access().catch((error: unknown) => toAppError(error));
     // azlin cannot even start with these settings.
     if (fleet instanceof AppError) return { data: [failedCheck('settings', fleet)], exitCode: exitCodeOf(fleet.code) };
@@ -28,14 +30,11 @@ export const doctor = defineCommand({
       knownHosts: join(config.home, 'known_hosts'),
       source: config.inventory,
     };
-    const registry = await app.registry(config, warn);
-    try {
+    return withRegistry(call, async (registry) => {
       const request = { host: positionals['host'], files, registry };
       const { checks, failedWith } = await diagnose(fleet, request, caller);
       return { data: checks, exitCode: failedWith === undefined ? 0 : exitCodeOf(failedWith) };
-    } finally {
-      await registry.close();
-    }
+    });
   },
   view: doctorView,
 });

@@ -5,6 +5,7 @@ import { defineCommand } from '../command.ts';
 import { durationOf } from '../line/exec-options.ts';
 import { SCOPE_OPTIONS } from '../line/options.ts';
 import { historyView } from '../views/history.ts';
+import { withRegistry } from '../with-registry.ts';
 
 const DAY = 86_400_000;
 const ROWS = 1_000;
@@ -27,33 +28,30 @@ export const history = defineCommand({
     limit: { kind: 'text', takes: 'N', describe: `Only the latest N; default: ${ROWS}` },
     context: SCOPE_OPTIONS.context,
   },
-  async run({ args, positionals, app, config, caller, warn }) {
+  async run(call) {
+    const { args, positionals, app, config, caller, warn } = call;
+    const { identifier: of } = positionals;
     const limit = checkRows(args.limit, ROWS);
     const time = durationOf('since', args.since) ?? DAY;
-    const registry = await app.registry(config, warn);
-    try {
+    const request = { of, by: args.by, since: app.clock.now() - time, all: args.all, limit };
+    return withRegistry(call, async (registry) => {
       caller.progress('Reading the history');
-      const request = {
-        of: positionals['identifier'],
-        by: args.by,
-        since: app.clock.now() - time,
-        all: args.all,
-        limit,
-      };
       const { rows, older } = await findHistory(registry.past, request);
+      const trouble = await registry.trouble();
+      if (trouble) warn(`azlin's daemon cannot write the history, so what happened last is missing: ${trouble.why}`);
       const notes: string[] = [];
       if (older > 0) notes.push(`${count(older, 'earlier event')} left out; --limit shows more`);
-      if (rows.length === 0) notes.push(`nothing is known to have happened in the last ${formatDuration(time)}`);
-      const isUnknown = rows.length === 0 && config.persist === 0;
-      return {
-        data: rows,
-        notes,
-        hints: isUnknown ? ["azlin's daemon keeps the history, and daemon.persist is 0"] : [],
-      };
-    } finally {
-      caller.progress(undefined);
-      await registry.close();
-    }
+      if (rows.length > 0) return { data: rows, notes };
+      notes.push(`nothing is known to have happened in the last ${formatDuration(time)}`);
+      return { data: rows, notes, hints: hintsFor(config.persist, of) };
+    });
   },
   view: historyView,
 });
+
+function hintsFor(persist: number, of: string | undefined): readonly string[] {
+  if (persist === 0) return ["azlin's daemon keeps the history, and daemon.persist is 0"];
+  return of === undefined
+    ? []
+    : ['VMs and sessions have the names here that azlin list shows; azlin history shows all'];
+}

@@ -9,6 +9,7 @@ import type { RegistryReader } from '../app.ts';
 import { type Call, defineCommand, type Result } from '../command.ts';
 import { SCOPE_OPTIONS } from '../line/options.ts';
 import { type RegistryShown, registryView } from '../views/registry.ts';
+import { withRegistry } from '../with-registry.ts';
 
 const ACTIONS = ['status', 'list', 'show', 'expire', 'check'] as const;
 const PAGE = 500;
@@ -21,12 +22,12 @@ export const registry = defineCommand({
     id: 'With show: the id of a record',
   },
   examples: [
-    { line: 'azlin registry status', does: 'where records are kept, how many there are, how they are used' },
+    { line: 'azlin registry status', does: 'where records are kept, how many there are, and how they are used' },
     { line: 'azlin registry list', does: 'all records' },
-    { line: 'azlin registry list --where user_id=alice --connected', does: 'where alice is there' },
+    { line: 'azlin registry list --where user_id=alice --connected', does: "alice's connected sessions" },
     { line: 'azlin registry show s-42', does: 'one record, and what happened to it; it does not live longer for that' },
     { line: 'azlin registry expire', does: 'remove what has expired now, not at the next clean-up' },
-    { line: 'azlin registry check', does: 'whether all is well with the file or the database' },
+    { line: 'azlin registry check', does: 'check the file or the database' },
   ],
   seeAlso: ['history', 'doctor', 'config'],
   options: {
@@ -35,13 +36,13 @@ export const registry = defineCommand({
       takes: 'KEY=VALUE',
       describe: 'With list: only records whose metadata has this; repeatable',
     },
-    connected: { kind: 'flag', describe: 'With list: only where somebody is there' },
-    disconnected: { kind: 'flag', describe: 'With list: only where nobody is there any more' },
+    connected: { kind: 'flag', describe: 'With list: only connected ones' },
+    disconnected: { kind: 'flag', describe: 'With list: only disconnected ones' },
     limit: { kind: 'text', takes: 'N', describe: 'With list: only the first N' },
     context: SCOPE_OPTIONS.context,
   },
   async run(call): Promise<Result<RegistryShown>> {
-    const { positionals, app, config, warn, caller } = call;
+    const { positionals, caller } = call;
     const { action = '', id } = positionals;
     const query = queryOf(call, action);
     if (action === 'show' ? id === undefined : id !== undefined)
@@ -52,27 +53,21 @@ export const registry = defineCommand({
           hint: 'azlin registry list shows their ids',
         },
       );
-    const reader = await app.registry(config, warn);
-    try {
+    return withRegistry(call, async (reader): Promise<Result<RegistryShown>> => {
       caller.progress(`Asking the registry (${reader.where})`);
       switch (action) {
         case 'check':
-          return await checked(reader);
+          return checked(reader);
         case 'list':
-          return await listed(call, reader, query);
+          return listed(call, reader, query);
         case 'show':
-          return await shown(reader, id ?? '');
-        case 'expire': {
-          const expired = await (await reader.open()).expire();
-          return { notes: [expired === 0 ? 'nothing has expired' : `${count(expired, 'record')} expired`] };
-        }
+          return shown(reader, id ?? '');
+        case 'expire':
+          return expired(reader);
         default:
-          return await status(call, reader);
+          return status(call, reader);
       }
-    } finally {
-      caller.progress(undefined);
-      await reader.close();
-    }
+    });
   },
   view: registryView,
 });
@@ -81,10 +76,15 @@ async function status({ config }: Call, reader: RegistryReader): Promise<Result<
   const open = await reader.open();
   const [stats, health] = [await open.stats(), await open.health()];
   const { backend, where } = reader;
-  const { registryTtl: ttl, registryCleanUp: cleanUpEvery, keepEvents } = config;
-  const { total, meanAge, bytesPerRecord } = stats;
-  const kept = { backend, where, ttl, cleanUpEvery, keepEvents };
-  return { data: { kind: 'status', status: { ...kept, ...health, total, meanAge, bytesPerRecord } } };
+  const { meanAge, bytesPerRecord } = stats;
+  const { keepEvents } = config;
+  return { data: { kind: 'status', status: { backend, where, keepEvents, ...health, meanAge, bytesPerRecord } } };
+}
+
+async function expired(reader: RegistryReader): Promise<Result<RegistryShown>> {
+  const number = await (await reader.open()).expire();
+  const note = number === 0 ? 'nothing has expired' : `${count(number, 'record')} expired`;
+  return { data: { kind: 'expired', expired: number }, notes: [note] };
 }
 
 async function checked(reader: RegistryReader): Promise<Result<RegistryShown>> {
@@ -111,7 +111,7 @@ async function listed(
   }
   if (emit) return {};
   const isAll = Object.keys(query.where ?? {}).length === 0 && query.isConnected === undefined;
-  const none = isAll ? 'the registry has no records' : 'no record is like that';
+  const none = isAll ? 'the registry has no records' : 'no matching records';
   return { data: { kind: 'records', records }, notes: records.length === 0 ? [none] : [] };
 }
 
@@ -141,7 +141,9 @@ function queryOf({ args }: Call, action: string): RecordQuery {
   const conditions = where.map((one) => {
     const [, key = '', value = ''] = /^(\w{1,64})=(.*)$/s.exec(one) ?? [];
     if (key === '')
-      throw new AppError('usage', `"${one}" is not a condition`, { hint: 'KEY=VALUE, for example user_id=alice' });
+      throw new AppError('usage', `Invalid condition "${one}"`, {
+        hint: 'expected KEY=VALUE, for example user_id=alice',
+      });
     return [key, valueIn(value)] as const;
   });
   const isConnected = connected ? true : disconnected ? false : undefined;

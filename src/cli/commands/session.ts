@@ -54,7 +54,7 @@ export const session = defineCommand({
     ...SSH_OPTIONS,
   },
   async run(call) {
-    const { args, positionals, access, caller, note } = call;
+    const { args, positionals, access, app, caller, note } = call;
     const name = positionals['name'];
     if (args.clear && name !== undefined) throw new AppError('usage', 'Give a friendly name or --clear, not both');
     if (args.force && (name === undefined || args.clear))
@@ -72,7 +72,8 @@ export const session = defineCommand({
     const request = { target: meant.identifier, friendlyName, ttl, isIdle: args.idle, force: args.force };
     const data = await nameSession(await access(), request, caller);
     const where = `${data.hostname}:${data.session}`;
-    if (data.expiresAt !== null) note(`${where} is needed until ${until(data)}; azlin prune closes it after that`);
+    if (isOver(data, app.clock.now())) note(`${where} is past its limit, so azlin prune may close it`);
+    else if (data.expiresAt !== null) note(`${where} is needed until ${until(data)}; azlin prune closes it after that`);
     else if (ttl === null) note(`${where} is kept until somebody ends it`);
     if (data.sessionName === null && !args.clear && ttl === undefined) note(`${where} has no friendly name`);
     return { data };
@@ -106,4 +107,9 @@ async function onMany(
 function until({ expiresAt, idleTtl }: NamedSession): string {
   if (idleTtl === null) return `${expiresAt}`;
   return `nothing has happened there for ${formatDuration(idleTtl * 1_000)}, ${expiresAt} at the earliest`;
+}
+
+/** Whether nothing has happened there for that long already. */
+function isOver({ expiresAt, idleTtl }: NamedSession, now: number): boolean {
+  return idleTtl !== null && expiresAt !== null && Date.parse(expiresAt) <= now;
 }

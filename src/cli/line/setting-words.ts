@@ -65,5 +65,6 @@ export function valueFrom(key: string, words: readonly string[]): unknown {
       problem = error;
     }
   }
-  throw new AppError('usage', `Invalid value for ${key}: ${JSON.stringify(first)}: ${messageOf(problem)}`);
+  const said = one.shown ? '' : `${JSON.stringify(first)}: `;
+  throw new AppError('usage', `Invalid value for ${key}: ${said}${messageOf(problem)}`);
 }

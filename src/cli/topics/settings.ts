@@ -79,8 +79,6 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
   ),
   registryPath: one('the file of the registry on disk', '~/.azlin/registry.db'),
   registryUrl: one('the PostgreSQL database that a team shares: postgres://user:password@host/database', 'none'),
-  registryTtl: one('how long a record of the registry stays after its last use', '1h'),
-  registryCleanUp: one('how often what has expired is removed from the registry', '2m'),
   keepEvents: one('how long the history is kept', '7d'),
   format: one('how results and errors are printed: table, json, ndjson, csv', 'table'),
 };

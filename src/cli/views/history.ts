@@ -13,8 +13,8 @@ const COLUMNS: readonly Column[] = [
 const WORDS: Partial<Record<HistoryRow['what'], string>> = {
   'pane-ended': 'pane ended',
   sent: 'sent keys',
-  watched: 'watched from here on',
-  unwatched: 'not watched any more',
+  watched: 'watch started',
+  unwatched: 'watch ended',
 };
 
 /** `azlin history`. */
@@ -43,6 +43,7 @@ export const historyView: View<readonly HistoryRow[]> = {
     'who',
     'program',
     'job',
+    'endedAt',
     'exitCode',
     'end',
     'before',
@@ -67,9 +68,9 @@ function whereOf({ hostname, session, record }: HistoryRow): string {
   return session === null ? hostname : `${hostname}:${session}`;
 }
 
-function detailOf({ what, program, job, exitCode, end, before }: HistoryRow): string {
-  const how = exitCode === null ? end : `exit ${exitCode}`;
+function detailOf({ what, program, job, endedAt, exitCode, end, before }: HistoryRow): string {
   const isCommand = what === 'ran' || what === 'ended';
+  const how = isCommand && endedAt === null ? 'end unknown' : exitCode === null ? end : `exit ${exitCode}`;
   const parts = [
     isCommand ? (program ?? 'a command') : null,
     job === null ? null : `job ${job}`,

@@ -10,8 +10,6 @@ import type { Column } from './table.ts';
 export interface RegistryStatus extends RegistryHealth {
   readonly backend: string;
   readonly where: string;
-  readonly ttl: number;
-  readonly cleanUpEvery: number;
   readonly keepEvents: number;
   readonly meanAge: number;
   readonly bytesPerRecord: number;
@@ -21,7 +19,8 @@ export type RegistryShown =
   | { readonly kind: 'status'; readonly status: RegistryStatus }
   | { readonly kind: 'records'; readonly records: readonly SessionRecord[] }
   | { readonly kind: 'record'; readonly record: SessionRecord; readonly events: readonly RegistryEvent[] }
-  | { readonly kind: 'checks'; readonly checks: readonly Check[] };
+  | { readonly kind: 'checks'; readonly checks: readonly Check[] }
+  | { readonly kind: 'expired'; readonly expired: number };
 
 const COLUMNS: readonly Column[] = [
   { title: 'ID' },
@@ -42,6 +41,8 @@ export const registryView: View<RegistryShown> = {
         return statusText(shown.status);
       case 'record':
         return recordText(shown, context);
+      case 'expired':
+        return '';
       default:
         return recordsText(shown.records, context);
     }
@@ -54,6 +55,8 @@ export const registryView: View<RegistryShown> = {
         return shown.status;
       case 'record':
         return { ...shown.record, events: shown.events };
+      case 'expired':
+        return { expired: shown.expired };
       default:
         return shown.records;
     }
@@ -117,8 +120,8 @@ function eventLines(events: readonly RegistryEvent[]): string {
 
 function statusText(status: RegistryStatus): string {
   const { backend, where, total, active, disconnected, ages, lastDay, bytesPerRecord } = status;
-  const { ttl, cleanUpEvery, keepEvents, recent } = status;
-  const size = total === 0 ? '' : `; ${bytesPerRecord} bytes each`;
+  const { keepEvents, recent } = status;
+  const size = total === 0 ? '' : `; about ${bytesPerRecord} bytes each`;
   const facts = [
     line('backend', `${backend}, ${where}`),
     line('records', `${total}: ${active} connected, ${disconnected} disconnected${size}`),
@@ -127,10 +130,7 @@ function statusText(status: RegistryStatus): string {
       `${ages.healthy} less than 5 min ago, ${ages.aging} less than 10 min ago, ${ages.stale} longer ago`,
     ),
     line('last day', lastDayText(lastDay)),
-    line(
-      'kept',
-      `records ${formatAge(ttl)} after their last use, events ${formatAge(keepEvents)}; cleaned up every ${formatAge(cleanUpEvery)}`,
-    ),
+    line('history', `kept for ${formatAge(keepEvents)}`),
   ];
   return recent.length === 0 ? facts.join('') : `${facts.join('')}\n${eventLines(recent.slice(0, SHOWN))}`;
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { HistoryNote } from '../../registry/history.ts';
 import type { Target } from '../../targets/target.ts';
@@ -8,25 +9,40 @@ export interface HistoryNotes {
   note(note: HistoryNote): Promise<void>;
 }
 
-type Done = Pick<HistoryNote, 'what' | 'program' | 'job' | 'exitCode' | 'end'>;
+type Done = Pick<HistoryNote, 'what' | 'run' | 'program' | 'job' | 'exitCode' | 'end'>;
 
-/** Writes down what this user has done in the target's session. */
+/** Writes down what this user has done in the target's session. Never rejects. */
 export async function noteDone({ history, settings }: Noting, target: Place, done: Done): Promise<void> {
-  const { hostname, endpoint, session } = target;
-  const { hostKeyAlias: vm, user } = endpoint;
-  const where = { hostname, vm, user, session: session === '' ? undefined : session };
-  await history.note({ who: settings.label, ...done, ...where, isSeen: false });
+  try {
+    const { hostname, endpoint, session } = target;
+    const { hostKeyAlias: vm, user } = endpoint;
+    const where = { hostname, vm, user, session: session === '' ? undefined : session };
+    await history.note({ who: settings.label, ...done, ...where, isSeen: false });
+  } catch {
+    // A VM that has no address any more cannot be told from others.
+  }
 }
 
-/** The same for a command, when it has ended. Resolves to its outcome. */
+/** Writes down that a command runs, and how it ends. Resolves to its outcome. */
+export async function noteCommand<End extends Outcome>(
+  access: Noting,
+  target: Place,
+  { outcome, program }: { readonly outcome: Promise<End>; readonly program: string | undefined },
+): Promise<End> {
+  const run = randomBytes(8).toString('hex');
+  const begun = noteDone(access, target, { what: 'ran', run, program });
+  await Promise.all([outcome, begun]);
+  return noteEnd(access, target, { run, program, outcome });
+}
+
+/** Writes down how a command ends. Resolves to its outcome. */
 export async function noteEnd<End extends Outcome>(
   access: Noting,
   target: Place,
-  { outcome, ...done }: Done & { readonly outcome: Promise<End> },
+  { outcome, ...done }: Omit<Done, 'what'> & { readonly outcome: Promise<End> },
 ): Promise<End> {
   const ended = await outcome;
-  const end = endOf(ended);
-  if (end) await noteDone(access, target, { ...done, ...end });
+  await noteDone(access, target, { what: 'ended', ...done, ...endOf(ended) });
   return ended;
 }
 
@@ -38,18 +54,13 @@ interface Noting {
   readonly settings: { readonly label: string };
 }
 
-/** How a command ended; undefined for one that certainly did not run. */
-function endOf(outcome: Outcome): Pick<HistoryNote, 'exitCode' | 'end'> | undefined {
+function endOf(outcome: Outcome): Pick<HistoryNote, 'exitCode' | 'end'> {
   switch (outcome.kind) {
     case 'exited':
       return { exitCode: outcome.code };
     case 'signaled':
       return { end: outcome.signal };
-    case 'timed-out':
-      return { end: 'timed out' };
-    case 'not-started':
-      return undefined;
     default:
-      return { end: outcome.kind };
+      return { end: outcome.kind.replace('-', ' ') };
   }
 }

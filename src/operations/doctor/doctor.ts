@@ -45,11 +45,12 @@ export async function diagnose(
   const findings = findingsInto(checks);
   try {
     await checkFiles(files, findings);
-    for (const check of await checksOf(registry)) findings.add(check);
     // An address needs neither Azure nor a sign-in.
     const fleet = ref?.kind === 'address' ? undefined : await checkInventory(access, files, { findings, caller });
     if (ref === undefined) await checkKeys(access, { findings, caller });
     else await checkHost({ access, host: ref, fleet, findings, caller });
+    caller.progress('Checking the registry');
+    for (const check of await checksOf(registry)) findings.add(check);
   } finally {
     caller.progress(undefined);
   }

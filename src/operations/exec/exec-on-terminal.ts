@@ -2,7 +2,7 @@ import type { Caller } from '../../domain/caller.ts';
 import { describeTarget } from '../../targets/target.ts';
 import { terminalScript } from '../../tmux/exec-script.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { noteEnd } from '../access/history-notes.ts';
+import { noteCommand } from '../access/history-notes.ts';
 import { startScript } from '../access/start-script.ts';
 import { withTarget } from '../access/with-target.ts';
 import { type ConnectRequest, endOfShell, type OpenedShell } from '../sessions/connect.ts';
@@ -21,7 +21,7 @@ export function execOnTerminal(
     if (words[1] === 'no-cwd')
       caller.warn(`${describeTarget(target)}: its directory no longer exists; the command runs in the home directory`);
     const program = programOf(request.command);
-    const end = noteEnd(access, target, { what: 'ran', program, outcome: endOfShell(remote) });
+    const end = noteCommand(access, target, { program, outcome: endOfShell(remote) });
     return { target, remote, end };
   });
 }

@@ -50,8 +50,9 @@ export function isScript(command: ExecRequest['command']): command is Script {
 /** The first word of a command, if it is a plain one: the others may be secret. */
 export function programOf(command: ExecRequest['command']): string | undefined {
   if (isScript(command)) return undefined;
-  const text = command.join(' ');
-  return /^\s*([\w./+-]{1,64})(?=[\s;&|<>)]|$)/.exec(text)?.[1];
+  const [first = '', ...more] = command;
+  if (more.length > 0) return /^[\w./+-]{1,64}$/.test(first) ? first : undefined;
+  return /^\s*([\w./+-]{1,64})(?=[\s;&|<>)]|$)/.exec(first)?.[1];
 }
 
 /** Milliseconds that a command has if it starts now: until its timeout or `until`, whichever comes first. */

@@ -9,7 +9,7 @@ import { type CommandSignal, execScript, signalScript, timedOutScript } from '..
 import { parseStatus } from '../../tmux/status.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { noteEnd } from '../access/history-notes.ts';
+import { noteCommand } from '../access/history-notes.ts';
 import { startScript } from '../access/start-script.ts';
 import { type Reached, withTarget } from '../access/with-target.ts';
 import { type ExecRequest, mayGoEarly, prepare, programOf, timeLimit } from './exec-request.ts';
@@ -54,12 +54,14 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
     const timeout = timeLimit(request, access.clock.now());
     const ticket = randomBytes(16).toString('hex');
     const command = prepare({ ...request, timeout }, target, access.settings);
+    const program = programOf(request.command);
     const script = execScript(command, ticket);
     const early = mayGoEarly(request);
     const started = await startScript({ access, reached, script, early, caller }).catch(toAppError);
     if (started instanceof AppError) {
       if (!started.mayHaveRun) throw started;
-      return neverConfirmed(describeTarget(target), started);
+      const running = neverConfirmed(describeTarget(target), started);
+      return { ...running, outcome: noteCommand(access, target, { program, outcome: running.outcome }) };
     }
     const { remote, words } = started;
     const [, went, pid = ''] = words;
@@ -72,9 +74,8 @@ export function execCommand(access: FleetAccess, request: ExecRequest, caller: C
       target: describeTarget(target),
       stdout: remote.stdout,
       stderr: remote.stderr,
-      outcome: noteEnd(access, target, {
-        what: 'ran',
-        program: programOf(request.command),
+      outcome: noteCommand(access, target, {
+        program,
         outcome: outcomeOf({ access, caller, reached, remote, timeout: limit, pid, startedAt: access.clock.now() }),
       }),
       kill,

@@ -52,10 +52,10 @@ export function runInShell(access: FleetAccess, request: RunRequest, caller: Cal
     try {
       const started = await startScript({ access, reached, script, caller });
       await access.jobMemory.remember(id, identifierOf(target), caller);
-      const done = { program: programOf(request.command), job: id };
+      const done = { program: programOf(request.command), run: id, job: id };
       await noteDone(access, target, { what: 'ran', ...done });
       const running = jobAsCommand(access, { ...job, first: followerOf(started, wire) }, caller);
-      return { ...running, outcome: noteEnd(access, target, { what: 'ended', ...done, outcome: running.outcome }) };
+      return { ...running, outcome: noteEnd(access, target, { ...done, outcome: running.outcome }) };
     } catch (error) {
       failure = error;
       const { code, mayHaveRun } = toAppError(error);

@@ -62,7 +62,7 @@ export async function execDurably(
   const running = jobAsCommand(access, { ...following, grace, endsWithUs, doubt }, caller);
   const { id, isFound, place } = started;
   if (isFound || typeof place === 'string') return running;
-  const ended = { what: 'ended', job: id, program: programOf(request.command), outcome: running.outcome } as const;
+  const ended = { run: id, job: id, program: programOf(request.command), outcome: running.outcome };
   return { ...running, outcome: noteEnd(access, place, ended) };
 }
 
@@ -193,7 +193,8 @@ async function tryToStart(attempt: Attempt): Promise<StartedJob> {
     if (err === 'lost') caller.warn(errorsLost(id, describeTarget(target)));
     if (went === 'no-cwd')
       caller.warn(`${describeTarget(target)}: its directory no longer exists; the command runs in the home directory`);
-    if (found === 'new') await noteDone(access, target, { what: 'ran', job: id, program: programOf(request.command) });
+    if (found === 'new')
+      await noteDone(access, target, { what: 'ran', run: id, job: id, program: programOf(request.command) });
     // It has been written for long, unless this machine is very busy; a short command must not end before.
     await remembered;
     return {

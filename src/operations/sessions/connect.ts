@@ -17,7 +17,7 @@ import { type ClientEnd, farewell } from '../../tmux/farewell.ts';
 import { type PlacedClient, parseClientsHere } from '../../tmux/rows.ts';
 import type { ExitStatus, RemoteProcess, Terminal } from '../../transport/transport.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
-import { noteEnd } from '../access/history-notes.ts';
+import { noteCommand } from '../access/history-notes.ts';
 import { startScript } from '../access/start-script.ts';
 import { type Reached, withTarget } from '../access/with-target.ts';
 import { sessionOf } from './session-of.ts';
@@ -160,7 +160,7 @@ export function openShell(
   return withTarget({ access, target, caller }, async (reached) => {
     const opening = { access, reached, script: shellScript(), terminal: terminal(), mayRepeat: true, caller };
     const { remote } = await startScript(opening);
-    const end = noteEnd(access, reached.target, { what: 'ran', program: 'shell', outcome: endOfShell(remote) });
+    const end = noteCommand(access, reached.target, { program: 'shell', outcome: endOfShell(remote) });
     return { target: reached.target, remote, end };
   });
 }

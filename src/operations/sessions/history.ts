@@ -1,6 +1,7 @@
 import { AppError } from '../../domain/errors.ts';
 import type { HistoryEntry, RegistryEvent } from '../../registry/record.ts';
 import { parseIdentifier } from '../../targets/identifier.ts';
+import { isPattern, namePattern } from '../../targets/pattern.ts';
 
 /** One thing that happened. Fields are only ever added: this is what `--format json` prints. */
 export interface HistoryRow {
@@ -13,6 +14,8 @@ export interface HistoryRow {
   readonly who: string | null;
   readonly program: string | null;
   readonly job: string | null;
+  /** ISO 8601: when the command is known to have ended. */
+  readonly endedAt: string | null;
   readonly exitCode: number | null;
   /** How it ended without an exit code: the signal, or `timed out`, `cancelled`, `lost`. */
   readonly end: string | null;
@@ -65,36 +68,42 @@ export async function findHistory(
   const isMeant = of === undefined ? () => true : meantBy(of);
   const isWanted = (row: HistoryRow) =>
     isMeant(row) && (by === undefined || isBy(row, by)) && (all || !LESS_TELLING.includes(row.what));
-  let found: HistoryRow[] = [];
-  let older = 0;
+  const found: HistoryRow[] = [];
+  /** Where the commands are among them, by what their events have in common. */
+  const commands = new Map<string, number>();
   for (let after = 0, isMore = true; isMore; ) {
     const page = await read({ after, since, limit: PAGE });
-    found.push(...page.flatMap(rowOf).filter(isWanted));
-    if (found.length > limit) {
-      older += found.length - limit;
-      found = found.slice(-limit);
+    for (const event of page) {
+      const row = rowOf(event);
+      if (!row || !isWanted(row)) continue;
+      const run = event.kind === 'history' ? event.entry.run : undefined;
+      const at = run === undefined ? undefined : commands.get(run);
+      const begun = at === undefined ? undefined : found[at];
+      if (at !== undefined && begun && row.what === 'ended')
+        found[at] = { ...begun, endedAt: row.time, exitCode: row.exitCode, end: row.end };
+      else if (run !== undefined) commands.set(run, found.push(row) - 1);
+      else found.push(row);
     }
     after = page.at(-1)?.sequence ?? after;
     isMore = page.length === PAGE;
   }
-  return { rows: found, older };
+  return { rows: found.slice(-limit), older: Math.max(0, found.length - limit) };
 }
 
-function rowOf(event: RegistryEvent): readonly HistoryRow[] {
-  if (event.kind === 'updated') return [];
+function rowOf(event: RegistryEvent): HistoryRow | undefined {
+  if (event.kind === 'updated') return undefined;
   const { sequence, at } = event;
   const entry: Partial<HistoryEntry> = event.kind === 'history' ? event.entry : {};
   const { hostname = null, session = null, program = null, job = null, exitCode = null, end = null } = entry;
   const { before = null, vm = null, seenBy = null } = entry;
   const what = event.kind === 'history' ? event.entry.what : OF_RECORDS[event.kind];
   const who = event.kind === 'history' ? event.entry.who : event.record.metadata['user_id'];
-  return [
-    {
-      ...{ time: new Date(at).toISOString(), hostname, session, what, who: typeof who === 'string' ? who : null },
-      ...{ program, job, exitCode, end, before, record: event.kind === 'history' ? null : event.id },
-      ...{ vm, seenBy, sequence },
-    },
-  ];
+  const time = new Date(at).toISOString();
+  return {
+    ...{ time, hostname, session, what, who: typeof who === 'string' ? who : null },
+    ...{ program, job, endedAt: what === 'ended' ? time : null, exitCode, end, before },
+    ...{ record: event.kind === 'history' ? null : event.id, vm, seenBy, sequence },
+  };
 }
 
 function isBy({ who }: HistoryRow, by: string): boolean {
@@ -102,8 +111,9 @@ function isBy({ who }: HistoryRow, by: string): boolean {
   return own !== undefined && (own === wanted || own.startsWith(`${wanted}@`));
 }
 
-/** Whether a row is about what an identifier means. Throws `invalid-identifier`. */
+/** Whether a row is about what an identifier or a pattern means. Throws `invalid-identifier`. */
 function meantBy(text: string): (row: HistoryRow) => boolean {
+  if (isPattern(text)) return matching(text);
   const identifier = parseIdentifier(text);
   const { host } = identifier;
   const isSession = (name: string, { session, before }: HistoryRow) => session === name || before === name;
@@ -119,6 +129,22 @@ function meantBy(text: string): (row: HistoryRow) => boolean {
     return (row) => (isHost(row) && isSession(identifier.session, row)) || row.record === text;
   const { session } = identifier;
   return (row) => isHost(row) || (session !== undefined && isSession(session, row)) || row.record === text;
+}
+
+/** The same for a pattern: of VMs, of sessions, or of both with a colon between. */
+function matching(text: string): (row: HistoryRow) => boolean {
+  const [first = '', second, ...more] = text.split(':');
+  if (more.length > 0) throw new AppError('invalid-identifier', `Invalid pattern "${text}": expected VM:SESSION`);
+  const isHost = namePattern(first, { ignoreCase: true });
+  const isSession = namePattern(second ?? first, { ignoreCase: false });
+  return ({ hostname, session, record }) => {
+    const host = hostname !== null && isHost(hostname);
+    const own = session !== null && isSession(session);
+    return (
+      (second === undefined ? host || own : host && own) ||
+      (record !== null && namePattern(text, { ignoreCase: false })(record))
+    );
+  };
 }
 
 /** The number of rows that was typed. Throws `usage`. */

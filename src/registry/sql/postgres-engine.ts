@@ -60,7 +60,7 @@ export async function postgresEngine({ url, clock }: PostgresSettings): Promise<
           await client.query(within(TURN, 'SELECT pg_advisory_xact_lock($1)', [LOCK]));
           const result = await work(run);
           const ids = changed().join(' ');
-          if (ids !== '') await run('SELECT pg_notify($1, $2)', [CHANNEL, ids.length > LONGEST ? '' : ids]);
+          if (ids !== '') await run('SELECT pg_notify($1, $2)', [CHANNEL, Buffer.byteLength(ids) > LONGEST ? '' : ids]);
           isCommitting = true;
           await run('COMMIT');
           return result;

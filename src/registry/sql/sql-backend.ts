@@ -105,6 +105,9 @@ interface Writing {
   readonly changed: Set<string>;
 }
 
+/** No record has this id. */
+const NO_RECORD = '*';
+
 const PLACES = Array.from({ length: 16 }, (_, at) => (at === 2 ? 'METADATA' : `$${at + 1}`)).join(', ');
 
 function transactionOf(run: RunSql, { dialect, changed }: Writing): Transaction {
@@ -137,7 +140,8 @@ function transactionOf(run: RunSql, { dialect, changed }: Writing): Transaction 
       await run('DELETE FROM azlin_records WHERE id = $1', [id]);
     },
     async append({ at, kind, id, value }) {
-      changed.add(id);
+      // What is in the history is no record; only that there is news is told.
+      changed.add(kind === 'history' ? NO_RECORD : id);
       // Whoever appends has the turn, so the sequence is the order in which events become visible.
       await run('UPDATE azlin_sequence SET last = last + 1');
       await run(
@@ -155,10 +159,10 @@ function transactionOf(run: RunSql, { dialect, changed }: Writing): Transaction 
       );
       return rows.map(recordIn);
     },
-    async historyOf(id, since) {
+    async historyOf(id, { since, until }) {
       const rows = await run(
-        `SELECT ${EVENT_COLUMNS} FROM azlin_events WHERE record_id = $1 AND kind = 'history' AND at >= $2 ORDER BY sequence`,
-        [id, since],
+        `SELECT ${EVENT_COLUMNS} FROM azlin_events WHERE record_id = $1 AND kind = 'history' AND at BETWEEN $2 AND $3 ORDER BY sequence`,
+        [id, since, until],
       );
       return rows.map(eventIn) as readonly HistoryEvent[];
     },

@@ -170,7 +170,7 @@ test('damage beside a large gap of row numbers hides only what is in it', async 
 test('damage that is only seen by a closer look', async () => {
   const one = await registryAt();
   for (let at = 0; at < 50; at++) await one.create({ id: `s-${at}`, metadata: { fill: 'x'.repeat(300) } });
-  expect(await one.examine()).toMatchObject([{ status: 'ok' }, { status: 'ok', found: 'what is in it is whole' }]);
+  expect(await one.examine()).toMatchObject([{ status: 'ok' }, { status: 'ok', found: 'integrity check passed' }]);
   await one.close();
   // An index does not have what the table has.
   const bytes = readFileSync(path);

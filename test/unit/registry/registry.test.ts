@@ -465,12 +465,15 @@ describe.each(BACKENDS)('%s', (kind) => {
         tmuxId: '$3',
         who: 'bob',
       },
-      seenBy: 'alice@laptop',
+      ...{ seenBy: 'alice@laptop', key: '' },
     };
     const at = clock.now();
     const desk = (one: Partial<HistoryEntry> = {}) => ({ ...entry, ...one, seenBy: 'carol@desk' });
-    const seen = (ms: number, one: HistoryEntry) => [{ at: at + ms, isSeen: true, entry: one }];
-    const done = (ms: number, one: HistoryEntry) => [{ at: at + ms, isSeen: false, entry: one }];
+    let made = 0;
+    const noted = (isSeen: boolean) => (ms: number, one: HistoryEntry) => [
+      { at: at + ms, isSeen, entry: { ...one, key: `${++made}` } },
+    ];
+    const [seen, done] = [noted(true), noted(false)];
     // Bob attaches twice. The second desk sees the second time first.
     await registry.note(seen(0, entry));
     await two.note(seen(900, desk()));
@@ -487,8 +490,9 @@ describe.each(BACKENDS)('%s', (kind) => {
       ...seen(60_000, desk()),
     ]);
     const ran: HistoryEntry = { ...entry, what: 'ran', program: 'make' };
-    for (const ms of [61_000, 61_001, 61_001]) await registry.note(done(ms, ran));
-    await two.note(done(61_001, { ...ran, seenBy: 'carol@desk' }));
+    const last = done(61_001, ran);
+    // The last one twice: it was written although the answer did not come.
+    for (const one of [done(61_000, ran), done(61_001, ran), last, last]) await registry.note(one);
     const events = await registry.history({ kinds: ['history'] });
     expect(
       events.map((event) => event.kind === 'history' && [event.entry.what, event.entry.seenBy, event.at - at]),
@@ -501,9 +505,61 @@ describe.each(BACKENDS)('%s', (kind) => {
       ['attached', 'carol@desk', 60_000],
       ['ran', 'alice@laptop', 61_000],
       ['ran', 'alice@laptop', 61_001],
-      ['ran', 'carol@desk', 61_001],
+      ['ran', 'alice@laptop', 61_001],
     ]);
     expect(await eventsOf(two, 9)).toEqual(events);
+  });
+
+  test('what is the same only at first sight is not left out of the history', async () => {
+    const { registry, another, clock } = await make();
+    const two = await another();
+    const at = clock.now();
+    let made = 0;
+    const note = (to: typeof two, ms: number, what: HistoryEntry['what'] = 'attached') => {
+      const where = { hostname: 'vm', vm: 'v', user: 'u', session: 'dev', who: 'bob', seenBy: 'x', key: `${++made}` };
+      return to.note([{ at: at + ms, isSeen: true, entry: { what, ...where } }]);
+    };
+    const told = async () =>
+      (await registry.history()).map((one) => one.kind === 'history' && [one.entry.what, one.at - at]);
+    await note(registry, 0);
+    // Another thing, and the same a minute later, by one who has seen nothing before.
+    await note(two, 1_000, 'detached');
+    await note(two, 60_000);
+    // What was written late is about another time.
+    await note(two, -3_600_000);
+    await note(registry, -1_800_000);
+    expect(await told()).toEqual([
+      ['attached', 0],
+      ['detached', 1_000],
+      ['attached', 60_000],
+      ['attached', -3_600_000],
+      ['attached', -1_800_000],
+    ]);
+    // Each of the two has seen both of these: what one has seen long ago does not count for now.
+    for (const ms of [120_000, 180_000]) for (const one of [registry, two]) await note(one, ms);
+    expect((await told()).slice(5)).toEqual([
+      ['attached', 120_000],
+      ['attached', 180_000],
+    ]);
+  });
+
+  test('many long names in many scripts', async () => {
+    const { registry, another, clock } = await make();
+    const two = await another();
+    const events = two.events()[Symbol.asyncIterator]();
+    const next = events.next();
+    const noted = Array.from({ length: 40 }, (_, at) => ({
+      at: clock.now() + at,
+      isSeen: true,
+      entry: {
+        ...{ what: 'created' as const, hostname: 'vm', vm: 'v', user: 'u', session: `${'会議室 '.repeat(25)}${at}` },
+        ...{ seenBy: 'x', key: `${at}` },
+      } as const,
+    }));
+    await registry.note(noted);
+    expect(await registry.history({ kinds: ['history'] })).toHaveLength(40);
+    expect((await next).value).toMatchObject({ kind: 'history' });
+    await events.return?.();
   });
 
   test('names in the history are words in a line, whatever they were', async () => {
@@ -515,7 +571,7 @@ describe.each(BACKENDS)('%s', (kind) => {
       vm: 'v',
       user: 'u',
       session: `\u001b[31m${half}`,
-      seenBy: 'x',
+      ...{ seenBy: 'x', key: '1' },
     } as const;
     await registry.note([{ at: clock.now(), isSeen: true, entry: { ...entry, before: 'y'.repeat(1_000) } }]);
     const [event] = await registry.history();
