@@ -102,7 +102,7 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
         history.note(ask.place, ask.note);
         return done();
       case 'trouble':
-        return done(history.trouble(ask.place));
+        return void history.trouble(ask.place).then(done);
       case 'past':
         return void history.past(ask.place, ask.query).then(done, (error: unknown) => {
           const reply: DaemonReply = { reply: 'failed', error: errorToWire(error), isSent: false };

@@ -31,8 +31,8 @@ export interface HistoryKeeper {
   note(place: RegistryPlace, note: HistoryNote): void;
   /** What is in the registry, once all that was noted is written. Rejects with an AppError. */
   past(place: RegistryPlace, query: HistoryQuery): Promise<readonly RegistryEvent[]>;
-  /** Undefined if all that was noted is written, or will be in a moment. */
-  trouble(place: RegistryPlace): HistoryTrouble | undefined;
+  /** Writes all that was noted, and says what is in the way of that. Never rejects. */
+  trouble(place: RegistryPlace): Promise<HistoryTrouble | undefined>;
 }
 
 /** Milliseconds since 1970, and what happened then. */

@@ -52,7 +52,7 @@ export interface HistoryEvent extends Happened {
 
 /** What happened to a tmux session, or was done in it. */
 export interface HistoryEntry {
-  /** `ran`, `ended`: a command has begun, and is over; `sent`: keys were typed with `azlin send`. `watched`, `unwatched`: from here on, the daemon sees what happens on the VM, or does not see it. */
+  /** `missed`: something that could not be written. `ran`, `ended`: a command has begun, and is over; `sent`: keys were typed with `azlin send`. `watched`, `unwatched`: from here on, the daemon sees what happens on the VM, or does not see it. */
   readonly what:
     | 'created'
     | 'closed'
@@ -64,6 +64,7 @@ export interface HistoryEntry {
     | 'ran'
     | 'ended'
     | 'sent'
+    | 'missed'
     | 'watched'
     | 'unwatched';
   readonly hostname: string;

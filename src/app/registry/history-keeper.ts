@@ -19,6 +19,8 @@ export interface ClosableKeeper extends HistoryKeeper {
 
 /** Milliseconds after which a registry that nobody uses is closed; after which it is tried again when it cannot be written; for writing the last words. */
 const [UNUSED, AGAIN, CLOSING] = [60_000, 10_000, 2_000];
+/** Milliseconds until what was noted is written. */
+const SOON = 50;
 /** How many entries may wait, and are written at once. */
 const [MOST, BATCH] = [10_000, 500];
 /** Milliseconds for which a history that is shared is kept at least. */
@@ -40,7 +42,7 @@ export function historyKeeper(settings: Settings): ClosableKeeper {
       bookOf(place).add({ at: clock.now(), isSeen, entry: { ...entry, seenBy, key: randomUUID() } });
     },
     past: (place, query) => bookOf(place).using((registry) => registry.history(query)),
-    trouble: (place) => books.get(JSON.stringify(place))?.trouble(),
+    trouble: async (place) => books.get(JSON.stringify(place))?.trouble(),
     async close() {
       await Promise.all([...books.values()].map((book) => book.close()));
     },
@@ -51,7 +53,7 @@ interface Book {
   add(noted: Noted): void;
   /** Works with the registry, once all that was added is written. */
   using<T>(work: (registry: OwnRegistry) => Promise<T>): Promise<T>;
-  trouble(): HistoryTrouble | undefined;
+  trouble(): Promise<HistoryTrouble | undefined>;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
   let opened: Promise<OwnRegistry> | undefined;
   let writing: Promise<void> | undefined;
   let cancel = () => {};
+  let cancelSoon = () => {};
   let failure: string | undefined;
   /** How many of those that wait are tried at once. */
   let size = BATCH;
@@ -107,8 +110,7 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
     } catch (error) {
       if (failure === undefined) log(`the history cannot be written: ${messageOf(error)}`);
       failure = messageOf(error);
-      // One that cannot be written for what it is must not hold up the others.
-      if (size === 1 && (await isWell())) {
+      if (size === 1 && (await writesAnother(waiting[0]))) {
         waiting.shift();
         log(`an entry of the history is lost: ${failure}`);
       }
@@ -118,15 +120,20 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
       throw error;
     }
   };
-  const isWell = async () => {
+  /** One that cannot be written for what it is must not hold up the others. Whether something else can be written says why it is; then that is what the history says. */
+  const writesAnother = async (bad: Noted | undefined) => {
+    if (!bad) return false;
+    const { hostname, vm, seenBy } = bad.entry;
+    const entry = { what: 'missed', hostname, vm, user: '', seenBy, key: randomUUID() } as const;
     try {
-      await (await registryOf()).stats();
+      await (await registryOf()).note([{ at: bad.at, isSeen: false, entry }]);
       return true;
     } catch {
       return false;
     }
   };
   const begin = () => {
+    cancelSoon();
     writing ??= write().finally(() => {
       writing = undefined;
       // What was added while it came to its end.
@@ -142,8 +149,8 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
         waiting.shift();
         log('an entry of the history is lost: too many wait to be written');
       }
-      // Until the next try, it would fail again.
-      if (failure === undefined) void begin();
+      // A command should not wait for it. Until the next try, it would fail again.
+      if (failure === undefined && waiting.length === 1 && !writing) cancelSoon = clock.schedule(SOON, begin);
     },
     async using(work) {
       await begin();
@@ -153,7 +160,10 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
         await rest();
       }
     },
-    trouble: () => (failure === undefined ? undefined : { why: failure, waiting: waiting.length }),
+    async trouble() {
+      if (failure === undefined && (waiting.length > 0 || writing)) await begin().catch(() => {});
+      return failure === undefined ? undefined : { why: failure, waiting: waiting.length };
+    },
     async close() {
       const enough = new AbortController();
       const late = pause(clock, CLOSING, enough.signal).catch(() => {});

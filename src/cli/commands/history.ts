@@ -36,8 +36,9 @@ export const history = defineCommand({
     const request = { of, by: args.by, since: app.clock.now() - time, all: args.all, limit };
     return withRegistry(call, async (registry) => {
       caller.progress('Reading the history');
-      const { rows, older } = await findHistory(registry.past, request);
+      // The daemon writes down what it still has.
       const trouble = await registry.trouble();
+      const { rows, older } = await findHistory(registry.past, request);
       if (trouble) warn(`azlin's daemon cannot write the history, so what happened last is missing: ${trouble.why}`);
       const notes: string[] = [];
       if (older > 0) notes.push(`${count(older, 'earlier event')} left out; --limit shows more`);

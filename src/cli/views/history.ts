@@ -12,6 +12,7 @@ const COLUMNS: readonly Column[] = [
 
 const WORDS: Partial<Record<HistoryRow['what'], string>> = {
   'pane-ended': 'pane ended',
+  missed: 'something else',
   sent: 'sent keys',
   watched: 'watch started',
   unwatched: 'watch ended',
