@@ -74,9 +74,7 @@ export function door(settings: DoorSettings): Door {
       try {
         const why = whyNotSafe(placed(), uid);
         if (why !== undefined) throw new Error(why);
-        const open = await connectTo(placed().socket, clock).catch((error: unknown) => {
-          if (!isAbsent(error)) throw error;
-        });
+        const open = await reached(placed().socket, clock);
         if (open) return open;
         starting ??= start(caller).finally(() => {
           starting = undefined;
@@ -102,6 +100,23 @@ function lately(path: string, clock: Clock): string | undefined {
     return Math.abs(clock.now() - statSync(path).mtimeMs) < AGAIN ? readFileSync(path, 'utf8') : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Milliseconds for which a daemon that is ending may still accept connections, only to drop them. */
+const ENDING = 2_000;
+
+/** A connection to the daemon; undefined if there is none, or it has just ended. */
+async function reached(path: string, clock: Clock): Promise<Socket | undefined> {
+  const { signal } = new AbortController();
+  for (const until = clock.now() + ENDING; ; await pause(clock, STEP, signal)) {
+    try {
+      return await connectTo(path, clock);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      const { code = '' } = error as { readonly code?: string };
+      if (!['ECONNRESET', 'EPIPE'].includes(code) || clock.now() > until) throw error;
+    }
   }
 }
 

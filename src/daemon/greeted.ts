@@ -17,7 +17,7 @@ export function connectTo(path: string, clock: Pick<Clock, 'schedule'>): Promise
       reject(error);
     };
     const cancel = clock.schedule(PATIENCE, () => giveUp(new Error('it does not answer')));
-    const onClose = () => giveUp(new Error('it does not listen any more'));
+    const onClose = () => giveUp(Object.assign(new Error('it does not listen any more'), { code: 'ECONNRESET' }));
     socket.once('error', giveUp).once('close', onClose);
     socket.once('data', (greeting: Buffer) => {
       cancel();
