@@ -8,9 +8,11 @@ import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { Config, Overrides } from '../settings/config.ts';
 import type { Picking } from '../terminal/picker.ts';
 import type { TextQuestion } from '../terminal/prompts.ts';
+import { auditFile } from './audit-file.ts';
 import type { World } from './fleet-access.ts';
 import { homeOf } from './home.ts';
 import type { InDaemon } from './in-daemon.ts';
+import type { AgentRequest } from './mcp.ts';
 import { systemClock } from './system-clock.ts';
 
 type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'execPath' | 'argv' | 'getuid'> & {
@@ -99,6 +101,11 @@ export function createApp(process: Process, { daemonProgram, inDaemon }: AppOpti
       const { runDemo } = await import('../demo/run-demo.ts');
       const interactive = hasTerminal() && !request.tour;
       return runDemo({ ...request, clock, environment, interactive, cli }, signal);
+    },
+    auditFile,
+    async mcp(request: AgentRequest) {
+      const { runMcp } = await import('./mcp.ts');
+      return runMcp(request, world);
     },
     close() {
       for (const close of closings) close();

@@ -79,6 +79,10 @@ export interface App extends LocalMachine, Person {
   resource(path: string): Promise<string>;
   access(request: AccessRequest): Promise<FleetAccess>;
   demo(request: DemoRequest, signal: AbortSignal): Promise<number>;
+  /** Where the calls of agents are written down. */
+  auditFile(config: Config): string;
+  /** Serves an agent until it has gone. */
+  mcp(request: McpRequest): Promise<void>;
   /** Ends connections. */
   close(): void;
 }
@@ -151,6 +155,16 @@ export interface DaemonReport {
     readonly running: number;
     readonly usedAt: number;
   }[];
+}
+
+export interface McpRequest {
+  readonly config: Config;
+  readonly access: FleetAccess;
+  readonly stdin: Readable;
+  /** Nothing but the protocol is written there. */
+  readonly stdout: Writable;
+  readonly signal: AbortSignal;
+  readonly warn: (line: string) => void;
 }
 
 export interface DemoRequest {

@@ -100,6 +100,7 @@ export async function loadConfig(
     sshConfig: values.sshConfig && fromHome(values.sshConfig),
     identities: values.identities.map(fromHome),
     registryPath: values.registryPath && fromHome(values.registryPath),
+    mcpAudit: values.mcpAudit && fromHome(values.mcpAudit),
   });
 }
 

@@ -23,6 +23,12 @@ export const duration: Read<number> = (value) => {
   if (ms !== undefined) return ms;
   throw new Error('expected a duration: 30, "30s", "5m", "1h"');
 };
+/** True or false, as TOML has it or as a text. */
+export const yesNo: Read<boolean> = (value) => {
+  if (value === true || value === 'true') return true;
+  if (value === false || value === 'false') return false;
+  throw new Error('expected true or false');
+};
 /** A time limit: zero would leave no time at all. */
 export const limit: Read<number> = (value) => {
   const ms = duration(value);

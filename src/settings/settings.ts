@@ -29,6 +29,7 @@ import {
   textList,
   wholePath,
   withoutPassword,
+  yesNo,
 } from './setting-values.ts';
 
 export interface Setting<T> {
@@ -115,6 +116,11 @@ export const SETTINGS = {
   registryPath: setting('registry.path', wholePath, undefined),
   registryUrl: { ...setting('registry.url AZLIN_REGISTRY_URL', databaseUrl, undefined), shown: withoutPassword },
   keepEvents: setting('registry.keep_events', limit, 604_800_000),
+  mcpReadOnly: setting('mcp.read_only', yesNo, false),
+  mcpAllow: setting('mcp.allow', textList, []),
+  mcpConfirm: setting('mcp.confirm', textList, []),
+  mcpDeny: setting('mcp.deny', textList, []),
+  mcpAudit: setting('mcp.audit', wholePath, undefined),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;
 

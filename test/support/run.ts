@@ -67,6 +67,8 @@ function fakeApp(fleet: FakeFleet): App {
     askText: unused,
     daemon: unused,
     registry: unused,
+    mcp: unused,
+    auditFile: unused,
     demo: unused,
     known: unused,
     detect: unused,

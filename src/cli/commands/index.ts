@@ -117,6 +117,8 @@ const ENTRIES: readonly ContentsEntry[] = [
     'Show or check the registry: records of sessions, in a file or a database',
     async () => (await import('./registry.ts')).registry,
   ),
+  help('mcp', 'Serve agents: sessions, commands and jobs as MCP tools', async () => (await import('./mcp.ts')).mcp),
+  help('audit', 'Check the log of what agents did', async () => (await import('./audit.ts')).audit),
   internal(
     '__complete',
     'Print completion candidates for a shell, from the cache',

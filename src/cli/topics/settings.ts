@@ -80,5 +80,10 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
   registryPath: one('the file of the registry on disk', '~/.azlin/registry.db'),
   registryUrl: one('the PostgreSQL database that a team shares: postgres://user:password@host/database', 'none'),
   keepEvents: one('how long the history is kept', '7d'),
+  mcpReadOnly: one('whether agents get only tools that change nothing', 'false'),
+  mcpAllow: one('rules: what agents may do; unless it is empty, nothing else', 'everything'),
+  mcpConfirm: one('rules: what agents may do after a person has agreed', 'none'),
+  mcpDeny: one('rules: what agents may not do', 'none'),
+  mcpAudit: one('the file that calls of agents are written to', '~/.azlin/mcp-audit.jsonl'),
   format: one('how results and errors are printed: table, json, ndjson, csv', 'table'),
 };

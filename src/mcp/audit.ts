@@ -1,0 +1,31 @@
+import type { GuardPlace } from './guard.ts';
+
+interface AuditedCall {
+  readonly tool: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly client: string;
+  readonly user: string;
+  readonly place: GuardPlace | undefined;
+  readonly outcome: object;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** What may be secret is not written down, only how much it was. */
+const SECRET = ['stdin', 'text', 'reconnect_token'];
+
+/** A line of the log of calls: who, when, what, on what, and what came of it. Commands are in it as they were given. */
+export function auditRecord({ tool, args, client, user, place, outcome, now }: AuditedCall): object {
+  const target = place === undefined ? null : `${place.hostname}${place.session === '' ? '' : `:${place.session}`}`;
+  return { time: new Date(now).toISOString(), user, client, tool, target, args: shownArgs(args), ...outcome };
+}
+
+function shownArgs(args: AuditedCall['args']): object {
+  return Object.fromEntries(
+    Object.entries(args).map(([name, value]) => {
+      if (SECRET.includes(name)) return [name, typeof value === 'string' ? `${value.length} characters` : null];
+      if (name === 'env' && typeof value === 'object' && value !== null) return [name, Object.keys(value)];
+      return [name, value];
+    }),
+  );
+}

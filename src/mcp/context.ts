@@ -1,0 +1,30 @@
+import type { Clock } from '../domain/clock.ts';
+import type { FleetAccess } from '../operations/access/fleet-access.ts';
+import type { Registry } from '../registry/types.ts';
+import type { GuardRules } from './guard.ts';
+
+/** What the server for agents works with. Durations are milliseconds. */
+export interface McpContext {
+  readonly access: FleetAccess;
+  /** Opened when the first session needs it. Rejects with an AppError. */
+  registry(): Promise<Registry>;
+  /** By the wall. */
+  readonly clock: Clock;
+  readonly version: string;
+  readonly rules: GuardRules;
+  /** Writes down a call. Rejects with an AppError. */
+  audit(record: object): Promise<void>;
+  /** Drops connections that azlin's daemon keeps, by the names that host keys are kept under. */
+  drop(hosts: readonly string[]): Promise<void>;
+  readonly limits: McpLimits;
+  /** What concerns nobody's call. */
+  readonly log: (line: string) => void;
+}
+
+export interface McpLimits {
+  /** For each VM of a list, and for all of them. */
+  readonly list: number;
+  readonly listWhole: number;
+  /** For a command in the shell of a session, unless the call says something else. */
+  readonly run: number;
+}

@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { AppError } from '../domain/errors.ts';
+import type { Registry, SessionRecord } from '../registry/types.ts';
+import type { McpContext } from './context.ts';
+
+/** Milliseconds without a call after which a session is idle. */
+const IDLE = 300_000;
+
+/** A session of an agent, as tools tell it. */
+export const SESSION = z.object({
+  id: z.string().describe('For `session` of the other tools'),
+  session_id: z.string().describe('The same'),
+  name: z.string().describe('The name of the tmux session'),
+  server: z.string().describe('Its VM'),
+  state: z.enum(['connecting', 'connected', 'idle', 'expired', 'closed']),
+  started: z.string().describe('ISO 8601'),
+  last_used: z.string(),
+  expires: z.string().nullable().describe('When the record expires unless it is used; the tmux session stays'),
+  client: z.string().describe('Which program started it'),
+  user: z.string().describe('The label of whoever ran that program'),
+  request_count: z.int(),
+  reconnect_count: z.int(),
+});
+export type AgentSession = z.output<typeof SESSION>;
+
+/** What is kept of a session in the registry, besides times. Others can write there, too. */
+const KEPT = z.object({
+  kind: z.literal('mcp'),
+  name: z.string(),
+  server: z.string(),
+  client: z.string(),
+  user_id: z.string(),
+  request_count: z.int(),
+  last_tool: z.string(),
+  /** Whether the tmux session was made for it, so that closing it ends that, too. */
+  made: z.boolean(),
+});
+type Kept = z.output<typeof KEPT>;
+
+/** A session that a tool was told to use. */
+export interface UsedSession {
+  readonly record: SessionRecord;
+  readonly kept: Kept;
+}
+
+export interface AgentSessions {
+  add(fields: Pick<Kept, 'name' | 'server' | 'made' | 'client'>, tool: string): Promise<UsedSession>;
+  /** By its id or, if only one has it, its name. Counts as a use. Rejects with `session-not-found`, `ambiguous`, or `usage` if it is called too often. */
+  use(named: string, tool: string): Promise<UsedSession>;
+  /** Those of a VM, or all. */
+  list(server: string | undefined): Promise<readonly UsedSession[]>;
+  /** Those that this client has started or come back to. */
+  own(): Promise<readonly UsedSession[]>;
+  /** From now on it belongs to this client. */
+  adopt(id: string): void;
+  remove(id: string): Promise<void>;
+}
+
+const MOST = 1_000;
+
+/** The sessions of agents in the registry, which other servers may share. */
+export function agentSessions({ registry, access }: McpContext): AgentSessions {
+  const mine = new Set<string>();
+  const all = async (): Promise<readonly UsedSession[]> => {
+    const open = await registry();
+    const found: UsedSession[] = [];
+    for (let after: string | undefined, isMore = true; isMore; ) {
+      const page = await open.list({ where: { kind: 'mcp' }, limit: MOST, after });
+      found.push(...page.records.flatMap(usedSession));
+      after = page.next;
+      isMore = after !== undefined;
+    }
+    return found;
+  };
+  return {
+    async add(fields, tool) {
+      const { label: user } = access.settings;
+      const kept: Kept = { kind: 'mcp', ...fields, user_id: user, request_count: 0, last_tool: tool };
+      const open = await registry();
+      const id = `s-${randomBytes(6).toString('hex')}`;
+      const record = await open.create({ id, metadata: kept });
+      mine.add(id);
+      return { record, kept };
+    },
+    async use(named, tool) {
+      const open = await registry();
+      const id = await idOf(open, named, await all());
+      const allowance = await open.allow(id);
+      if (!allowance.allowed) throw tooOften(id, allowance.retryAfterMs);
+      const record = await open.update(id, (metadata) => ({
+        ...metadata,
+        request_count: Number(metadata['request_count'] ?? 0) + 1,
+        last_tool: tool,
+      }));
+      const [used] = usedSession(record);
+      if (!used) throw await notThere(open, named);
+      return used;
+    },
+    list: async (server) => (await all()).filter(({ kept }) => server === undefined || kept.server === server),
+    own: async () => (await all()).filter(({ record }) => mine.has(record.id)),
+    adopt: (id) => void mine.add(id),
+    async remove(id) {
+      mine.delete(id);
+      await (await registry()).delete(id);
+    },
+  };
+}
+
+/** The session that a record is about, if it is one of an agent. */
+export function usedSession(record: SessionRecord): readonly UsedSession[] {
+  const { success, data: kept } = KEPT.safeParse(record.metadata);
+  return success ? [{ record, kept }] : [];
+}
+
+async function idOf(registry: Registry, named: string, all: readonly UsedSession[]): Promise<string> {
+  if (all.some(({ record }) => record.id === named)) return named;
+  const found = all.filter(({ kept }) => kept.name === named || `${kept.server}:${kept.name}` === named);
+  const [only, ...others] = found;
+  if (only && others.length === 0) return only.record.id;
+  if (only)
+    throw new AppError('ambiguous', `Several sessions are called "${named}"`, {
+      candidates: {
+        title: 'Their ids',
+        items: found.map(({ record, kept }) => ({
+          identifier: `${record.id} (${kept.server}:${kept.name})`,
+          ip: null,
+        })),
+      },
+      hint: 'use the id',
+    });
+  throw await notThere(registry, named);
+}
+
+async function notThere(registry: Registry, named: string): Promise<AppError> {
+  const isId = /^[\w.:-]{1,128}$/.test(named);
+  const last = isId ? (await registry.history({ id: named, limit: 1 })).at(-1) : undefined;
+  const how = last?.kind === 'expired' ? ' has expired' : last?.kind === 'deleted' ? ' was closed' : ' is not known';
+  return new AppError('session-not-found', `The session "${named}"${how}`, {
+    hint: 'ssh_session_list lists sessions; ssh_session_start with the same server and name goes on with a tmux session that is still there',
+  });
+}
+
+function tooOften(id: string, ms: number): AppError {
+  return new AppError('usage', `The session "${id}" is used too often`, { hint: `try again in ${ms} ms` });
+}
+
+/** `now`: milliseconds since 1970. */
+export function shownSession({ record, kept }: UsedSession, now: number): AgentSession {
+  const { id, createdAt, accessedAt, ttl, disconnected, reconnectCount } = record;
+  const state = disconnected || now - accessedAt >= IDLE ? 'idle' : 'connected';
+  const iso = (ms: number) => new Date(ms).toISOString();
+  return {
+    ...{ id, session_id: id, name: kept.name, server: kept.server, state },
+    ...{ started: iso(createdAt), last_used: iso(accessedAt), expires: ttl === null ? null : iso(accessedAt + ttl) },
+    ...{ client: kept.client, user: kept.user_id, request_count: kept.request_count, reconnect_count: reconnectCount },
+  };
+}

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { AppError } from '../../domain/errors.ts';
+import { execDurably } from '../../operations/jobs/durable.ts';
+import { COMMAND_RESULT, follow, WAITING } from '../followed.ts';
+import { defineTool, ENDS, type ToolCall } from '../tool.ts';
+import { placeOf } from './targets.ts';
+
+/** Seconds. */
+const LONGEST = 30 * 86_400;
+
+export const SSH_EXECUTE = defineTool({
+  name: 'ssh_execute',
+  title: 'Run a command',
+  description:
+    'Runs a command on a VM as a job, which goes on if this call, its client or the connection ends. Returns when it has ended, or after `wait` seconds with state "running"; ssh_job_wait goes on from there. With server "vm:session" it runs in the directory and environment of that tmux session, with "vm" in the home directory.',
+  input: z.object({
+    server: z.string().min(1).describe('VM, resource-group/vm, an address, or vm:session'),
+    command: z.string().min(1).describe('A line of shell'),
+    cwd: z.string().min(1).optional().describe('Where to run it'),
+    env: z.record(z.string(), z.string()).default({}).describe('Variables; no other user of the VM can see them'),
+    stdin: z.string().optional().describe('Its standard input'),
+    timeout: z.number().positive().max(LONGEST).optional().describe('Seconds after which the VM ends it'),
+    idempotency_key: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('The same key with the same command runs once; later calls get the result of the first'),
+    on_cancel: z
+      .enum(['leave', 'cancel'])
+      .default('leave')
+      .describe('What happens to it if the client cancels this call'),
+    ...WAITING,
+  }),
+  output: COMMAND_RESULT,
+  annotations: ENDS,
+  async run({ server, command, wait, max_bytes: bytes, on_cancel, ...args }, call) {
+    const { access } = call.context;
+    const target = await placeOf(server, call);
+    const variables = Object.entries(args.env).map(([name, value]) => variable(name, value));
+    const running = await execDurably(
+      access,
+      {
+        target,
+        command: [command],
+        stdin: args.stdin === undefined ? undefined : Readable.from([Buffer.from(args.stdin)]),
+        create: false,
+        timeout: args.timeout === undefined ? undefined : args.timeout * 1_000,
+        cwd: args.cwd,
+        variables,
+        job: args.idempotency_key === undefined ? undefined : jobOfKey(args.idempotency_key),
+        ...{ grace: undefined, endsWithUs: false, detach: false },
+      },
+      call.caller,
+    );
+    return followOrCancel(
+      running,
+      { wait: wait * 1_000, bytes, out: 0, err: 0 },
+      { call, isToCancel: on_cancel === 'cancel' },
+    );
+  },
+});
+
+interface Cancelling {
+  readonly call: ToolCall;
+  /** Whether the job ends when the client cancels the call. */
+  readonly isToCancel: boolean;
+}
+
+/** Follows it for a while; if the client cancels meanwhile, and wants that, the job ends. */
+export async function followOrCancel(
+  running: Parameters<typeof follow>[0],
+  following: Parameters<typeof follow>[1],
+  { call, isToCancel }: Cancelling,
+) {
+  const result = await follow(running, following, call);
+  if (call.caller.signal.aborted && isToCancel && result.state === 'running') await running.job?.cancel();
+  return result;
+}
+
+/** A job id that the key stands for. */
+function jobOfKey(key: string): string {
+  return `key-${createHash('sha256').update(key).digest('hex').slice(0, 24)}`;
+}
+
+function variable(name: string, value: string) {
+  if (/^[A-Za-z_]\w*$/.test(name)) return { name, value };
+  throw new AppError('usage', `"${name}" cannot be the name of a variable`);
+}

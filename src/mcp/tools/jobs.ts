@@ -1,0 +1,189 @@
+import { Writable } from 'node:stream';
+import { z } from 'zod';
+import { isoTime } from '../../domain/duration.ts';
+import { cancelJob, findJob } from '../../operations/jobs/find-job.ts';
+import { jobAsCommand } from '../../operations/jobs/job-as-command.ts';
+import { listJobs, type PlacedJob } from '../../operations/jobs/list-jobs.ts';
+import { showLogs } from '../../operations/jobs/logs.ts';
+import { identifierOf } from '../../targets/target.ts';
+import { begun } from '../collected.ts';
+import { BYTES, COMMAND_RESULT, MOST_BYTES, WAITING } from '../followed.ts';
+import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
+import { followOrCancel } from './execute.ts';
+import { permitted } from './targets.ts';
+
+const NAMED = {
+  job: z.string().min(1).describe('The id of the job, or the unique beginning of one'),
+  server: z.string().min(1).optional().describe('Its VM, if several have a job with that id'),
+};
+type Named = { readonly job: string; readonly server?: string | undefined };
+
+/** The job that is meant, if the settings allow the call there. */
+async function found({ job: name, server: vm }: Named, { context, caller, permit }: ToolCall): Promise<PlacedJob> {
+  const { list: deadline, listWhole: wholeDeadline } = context.limits;
+  const job = await findJob(context.access, { name, vm, deadline, wholeDeadline }, caller);
+  permit(placeOfJob(job));
+  return job;
+}
+
+const placeOfJob = ({ hostname, session, target }: PlacedJob) => ({ hostname, session, vm: target.vm });
+
+const JOB = z.object({
+  job: z.string(),
+  server: z.string(),
+  session: z.string().nullable(),
+  command: z.string().describe('The first line of what runs'),
+  state: z.string(),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  started: z.string().nullable(),
+  ended: z.string().nullable(),
+  stdoutBytes: z.int().nullable(),
+  stderrBytes: z.int().nullable(),
+});
+
+function jobRow({
+  id,
+  hostname,
+  session,
+  command,
+  state,
+  startedAt,
+  endedAt,
+  ...job
+}: PlacedJob): z.output<typeof JOB> {
+  const { exitCode, signal, stdoutBytes, stderrBytes } = job;
+  const times = {
+    started: startedAt === null ? null : isoTime(startedAt),
+    ended: endedAt === null ? null : isoTime(endedAt),
+  };
+  const what = { job: id, server: hostname, session: session === '' ? null : session, command, state };
+  return { ...what, exitCode, signal, ...times, stdoutBytes, stderrBytes };
+}
+
+export const SSH_JOB_LIST = defineTool({
+  name: 'ssh_job_list',
+  title: 'List jobs',
+  description:
+    'Commands that run or ended in the last seven days, newest first: of a VM, a session, or the whole fleet.',
+  input: z.object({
+    server: z.string().min(1).optional().describe('VM or vm:session; the whole fleet by default'),
+    running: z.boolean().default(false).describe('Only those that run'),
+    limit: z.int().min(1).max(1_000).default(100),
+  }),
+  output: z.object({ jobs: z.array(JOB), warnings: z.array(z.string()) }),
+  annotations: LOOKS,
+  async run({ server, running, limit }, call) {
+    const { context, caller, warnings, isHidden } = call;
+    const { list: deadline, listWhole: wholeDeadline } = context.limits;
+    const target = server === undefined ? undefined : await permitted(server, call);
+    const found = await listJobs(context.access, { target, deadline, wholeDeadline }, caller);
+    const all = found.filter((job) => !isHidden(placeOfJob(job)));
+    const wanted = running ? all.filter(({ state }) => state === 'running' || state === 'starting') : all;
+    return { jobs: wanted.slice(0, limit).map(jobRow), warnings: [...warnings] };
+  },
+});
+
+export const SSH_JOB_WAIT = defineTool({
+  name: 'ssh_job_wait',
+  title: 'Wait for a job',
+  description:
+    'Waits for a job to end, and returns what it has written since the offsets of the answer before: byte for byte, nothing twice. Returns after `wait` seconds with state "running" if it still runs.',
+  input: z.object({
+    ...NAMED,
+    stdoutOffset: z.int().min(0).default(0).describe('stdoutOffset of the answer before'),
+    stderrOffset: z.int().min(0).default(0).describe('stderrOffset of the answer before'),
+    on_cancel: z
+      .enum(['leave', 'cancel'])
+      .default('leave')
+      .describe('What happens to it if the client cancels this call'),
+    ...WAITING,
+  }),
+  output: COMMAND_RESULT,
+  annotations: CHANGES,
+  async run({ wait, max_bytes: bytes, stdoutOffset: out, stderrOffset: err, on_cancel, ...named }, call) {
+    const { id, target, hostname, session } = await found(named, call);
+    const where = session === '' ? hostname : identifierOf(target);
+    const job = { id, place: target, target: where, isFound: true, isWatched: true, out, err };
+    const running = jobAsCommand(call.context.access, job, call.caller);
+    return followOrCancel(
+      running,
+      { wait: wait * 1_000, bytes, out, err },
+      { call, isToCancel: on_cancel === 'cancel' },
+    );
+  },
+});
+
+export const SSH_JOB_OUTPUT = defineTool({
+  name: 'ssh_job_output',
+  title: 'Read the output of a job',
+  description: 'Reads what a job has written so far, from a byte on. Does not wait.',
+  input: z.object({
+    ...NAMED,
+    stream: z.enum(['stdout', 'stderr']).default('stdout'),
+    offset: z.int().min(0).default(0).describe('The first byte'),
+    max_bytes: z.int().min(1).max(MOST_BYTES).default(BYTES),
+  }),
+  output: z.object({
+    job: z.string(),
+    text: z.string(),
+    offset: z.int(),
+    next: z.int().describe('The offset of what follows'),
+    more: z.boolean().describe('Whether more has been written'),
+    warnings: z.array(z.string()),
+  }),
+  annotations: LOOKS,
+  async run({ stream, offset, max_bytes: most, ...named }, call) {
+    const job = await found(named, call);
+    const { to, result } = limitedTo(most);
+    await showLogs(call.context.access, { job, stream, from: offset, follow: false, to }, call.caller);
+    const { bytes, isFull } = result();
+    // What ends in the middle of a character goes on there the next time.
+    const half = begun(bytes);
+    const cut = half < bytes.length ? half : 0;
+    const text = bytes.subarray(0, bytes.length - cut).toString();
+    const next = offset + bytes.length - cut;
+    return { job: job.id, text, offset, next, more: isFull || cut > 0, warnings: [...call.warnings] };
+  },
+});
+
+/** Takes so many bytes, then nobody reads any more. */
+function limitedTo(most: number) {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let isFull = false;
+  const to = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const rest = chunk.subarray(0, most - length);
+      if (rest.length > 0) chunks.push(Buffer.from(rest));
+      length += rest.length;
+      isFull ||= rest.length < chunk.length;
+      done(isFull ? Object.assign(new Error('enough was read'), { code: 'EPIPE' }) : undefined);
+    },
+  });
+  to.on('error', () => {});
+  return { to, result: () => ({ bytes: Buffer.concat(chunks), isFull }) };
+}
+
+export const SSH_JOB_CANCEL = defineTool({
+  name: 'ssh_job_cancel',
+  title: 'End a job',
+  description: 'Sends SIGTERM to the command of a job and everything it started, and SIGKILL five seconds later.',
+  input: z.object(NAMED),
+  output: z.object({
+    job: z.string(),
+    server: z.string(),
+    state: z.string(),
+    hadEnded: z.boolean().describe('Whether it had already ended'),
+    warnings: z.array(z.string()),
+  }),
+  annotations: ENDS,
+  async run(named, call) {
+    const { id, hostname, state, hadEnded } = await cancelJob(
+      call.context.access,
+      await found(named, call),
+      call.caller,
+    );
+    return { job: id, server: hostname, state, hadEnded, warnings: [...call.warnings] };
+  },
+});

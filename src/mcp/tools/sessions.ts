@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { runInShell } from '../../operations/exec/run-in-shell.ts';
+import { showScreen } from '../../operations/jobs/logs.ts';
+import { ensureSession } from '../../operations/sessions/ensure-session.ts';
+import { sendToSession } from '../../operations/sessions/send.ts';
+import { describeTarget } from '../../targets/target.ts';
+import { COMMAND_RESULT, WAITING } from '../followed.ts';
+import { type AgentSessions, SESSION, shownSession } from '../sessions.ts';
+import { CHANGES, defineTool, ENDS, LOOKS, type Tool } from '../tool.ts';
+import { followOrCancel } from './execute.ts';
+import { sessionClose, sessionHealth, sessionReconnect } from './session-ends.ts';
+import { knownTags, permitted, sessionOn } from './targets.ts';
+
+const WARNINGS = { warnings: z.array(z.string()) };
+const NAMED = { session: z.string().min(1).describe('The id of a session, or its name if only one has it') };
+const NAME = z.string().min(1).max(64);
+
+/** Tools for the sessions of agents: tmux sessions that people can attach to and watch. */
+export function sessionTools(sessions: AgentSessions): readonly Tool[] {
+  return [
+    list(sessions),
+    start(sessions),
+    send(sessions),
+    type(sessions),
+    sessionClose(sessions),
+    sessionReconnect(sessions),
+    sessionHealth(),
+  ];
+}
+
+const list = (sessions: AgentSessions) =>
+  defineTool({
+    name: 'ssh_session_list',
+    title: 'List sessions',
+    description:
+      'The sessions that agents have started, also those of other clients that share the registry. ssh_list has all tmux sessions.',
+    input: z.object({ server: z.string().min(1).optional().describe('Only on this VM') }),
+    output: z.object({ sessions: z.array(SESSION), ...WARNINGS }),
+    annotations: LOOKS,
+    async run({ server }, call) {
+      const { context, warnings, isHidden } = call;
+      const vmNamed = await knownTags(call);
+      const all = await sessions.list(server);
+      const found = all.filter(({ kept }) => !isHidden({ ...vmNamed(kept.server), session: kept.name }));
+      return { sessions: found.map((one) => shownSession(one, context.clock.now())), warnings: [...warnings] };
+    },
+  });
+
+const start = (sessions: AgentSessions) =>
+  defineTool({
+    name: 'ssh_session_start',
+    title: 'Start a session',
+    description:
+      'Starts a shell on a VM that keeps its directory and variables from one ssh_session_send to the next. It is a tmux session: people can attach to it with `azlin connect VM:NAME`. One with that name that is there already is used.',
+    input: z.object({
+      server: z.string().min(1).describe('VM, resource-group/vm, or an address'),
+      name: NAME.default('agent').describe('The name of the tmux session'),
+    }),
+    output: SESSION.extend({
+      created: z.boolean().describe('Whether the tmux session was made now'),
+      reconnect_token: z.string().describe('For ssh_session_reconnect, within 15 minutes'),
+      attach: z.string().describe('What a person types to watch it'),
+      ...WARNINGS,
+    }),
+    annotations: CHANGES,
+    async run({ server, name }, call) {
+      const { context, caller, client, warnings } = call;
+      const target = await permitted(sessionOn(server, name), call);
+      const { hostname, session, created } = await ensureSession(context.access, target, caller);
+      const used = await sessions.add({ name: session, server: hostname, made: created, client }, 'ssh_session_start');
+      const { token } = await (await context.registry()).token(used.record.id);
+      const shown = shownSession(used, context.clock.now());
+      const attach = `azlin connect ${hostname}:${session}`;
+      return { ...shown, created, reconnect_token: token, attach, warnings: [...warnings] };
+    },
+  });
+
+const send = (sessions: AgentSessions) =>
+  defineTool({
+    name: 'ssh_session_send',
+    title: 'Run a command in a session',
+    description:
+      'Runs a command in the own shell of a session, so that `cd` and `export` last. Returns its output and exit code, or after `wait` seconds state "running"; ssh_job_wait goes on from there. A shell that is busy refuses it.',
+    input: z.object({
+      ...NAMED,
+      command: z.string().min(1).describe('A line of shell'),
+      timeout: z
+        .number()
+        .positive()
+        .max(30 * 86_400)
+        .optional()
+        .describe('Seconds after which the VM ends it; an hour by default'),
+      on_cancel: z
+        .enum(['leave', 'cancel'])
+        .default('leave')
+        .describe('What happens to it if the client cancels this call'),
+      ...WAITING,
+    }),
+    output: COMMAND_RESULT,
+    annotations: ENDS,
+    async run({ session, command, timeout, wait, max_bytes: bytes, on_cancel }, call) {
+      const { kept } = await sessions.use(session, 'ssh_session_send');
+      const target = await permitted(`${kept.server}:${kept.name}`, call);
+      const { access, limits } = call.context;
+      const ms = timeout === undefined ? limits.run : timeout * 1_000;
+      const request = { target, command: [command], create: false, timeout: ms };
+      const running = await runInShell(access, request, call.caller);
+      return followOrCancel(
+        running,
+        { wait: wait * 1_000, bytes, out: 0, err: 0 },
+        { call, isToCancel: on_cancel === 'cancel' },
+      );
+    },
+  });
+
+const type = (sessions: AgentSessions) =>
+  defineTool({
+    name: 'ssh_session_type',
+    title: 'Type into a session',
+    description:
+      'Types text and keys into whatever runs in a session, for example the answer to a question. Returns what the screen showed right after that; ssh_screen shows it again.',
+    input: z.object({
+      ...NAMED,
+      text: z.string().default(''),
+      keys: z.array(z.string().min(1)).default([]).describe('After the text, by tmux names: Enter, Escape, Up, C-c'),
+    }),
+    output: z.object({ target: z.string(), screen: z.string(), ...WARNINGS }),
+    annotations: ENDS,
+    async run({ session, text, keys }, call) {
+      const { context, caller, warnings } = call;
+      const { kept } = await sessions.use(session, 'ssh_session_type');
+      const target = await permitted(`${kept.server}:${kept.name}`, call);
+      await sendToSession(context.access, { target, text, keys }, caller);
+      const screen = await showScreen(context.access, { target, history: 0 }, caller);
+      return { target: describeTarget(target), screen, warnings: [...warnings] };
+    },
+  });
