@@ -66,7 +66,8 @@ export async function startDaemon(
     bastionPlaces(clock, (bastion) => held.makeRoom(bastion)),
   );
   const known = knowledge({ clock, log: log.write });
-  const history = historyKeeper({ clock, log: log.write, seenBy: `${localUser(process.env)}@${hostname()}` });
+  const seenBy = `${localUser(process.env)}@${hostname()}`;
+  const history = historyKeeper({ clock, log: log.write, seenBy, hasHome: () => existsSync(home) });
   let isEnding = false;
   const end = () => {
     if (isEnding) return;

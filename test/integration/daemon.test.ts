@@ -104,6 +104,7 @@ describe('its life', () => {
     expect(gone.pids()).toHaveLength(1);
     rmSync(gone.home, { recursive: true });
     await until('it to end', () => gone.pids().length === 0, 15_000);
+    expect(existsSync(gone.home)).toBe(false);
   }, 60_000);
 
   test('--no-daemon, daemon.persist = 0 and CI do without one', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, pause } from '../../domain/clock.ts';
-import { messageOf } from '../../domain/errors.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
+import { count } from '../../domain/text.ts';
 import type { HistoryKeeper, HistoryTrouble, Noted, RegistryPlace } from '../../registry/history.ts';
 import type { OwnRegistry } from '../../registry/registry.ts';
 import { backendAt } from './registry-place.ts';
@@ -10,6 +11,8 @@ interface Settings {
   /** Whose daemon it is: `alice@laptop`. */
   readonly seenBy: string;
   readonly log: (line: string) => void;
+  /** Whether azlin's home is there. It is not made again for the last words of a daemon that has lost it. */
+  readonly hasHome: () => boolean;
 }
 
 export interface ClosableKeeper extends HistoryKeeper {
@@ -57,7 +60,7 @@ interface Book {
   close(): Promise<void>;
 }
 
-function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
+function bookAt(place: RegistryPlace, { clock, log, hasHome }: Settings): Book {
   const waiting: Noted[] = [];
   let opened: Promise<OwnRegistry> | undefined;
   let writing: Promise<void> | undefined;
@@ -70,6 +73,7 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
   const open = async () => {
     const { openRegistry } = await import('./create-registry.ts');
     const backend = await backendAt(place);
+    if (!hasHome()) throw new AppError('registry-failed', "azlin's directory is gone");
     // What is shared is not forgotten because one of those who share it wants to remember less.
     const keepEvents = backend === 'cluster' ? Math.max(place.keepEvents, LEAST_SHARED) : place.keepEvents;
     const registry = await openRegistry({ ...place, backend, keepEvents, preset: 'single', onWarning: log });
@@ -112,7 +116,7 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
       failure = messageOf(error);
       if (size === 1 && (await writesAnother(waiting[0]))) {
         waiting.shift();
-        log(`an entry of the history is lost: ${failure}`);
+        log(`an event of the history is lost: ${failure}`);
       }
       size = 1;
       await shut();
@@ -147,7 +151,7 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
       waiting.push(noted);
       if (waiting.length > MOST) {
         waiting.shift();
-        log('an entry of the history is lost: too many wait to be written');
+        log('an event of the history is lost: too many wait to be written');
       }
       // A command should not wait for it. Until the next try, it would fail again.
       if (failure === undefined && waiting.length === 1 && !writing) cancelSoon = clock.schedule(SOON, begin);
@@ -171,7 +175,10 @@ function bookAt(place: RegistryPlace, { clock, log }: Settings): Book {
       cancel();
       await Promise.race([shut(), late]);
       enough.abort();
-      if (waiting.length > 0) log(`${waiting.length} entries of the history are lost: they could not be written`);
+      if (waiting.length > 0)
+        log(
+          `${count(waiting.length, 'event')} of the history could not be written, and ${waiting.length === 1 ? 'is' : 'are'} lost`,
+        );
     },
   };
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openRegistry } from '../../../src/app/registry/create-registry.ts';
@@ -31,7 +31,8 @@ const quick: Clock = {
     return realClock.schedule(Math.min(ms, 60), run);
   },
 };
-const keeper = () => historyKeeper({ clock: quick, seenBy: 'alice@laptop', log: (line) => log.push(line) });
+const keeper = (hasHome = () => true) =>
+  historyKeeper({ clock: quick, seenBy: 'alice@laptop', log: (line) => log.push(line), hasHome });
 const note = (session: string): HistoryNote => ({
   ...{ what: 'attached', hostname: 'vm', vm: 'v', user: 'u', session, isSeen: true },
 });
@@ -83,7 +84,7 @@ test('one that cannot be written for what it is does not hold up the others', as
   expect(await told()).toEqual(['attached a', 'attached b', 'missed', 'attached c']);
   expect(log).toEqual([
     expect.stringMatching(/^the history cannot be written: .*refused/),
-    expect.stringMatching(/^an entry of the history is lost: .*refused/),
+    expect.stringMatching(/^an event of the history is lost: .*refused/),
   ]);
   expect(await one.trouble(place)).toBeUndefined();
   await one.close();
@@ -114,5 +115,14 @@ test('what still waits at the end is lost, and that is said', async () => {
   refuse('1');
   for (const name of ['b', 'c']) one.note(place, note(name));
   await one.close();
-  expect(log.at(-1)).toBe('2 entries of the history are lost: they could not be written');
+  expect(log.at(-1)).toBe('2 events of the history could not be written, and are lost');
+});
+
+test('the directory of azlin is not made again for what is still to be written', async () => {
+  const one = keeper(() => existsSync(directory));
+  rmSync(directory, { recursive: true });
+  one.note(place, note('a'));
+  await one.close();
+  expect(existsSync(directory)).toBe(false);
+  expect(log.at(-1)).toBe('1 event of the history could not be written, and is lost');
 });
