@@ -1,9 +1,16 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import packageJson from '../../package.json' with { type: 'json' };
+import { AppError } from '../domain/errors.ts';
+import { keepSecret } from '../domain/secrets.ts';
+import type { McpContext } from '../mcp/context.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { OwnRegistry } from '../registry/registry.ts';
 import type { Config } from '../settings/config.ts';
 import { appendChained } from '../store/chained-log.ts';
+import { writeKept } from '../store/kept-file.ts';
+import { readOwnFile } from '../store/trusted-file.ts';
 import { auditFile } from './audit-file.ts';
 import { type DaemonSurroundings, daemonControl } from './daemon-client.ts';
 import { backendAt, placeOfRegistry } from './registry/registry-place.ts';
@@ -13,14 +20,17 @@ export interface AgentRequest {
   readonly access: FleetAccess;
   readonly stdin: Readable;
   readonly stdout: Writable;
+  /** Over HTTP instead, on this machine only. `onReady` gets the address, and where the token is. */
+  readonly listen?:
+    | { readonly host: string; readonly port: number; onReady(url: string, token: string): void }
+    | undefined;
   readonly signal: AbortSignal;
   readonly warn: (line: string) => void;
 }
 
-/** Serves an agent over standard input and output until it has gone. */
+/** Serves agents: one over standard input and output until it has gone, or several over HTTP until the signal aborts. */
 export async function runMcp(request: AgentRequest, around: DaemonSurroundings): Promise<void> {
-  const { serveOverStdio } = await import('../mcp/serve-stdio.ts');
-  const { config, access, warn } = request;
+  const { config, access, listen, signal, warn } = request;
   const { wallClock: clock } = around;
   const { mcpReadOnly: isReadOnly, mcpAllow: allow, mcpConfirm: confirm, mcpDeny: deny } = config;
   const path = auditFile(config);
@@ -30,26 +40,49 @@ export async function runMcp(request: AgentRequest, around: DaemonSurroundings):
     const place = placeOfRegistry(config);
     return openRegistry({ ...place, backend: await backendAt(place), preset: 'single', onWarning: warn });
   };
+  const registry = () => {
+    opened ??= open().catch((error: unknown) => {
+      // It may work the next time.
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+  const { agentSessions } = await import('../mcp/sessions.ts');
+  const context: McpContext = {
+    ...{ access, clock, registry, version: packageJson.version, log: warn },
+    sessions: agentSessions({ registry, access }),
+    rules: { isReadOnly, allow, confirm, deny },
+    audit: (record) => appendChained({ path, clock }, record),
+    limits: { list: config.listDeadline, listWhole: config.listWholeDeadline, run: config.runTimeout },
+    drop: (hosts) => daemonControl(config, around).drop(hosts),
+  };
   try {
-    await serveOverStdio(
-      {
-        ...{ access, clock, version: packageJson.version, log: warn },
-        rules: { isReadOnly, allow, confirm, deny },
-        audit: (record) => appendChained({ path, clock }, record),
-        limits: { list: config.listDeadline, listWhole: config.listWholeDeadline, run: config.runTimeout },
-        registry() {
-          opened ??= open().catch((error: unknown) => {
-            // It may work the next time.
-            opened = undefined;
-            throw error;
-          });
-          return opened;
-        },
-        drop: (hosts) => daemonControl(config, around).drop(hosts),
-      },
-      request,
-    );
+    if (!listen) {
+      const { serveOverStdio } = await import('../mcp/serve-stdio.ts');
+      return await serveOverStdio(context, request);
+    }
+    const { serveOverHttp } = await import('../mcp/serve-http.ts');
+    const { token, where } = await tokenFor(config.home, around.environment);
+    await serveOverHttp(context, { ...listen, token, signal, onReady: (url) => listen.onReady(url, where) });
   } finally {
-    await opened?.then((registry) => registry.close()).catch(() => {});
+    await opened?.then((one) => one.close()).catch(() => {});
   }
+}
+
+/** The token that clients over HTTP must show: that of the environment, or one that is kept in a file. */
+async function tokenFor(home: string, environment: DaemonSurroundings['environment']) {
+  const given = environment['AZLIN_MCP_TOKEN'];
+  if (given) {
+    if (!/^[\x21-\x7e]{8,}$/.test(given))
+      throw new AppError('usage', 'AZLIN_MCP_TOKEN is no token: expected 8 or more characters without spaces');
+    keepSecret(given);
+    return { token: given, where: 'AZLIN_MCP_TOKEN' };
+  }
+  const where = join(home, 'mcp-token');
+  const kept = (await readOwnFile(where).catch(() => '')).trim();
+  const token = /^[\w-]{43}$/.test(kept) ? kept : randomBytes(32).toString('base64url');
+  if (token !== kept) await writeKept(where, `${token}\n`);
+  keepSecret(token);
+  return { token, where };
 }

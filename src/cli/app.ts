@@ -158,6 +158,10 @@ export interface DaemonReport {
 }
 
 export interface McpRequest {
+  /** Over HTTP instead, on this machine only. `onReady` gets the address, and where the token is. */
+  readonly listen?:
+    | { readonly host: string; readonly port: number; onReady(url: string, token: string): void }
+    | undefined;
   readonly config: Config;
   readonly access: FleetAccess;
   readonly stdin: Readable;

@@ -2,6 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { Registry } from '../registry/types.ts';
 import type { GuardRules } from './guard.ts';
+import type { AgentSessions } from './sessions.ts';
 
 /** What the server for agents works with. Durations are milliseconds. */
 export interface McpContext {
@@ -11,6 +12,7 @@ export interface McpContext {
   /** By the wall. */
   readonly clock: Clock;
   readonly version: string;
+  readonly sessions: AgentSessions;
   readonly rules: GuardRules;
   /** Writes down a call. Rejects with an AppError. */
   audit(record: object): Promise<void>;

@@ -1,7 +1,6 @@
 import { McpServer } from '@modelcontextprotocol/server';
 import type { McpContext } from './context.ts';
 import { guardBy } from './guard.ts';
-import { agentSessions } from './sessions.ts';
 import { offer, type Tool } from './tool.ts';
 import { SSH_EXECUTE } from './tools/execute.ts';
 import { SSH_KEYS, SSH_LIST, SSH_SCREEN, SSH_STATUS } from './tools/fleet.ts';
@@ -27,7 +26,7 @@ function toolsFor(context: McpContext): readonly Tool[] {
     SSH_LIST,
     SSH_STATUS,
     SSH_EXECUTE,
-    ...sessionTools(agentSessions(context)),
+    ...sessionTools(context.sessions),
     SSH_SCREEN,
     SSH_JOB_LIST,
     SSH_JOB_WAIT,

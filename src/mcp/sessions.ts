@@ -45,23 +45,25 @@ export interface UsedSession {
 }
 
 export interface AgentSessions {
-  add(fields: Pick<Kept, 'name' | 'server' | 'made' | 'client'>, tool: string): Promise<UsedSession>;
+  /** `clientKey`: who starts it. */
+  add(fields: Pick<Kept, 'name' | 'server' | 'made' | 'client'>, clientKey: string): Promise<UsedSession>;
   /** By its id or, if only one has it, its name. Counts as a use. Rejects with `session-not-found`, `ambiguous`, or `usage` if it is called too often. */
   use(named: string, tool: string): Promise<UsedSession>;
   /** Those of a VM, or all. */
   list(server: string | undefined): Promise<readonly UsedSession[]>;
   /** Those that this client has started or come back to. */
-  own(): Promise<readonly UsedSession[]>;
+  own(clientKey: string): Promise<readonly UsedSession[]>;
   /** From now on it belongs to this client. */
-  adopt(id: string): void;
+  adopt(id: string, clientKey: string): void;
   remove(id: string): Promise<void>;
 }
 
 const MOST = 1_000;
 
 /** The sessions of agents in the registry, which other servers may share. */
-export function agentSessions({ registry, access }: McpContext): AgentSessions {
-  const mine = new Set<string>();
+export function agentSessions({ registry, access }: Pick<McpContext, 'registry' | 'access'>): AgentSessions {
+  /** Whose each session is. */
+  const owners = new Map<string, string>();
   const all = async (): Promise<readonly UsedSession[]> => {
     const open = await registry();
     const found: UsedSession[] = [];
@@ -74,13 +76,13 @@ export function agentSessions({ registry, access }: McpContext): AgentSessions {
     return found;
   };
   return {
-    async add(fields, tool) {
+    async add(fields, clientKey) {
       const { label: user } = access.settings;
-      const kept: Kept = { kind: 'mcp', ...fields, user_id: user, request_count: 0, last_tool: tool };
+      const kept: Kept = { kind: 'mcp', ...fields, user_id: user, request_count: 0, last_tool: 'ssh_session_start' };
       const open = await registry();
       const id = `s-${randomBytes(6).toString('hex')}`;
       const record = await open.create({ id, metadata: kept });
-      mine.add(id);
+      owners.set(id, clientKey);
       return { record, kept };
     },
     async use(named, tool) {
@@ -98,10 +100,10 @@ export function agentSessions({ registry, access }: McpContext): AgentSessions {
       return used;
     },
     list: async (server) => (await all()).filter(({ kept }) => server === undefined || kept.server === server),
-    own: async () => (await all()).filter(({ record }) => mine.has(record.id)),
-    adopt: (id) => void mine.add(id),
+    own: async (clientKey) => (await all()).filter(({ record }) => owners.get(record.id) === clientKey),
+    adopt: (id, clientKey) => void owners.set(id, clientKey),
     async remove(id) {
-      mine.delete(id);
+      owners.delete(id);
       await (await registry()).delete(id);
     },
   };

@@ -25,6 +25,8 @@ export interface ToolCall {
   readonly context: McpContext;
   /** What the client calls itself. */
   readonly client: string;
+  /** Tells clients of one server apart, as far as the protocol lets it: the others only by their names. */
+  readonly clientKey: string;
   /** What the caller was warned of so far. */
   readonly warnings: readonly string[];
   /** Goes on only if the settings allow this call for the target; a person may be asked. Rejects with an AppError, or with what makes the client ask. */
@@ -108,6 +110,7 @@ async function answer(tool: Tool, asked: Asked): Promise<CallToolResult | InputR
     judge();
     const result = await tool.run(args, {
       ...{ caller: callerOf(request, warnings), context, client, warnings, permit: judge },
+      clientKey: request.sessionId ?? (request.http ? client : 'stdio'),
       isHidden: (target) => offering.judge({ tool: tool.name, place: placeIn(target) }).kind === 'denied',
     });
     await note({ result: 'ok', ...tellingOf(result) });

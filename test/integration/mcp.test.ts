@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';
-import { connectAgent, ERAS, type McpAgent } from '../support/mcp-client.ts';
+import { connectAgent, ERAS, type McpAgent, startHttpServer } from '../support/mcp-client.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
 
@@ -477,3 +478,102 @@ test('on a terminal it says whom it is for', async () => {
     await terminal.close();
   }
 });
+
+describe.each(ERAS)('over HTTP, revision %s', (era) => {
+  test('several clients of one server: commands, progress, sessions of their own, questions', async () => {
+    writeFileSync(config(), '[mcp]\nconfirm = ["prod-*"]\n');
+    const server = await startHttpServer({ AZLIN_LABEL: 'agent@ci', ...fleet.environment });
+    try {
+      const token = readFileSync(join(fleet.environment['AZLIN_HOME'] ?? '', 'mcp-token'), 'utf8').trim();
+      expect(server.said()).toMatch(/clients show the token in \S+mcp-token as Authorization: Bearer\n$/);
+      expect(server.said()).not.toContain(token);
+      const http = { url: server.url, token };
+      const one = await agent({ era, http });
+      const two = await agent({ era, http, confirm: () => true });
+      expect(one.client.getNegotiatedProtocolVersion()).toBe(era);
+      const results = await Promise.all(
+        [one, two, one, two].map((each, at) =>
+          each.call<Result>('ssh_execute', { server: 'myvm', command: `echo ${at}` }),
+        ),
+      );
+      expect(results.map(({ stdout }) => stdout)).toEqual(['0\n', '1\n', '2\n', '3\n']);
+      const progress: string[] = [];
+      const onprogress = ({ message = '' }: { readonly message?: string | undefined }) => void progress.push(message);
+      await one.call('ssh_execute', { server: 'myvm', command: 'sleep 6' }, { onprogress });
+      expect(progress).toContainEqual(expect.stringMatching(/^myvm: running, 0 bytes of output$/));
+      const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: `http-${era}` });
+      expect((await two.call<Result>('ssh_session_send', { session: id, command: 'echo shared' })).stdout).toBe(
+        'shared\n',
+      );
+      expect(await one.call('ssh_session_close', { session: 'all' })).toMatchObject({ closed: [{ id, ended: true }] });
+      expect((await two.call<Result>('ssh_execute', { server: 'prod-1', command: 'echo yes' })).stdout).toBe('yes\n');
+      expect(await one.refused('ssh_execute', { server: 'prod-1', command: 'echo yes' })).toMatch(
+        /needs the confirmation/,
+      );
+    } finally {
+      server.close();
+    }
+    expect(await server.exitCode).toBe(143);
+  }, 60_000);
+});
+
+test('a token that cannot be one', async () => {
+  const environment = { ...fleet.environment, AZLIN_MCP_TOKEN: 'with spaces in it' };
+  await expect(startHttpServer(environment)).rejects.toThrow(/AZLIN_MCP_TOKEN is no token/);
+});
+
+test('over HTTP nobody gets in without the token, from another page, or under another name', async () => {
+  const server = await startHttpServer({ ...fleet.environment, AZLIN_MCP_TOKEN: 'another-token' });
+  try {
+    const request = (headers: Readonly<Record<string, string>>, { path = '/mcp', body = '{}' } = {}) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const url = new URL(path, server.url);
+        const sent = httpRequest(
+          url,
+          { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers } },
+          (response) => {
+            response.resume();
+            resolve(response.statusCode);
+          },
+        );
+        sent.once('error', reject);
+        sent.end(body);
+      });
+    const right = { Authorization: 'Bearer another-token' };
+    expect(await request(right)).toBe(400);
+    expect(await request({})).toBe(401);
+    expect(await request({ Host: 'evil.example', ...right })).toBe(403);
+    expect(await request({ Origin: 'https://evil.example' })).toBe(403);
+  } finally {
+    server.close();
+  }
+  const open = await startHttpServer({ ...fleet.environment, AZLIN_MCP_TOKEN: 'given-token' });
+  try {
+    const post = async (more: Readonly<Record<string, string>>, body = '{}', path = '/mcp') => {
+      const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', ...more };
+      const response = await fetch(new URL(path, open.url), { method: 'POST', headers, body });
+      await response.body?.cancel();
+      return response.status;
+    };
+    const right = { Authorization: 'Bearer given-token' };
+    expect(await post({ Authorization: 'Bearer given-tokem' })).toBe(401);
+    expect(await post(right, '{}', '/other')).toBe(404);
+    expect(await post(right, 'no json')).toBe(400);
+    expect(await post(right, 'x'.repeat(5_000_000))).toBe(413);
+    expect(await post({ ...right, 'Mcp-Session-Id': 'unknown' }, '{"jsonrpc":"2.0","id":1,"method":"ping"}')).toBe(404);
+    expect(await post({ ...right, Origin: 'https://evil.example' })).toBe(403);
+    expect(open.said()).not.toContain('given-token');
+    const again = await azlin(fleet, ['mcp', '--listen', new URL(open.url).host]);
+    expect(again).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/^error: Cannot listen on 127\.0\.0\.1:\d+: .*\nhint: /),
+    });
+    for (const address of ['0.0.0.0:1', '10.0.0.1:1', 'x', '127.0.0.1:99999'])
+      expect(await azlin(fleet, ['mcp', '--listen', address])).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining('ssh -L'),
+      });
+  } finally {
+    open.close();
+  }
+}, 60_000);

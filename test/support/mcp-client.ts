@@ -1,4 +1,5 @@
-import { Client } from '@modelcontextprotocol/client';
+import { spawn } from 'node:child_process';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { CLI } from './fleet.ts';
 
@@ -27,14 +28,44 @@ interface AgentRequest {
   readonly args?: readonly string[];
   /** Answers when a person is asked; without it the client cannot ask. */
   readonly confirm?: (message: string) => boolean;
+  /** Over HTTP instead of its standard input and output. */
+  readonly http?: { readonly url: string; readonly token: string };
 }
 
-/** The official client, connected to the built `azlin mcp` over its standard input and output. */
+/** A server that clients reach over HTTP, until it is closed. */
+export interface McpHttpServer {
+  readonly url: string;
+  readonly pid: number;
+  readonly exitCode: Promise<number | null>;
+  said(): string;
+  close(): void;
+}
+
+export async function startHttpServer(
+  environment: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<McpHttpServer> {
+  const child = spawn(process.execPath, [CLI, 'mcp', '--listen', '127.0.0.1:0', ...args], { env: { ...environment } });
+  let said = '';
+  const exitCode = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      const [, found] = /listening on (\S+);/.exec(said) ?? [];
+      if (found) resolve(found);
+    });
+    child.once('close', () => reject(new Error(said)));
+  });
+  return { url, pid: child.pid ?? 0, exitCode, said: () => said, close: () => void child.kill('SIGTERM') };
+}
+
+/** The official client, connected to the built `azlin mcp`. */
 export async function connectAgent({
   environment,
   era = '2026-07-28',
   args = [],
   confirm,
+  http,
 }: AgentRequest): Promise<McpAgent> {
   const versionNegotiation = era === '2026-07-28' ? { mode: 'auto' as const } : { mode: 'legacy' as const };
   const client = new Client(
@@ -46,16 +77,24 @@ export async function connectAgent({
       action: 'accept',
       content: { confirm: confirm(params.message) },
     }));
-  const transport = new StdioClientTransport({
-    command: process.execPath,
-    args: [CLI, 'mcp', ...args],
-    env: { ...environment },
-    stderr: 'pipe',
-  });
   let errors = '';
-  transport.stderr?.on('data', (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
+  const stdio = () => {
+    const made = new StdioClientTransport({
+      command: process.execPath,
+      args: [CLI, 'mcp', ...args],
+      env: { ...environment },
+      stderr: 'pipe',
+    });
+    made.stderr?.on('data', (chunk: Buffer) => {
+      errors += chunk.toString();
+    });
+    return made;
+  };
+  const transport = http
+    ? new StreamableHTTPClientTransport(new URL(http.url), {
+        requestInit: { headers: { Authorization: `Bearer ${http.token}` } },
+      })
+    : stdio();
   await client.connect(transport);
   const call = async (name: string, given: object = {}, options?: Parameters<Client['callTool']>[1]) =>
     client.callTool({ name, arguments: given as Record<string, unknown> }, options);
@@ -75,7 +114,7 @@ export async function connectAgent({
     },
     errors: () => errors,
     get pid() {
-      return transport.pid ?? 0;
+      return 'pid' in transport ? (transport.pid ?? 0) : 0;
     },
     close: () => client.close(),
   };

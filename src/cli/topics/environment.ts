@@ -27,6 +27,7 @@ export const ENVIRONMENT: readonly TopicPart[] = [
       { left: 'AZURE_CLIENT_ID', right: 'id of a service principal, workload identity or managed identity' },
       { left: 'AZURE_CLIENT_SECRET', right: 'secret of a service principal; or set AZURE_CLIENT_CERTIFICATE_PATH' },
       { left: 'AZURE_FEDERATED_TOKEN_FILE', right: 'token file of a workload identity' },
+      { left: 'AZLIN_MCP_TOKEN', right: 'the token of azlin mcp --listen; default: in mcp-token in AZLIN_HOME' },
       { left: 'SSH_AUTH_SOCK', right: 'the socket of the SSH agent' },
       {
         left: 'HTTPS_PROXY, ALL_PROXY, NO_PROXY',

@@ -33,7 +33,8 @@ export const sessionClose = (sessions: AgentSessions) =>
     annotations: ENDS,
     async run({ session, force }, call) {
       const { context, caller, warnings } = call;
-      const used = session === 'all' ? await sessions.own() : [await sessions.use(session, 'ssh_session_close')];
+      const used =
+        session === 'all' ? await sessions.own(call.clientKey) : [await sessions.use(session, 'ssh_session_close')];
       const closed = [];
       for (const one of used) {
         const { name, server, made } = one.kept;
@@ -91,7 +92,7 @@ export const sessionReconnect = (sessions: AgentSessions) =>
       const back = await (await context.registry()).reconnect(id, token);
       if (back.refused !== undefined)
         return { reconnected: false, reason: back.refused, session: null, reconnect_token: null };
-      sessions.adopt(id);
+      sessions.adopt(id, call.clientKey);
       const [used] = usedSession(back.record);
       const session = used ? shownSession(used, context.clock.now()) : null;
       return { reconnected: true, reason: null, session, reconnect_token: back.token };

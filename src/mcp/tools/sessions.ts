@@ -64,10 +64,10 @@ const start = (sessions: AgentSessions) =>
     }),
     annotations: CHANGES,
     async run({ server, name }, call) {
-      const { context, caller, client, warnings } = call;
+      const { context, caller, client, clientKey, warnings } = call;
       const target = await permitted(sessionOn(server, name), call);
       const { hostname, session, created } = await ensureSession(context.access, target, caller);
-      const used = await sessions.add({ name: session, server: hostname, made: created, client }, 'ssh_session_start');
+      const used = await sessions.add({ name: session, server: hostname, made: created, client }, clientKey);
       const { token } = await (await context.registry()).token(used.record.id);
       const shown = shownSession(used, context.clock.now());
       const attach = `azlin connect ${hostname}:${session}`;
