@@ -75,7 +75,7 @@ async function tokenFor(home: string, environment: DaemonSurroundings['environme
   const given = environment['AZLIN_MCP_TOKEN'];
   if (given) {
     if (!/^[\x21-\x7e]{8,}$/.test(given))
-      throw new AppError('usage', 'AZLIN_MCP_TOKEN is no token: expected 8 or more characters without spaces');
+      throw new AppError('usage', 'Invalid AZLIN_MCP_TOKEN: expected 8 or more characters without spaces');
     keepSecret(given);
     return { token: given, where: 'AZLIN_MCP_TOKEN' };
   }

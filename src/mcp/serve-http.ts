@@ -18,7 +18,7 @@ const PATH = '/mcp';
 /** How many clients of the revisions of 2025 may have a connection at once, and milliseconds after which one that is not used is forgotten. */
 const [MOST, UNUSED] = [200, 3_600_000];
 
-export interface Listening {
+export interface HttpPlace {
   readonly host: string;
   readonly port: number;
   /** What clients show in `Authorization: Bearer`. */
@@ -37,7 +37,7 @@ interface Conversation {
 }
 
 /** Serves programs over HTTP until the signal aborts. Rejects with an AppError if it cannot listen there. */
-export async function serveOverHttp(context: McpContext, listening: Listening): Promise<void> {
+export async function serveOverHttp(context: McpContext, listening: HttpPlace): Promise<void> {
   const { signal, onReady } = listening;
   const conversations = new Map<string, Conversation>();
   const onerror = (error: Error) => context.log(error.message);
@@ -101,7 +101,7 @@ export async function serveOverHttp(context: McpContext, listening: Listening): 
   );
 }
 
-function listen(server: Server, { host, port }: Listening): Promise<string> {
+function listen(server: Server, { host, port }: HttpPlace): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
       reject(

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from '../domain/errors.ts';
+import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { Registry, SessionRecord } from '../registry/types.ts';
-import type { McpContext } from './context.ts';
 
 /** Milliseconds without a call after which a session is idle. */
 const IDLE = 300_000;
@@ -60,8 +60,13 @@ export interface AgentSessions {
 
 const MOST = 1_000;
 
+interface Settings {
+  registry(): Promise<Registry>;
+  readonly access: FleetAccess;
+}
+
 /** The sessions of agents in the registry, which other servers may share. */
-export function agentSessions({ registry, access }: Pick<McpContext, 'registry' | 'access'>): AgentSessions {
+export function agentSessions({ registry, access }: Settings): AgentSessions {
   /** Whose each session is. */
   const owners = new Map<string, string>();
   const all = async (): Promise<readonly UsedSession[]> => {
