@@ -54,7 +54,12 @@ export async function runMcp(request: AgentRequest, around: DaemonSurroundings):
     sessions: agentSessions({ registry, access }),
     rules: { isReadOnly, allow, confirm, deny },
     audit: (record) => appendChained({ path, clock }, record),
-    limits: { list: config.listDeadline, listWhole: config.listWholeDeadline, run: config.runTimeout },
+    limits: {
+      list: config.listDeadline,
+      listWhole: config.listWholeDeadline,
+      run: config.runTimeout,
+      lease: config.mcpLease,
+    },
     drop: (hosts) => daemonControl(config, around).drop(hosts),
   };
   try {

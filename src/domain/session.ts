@@ -40,6 +40,8 @@ export interface Client {
   readonly attachedAt: number;
   /** Seconds since somebody typed there. */
   readonly idle: number;
+  /** Whether somebody has typed there since it was attached. */
+  readonly hasTyped: boolean;
   readonly columns: number;
   readonly rows: number;
   readonly readOnly: boolean;

@@ -29,4 +29,6 @@ export interface McpLimits {
   readonly listWhole: number;
   /** For a command in the shell of a session, unless the call says something else. */
   readonly run: number;
+  /** How long a person must not type in a session before an agent may. */
+  readonly lease: number;
 }

@@ -37,6 +37,7 @@ export const SCRIPTS = [
   'tmux/screen',
   'tmux/send',
   'tmux/shell',
+  'tmux/tell',
   'tmux/watch',
 ] as const;
 

@@ -120,6 +120,7 @@ export const SETTINGS = {
   mcpAllow: setting('mcp.allow', textList, []),
   mcpConfirm: setting('mcp.confirm', textList, []),
   mcpDeny: setting('mcp.deny', textList, []),
+  mcpLease: setting('mcp.lease', duration, 10_000),
   mcpAudit: setting('mcp.audit', wholePath, undefined),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;

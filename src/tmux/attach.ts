@@ -76,7 +76,7 @@ function arrivalOf({ who, readOnly, independent }: Attach): string {
 const MESSAGE_LENGTH = 200;
 
 /** A text as `display-message` takes it, which expands formats and the conversions of strftime. */
-function statusMessage(text: string): string {
+export function statusMessage(text: string): string {
   return shorten(printable(text), MESSAGE_LENGTH).replace(/[#%]/g, '$&$&');
 }
 

@@ -108,6 +108,7 @@ export function parseClients(text: string, now: number): readonly PlacedClient[]
         age: Math.max(0, now - Number(attachedAt)),
         attachedAt: Number(attachedAt),
         idle: Math.max(0, now - Number(activityAt)),
+        hasTyped: Number(activityAt) > Number(attachedAt),
         columns: Number(columns),
         rows: Number(height),
         readOnly: readOnly === '1',

@@ -3,7 +3,7 @@ import type { RunScript } from '../domain/remote-script.ts';
 import type { Client, Session } from '../domain/session.ts';
 import { quoteArgv } from '../domain/text.ts';
 import { remoteScript, type ScriptName, type ScriptValues } from '../remote/remote-script.ts';
-import { partingWords } from './attach.ts';
+import { partingWords, statusMessage } from './attach.ts';
 import { creationValues, nameToCreate, plainWord } from './plain-word.ts';
 import { parseList } from './rows.ts';
 import { parseStatus } from './status.ts';
@@ -24,6 +24,8 @@ export interface TmuxServer {
   screen(name: string, history: number, signal: AbortSignal): Promise<string>;
   /** Types into the active pane: text, then keys by tmux's names. */
   send(name: string, typed: TypedInput, signal: AbortSignal): Promise<void>;
+  /** Shows a line to everybody who is attached, except whoever says it. */
+  tell(name: string, line: { readonly text: string; readonly by: string }, signal: AbortSignal): Promise<void>;
   /** Sets the friendly name; null removes it. */
   setFriendlyName(name: string, friendlyName: string | null, signal: AbortSignal): Promise<void>;
   /** Sets how long the session is still needed. Resolves to that time, in seconds since 1970 by the VM's clock; null if it is to stay. */
@@ -93,6 +95,8 @@ export function tmuxServer(run: RunScript, host: string): TmuxServer {
     },
     send: async (session, { text, keys }, signal) =>
       void (await change('tmux/send', { session, text, keys: quoteArgv(keys.map(plainWord)) }, signal)),
+    tell: async (session, { text, by }, signal) =>
+      void (await ask('tmux/tell', { session, new_name: '', words: statusMessage(text), by: plainWord(by) }, signal)),
     setFriendlyName: async (session, friendlyName, signal) =>
       void (await change('tmux/name', { session, friendly_name: plainWord(friendlyName ?? '') }, signal)),
     async setExpiry(session, { seconds, isIdle }, signal) {

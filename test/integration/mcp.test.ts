@@ -420,6 +420,37 @@ test('a person and an agent in one session', async () => {
   expect((await machineRun(fleet, 'myvm', ['tmux', 'kill-session', '-t', '=shared'])).code).toBe(0);
 }, 60_000);
 
+test('a person who types comes first, and is told who waits', async () => {
+  writeFileSync(config(), '[mcp]\nlease = "4s"\n');
+  const one = await agent();
+  const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'pair' });
+  const terminal = await openTerminal({ ...fleet.environment, AZLIN_LABEL: 'alice@laptop' }, 120, 30);
+  try {
+    await terminal.type('azlin connect myvm:pair\n');
+    await terminal.shows(/\[pair\] /);
+    const clients = () =>
+      machineRun(fleet, 'myvm', ['tmux', 'list-clients', '-t', '=pair', '-F', '#{client_activity} #{client_created}']);
+    // tmux counts whole seconds.
+    await until('a key to be noticed', async () => {
+      await terminal.press('Left');
+      const [activity, created] = (await clients()).stdout.trim().split(' ').map(Number);
+      return Number(activity) > Number(created);
+    });
+    expect(await one.refused('ssh_session_send', { session: id, command: 'echo too soon', wait: 0 })).toMatch(
+      /^error: alice@laptop is typing in "myvm:pair"; nothing was sent \(pane-busy\)/,
+    );
+    await terminal.shows(/agent@ci waits to type here; go on, or pause for 4 s/);
+    const { stdout } = await one.call<Result>('ssh_session_send', { session: id, command: 'echo after them' });
+    expect(stdout).toBe('after them\n');
+    await terminal.shows(/^after them$/m);
+    expect(await terminal.screen()).not.toContain('too soon');
+    await terminal.press('C-b', 'd');
+  } finally {
+    await terminal.close();
+  }
+  expect(await one.call('ssh_session_close', { session: id })).toMatchObject({ closed: [{ ended: true }] });
+}, 60_000);
+
 test('every call is written down, without what may be secret, and changes are found', async () => {
   rmSync(auditFile(), { force: true });
   const one = await agent();

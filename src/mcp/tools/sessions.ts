@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { runInShell } from '../../operations/exec/run-in-shell.ts';
 import { showScreen } from '../../operations/jobs/logs.ts';
+import { awaitTurn } from '../../operations/sessions/await-turn.ts';
 import { ensureSession } from '../../operations/sessions/ensure-session.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
 import { describeTarget } from '../../targets/target.ts';
-import { COMMAND_RESULT, WAITING } from '../followed.ts';
+import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
 import { type AgentSessions, SESSION, shownSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type Tool } from '../tool.ts';
 import { followOrCancel } from './execute.ts';
@@ -80,7 +81,7 @@ const send = (sessions: AgentSessions) =>
     name: 'ssh_session_send',
     title: 'Run a command in a session',
     description:
-      'Runs a command in the own shell of a session, so that `cd` and `export` last. Returns its output and exit code, or after `wait` seconds state "running"; ssh_job_wait goes on from there. A shell that is busy refuses it.',
+      'Runs a command in the own shell of a session, so that `cd` and `export` last. Returns its output and exit code, or after `wait` seconds state "running"; ssh_job_wait goes on from there. A shell that is busy refuses it, and while a person types there it waits.',
     input: z.object({
       ...NAMED,
       command: z.string().min(1).describe('A line of shell'),
@@ -102,6 +103,8 @@ const send = (sessions: AgentSessions) =>
       const { kept } = await sessions.use(session, 'ssh_session_send');
       const target = await permitted(`${kept.server}:${kept.name}`, call);
       const { access, limits } = call.context;
+      const until = access.clock.now() + wait * 1_000;
+      await awaitTurn(access, { target, quiet: limits.lease, until }, call.caller);
       const ms = timeout === undefined ? limits.run : timeout * 1_000;
       const request = { target, command: [command], create: false, timeout: ms };
       const running = await runInShell(access, request, call.caller);
@@ -130,7 +133,9 @@ const type = (sessions: AgentSessions) =>
       const { context, caller, warnings } = call;
       const { kept } = await sessions.use(session, 'ssh_session_type');
       const target = await permitted(`${kept.server}:${kept.name}`, call);
-      await sendToSession(context.access, { target, text, keys }, caller);
+      const { access, limits } = context;
+      await awaitTurn(access, { target, quiet: limits.lease, until: access.clock.now() + WAIT }, caller);
+      await sendToSession(access, { target, text, keys }, caller);
       const screen = await showScreen(context.access, { target, history: 0 }, caller);
       return { target: describeTarget(target), screen, warnings: [...warnings] };
     },
