@@ -29,7 +29,10 @@ export interface AgentRequest {
 }
 
 /** Serves agents: one over standard input and output until it has gone, or several over HTTP until the signal aborts. */
-export async function runMcp(request: AgentRequest, around: DaemonSurroundings): Promise<void> {
+export async function runMcp(
+  request: AgentRequest,
+  around: DaemonSurroundings & { readonly home: string },
+): Promise<void> {
   const { config, access, listen, signal, warn } = request;
   const { wallClock: clock } = around;
   const { mcpReadOnly: isReadOnly, mcpAllow: allow, mcpConfirm: confirm, mcpDeny: deny } = config;
@@ -52,6 +55,7 @@ export async function runMcp(request: AgentRequest, around: DaemonSurroundings):
   const context: McpContext = {
     ...{ access, clock, registry, version: packageJson.version, log: warn },
     sessions: agentSessions({ registry, access }),
+    workdir: { root: join(around.home, '.ssh-workdir'), isUsual: config.mcpWorkdir },
     rules: { isReadOnly, allow, confirm, deny },
     audit: (record) => appendChained({ path, clock }, record),
     limits: {

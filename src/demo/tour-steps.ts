@@ -144,6 +144,16 @@ export const STEPS: readonly TourStep[] = [
     expects: /^entra-vm: signed in with the Entra ID certificate \("demo" for \S+, good for \d+ min\)\n$/,
   },
   {
+    says: 'An agent runs a command: azlin mcp has tools for it, and everything that it does is written down',
+    line: `printf '%s\\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ssh_execute","arguments":{"server":"myvm","command":"hostname; exit 3"}}}' | azlin mcp\nazlin audit verify`,
+    expects: /"structuredContent":\{.*"exitCode":3.*mcp-audit\.jsonl: 1 line, all as written/s,
+  },
+  {
+    says: 'Who did what in the sessions of this VM, agents included',
+    line: 'azlin history myvm',
+    expects: /myvm +ran +\S+ +hostname, job \w+, exit 3/,
+  },
+  {
     says: 'The host keys that are known for a VM',
     line: 'azlin host-key show myvm',
     expects: /^myvm +ssh-ed25519 +SHA256:\S+ +\S+known_hosts:\d+$/m,

@@ -13,6 +13,10 @@ export interface McpContext {
   readonly clock: Clock;
   readonly version: string;
   readonly sessions: AgentSessions;
+  /** Told of each call that has begun. */
+  readonly onCall?: ((call: Promise<unknown>) => void) | undefined;
+  /** Where the work of sessions is kept in folders, and whether it is unless a call says something else. */
+  readonly workdir: { readonly root: string; readonly isUsual: boolean };
   readonly rules: GuardRules;
   /** Writes down a call. Rejects with an AppError. */
   audit(record: object): Promise<void>;

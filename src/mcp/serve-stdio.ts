@@ -1,5 +1,6 @@
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { pause } from '../domain/clock.ts';
 import type { McpContext } from './context.ts';
 import { mcpServer } from './server.ts';
 
@@ -10,16 +11,53 @@ interface Streams {
   readonly signal: AbortSignal;
 }
 
+/** Milliseconds that calls have to end when nothing more is to come, as at the end of a pipe. */
+const LEAVING = 3_000;
+
 /** Serves the program at the other end of the streams until it closes them, or the signal aborts. */
 export async function serveOverStdio(context: McpContext, { stdin, stdout, signal }: Streams): Promise<void> {
+  const calls = new Set<Promise<unknown>>();
+  const onerror = (error: Error) => context.log(error.message);
+  // Its own end would cut off what is under way.
+  const held = new PassThrough();
+  stdin.pipe(held, { end: false });
+  let isUsed = false;
+  stdin.once('data', () => {
+    isUsed = true;
+  });
   const over = new Promise<void>((resolve) => {
     const end = () => resolve();
     stdin.once('end', end).once('close', end);
     stdout.once('error', end);
     signal.addEventListener('abort', end, { once: true });
   });
-  const onerror = (error: Error) => context.log(error.message);
-  const handle = serveStdio(() => mcpServer(context), { transport: new StdioServerTransport(stdin, stdout), onerror });
+  let hasCalled = () => {};
+  const called = new Promise<void>((resolve) => {
+    hasCalled = resolve;
+  });
+  const onCall = (call: Promise<unknown>) => {
+    calls.add(call);
+    hasCalled();
+    void call.finally(() => calls.delete(call));
+  };
+  const handle = serveStdio(() => mcpServer({ ...context, onCall }), {
+    transport: new StdioServerTransport(held, stdout),
+    onerror,
+  });
   await over;
+  const late = new AbortController();
+  const atMost = (ms: number) => pause(context.clock, ms, late.signal).catch(() => {});
+  if (!signal.aborted && stdout.writable && isUsed) {
+    // What has just been read has yet to become a call.
+    await Promise.race([called, atMost(SOON)]);
+    await Promise.race([Promise.allSettled(calls), atMost(LEAVING)]);
+    // Their answers are written a moment later.
+    await atMost(ANSWERED);
+    await Promise.race([new Promise<void>((resolve) => stdout.write('', () => resolve())), atMost(LEAVING)]);
+  }
+  late.abort();
   await handle.close().catch(() => {});
 }
+
+/** Milliseconds in which a message becomes a call, and in which what a call returns is written. */
+const [SOON, ANSWERED] = [1_000, 50];

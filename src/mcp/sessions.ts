@@ -35,6 +35,8 @@ const KEPT = z.object({
   last_tool: z.string(),
   /** Whether the tmux session was made for it, so that closing it ends that, too. */
   made: z.boolean(),
+  /** The name of the folder in which its work is kept, on the machine of whoever started it. */
+  folder: z.string().nullable().default(null),
 });
 type Kept = z.output<typeof KEPT>;
 
@@ -46,7 +48,7 @@ export interface UsedSession {
 
 export interface AgentSessions {
   /** `clientKey`: who starts it. */
-  add(fields: Pick<Kept, 'name' | 'server' | 'made' | 'client'>, clientKey: string): Promise<UsedSession>;
+  add(fields: Pick<Kept, 'name' | 'server' | 'made' | 'client' | 'folder'>, clientKey: string): Promise<UsedSession>;
   /** By its id or, if only one has it, its name. Counts as a use. Rejects with `session-not-found`, `ambiguous`, or `usage` if it is called too often. */
   use(named: string, tool: string): Promise<UsedSession>;
   /** Those of a VM, or all. */

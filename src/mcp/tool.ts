@@ -69,7 +69,11 @@ export interface Offering {
 export function offer(tool: Tool, offering: Offering): void {
   const { name, title, description, input, output, annotations } = tool;
   const config = { title, description, inputSchema: input, outputSchema: output, annotations };
-  offering.server.registerTool(name, config, (args, request) => answer(tool, { args, request, offering }));
+  offering.server.registerTool(name, config, (args, request) => {
+    const answering = answer(tool, { args, request, offering });
+    offering.context.onCall?.(answering);
+    return answering;
+  });
 }
 
 interface Asked {

@@ -121,6 +121,7 @@ export const SETTINGS = {
   mcpConfirm: setting('mcp.confirm', textList, []),
   mcpDeny: setting('mcp.deny', textList, []),
   mcpLease: setting('mcp.lease', duration, 10_000),
+  mcpWorkdir: setting('mcp.workdir', yesNo, false),
   mcpAudit: setting('mcp.audit', wholePath, undefined),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),
 } as const;

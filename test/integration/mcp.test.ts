@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -420,6 +420,35 @@ test('a person and an agent in one session', async () => {
   expect((await machineRun(fleet, 'myvm', ['tmux', 'kill-session', '-t', '=shared'])).code).toBe(0);
 }, 60_000);
 
+test('the work of a session is kept in a folder, for its owner only', async () => {
+  const home = join(fleet.directory, 'home-of-agent');
+  mkdirSync(home);
+  const one = await agent({ environment: { HOME: home } });
+  const started = await one.call<Session & { workdir: string }>('ssh_session_start', {
+    server: 'myvm',
+    name: 'kept',
+    workdir: true,
+  });
+  expect(started.workdir).toMatch(new RegExp(`^${home}/\\.ssh-workdir/myvm/\\d{4}-\\d\\d-\\d\\dT\\d{6}-kept$`));
+  const { id, workdir } = started;
+  await one.call('ssh_session_send', {
+    session: id,
+    command: 'git init -q repo && cd repo && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m first',
+  });
+  await one.call('ssh_session_send', { session: id, command: 'echo out; echo err >&2; false # ``` | x' });
+  const read = (name: string) => readFileSync(join(workdir, name), 'utf8');
+  expect(read('output/002.txt')).toMatch(/^out\n/);
+  expect(read('commands.md')).toMatch(
+    /^# myvm:kept, .*\n\n## 001 .*\n\n```sh\ngit init [\s\S]*\n````sh\necho out; [^\n]*\n````\n\nexit 1, .*\[output\]\(output\/002\.txt\)\n$/,
+  );
+  expect(read('summary.md')).toMatch(/- Status: open\n- Commands: 2, of which 1 did not end with exit code 0\n/);
+  expect(read('summary.md')).toMatch(/\| 002 \| \S+ \| echo out; echo err >&2; false # ``` \\\| x \| exit 1 \|\n$/);
+  for (const name of ['commands.md', 'summary.md', 'output/001.txt'])
+    expect(statSync(join(workdir, name)).mode & 0o077).toBe(0);
+  await one.call('ssh_session_close', { session: id });
+  expect(read('summary.md')).toMatch(/- Status: closed\n[\s\S]*- Git commit: [0-9a-f]{40} first\n/);
+}, 60_000);
+
 test('a person who types comes first, and is told who waits', async () => {
   writeFileSync(config(), '[mcp]\nlease = "4s"\n');
   const one = await agent();
@@ -499,6 +528,15 @@ test('many clients at once, and a server that ends with its client', async () =>
   await Promise.all(all.map((one) => one.close()));
   await until('them to end', () => pids.every((pid) => !existsSync(`/proc/${pid}`)));
 }, 60_000);
+
+test('at the end of a pipe what is under way is still answered', async () => {
+  const params = { name: 'ssh_execute', arguments: { server: 'myvm', command: 'echo from a pipe' } };
+  const line = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
+  const { exitCode, stdout, stderr } = await azlin(fleet, ['mcp'], { input: `${line}\n` });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toMatchObject({ id: 1, result: { structuredContent: { stdout: 'from a pipe\n' } } });
+  expect(await azlin(fleet, ['mcp'], { input: 'no json at all\n' })).toMatchObject({ exitCode: 0 });
+});
 
 test('on a terminal it says whom it is for', async () => {
   const terminal = await openTerminal(fleet.environment);

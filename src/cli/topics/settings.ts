@@ -85,6 +85,7 @@ export const EXPLAINED: Readonly<Record<SettingName, Explained>> = {
   mcpConfirm: one('rules: what agents may do after a person has agreed', 'none'),
   mcpDeny: one('rules: what agents may not do', 'none'),
   mcpLease: one('how long a person must not type in a session before an agent may; 0 does not wait', '10s'),
+  mcpWorkdir: one('whether the work of each session of an agent is kept in a folder of ~/.ssh-workdir', 'false'),
   mcpAudit: one('the file that calls of agents are written to', '~/.azlin/mcp-audit.jsonl'),
   format: one('how results and errors are printed: table, json, ndjson, csv', 'table'),
 };

@@ -1,8 +1,12 @@
+import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { AppError, messageOf } from '../../domain/errors.ts';
+import { printable } from '../../domain/text.ts';
+import { execCommand } from '../../operations/exec/exec.ts';
 import { disconnectSession } from '../../operations/sessions/disconnect.ts';
-import { type AgentSessions, SESSION, shownSession, usedSession } from '../sessions.ts';
-import { CHANGES, defineTool, ENDS, LOOKS } from '../tool.ts';
+import { type AgentSessions, SESSION, shownSession, type UsedSession, usedSession } from '../sessions.ts';
+import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
+import { summarize, workdirAt } from '../workdir.ts';
 import { permitted } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
@@ -32,43 +36,63 @@ export const sessionClose = (sessions: AgentSessions) =>
     }),
     annotations: ENDS,
     async run({ session, force }, call) {
-      const { context, caller, warnings } = call;
+      const { context, warnings } = call;
       const used =
         session === 'all' ? await sessions.own(call.clientKey) : [await sessions.use(session, 'ssh_session_close')];
       const closed = [];
       for (const one of used) {
-        const { name, server, made } = one.kept;
-        let reason = made || force ? null : 'the tmux session was there before';
-        if (reason === null)
-          await disconnectSession(
-            context.access,
-            {
-              target: await permitted(`${server}:${name}`, call),
-              kill: true,
-              client: undefined,
-              ending: force ? undefined : refuse,
-            },
-            caller,
-          ).catch((error: unknown) => {
-            // What has ended by itself need not be ended.
-            if (error instanceof AppError && error.code === 'session-not-found') return;
-            if (!(error instanceof AppError) || error.code !== 'usage') throw error;
-            reason = messageOf(error);
-          });
+        const reason = await endOf(one, force, call);
         await sessions.remove(one.record.id);
-        closed.push({
-          ...shownSession(one, context.clock.now()),
-          state: 'closed' as const,
-          ended: reason === null,
-          reason,
-        });
+        const shown = shownSession(one, context.clock.now());
+        closed.push({ ...shown, state: 'closed' as const, ended: reason === null, reason });
       }
       return { closed, warnings: [...warnings] };
     },
   });
 
+/** Ends the tmux session of one that is closed; why it stays, or null. Rejects with an AppError. */
+async function endOf(one: UsedSession, force: boolean, call: ToolCall): Promise<string | null> {
+  const { name, server, made } = one.kept;
+  try {
+    const target = await permitted(`${server}:${name}`, call);
+    await finishWorkdir(one, call);
+    if (!made && !force) return 'the tmux session was there before';
+    const ending = force ? undefined : refuse;
+    await disconnectSession(call.context.access, { target, kill: true, client: undefined, ending }, call.caller);
+    return null;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    // What has ended by itself need not be ended.
+    if (error.code === 'session-not-found' || error.code === 'vm-not-found') return null;
+    if (OPEN.has(error)) return messageOf(error);
+    throw error;
+  }
+}
+
+/** Errors that say that somebody else has a session open. */
+const OPEN = new WeakSet<AppError>();
+
+/** The last words of the folder in which the work was kept, with what git says in the directory of the session. What cannot be written is missing there. */
+async function finishWorkdir({ kept }: UsedSession, { context, caller }: ToolCall): Promise<void> {
+  if (kept.folder === null) return;
+  const { root } = context.workdir;
+  try {
+    const target = `${kept.server}:${kept.name}`;
+    const command = ['git', 'log', '-1', '--format=%H %s'];
+    const request = { target, command, stdin: undefined, create: false, timeout: 5_000 };
+    const running = await execCommand(context.access, request, caller);
+    const [said] = await Promise.all([text(running.stdout), text(running.stderr), running.outcome]);
+    const workdir = workdirAt({ root, server: kept.server, folder: kept.folder });
+    await summarize(workdir, 'closed', printable(said.trim()).slice(0, 200));
+  } catch (error) {
+    context.log(`the summary of ${kept.name} was not finished: ${messageOf(error)}`);
+  }
+}
+
 async function refuse(_where: string, others: readonly string[]): Promise<void> {
-  throw new AppError('usage', `it is open at ${others.join(', ')}`);
+  const error = new AppError('usage', `it is open at ${others.join(', ')}`);
+  OPEN.add(error);
+  throw error;
 }
 
 export const sessionReconnect = (sessions: AgentSessions) =>

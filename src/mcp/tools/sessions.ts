@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '../../domain/errors.ts';
 import { runInShell } from '../../operations/exec/run-in-shell.ts';
 import { showScreen } from '../../operations/jobs/logs.ts';
 import { awaitTurn } from '../../operations/sessions/await-turn.ts';
@@ -6,8 +7,9 @@ import { ensureSession } from '../../operations/sessions/ensure-session.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
 import { describeTarget } from '../../targets/target.ts';
 import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
-import { type AgentSessions, SESSION, shownSession } from '../sessions.ts';
-import { CHANGES, defineTool, ENDS, LOOKS, type Tool } from '../tool.ts';
+import { type AgentSessions, SESSION, shownSession, type UsedSession } from '../sessions.ts';
+import { CHANGES, defineTool, ENDS, LOOKS, type Tool, type ToolCall } from '../tool.ts';
+import { addToWorkdir, beginWorkdir, newFolder, type WorkdirEntry, workdirAt } from '../workdir.ts';
 import { followOrCancel } from './execute.ts';
 import { sessionClose, sessionHealth, sessionReconnect } from './session-ends.ts';
 import { knownTags, permitted, sessionOn } from './targets.ts';
@@ -56,23 +58,34 @@ const start = (sessions: AgentSessions) =>
     input: z.object({
       server: z.string().min(1).describe('VM, resource-group/vm, or an address'),
       name: NAME.default('agent').describe('The name of the tmux session'),
+      workdir: z
+        .boolean()
+        .optional()
+        .describe('Keep its commands and their output in a folder on the machine of azlin mcp'),
     }),
     output: SESSION.extend({
       created: z.boolean().describe('Whether the tmux session was made now'),
       reconnect_token: z.string().describe('For ssh_session_reconnect, within 15 minutes'),
       attach: z.string().describe('What a person types to watch it'),
+      workdir: z.string().nullable().describe('The folder in which its work is kept'),
       ...WARNINGS,
     }),
     annotations: CHANGES,
-    async run({ server, name }, call) {
+    async run({ server, name, workdir: isWanted }, call) {
       const { context, caller, client, clientKey, warnings } = call;
       const target = await permitted(sessionOn(server, name), call);
       const { hostname, session, created } = await ensureSession(context.access, target, caller);
-      const used = await sessions.add({ name: session, server: hostname, made: created, client }, clientKey);
+      const { root, isUsual } = context.workdir;
+      const now = context.clock.now();
+      const folder = (isWanted ?? isUsual) ? newFolder(session, now) : null;
+      const workdir = folder === null ? null : workdirAt({ root, server: hostname, folder });
+      if (workdir) await beginWorkdir(workdir, `${hostname}:${session}, ${new Date(now).toISOString()}`);
+      const used = await sessions.add({ name: session, server: hostname, made: created, client, folder }, clientKey);
       const { token } = await (await context.registry()).token(used.record.id);
       const shown = shownSession(used, context.clock.now());
       const attach = `azlin connect ${hostname}:${session}`;
-      return { ...shown, created, reconnect_token: token, attach, warnings: [...warnings] };
+      const about = { created, reconnect_token: token, attach, workdir: workdir?.path ?? null };
+      return { ...shown, ...about, warnings: [...warnings] };
     },
   });
 
@@ -107,12 +120,11 @@ const send = (sessions: AgentSessions) =>
       await awaitTurn(access, { target, quiet: limits.lease, until }, call.caller);
       const ms = timeout === undefined ? limits.run : timeout * 1_000;
       const request = { target, command: [command], create: false, timeout: ms };
+      const from = call.context.clock.now();
       const running = await runInShell(access, request, call.caller);
-      return followOrCancel(
-        running,
-        { wait: wait * 1_000, bytes, out: 0, err: 0 },
-        { call, isToCancel: on_cancel === 'cancel' },
-      );
+      const following = { wait: wait * 1_000, bytes, out: 0, err: 0 };
+      const result = await followOrCancel(running, following, { call, isToCancel: on_cancel === 'cancel' });
+      return { ...result, warnings: [...result.warnings, ...(await keep(kept, { command, result, from }, call))] };
     },
   });
 
@@ -140,3 +152,19 @@ const type = (sessions: AgentSessions) =>
       return { target: describeTarget(target), screen, warnings: [...warnings] };
     },
   });
+
+/** Keeps a command in the folder of the session, if it has one here. What it has to warn of. */
+async function keep(
+  { folder, server }: UsedSession['kept'],
+  entry: Omit<WorkdirEntry, 'to'>,
+  { context }: ToolCall,
+): Promise<readonly string[]> {
+  if (folder === null) return [];
+  const workdir = workdirAt({ root: context.workdir.root, server, folder });
+  try {
+    await addToWorkdir(workdir, { ...entry, to: context.clock.now() });
+    return [];
+  } catch (error) {
+    return [`this is not in ${workdir.path}: ${messageOf(error)}`];
+  }
+}
