@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import packageJson from '../../package.json' with { type: 'json' };
+import { pause } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { keepSecret } from '../domain/secrets.ts';
+import type { Change } from '../mcp/change.ts';
 import type { McpContext } from '../mcp/context.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { OwnRegistry } from '../registry/registry.ts';
@@ -65,6 +67,7 @@ export async function runMcp(
       lease: config.mcpLease,
     },
     drop: (hosts) => daemonControl(config, around).drop(hosts),
+    onChange: changes({ config, around, registry, signal }),
   };
   try {
     if (!listen) {
@@ -95,3 +98,49 @@ async function tokenFor(home: string, environment: DaemonSurroundings['environme
   keepSecret(token);
   return { token, where };
 }
+
+interface Following {
+  readonly config: Config;
+  readonly around: DaemonSurroundings;
+  registry(): Promise<OwnRegistry>;
+  readonly signal: AbortSignal;
+}
+
+/** What azlin's daemon sees on VMs, and what happens to records, as long as somebody wants to hear of it. Without a daemon, only the latter. */
+function changes({ config, around, registry, signal }: Following): McpContext['onChange'] {
+  const hearers = new Set<(change: Change) => void>();
+  let stopping: AbortController | undefined;
+  const tell = (change: Change) => {
+    for (const hear of hearers) hear(change);
+  };
+  const follow = async (until: AbortSignal) => {
+    const control = daemonControl(config, around);
+    const fromVms = async () => {
+      // The daemon may not run yet, or end, and another one begin.
+      for (; !until.aborted; await pause(around.wallClock, AGAIN, until).catch(() => {}))
+        await control
+          .events({ since: null, signal: until, onEvent: ({ hostname, session }) => tell({ hostname, session }) })
+          .catch(() => {});
+    };
+    const fromRecords = async () => {
+      for await (const { kind } of (await registry()).events({ signal: until })) if (kind !== 'history') tell({});
+    };
+    await Promise.all([fromVms(), fromRecords()].map((one) => one.catch(() => {})));
+  };
+  return (hear) => {
+    hearers.add(hear);
+    if (!stopping) {
+      stopping = new AbortController();
+      void follow(AbortSignal.any([signal, stopping.signal]));
+    }
+    return () => {
+      hearers.delete(hear);
+      if (hearers.size > 0) return;
+      stopping?.abort();
+      stopping = undefined;
+    };
+  };
+}
+
+/** Milliseconds before a daemon that does not run is looked for again. */
+const AGAIN = 1_000;

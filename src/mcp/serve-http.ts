@@ -11,6 +11,7 @@ import {
 import { createMcpHandler, isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
 import { AppError, messageOf } from '../domain/errors.ts';
 import type { McpContext } from './context.ts';
+import { changedUris } from './resources.ts';
 import { mcpServer } from './server.ts';
 
 /** Where clients reach it. */
@@ -41,8 +42,12 @@ export async function serveOverHttp(context: McpContext, listening: HttpPlace): 
   const { signal, onReady } = listening;
   const conversations = new Map<string, Conversation>();
   const onerror = (error: Error) => context.log(error.message);
-  const modern = createMcpHandler(() => mcpServer(context), { legacy: 'reject', onerror });
+  const modern = createMcpHandler(() => mcpServer(context, 'none'), { legacy: 'reject', onerror });
   const toModern = toNodeHandler(modern);
+  // Newer clients are told of all changes, which the handler sorts out.
+  const stop = context.onChange((change) => {
+    for (const uri of changedUris(change)) modern.notify.resourceUpdated(uri);
+  });
   const isHere = localhostHostValidation();
   const isFromHere = localhostOriginValidation();
 
@@ -78,7 +83,7 @@ export async function serveOverHttp(context: McpContext, listening: HttpPlace): 
       onsessionclosed: (id) => void conversations.delete(id),
     });
     const conversation: Conversation = { transport, usedAt: context.clock.now() };
-    await mcpServer(context).connect(transport);
+    await mcpServer(context, 'subscribers').connect(transport);
     return conversation;
   };
 
@@ -94,6 +99,7 @@ export async function serveOverHttp(context: McpContext, listening: HttpPlace): 
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
+  stop();
   server.close();
   server.closeAllConnections();
   await Promise.all([modern.close(), ...[...conversations.values()].map(({ transport }) => transport.close())]).catch(

@@ -40,7 +40,7 @@ export async function serveOverStdio(context: McpContext, { stdin, stdout, signa
     hasCalled();
     void call.finally(() => calls.delete(call));
   };
-  const handle = serveStdio(() => mcpServer({ ...context, onCall }), {
+  const handle = serveStdio(({ era }) => mcpServer({ ...context, onCall }, era === 'legacy' ? 'subscribers' : 'all'), {
     transport: new StdioServerTransport(held, stdout),
     onerror,
   });

@@ -82,7 +82,8 @@ interface Asked {
   readonly offering: Offering;
 }
 
-async function answer(tool: Tool, asked: Asked): Promise<CallToolResult | InputRequiredResult> {
+/** Does what was asked for, as far as the settings allow it, and writes that down. Never rejects. */
+export async function answer(tool: Tool, asked: Asked): Promise<CallToolResult | InputRequiredResult> {
   const { args, request, offering } = asked;
   const { context } = offering;
   const warnings: string[] = [];

@@ -262,6 +262,42 @@ describe.each(ERAS)('revision %s', (era) => {
     expect(await two.call('ssh_session_reconnect', right)).toMatchObject({ reason: 'session_closed' });
   }, 60_000);
 
+  test('sessions, screens and jobs as resources, and who is told when they change', async () => {
+    writeFileSync(config(), '[mcp]\ndeny = ["prod-*"]\n');
+    const one = await agent({ era, environment: { AZLIN_PERSIST: '10m' } });
+    const { client } = one;
+    const { job } = await one.call<Result>('ssh_execute', { server: 'myvm', command: 'echo for a resource' });
+    const read = async (uri: string) => {
+      const [first] = (await client.readResource({ uri })).contents;
+      return first && 'text' in first ? first.text : '';
+    };
+    expect(JSON.parse(await read(`azlin://job/myvm/${job}`))).toMatchObject({
+      state: 'exited',
+      stdout: 'for a resource\n',
+    });
+    const { resources } = await client.listResources();
+    expect(resources.map(({ uri }) => uri)).toEqual(
+      expect.arrayContaining(['azlin://sessions', 'azlin://screen/myvm/dev']),
+    );
+    expect(resources.map(({ uri }) => uri).join()).not.toContain('prod-1');
+    await expect(read('azlin://screen/prod-1/main')).rejects.toThrow(/not allowed/);
+    expect(await read('azlin://screen/myvm/dev')).toContain('myvm');
+    expect(
+      (await client.listResourceTemplates()).resourceTemplates.map(({ uriTemplate }) => uriTemplate).sort(),
+    ).toEqual([...['azlin://job/{server}/{job}', 'azlin://screen/{server}/{session}']]);
+    // It is told when somebody starts a session, and when a person does something on a VM.
+    const updated: string[] = [];
+    client.setNotificationHandler('notifications/resources/updated', ({ params }) => void updated.push(params.uri));
+    const uris = ['azlin://sessions', 'azlin://screen/myvm/told'];
+    if (era === '2026-07-28') await client.listen({ resourceSubscriptions: uris });
+    else for (const uri of uris) await client.subscribeResource({ uri });
+    const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'told' });
+    await until('both to be told', () => uris.every((uri) => updated.includes(uri)), 20_000);
+    expect(JSON.parse(await read('azlin://sessions'))).toMatchObject({ sessions: [{ id }] });
+    await one.call('ssh_session_close', { session: id });
+    await azlin(fleet, ['daemon', 'stop'], { environment: { AZLIN_PERSIST: '10m' } });
+  }, 60_000);
+
   test('what a person has to agree to', async () => {
     writeFileSync(config(), '[mcp]\nconfirm = ["ssh_execute prod-*"]\ndeny = ["ssh_vm_*", "*:secret"]\n');
     const asked: string[] = [];

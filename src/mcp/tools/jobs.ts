@@ -84,6 +84,9 @@ export const SSH_JOB_LIST = defineTool({
   },
 });
 
+/** Seconds for reading the output of a job that has ended. */
+const READING = 30;
+
 export const SSH_JOB_WAIT = defineTool({
   name: 'ssh_job_wait',
   title: 'Wait for a job',
@@ -102,13 +105,15 @@ export const SSH_JOB_WAIT = defineTool({
   output: COMMAND_RESULT,
   annotations: CHANGES,
   async run({ wait, max_bytes: bytes, stdoutOffset: out, stderrOffset: err, on_cancel, ...named }, call) {
-    const { id, target, hostname, session } = await found(named, call);
+    const { id, target, hostname, session, state } = await found(named, call);
+    // What has ended has only to be read.
+    const seconds = state === 'running' || state === 'starting' ? wait : Math.max(wait, READING);
     const where = session === '' ? hostname : identifierOf(target);
     const job = { id, place: target, target: where, isFound: true, isWatched: true, out, err };
     const running = jobAsCommand(call.context.access, job, call.caller);
     return followOrCancel(
       running,
-      { wait: wait * 1_000, bytes, out, err },
+      { wait: seconds * 1_000, bytes, out, err },
       { call, isToCancel: on_cancel === 'cancel' },
     );
   },

@@ -1,0 +1,5 @@
+/** What has changed on a VM, or in the registry where there is none. */
+export interface Change {
+  readonly hostname?: string;
+  readonly session?: string;
+}

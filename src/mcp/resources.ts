@@ -1,0 +1,122 @@
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  isInputRequiredResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type ReadResourceResult,
+  ResourceTemplate,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import type { Change } from './change.ts';
+import { answer, type Offering, type Tool } from './tool.ts';
+
+const SESSIONS = 'azlin://sessions';
+const encoded = encodeURIComponent;
+export const screenUri = (server: string, session: string) => `azlin://screen/${encoded(server)}/${encoded(session)}`;
+
+/** The resources that a change concerns. */
+export function changedUris({ hostname, session }: Change): readonly string[] {
+  return hostname === undefined || session === undefined ? [SESSIONS] : [screenUri(hostname, session)];
+}
+
+/** Offers sessions, screens and jobs as resources. Reading one is the call of a tool: it is allowed where that is, and written down like that. */
+export function offerResources(tools: readonly Tool[], offering: Offering): void {
+  const { server } = offering;
+  const read = (name: string, args: object, request: ServerContext) => {
+    const tool = tools.find((one) => one.name === name);
+    if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${name} is not offered`);
+    return answer(tool, { args: tool.input.parse(args), request, offering });
+  };
+  server.registerResource(
+    'sessions',
+    SESSIONS,
+    { title: 'Sessions of agents', mimeType: JSON_TYPE, description: 'What ssh_session_list returns' },
+    async (uri, request) => contentsOf(uri, await read('ssh_session_list', {}, request)),
+  );
+  server.registerResource(
+    'screen',
+    new ResourceTemplate('azlin://screen/{server}/{session}', {
+      async list(request) {
+        const result = await read('ssh_list', {}, request);
+        if (isInputRequiredResult(result) || result.isError) return { resources: [] };
+        const { rows } = result.structuredContent as { readonly rows: readonly Row[] };
+        return {
+          resources: rows.flatMap(({ server: vm, session }) =>
+            session === null ? [] : [{ uri: screenUri(vm, session), name: `${vm}:${session}`, mimeType: TEXT }],
+          ),
+        };
+      },
+    }),
+    { title: 'The screen of a session', mimeType: TEXT, description: 'What ssh_screen returns' },
+    async (uri, { server: vm, session }, request) => {
+      const result = await read('ssh_screen', { target: `${decoded(vm)}:${decoded(session)}` }, request);
+      return contentsOf(uri, result, 'screen');
+    },
+  );
+  server.registerResource(
+    'job',
+    new ResourceTemplate('azlin://job/{server}/{job}', { list: undefined }),
+    {
+      title: 'A job',
+      mimeType: JSON_TYPE,
+      description: 'Its state and output, as ssh_job_wait returns them without waiting',
+    },
+    async (uri, { server: vm, job }, request) =>
+      contentsOf(uri, await read('ssh_job_wait', { server: decoded(vm), job: decoded(job), wait: 0 }, request)),
+  );
+}
+
+const [JSON_TYPE, TEXT] = ['application/json', 'text/plain'];
+
+interface Row {
+  readonly server: string;
+  readonly session: string | null;
+}
+
+const decoded = (value: string | readonly string[] | undefined) => decodeURIComponent(`${value}`);
+
+/** The result of a tool as the contents of a resource: one field of it as text, or all of it as JSON. */
+function contentsOf(
+  uri: URL,
+  result: CallToolResult | InputRequiredResult,
+  field?: string,
+): ReadResourceResult | InputRequiredResult {
+  if (isInputRequiredResult(result)) return result;
+  const [first] = result.content;
+  const said = first?.type === 'text' ? first.text : '';
+  if (result.isError) throw new ProtocolError(ProtocolErrorCode.InvalidParams, said);
+  const value = (result.structuredContent as Readonly<Record<string, unknown>>)[field ?? ''];
+  const text = field === undefined ? said : `${value}`;
+  return { contents: [{ uri: uri.href, mimeType: field === undefined ? JSON_TYPE : TEXT, text }] };
+}
+
+/** Tells of all changes, for newer clients: whoever serves them sorts out what they want to know. */
+export function tellChanges({ server, context }: Offering): void {
+  const stop = context.onChange((change) => {
+    for (const uri of changedUris(change)) server.server.sendResourceUpdated({ uri }).catch(() => {});
+  });
+  server.server.onclose = stop;
+}
+
+/** Tells clients of 2025 of changes that they have subscribed to; newer ones are told by whoever serves them. */
+export function serveSubscriptions({ server, context }: Offering): void {
+  const wanted = new Set<string>();
+  let stop: (() => void) | undefined;
+  const follow = () => {
+    stop ??= context.onChange((change) => {
+      for (const uri of changedUris(change))
+        if (wanted.has(uri)) server.server.sendResourceUpdated({ uri }).catch(() => {});
+    });
+  };
+  server.server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
+    wanted.add(uri);
+    follow();
+    return {};
+  });
+  server.server.setRequestHandler('resources/unsubscribe', async ({ params: { uri } }) => {
+    wanted.delete(uri);
+    return {};
+  });
+  server.server.onclose = () => stop?.();
+}
