@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import packageJson from '../../package.json' with { type: 'json' };
 import { pause } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { keepSecret } from '../domain/secrets.ts';
-import type { Change } from '../mcp/change.ts';
+import type { SeenChange } from '../mcp/change.ts';
 import type { McpContext } from '../mcp/context.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { OwnRegistry } from '../registry/registry.ts';
@@ -55,7 +54,7 @@ export async function runMcp(
   };
   const { agentSessions } = await import('../mcp/sessions.ts');
   const context: McpContext = {
-    ...{ access, clock, registry, version: packageJson.version, log: warn },
+    ...{ access, clock, registry, log: warn },
     sessions: agentSessions({ registry, access }),
     workdir: { root: join(around.home, '.ssh-workdir'), isUsual: config.mcpWorkdir },
     rules: { isReadOnly, allow, confirm, deny },
@@ -69,6 +68,8 @@ export async function runMcp(
     drop: (hosts) => daemonControl(config, around).drop(hosts),
     onChange: changes({ config, around, registry, signal }),
   };
+  const { checkRules } = await import('../mcp/server.ts');
+  checkRules(context);
   try {
     if (!listen) {
       const { serveOverStdio } = await import('../mcp/serve-stdio.ts');
@@ -108,9 +109,9 @@ interface Following {
 
 /** What azlin's daemon sees on VMs, and what happens to records, as long as somebody wants to hear of it. Without a daemon, only the latter. */
 function changes({ config, around, registry, signal }: Following): McpContext['onChange'] {
-  const hearers = new Set<(change: Change) => void>();
+  const hearers = new Set<(change: SeenChange) => void>();
   let stopping: AbortController | undefined;
-  const tell = (change: Change) => {
+  const tell = (change: SeenChange) => {
     for (const hear of hearers) hear(change);
   };
   const follow = async (until: AbortSignal) => {

@@ -12,7 +12,7 @@ interface AuditedCall {
 }
 
 /** What may be secret is not written down, only how much it was. */
-const SECRET = ['stdin', 'text', 'reconnect_token'];
+const SECRET = ['stdin', 'text', 'keys', 'reconnect_token'];
 
 /** A line of the log of calls: who, when, what, on what, and what came of it. Commands are in it as they were given. */
 export function auditRecord({ tool, args, client, user, place, outcome, now }: AuditedCall): object {
@@ -23,9 +23,14 @@ export function auditRecord({ tool, args, client, user, place, outcome, now }: A
 function shownArgs(args: AuditedCall['args']): object {
   return Object.fromEntries(
     Object.entries(args).map(([name, value]) => {
-      if (SECRET.includes(name)) return [name, typeof value === 'string' ? `${value.length} characters` : null];
+      if (SECRET.includes(name)) return [name, sizeOf(value)];
       if (name === 'env' && typeof value === 'object' && value !== null) return [name, Object.keys(value)];
       return [name, value];
     }),
   );
+}
+
+function sizeOf(value: unknown): string | null {
+  if (Array.isArray(value)) return `${value.length} given`;
+  return typeof value === 'string' ? `${value.length} characters` : null;
 }

@@ -1,5 +1,5 @@
 /** What has changed on a VM, or in the registry where there is none. */
-export interface Change {
+export interface SeenChange {
   readonly hostname?: string;
   readonly session?: string;
 }

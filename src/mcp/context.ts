@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { Registry } from '../registry/types.ts';
-import type { Change } from './change.ts';
+import type { SeenChange } from './change.ts';
 import type { GuardRules } from './guard.ts';
 import type { AgentSessions } from './sessions.ts';
 
@@ -12,10 +12,9 @@ export interface McpContext {
   registry(): Promise<Registry>;
   /** By the wall. */
   readonly clock: Clock;
-  readonly version: string;
   readonly sessions: AgentSessions;
   /** Calls `hear` with each change of a session until the returned function is called. */
-  onChange(hear: (change: Change) => void): () => void;
+  onChange(hear: (change: SeenChange) => void): () => void;
   /** Told of each call that has begun. */
   readonly onCall?: ((call: Promise<unknown>) => void) | undefined;
   /** Where the work of sessions is kept in folders, and whether it is unless a call says something else. */

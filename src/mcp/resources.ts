@@ -8,7 +8,7 @@ import {
   ResourceTemplate,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import type { Change } from './change.ts';
+import type { SeenChange } from './change.ts';
 import { answer, type Offering, type Tool } from './tool.ts';
 
 const SESSIONS = 'azlin://sessions';
@@ -16,7 +16,7 @@ const encoded = encodeURIComponent;
 export const screenUri = (server: string, session: string) => `azlin://screen/${encoded(server)}/${encoded(session)}`;
 
 /** The resources that a change concerns. */
-export function changedUris({ hostname, session }: Change): readonly string[] {
+export function changedUris({ hostname, session }: SeenChange): readonly string[] {
   return hostname === undefined || session === undefined ? [SESSIONS] : [screenUri(hostname, session)];
 }
 

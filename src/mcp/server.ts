@@ -1,4 +1,5 @@
 import { McpServer } from '@modelcontextprotocol/server';
+import packageJson from '../../package.json' with { type: 'json' };
 import type { McpContext } from './context.ts';
 import { guardBy } from './guard.ts';
 import { offerResources, serveSubscriptions, tellChanges } from './resources.ts';
@@ -14,12 +15,12 @@ const INSTRUCTIONS = `Named tmux sessions and commands on Azure VMs over SSH. ss
 /** A server for one client. `changesFor`: who is told of changes of resources; `none` where somebody else does that. */
 export function mcpServer(context: McpContext, changesFor: 'subscribers' | 'all' | 'none'): McpServer {
   const server: McpServer = new McpServer(
-    { name: 'azlin', version: context.version, title: 'azlin: sessions on Azure VMs' },
+    { name: 'azlin', version: packageJson.version, title: 'azlin: sessions on Azure VMs' },
     { capabilities: { tools: {}, resources: { subscribe: true } }, instructions: INSTRUCTIONS },
   );
-  const judge = guardBy(context.rules);
-  const offering = { server, context, judge };
-  const tools = toolsFor(context);
+  const all = allTools(context);
+  const offering = { server, context, guard: guardBy(context.rules, namesOf(all)) };
+  const tools = context.rules.isReadOnly ? all.filter(({ annotations }) => annotations.readOnlyHint) : all;
   for (const tool of tools) offer(tool, offering);
   offerResources(tools, offering);
   if (changesFor === 'subscribers') serveSubscriptions(offering);
@@ -27,8 +28,15 @@ export function mcpServer(context: McpContext, changesFor: 'subscribers' | 'all'
   return server;
 }
 
-function toolsFor(context: McpContext): readonly Tool[] {
-  const all = [
+/** Throws `config` for a rule that makes no sense. */
+export function checkRules(context: McpContext): void {
+  guardBy(context.rules, namesOf(allTools(context)));
+}
+
+const namesOf = (tools: readonly Tool[]) => tools.map(({ name }) => name);
+
+function allTools(context: McpContext): readonly Tool[] {
+  return [
     SSH_LIST,
     SSH_STATUS,
     SSH_EXECUTE,
@@ -43,5 +51,4 @@ function toolsFor(context: McpContext): readonly Tool[] {
     SSH_VM_START,
     SSH_VM_STOP,
   ];
-  return context.rules.isReadOnly ? all.filter(({ annotations }) => annotations.readOnlyHint) : all;
 }

@@ -29,6 +29,8 @@ const KEPT = z.object({
   kind: z.literal('mcp'),
   name: z.string(),
   server: z.string(),
+  /** The user before the `@`, if one was named. */
+  login: z.string().nullable().default(null),
   client: z.string(),
   user_id: z.string(),
   request_count: z.int(),
@@ -48,9 +50,14 @@ export interface UsedSession {
 
 export interface AgentSessions {
   /** `clientKey`: who starts it. */
-  add(fields: Pick<Kept, 'name' | 'server' | 'made' | 'client' | 'folder'>, clientKey: string): Promise<UsedSession>;
-  /** By its id or, if only one has it, its name. Counts as a use. Rejects with `session-not-found`, `ambiguous`, or `usage` if it is called too often. */
-  use(named: string, tool: string): Promise<UsedSession>;
+  add(
+    fields: Pick<Kept, 'name' | 'server' | 'login' | 'made' | 'client' | 'folder'>,
+    clientKey: string,
+  ): Promise<UsedSession>;
+  /** By its id or, if only one has it, its name. Rejects with `session-not-found` or `ambiguous`. */
+  find(named: string): Promise<UsedSession>;
+  /** Counts a use. Rejects with `session-not-found`, or `usage` if there are too many. */
+  use(id: string, tool: string): Promise<UsedSession>;
   /** Those of a VM, or all. */
   list(server: string | undefined): Promise<readonly UsedSession[]>;
   /** Those that this client has started or come back to. */
@@ -92,9 +99,9 @@ export function agentSessions({ registry, access }: Settings): AgentSessions {
       owners.set(id, clientKey);
       return { record, kept };
     },
-    async use(named, tool) {
+    find: async (named) => sessionNamed(await registry(), named, await all()),
+    async use(id, tool) {
       const open = await registry();
-      const id = await idOf(open, named, await all());
       const allowance = await open.allow(id);
       if (!allowance.allowed) throw tooOften(id, allowance.retryAfterMs);
       const record = await open.update(id, (metadata) => ({
@@ -103,7 +110,7 @@ export function agentSessions({ registry, access }: Settings): AgentSessions {
         last_tool: tool,
       }));
       const [used] = usedSession(record);
-      if (!used) throw await notThere(open, named);
+      if (!used) throw await notThere(open, id);
       return used;
     },
     list: async (server) => (await all()).filter(({ kept }) => server === undefined || kept.server === server),
@@ -122,11 +129,14 @@ export function usedSession(record: SessionRecord): readonly UsedSession[] {
   return success ? [{ record, kept }] : [];
 }
 
-async function idOf(registry: Registry, named: string, all: readonly UsedSession[]): Promise<string> {
-  if (all.some(({ record }) => record.id === named)) return named;
-  const found = all.filter(({ kept }) => kept.name === named || `${kept.server}:${kept.name}` === named);
+async function sessionNamed(registry: Registry, named: string, all: readonly UsedSession[]): Promise<UsedSession> {
+  const itself = all.find(({ record }) => record.id === named);
+  if (itself) return itself;
+  const found = all.filter(
+    (one) => one.kept.name === named || `${one.kept.server}:${one.kept.name}` === named || identifierIn(one) === named,
+  );
   const [only, ...others] = found;
-  if (only && others.length === 0) return only.record.id;
+  if (only && others.length === 0) return only;
   if (only)
     throw new AppError('ambiguous', `Several sessions are called "${named}"`, {
       candidates: {
@@ -152,6 +162,11 @@ async function notThere(registry: Registry, named: string): Promise<AppError> {
 
 function tooOften(id: string, ms: number): AppError {
   return new AppError('usage', `The session "${id}" is used too often`, { hint: `try again in ${ms} ms` });
+}
+
+/** What names its tmux session for azlin. */
+export function identifierIn({ kept: { login, server, name } }: UsedSession): string {
+  return `${login === null ? '' : `${login}@`}${server}:${name}`;
 }
 
 /** `now`: milliseconds since 1970. */

@@ -1,23 +1,20 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import {
-  acceptedContent,
   type CallToolResult,
-  CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
   type InputRequiredResult,
-  inputRequired,
   type McpServer,
   type ServerContext,
   type ToolAnnotations,
 } from '@modelcontextprotocol/server';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type Caller, silentCaller } from '../domain/caller.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { withoutSecrets } from '../domain/secrets.ts';
-import type { Target } from '../targets/target.ts';
 import { auditRecord } from './audit.ts';
+import { enforce, inEnvelope, questionOf } from './confirm.ts';
 import type { McpContext } from './context.ts';
-import type { GuardPlace, GuardSubject, GuardVerdict } from './guard.ts';
+import type { Guard, GuardPlace } from './guard.ts';
+import { type PlacedAt, placesOf } from './places.ts';
 
 /** One call of a tool. */
 export interface ToolCall {
@@ -29,15 +26,13 @@ export interface ToolCall {
   readonly clientKey: string;
   /** What the caller was warned of so far. */
   readonly warnings: readonly string[];
-  /** Goes on only if the settings allow this call for the target; a person may be asked. Rejects with an AppError, or with what makes the client ask. */
-  permit(target: PermittedTarget): void;
+  /** Goes on only if the settings allow this call there; a person may be asked. Rejects with an AppError, or with what makes the client ask. */
+  permit(at: PlacedAt): Promise<void>;
   /** Whether the settings forbid it there: for rows of lists. */
-  isHidden(target: PermittedTarget): boolean;
+  isHidden(at: GuardPlace): boolean;
+  /** Whether it has to be known which session a name really means. */
+  readonly isAboutSessions: boolean;
 }
-
-export type PermittedTarget = Pick<Target, 'hostname' | 'session'> & {
-  readonly vm?: { readonly tags: Readonly<Record<string, string>> } | null;
-};
 
 export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
   readonly name: string;
@@ -62,7 +57,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
 export interface Offering {
   readonly server: McpServer;
   readonly context: McpContext;
-  readonly judge: (subject: GuardSubject) => GuardVerdict;
+  readonly guard: Guard;
 }
 
 /** Offers a tool to the client. Whatever goes wrong becomes an answer that says what to do, and every call is written down. */
@@ -89,47 +84,64 @@ export async function answer(tool: Tool, asked: Asked): Promise<CallToolResult |
   const warnings: string[] = [];
   const client = clientOf(asked);
   let place: GuardPlace | undefined;
-  const note = (outcome: object) =>
-    context
-      .audit(
-        auditRecord({
-          tool: tool.name,
-          args,
-          client,
-          user: context.access.settings.label,
-          place,
-          outcome,
-          now: context.clock.now(),
-        }),
-      )
-      .catch((error: unknown) => {
-        const { message } = toAppError(error);
-        context.log(message);
-        warnings.push(`this call could not be written down: ${message}`);
-      });
-  const judge = (target?: PermittedTarget) => {
-    if (target) place = placeIn(target);
-    check(offering.judge({ tool: tool.name, place }), tool.name, { asked, place });
+  const note = noteOf(tool, { asked, client, warnings });
+  let hasAgreed = false;
+  const judge = () => {
+    const verdict = offering.guard.judge({ tool: tool.name, place });
+    if (verdict.kind === 'confirm' && hasAgreed) return;
+    const { server } = offering;
+    hasAgreed = enforce(verdict, { tool: tool.name, args, place, request, server }) === 'agreed';
+  };
+  const caller = callerOf(request, warnings);
+  let isBegun = false;
+  const permit = async (at: PlacedAt) => {
+    for (place of await placesOf(at, context.access, caller)) judge();
+    // Should this process be killed meanwhile, it is still known what an agent began.
+    if (!isBegun && tool.annotations.readOnlyHint === false) await note({ result: 'begun' }, place);
+    isBegun = true;
   };
   try {
     judge();
     const result = await tool.run(args, {
-      ...{ caller: callerOf(request, warnings), context, client, warnings, permit: judge },
+      ...{ caller, context, client, warnings, permit },
       clientKey: request.sessionId ?? (request.http ? client : 'stdio'),
-      isHidden: (target) => offering.judge({ tool: tool.name, place: placeIn(target) }).kind === 'denied',
+      isHidden: (at) => offering.guard.judge({ tool: tool.name, place: at }).kind === 'denied',
+      isAboutSessions: offering.guard.isAboutSessions,
     });
-    await note({ result: 'ok', ...tellingOf(result) });
-    return { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result };
+    await note({ result: 'ok', ...tellingOf(result) }, place);
+    const told = 'warnings' in result ? { ...result, warnings: [...warnings] } : result;
+    return { content: [{ type: 'text', text: JSON.stringify(told) }], structuredContent: told };
   } catch (thrown) {
     const error = toAppError(thrown);
-    const question = QUESTIONS.get(error);
+    const question = questionOf(error);
     if (question) {
-      await note({ result: 'asked' });
+      await note({ result: 'asked' }, place);
       return question;
     }
-    await note({ result: 'error', code: error.code, error: error.message });
+    await note({ result: 'error', code: error.code, error: error.message }, place);
     return failure(error, warnings);
   }
+}
+
+interface Noted {
+  readonly asked: Asked;
+  readonly client: string;
+  readonly warnings: string[];
+}
+
+/** Writes down what comes of a call. What cannot be written is a warning, for its caller too. */
+function noteOf({ name }: Tool, { asked, client, warnings }: Noted) {
+  const { args, offering } = asked;
+  const { context } = offering;
+  const user = context.access.settings.label;
+  return async (outcome: object, place: GuardPlace | undefined): Promise<void> => {
+    const record = auditRecord({ tool: name, args, client, user, place, outcome, now: context.clock.now() });
+    await context.audit(record).catch((error: unknown) => {
+      const { message } = toAppError(error);
+      context.log(message);
+      warnings.push(`this call could not be written down: ${message}`);
+    });
+  };
 }
 
 /** What of a result belongs into the log. */
@@ -138,79 +150,12 @@ function tellingOf(result: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(names.flatMap((name) => (name in result ? [[name, result[name]]] : [])));
 }
 
-function placeIn({ hostname, session, vm }: PermittedTarget): GuardPlace {
-  return { hostname, session, tags: vm?.tags ?? {} };
-}
-
-/** What the client is to ask a person, by the errors that end a call for that. */
-const QUESTIONS = new WeakMap<AppError, InputRequiredResult>();
-
-/** Ties an answer to the call that it was given for: it comes back through the client. */
-const SECRET = randomBytes(32);
-const ANSWER = z.object({ confirm: z.boolean() });
-
-function check(
-  verdict: GuardVerdict,
-  tool: string,
-  { asked, place }: { readonly asked: Asked; readonly place: GuardPlace | undefined },
-): void {
-  const where = place === undefined ? '' : ` on ${place.hostname}${place.session === '' ? '' : `:${place.session}`}`;
-  if (verdict.kind === 'denied')
-    throw new AppError('usage', `${tool}${where} is not allowed: ${verdict.why}`, {
-      hint: 'the person who set up azlin mcp decides this; do not look for another way',
-    });
-  if (verdict.kind === 'allowed') return;
-  const { mcpReq } = asked.request;
-  const state = createHmac('sha256', SECRET)
-    .update(JSON.stringify([tool, asked.args, place]))
-    .digest('hex');
-  if (mcpReq.requestState() === state) {
-    const said = acceptedContent(mcpReq.inputResponses, 'confirm', ANSWER);
-    if (said?.confirm) return;
-    throw new AppError('interrupted', `${tool}${where} was not confirmed`, {
-      hint: 'ask the person what to do instead',
-    });
-  }
-  if (!canAsk(asked))
-    throw new AppError(
-      'usage',
-      `${tool}${where} needs the confirmation of a person (mcp.confirm has "${verdict.rule}"), and this client cannot ask`,
-      {
-        hint: 'the person can do it with azlin in a terminal',
-      },
-    );
-  const message = `Allow ${tool}${where}?${described(asked.args)}`;
-  const asking = new AppError('interrupted', `${tool}${where} waits for the confirmation of a person`);
-  const confirm = inputRequired.elicit({ message, requestedSchema: ANSWER });
-  QUESTIONS.set(asking, inputRequired({ inputRequests: { confirm }, requestState: state }));
-  throw asking;
-}
-
-/** What a person should see before they agree. */
-function described({ command, text, keys }: Readonly<Record<string, unknown>>): string {
-  const said = [command, text, Array.isArray(keys) ? keys.join(' ') : undefined].filter(
-    (one) => typeof one === 'string' && one !== '',
-  );
-  return said.length === 0 ? '' : `\n${withoutSecrets(said.join('\n'))}`;
-}
-
-function canAsk(asked: Asked): boolean {
-  const { server } = asked.offering.server;
-  const capabilities = inEnvelope(asked, CLIENT_CAPABILITIES_META_KEY) ?? server.getClientCapabilities();
-  return (capabilities as { readonly elicitation?: unknown } | undefined)?.elicitation !== undefined;
-}
-
 function clientOf(asked: Asked): string {
   const { server } = asked.offering.server;
-  const { name } = (inEnvelope(asked, CLIENT_INFO_META_KEY) ?? server.getClientVersion() ?? {}) as {
+  const { name } = (inEnvelope(asked.request, CLIENT_INFO_META_KEY) ?? server.getClientVersion() ?? {}) as {
     readonly name?: unknown;
   };
   return typeof name === 'string' ? name.slice(0, 100) : 'unknown';
-}
-
-/** What newer clients say with each request. */
-function inEnvelope({ request }: Asked, key: string): unknown {
-  return (request.mcpReq.envelope as Readonly<Record<string, unknown>> | undefined)?.[key];
 }
 
 function failure({ code, message, hint, candidates }: AppError, warnings: readonly string[]): CallToolResult {

@@ -17,6 +17,7 @@ beforeAll(async () => {
     { name: 'myvm', sessions: ['dev'] },
     { name: 'prod-1', sessions: ['main'], tags: { env: 'prod' } },
     { name: 'off', sessions: [], stopped: true },
+    { name: 'bare', sessions: [] },
   ]);
 }, 60_000);
 afterAll(() => fleet.close());
@@ -80,6 +81,7 @@ describe.each(ERAS)('revision %s', (era) => {
       all: true,
     });
     expect(rows.map(({ server, session }) => `${server}:${session}`).sort()).toEqual([
+      'bare:null',
       'myvm:dev',
       'off:null',
       'prod-1:main',
@@ -310,7 +312,7 @@ describe.each(ERAS)('revision %s', (era) => {
     expect(await one.call('ssh_execute', { server: 'prod-1', command: 'echo agreed' })).toMatchObject({
       stdout: 'agreed\n',
     });
-    expect(asked).toEqual(['Allow ssh_execute on prod-1?\necho agreed']);
+    expect(asked).toEqual(['Allow ssh_execute on prod-1?\necho agreed\nserver: "prod-1"']);
     says = false;
     const mark = join(fleet.directory, `refused-${era}`);
     expect(await one.refused('ssh_execute', { server: 'prod-1:main', command: `touch ${mark}` })).toMatch(
@@ -333,6 +335,75 @@ describe.each(ERAS)('revision %s', (era) => {
       /needs the confirmation of a person/,
     );
     expect(existsSync(mark)).toBe(false);
+  });
+});
+
+test('a rule holds whatever a VM or a session is called', async () => {
+  const rules = ['prod-*', 'tag:env=prod ssh_status', 'myvm:dev', 'ssh_vm_stop azlin-lab/myvm'];
+  writeFileSync(config(), `[mcp]\ndeny = ${JSON.stringify(rules)}\n`);
+  const named = await azlin(fleet, ['session', 'myvm:dev', 'friend']);
+  expect(named).toMatchObject({ exitCode: 0 });
+  const one = await agent();
+  const { rows } = await one.call<{ rows: { server: string; session: string; ip: string }[] }>('ssh_list', {
+    all: true,
+  });
+  expect(rows.map(({ server }) => server)).not.toContain('prod-1');
+  const list = JSON.parse((await azlin(fleet, ['list', '-o', 'json'])).stdout) as { hostname: string; ip: string }[];
+  const address = list.find(({ hostname }) => hostname === 'prod-1')?.ip ?? '';
+  const { stdout: id } = await machineRun(fleet, 'myvm', [
+    'tmux',
+    'display-message',
+    '-p',
+    '-t',
+    '=dev:',
+    '#{session_id}',
+  ]);
+  const refused = [
+    ['ssh_execute', { server: 'prod-1', command: 'true' }],
+    ['ssh_execute', { server: 'PROD-1', command: 'true' }],
+    ['ssh_execute', { server: address, command: 'true' }],
+    ['ssh_execute', { server: `root@${address}`, command: 'true' }],
+    ['ssh_keys', { server: 'prod-1' }],
+    ['ssh_keys', { server: address }],
+    ['ssh_screen', { target: 'myvm:dev' }],
+    ['ssh_screen', { target: 'myvm:friend' }],
+    ['ssh_screen', { target: `myvm:${id.trim()}` }],
+    ['ssh_execute', { server: 'myvm:friend', command: 'true' }],
+    ['ssh_session_start', { server: 'myvm', name: 'friend' }],
+  ] as const;
+  for (const [name, args] of refused)
+    expect([args, await one.refused(name, args)]).toEqual([
+      args,
+      expect.stringMatching(/is not allowed: mcp.deny has/),
+    ]);
+  expect(await one.call('ssh_execute', { server: 'myvm', command: 'echo this one' })).toMatchObject({
+    stdout: 'this one\n',
+  });
+  const { sessions } = await one.call<{ sessions: { session: string }[] }>('ssh_status', { server: 'myvm' });
+  expect(sessions.map(({ session }) => session)).not.toContain('dev');
+});
+
+test('a rule that means no tool is an error at once', async () => {
+  writeFileSync(config(), '[mcp]\ndeny = ["ssh_exec"]\n');
+  expect(await azlin(fleet, ['mcp'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringMatching(/No tool of azlin mcp is called "ssh_exec"[\s\S]*hint: tools: .*ssh_execute/),
+  });
+});
+
+test('a command on a VM where no tmux server runs', async () => {
+  const one = await agent();
+  const long = await one.call<Result>('ssh_execute', {
+    server: 'bare',
+    command: 'echo from bare; sleep 1; exit 3',
+    wait: 0,
+  });
+  expect(long).toMatchObject({ state: 'running' });
+  expect(await one.call('ssh_job_wait', { server: 'bare', job: long.job })).toMatchObject({
+    ...{ state: 'exited', exitCode: 3, stdout: 'from bare\n' },
+  });
+  expect(await one.call('ssh_execute', { server: 'bare', command: 'tmux list-sessions' })).toMatchObject({
+    exitCode: 1,
   });
 });
 
@@ -363,6 +434,10 @@ test('the same key runs a command once', async () => {
   expect(await one.refused('ssh_execute', { ...request, command: 'something else' })).toMatch(
     /runs another command; nothing was started/,
   );
+  // With another input it is another call.
+  const fed = { server: 'myvm', command: 'cat', idempotency_key: 'fed' };
+  for (const stdin of ['one', 'two', 'one'])
+    expect(await one.call('ssh_execute', { ...fed, stdin })).toMatchObject({ stdout: stdin });
 });
 
 test('long output: its beginning and end, the rest by offset, and no memory for the middle', async () => {
@@ -529,6 +604,7 @@ test('every call is written down, without what may be secret, and changes are fo
       .split('\n')
       .map((line) => JSON.parse(line)),
   ).toMatchObject([
+    { tool: 'ssh_execute', target: 'myvm', result: 'begun' },
     {
       ...{
         user: 'agent@ci',
@@ -544,7 +620,7 @@ test('every call is written down, without what may be secret, and changes are fo
     { tool: 'ssh_status', target: null, result: 'error', code: 'session-not-found' },
   ]);
   const verify = () => azlin(fleet, ['audit', 'verify']);
-  expect(await verify()).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/: 2 lines, all as written\n$/) });
+  expect(await verify()).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/: 3 lines, all as written\n$/) });
   writeFileSync(auditFile(), text.replace('echo hello', 'echo HELLO'));
   expect(await verify()).toMatchObject({
     exitCode: 2,

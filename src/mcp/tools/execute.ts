@@ -27,7 +27,7 @@ export const SSH_EXECUTE = defineTool({
       .min(1)
       .max(200)
       .optional()
-      .describe('The same key with the same command runs once; later calls get the result of the first'),
+      .describe('The same call with the same key runs once; later ones get the result of the first'),
     on_cancel: z
       .enum(['leave', 'cancel'])
       .default('leave')
@@ -50,7 +50,7 @@ export const SSH_EXECUTE = defineTool({
         timeout: args.timeout === undefined ? undefined : args.timeout * 1_000,
         cwd: args.cwd,
         variables,
-        job: args.idempotency_key === undefined ? undefined : jobOfKey(args.idempotency_key),
+        job: args.idempotency_key === undefined ? undefined : jobOfKey(args.idempotency_key, [server, args]),
         ...{ grace: undefined, endsWithUs: false, detach: false },
       },
       call.caller,
@@ -80,9 +80,12 @@ export async function followOrCancel(
   return result;
 }
 
-/** A job id that the key stands for. */
-function jobOfKey(key: string): string {
-  return `key-${createHash('sha256').update(key).digest('hex').slice(0, 24)}`;
+/** A job id for the key together with all that the job depends on, but for the command: the VM compares that. */
+function jobOfKey(key: string, about: unknown): string {
+  return `key-${createHash('sha256')
+    .update(JSON.stringify([key, about]))
+    .digest('hex')
+    .slice(0, 24)}`;
 }
 
 function variable(name: string, value: string) {

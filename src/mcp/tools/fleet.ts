@@ -5,7 +5,7 @@ import { knownHostKeys, verifyHostKeys } from '../../operations/vms/host-key.ts'
 import { targetStatus } from '../../operations/vms/status.ts';
 import { describeTarget } from '../../targets/target.ts';
 import { CHANGES, defineTool, LOOKS } from '../tool.ts';
-import { knownTags, permitted } from './targets.ts';
+import { knownVms, permitted, vmOf, vmOrSession } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
 const text = z.string().nullable();
@@ -49,8 +49,11 @@ export const SSH_LIST = defineTool({
     const request = { all, refresh, tags, hosts, sessions: true, mine: false, deadline, wholeDeadline };
     const { rows, notes, failure } = await listSessions(context.access, request, caller);
     if (failure) throw failure;
-    const vmNamed = await knownTags(call);
-    const seen = rows.filter(({ hostname, session }) => !isHidden({ ...vmNamed(hostname), session: session ?? '' }));
+    const vmNamed = await knownVms(call);
+    const seen = rows.filter(({ hostname, resourceGroup, session }) => {
+      const { vm } = vmNamed(hostname.includes('/') ? hostname : `${resourceGroup}/${hostname}`);
+      return !isHidden({ hostname, vm, session: session ?? '' });
+    });
     return {
       rows: seen.slice(0, limit).map((row) => ({
         ...{ server: row.hostname, session: row.session, friendly_name: row.sessionName, status: row.status },
@@ -95,13 +98,15 @@ export const SSH_STATUS = defineTool({
   }),
   annotations: LOOKS,
   async run({ server: named, refresh }, call) {
-    const { context, caller, warnings } = call;
-    const target = await permitted(named, call);
+    const { context, caller, warnings, isHidden } = call;
+    const target = await vmOrSession(named, call);
     const found = await targetStatus(context.access, { target, refresh, deadline: context.limits.list }, caller);
+    const isSeen = ({ session }: { readonly session: string }) =>
+      !isHidden({ hostname: target.hostname, vm: target.vm, session });
     const { hostname: server, status, size, region, ip, resourceGroup, probe, reason, sessions } = found;
     return {
       ...{ server, status, size, region, ip, resource_group: resourceGroup, probe, reason },
-      sessions: sessions.map((one) => ({
+      sessions: sessions.filter(isSeen).map((one) => ({
         ...{ session: one.session, friendly_name: one.sessionName, windows: one.windows, activity: one.activityAt },
         clients: one.clients.map(({ label, client, idleSeconds, readOnly }) => ({
           ...{ label, client, idle_seconds: idleSeconds, read_only: readOnly },
@@ -136,7 +141,7 @@ export const SSH_KEYS = defineTool({
   description:
     'The host keys that are known of a VM; with verify, Azure is asked for them, and they are compared and pinned.',
   input: z.object({
-    server: z.string().min(1).describe('VM, address, or host name'),
+    server: z.string().min(1).describe('VM, or address'),
     verify: z.boolean().default(false).describe('Ask Azure; takes up to a minute'),
   }),
   output: z.object({
@@ -145,11 +150,12 @@ export const SSH_KEYS = defineTool({
     ...WARNINGS,
   }),
   annotations: CHANGES,
-  async run({ server, verify }, { context, caller, warnings, permit }) {
-    permit({ hostname: server, session: '' });
+  async run({ server, verify }, call) {
+    const { context, caller, warnings } = call;
+    const { hostname } = await vmOf(server, call);
     const keys = verify
-      ? (await verifyHostKeys(context.access, server, caller)).keys
-      : await knownHostKeys(context.access, server, caller);
+      ? (await verifyHostKeys(context.access, hostname, caller)).keys
+      : await knownHostKeys(context.access, hostname, caller);
     const shown = keys.map(({ type, fingerprint, revoked, path }) => ({ type, fingerprint, revoked, path }));
     return { keys: shown, verified: verify, warnings: [...warnings] };
   },

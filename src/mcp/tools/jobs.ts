@@ -10,7 +10,7 @@ import { begun } from '../collected.ts';
 import { BYTES, COMMAND_RESULT, MOST_BYTES, WAITING } from '../followed.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
 import { followOrCancel } from './execute.ts';
-import { permitted } from './targets.ts';
+import { vmOrSession } from './targets.ts';
 
 const NAMED = {
   job: z.string().min(1).describe('The id of the job, or the unique beginning of one'),
@@ -22,7 +22,7 @@ type Named = { readonly job: string; readonly server?: string | undefined };
 async function found({ job: name, server: vm }: Named, { context, caller, permit }: ToolCall): Promise<PlacedJob> {
   const { list: deadline, listWhole: wholeDeadline } = context.limits;
   const job = await findJob(context.access, { name, vm, deadline, wholeDeadline }, caller);
-  permit(placeOfJob(job));
+  await permit(placeOfJob(job));
   return job;
 }
 
@@ -76,7 +76,7 @@ export const SSH_JOB_LIST = defineTool({
   async run({ server, running, limit }, call) {
     const { context, caller, warnings, isHidden } = call;
     const { list: deadline, listWhole: wholeDeadline } = context.limits;
-    const target = server === undefined ? undefined : await permitted(server, call);
+    const target = server === undefined ? undefined : await vmOrSession(server, call);
     const found = await listJobs(context.access, { target, deadline, wholeDeadline }, caller);
     const all = found.filter((job) => !isHidden(placeOfJob(job)));
     const wanted = running ? all.filter(({ state }) => state === 'running' || state === 'starting') : all;

@@ -4,10 +4,11 @@ import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
 import { execCommand } from '../../operations/exec/exec.ts';
 import { disconnectSession } from '../../operations/sessions/disconnect.ts';
-import { type AgentSessions, SESSION, shownSession, type UsedSession, usedSession } from '../sessions.ts';
+import { questionOf } from '../confirm.ts';
+import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession, usedSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
 import { summarize, workdirAt } from '../workdir.ts';
-import { permitted } from './targets.ts';
+import { knownVms, permitted } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
 
@@ -37,14 +38,20 @@ export const sessionClose = (sessions: AgentSessions) =>
     annotations: ENDS,
     async run({ session, force }, call) {
       const { context, warnings } = call;
-      const used =
-        session === 'all' ? await sessions.own(call.clientKey) : [await sessions.use(session, 'ssh_session_close')];
+      const isAll = session === 'all';
+      const used = isAll ? await sessions.own(call.clientKey) : [await sessions.find(session)];
       const closed = [];
       for (const one of used) {
-        const reason = await endOf(one, force, call);
-        await sessions.remove(one.record.id);
         const shown = shownSession(one, context.clock.now());
-        closed.push({ ...shown, state: 'closed' as const, ended: reason === null, reason });
+        try {
+          const reason = await endOf(one, force, call);
+          await sessions.remove(one.record.id);
+          closed.push({ ...shown, state: 'closed' as const, ended: reason === null, reason });
+        } catch (error) {
+          // Of several, the others are closed all the same.
+          if (!isAll || !(error instanceof AppError) || questionOf(error)) throw error;
+          closed.push({ ...shown, ended: false, reason: error.message });
+        }
       }
       return { closed, warnings: [...warnings] };
     },
@@ -52,9 +59,9 @@ export const sessionClose = (sessions: AgentSessions) =>
 
 /** Ends the tmux session of one that is closed; why it stays, or null. Rejects with an AppError. */
 async function endOf(one: UsedSession, force: boolean, call: ToolCall): Promise<string | null> {
-  const { name, server, made } = one.kept;
+  const { made } = one.kept;
   try {
-    const target = await permitted(`${server}:${name}`, call);
+    const target = await permitted(identifierIn(one), call);
     await finishWorkdir(one, call);
     if (!made && !force) return 'the tmux session was there before';
     const ending = force ? undefined : refuse;
@@ -73,11 +80,12 @@ async function endOf(one: UsedSession, force: boolean, call: ToolCall): Promise<
 const OPEN = new WeakSet<AppError>();
 
 /** The last words of the folder in which the work was kept, with what git says in the directory of the session. What cannot be written is missing there. */
-async function finishWorkdir({ kept }: UsedSession, { context, caller }: ToolCall): Promise<void> {
+async function finishWorkdir(one: UsedSession, { context, caller }: ToolCall): Promise<void> {
+  const { kept } = one;
   if (kept.folder === null) return;
   const { root } = context.workdir;
   try {
-    const target = `${kept.server}:${kept.name}`;
+    const target = identifierIn(one);
     const command = ['git', 'log', '-1', '--format=%H %s'];
     const request = { target, command, stdin: undefined, create: false, timeout: 5_000 };
     const running = await execCommand(context.access, request, caller);
@@ -113,7 +121,11 @@ export const sessionReconnect = (sessions: AgentSessions) =>
     annotations: CHANGES,
     async run({ session_id: id, reconnect_token: token }, call) {
       const { context } = call;
-      const back = await (await context.registry()).reconnect(id, token);
+      const registry = await context.registry();
+      const asked = await registry.get(id).catch(() => undefined);
+      const [meant] = asked ? usedSession(asked) : [];
+      if (meant) await call.permit({ ...(await knownVms(call))(meant.kept.server), session: meant.kept.name });
+      const back = await registry.reconnect(id, token);
       if (back.refused !== undefined)
         return { reconnected: false, reason: back.refused, session: null, reconnect_token: null };
       sessions.adopt(id, call.clientKey);

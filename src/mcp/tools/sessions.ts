@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageOf } from '../../domain/errors.ts';
+import { shellWord } from '../../domain/text.ts';
 import { runInShell } from '../../operations/exec/run-in-shell.ts';
 import { showScreen } from '../../operations/jobs/logs.ts';
 import { awaitTurn } from '../../operations/sessions/await-turn.ts';
@@ -7,12 +8,12 @@ import { ensureSession } from '../../operations/sessions/ensure-session.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
 import { describeTarget } from '../../targets/target.ts';
 import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
-import { type AgentSessions, SESSION, shownSession, type UsedSession } from '../sessions.ts';
+import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type Tool, type ToolCall } from '../tool.ts';
 import { addToWorkdir, beginWorkdir, newFolder, type WorkdirEntry, workdirAt } from '../workdir.ts';
 import { followOrCancel } from './execute.ts';
 import { sessionClose, sessionHealth, sessionReconnect } from './session-ends.ts';
-import { knownTags, permitted, sessionOn } from './targets.ts';
+import { knownVms, permitted, sessionOn } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
 const NAMED = { session: z.string().min(1).describe('The id of a session, or its name if only one has it') };
@@ -42,7 +43,7 @@ const list = (sessions: AgentSessions) =>
     annotations: LOOKS,
     async run({ server }, call) {
       const { context, warnings, isHidden } = call;
-      const vmNamed = await knownTags(call);
+      const vmNamed = await knownVms(call);
       const all = await sessions.list(server);
       const found = all.filter(({ kept }) => !isHidden({ ...vmNamed(kept.server), session: kept.name }));
       return { sessions: found.map((one) => shownSession(one, context.clock.now())), warnings: [...warnings] };
@@ -80,10 +81,13 @@ const start = (sessions: AgentSessions) =>
       const folder = (isWanted ?? isUsual) ? newFolder(session, now) : null;
       const workdir = folder === null ? null : workdirAt({ root, server: hostname, folder });
       if (workdir) await beginWorkdir(workdir, `${hostname}:${session}, ${new Date(now).toISOString()}`);
-      const used = await sessions.add({ name: session, server: hostname, made: created, client, folder }, clientKey);
+      const used = await sessions.add(
+        { name: session, server: hostname, login: target.user ?? null, made: created, client, folder },
+        clientKey,
+      );
       const { token } = await (await context.registry()).token(used.record.id);
       const shown = shownSession(used, context.clock.now());
-      const attach = `azlin connect ${hostname}:${session}`;
+      const attach = `azlin connect ${shellWord(identifierIn(used))}`;
       const about = { created, reconnect_token: token, attach, workdir: workdir?.path ?? null };
       return { ...shown, ...about, warnings: [...warnings] };
     },
@@ -113,8 +117,9 @@ const send = (sessions: AgentSessions) =>
     output: COMMAND_RESULT,
     annotations: ENDS,
     async run({ session, command, timeout, wait, max_bytes: bytes, on_cancel }, call) {
-      const { kept } = await sessions.use(session, 'ssh_session_send');
-      const target = await permitted(`${kept.server}:${kept.name}`, call);
+      const found = await sessions.find(session);
+      const target = await permitted(identifierIn(found), call);
+      const { kept } = await sessions.use(found.record.id, 'ssh_session_send');
       const { access, limits } = call.context;
       const until = access.clock.now() + wait * 1_000;
       await awaitTurn(access, { target, quiet: limits.lease, until }, call.caller);
@@ -143,8 +148,9 @@ const type = (sessions: AgentSessions) =>
     annotations: ENDS,
     async run({ session, text, keys }, call) {
       const { context, caller, warnings } = call;
-      const { kept } = await sessions.use(session, 'ssh_session_type');
-      const target = await permitted(`${kept.server}:${kept.name}`, call);
+      const found = await sessions.find(session);
+      const target = await permitted(identifierIn(found), call);
+      await sessions.use(found.record.id, 'ssh_session_type');
       const { access, limits } = context;
       await awaitTurn(access, { target, quiet: limits.lease, until: access.clock.now() + WAIT }, caller);
       await sendToSession(access, { target, text, keys }, caller);

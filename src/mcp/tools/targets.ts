@@ -1,14 +1,27 @@
 import { AppError } from '../../domain/errors.ts';
-import { qualifiedNames } from '../../domain/vm.ts';
+import { qualifiedNames, type Vm } from '../../domain/vm.ts';
+import { underRealName } from '../../operations/sessions/real-name.ts';
 import { aloneTarget, type Target } from '../../targets/target.ts';
 import type { ToolCall } from '../tool.ts';
 
 const hasSession = (server: string) => server.replace(/\[.*\]/, '').includes(':');
 
-/** What an identifier means, if the settings allow the call there: rules are about VMs and sessions, not about what somebody calls them. Rejects with an AppError. */
-export async function permitted(identifier: string, { caller, context, permit }: ToolCall): Promise<Target> {
-  const target = await context.access.resolver.resolve(identifier, { fresh: false }, caller);
-  permit(target);
+/** The session that an identifier means, if the settings allow the call there: rules are about VMs and sessions, not about what somebody calls them. Rejects with an AppError. */
+export async function permitted(identifier: string, call: ToolCall): Promise<Target> {
+  const { caller, context, permit, isAboutSessions } = call;
+  const { access } = context;
+  const named = await access.resolver.resolve(identifier, { fresh: false }, caller);
+  const target = isAboutSessions ? await underRealName(access, named, caller) : named;
+  await permit(target);
+  return target;
+}
+
+/** The same for a VM with all that is on it, or a session if one is named. */
+export async function vmOrSession(identifier: string, call: ToolCall): Promise<Target> {
+  if (hasSession(identifier)) return permitted(identifier, call);
+  const target = await call.context.access.resolver.resolve(identifier, { fresh: false }, call.caller);
+  if (target.origin !== 'default') return permitted(identifier, call);
+  await call.permit(aloneTarget(target));
   return target;
 }
 
@@ -24,7 +37,7 @@ export async function vmOf(server: string, { caller, context, permit }: ToolCall
   const target = aloneTarget(
     await access.resolver.resolve(sessionOn(server, access.settings.defaultSession), { fresh: false }, caller),
   );
-  permit(target);
+  await permit(target);
   return target;
 }
 
@@ -34,9 +47,11 @@ export function sessionOn(server: string, session: string): string {
   throw new AppError('usage', `"${server}" names a session; name the VM only`);
 }
 
-/** The tags of VMs by their names, as far as they are known without asking again: for rows of lists. */
-export async function knownTags({ context, caller }: ToolCall) {
+/** VMs by what lists call them, as far as they are known without asking again: for rules. */
+export async function knownVms({ context, caller }: ToolCall) {
   const { vms } = await context.access.inventory.listVms({ fresh: false, whole: true }, caller);
-  const tags = new Map([...qualifiedNames(vms)].map(([vm, name]) => [name, vm]));
-  return (hostname: string) => ({ hostname, vm: tags.get(hostname) ?? null });
+  const names = new Map<string, Vm>();
+  for (const vm of vms) names.set(`${vm.resourceGroup}/${vm.name}`, vm);
+  for (const [vm, name] of qualifiedNames(vms)) names.set(name, vm);
+  return (hostname: string) => ({ hostname, vm: names.get(hostname) ?? null });
 }

@@ -55,7 +55,7 @@ export const SSH_VM_STOP = defineTool({
 async function meantOf(verb: 'start' | 'stop', server: string, { context, caller, permit }: ToolCall) {
   if (isPattern(server)) throw new AppError('usage', `"${server}" is a pattern; name one VM`);
   const meant = await meantVms({ access: context.access, caller }, [server], { verb, isFresh: false });
-  for (const { vm, hostname } of meant.vms) permit({ hostname, session: '', vm });
+  for (const { vm, hostname } of meant.vms) await permit({ hostname, session: '', vm });
   return meant;
 }
 

@@ -8,7 +8,7 @@ import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
 import { sessionOf } from './session-of.ts';
 
-export interface Turn {
+export interface AwaitedTurn {
   readonly target: Target;
   /** Milliseconds without a key after which a person has left the pane to others; 0: nobody is waited for. */
   readonly quiet: number;
@@ -20,7 +20,11 @@ export interface Turn {
 const LOOK = 1_000;
 
 /** Waits until no person types in the session, and tells them once who waits. Rejects with `pane-busy` when the time is up. */
-export async function awaitTurn(access: FleetAccess, { target, quiet, until }: Turn, caller: Caller): Promise<void> {
+export async function awaitTurn(
+  access: FleetAccess,
+  { target, quiet, until }: AwaitedTurn,
+  caller: Caller,
+): Promise<void> {
   if (quiet === 0) return;
   const { clock, settings } = access;
   for (let isTold = false; ; isTold = true) {

@@ -1,0 +1,25 @@
+import type { Caller } from '../../domain/caller.ts';
+import { AppError } from '../../domain/errors.ts';
+import { isSessionId } from '../../domain/session.ts';
+import { exactTarget, type Target, targetOf } from '../../targets/target.ts';
+import type { FleetAccess } from '../access/fleet-access.ts';
+import { withTarget } from '../access/with-target.ts';
+import { sessionOf } from './session-of.ts';
+
+/** The target under the name that its session has on the VM, if it was named by tmux's id or a friendly name. One that is yet to be made keeps its name. Rejects with an AppError. */
+export async function underRealName(access: FleetAccess, target: Target, caller: Caller): Promise<Target> {
+  const session = await withTarget({ access, target, caller }, async ({ target: reached, tmux }) => {
+    const sessions = await tmux.list(caller.signal);
+    try {
+      return sessionOf(sessions, reached).name;
+    } catch (error) {
+      const isNew = error instanceof AppError && error.code === 'session-not-found' && !isSessionId(reached.session);
+      if (isNew) return reached.session;
+      throw error;
+    }
+  });
+  if (session === target.session) return target;
+  const { hostname, vm, user, cached, fetchedAt } = exactTarget(target);
+  const fields = { hostname, vm, user, cached, fetchedAt, session, origin: 'named' } as const;
+  return targetOf(fields, () => target.endpoint);
+}
