@@ -55,8 +55,10 @@ export async function serveOverStdio(context: McpContext, { stdin, stdout, signa
     await atMost(ANSWERED);
     await Promise.race([new Promise<void>((resolve) => stdout.write('', () => resolve())), atMost(LEAVING)]);
   }
-  late.abort();
   await handle.close().catch(() => {});
+  // That cancels the calls, which may have to end commands, and are written down.
+  await Promise.race([Promise.allSettled(calls), atMost(LEAVING)]);
+  late.abort();
 }
 
 /** Milliseconds in which a message becomes a call, and in which what a call returns is written. */

@@ -209,6 +209,37 @@ describe.each(ERAS)('revision %s', (era) => {
     }
   }, 60_000);
 
+  test.each(['leave', 'cancel'] as const)(
+    'a command whose client goes away: %s',
+    async (on_cancel) => {
+      const [one, other] = [await agent({ era }), await agent({ era })];
+      const mark = `gone-${on_cancel}-${era}-${process.pid}`;
+      const call = one.call('ssh_execute', { server: 'myvm', command: `: ${mark}; sleep 300`, on_cancel });
+      const stateOf = async () => {
+        const { jobs } = await other.call<{ jobs: readonly { job: string; state: string; command: string }[] }>(
+          'ssh_job_list',
+          { server: 'myvm' },
+        );
+        return jobs.find(({ command }) => command.includes(mark));
+      };
+      await until('it to run', async () => (await stateOf())?.state === 'running');
+      const { pid } = one;
+      await one.close();
+      await expect(call).rejects.toThrow();
+      await until('the server to end', () => !existsSync(`/proc/${pid}`), 20_000);
+      const { state, job } = (await stateOf()) ?? {};
+      expect(state).toBe(on_cancel === 'cancel' ? 'cancelled' : 'running');
+      if (on_cancel === 'leave') await other.call('ssh_job_cancel', { job });
+      expect(
+        readFileSync(auditFile(), 'utf8')
+          .trimEnd()
+          .split('\n')
+          .filter((line) => line.includes(mark)),
+      ).toHaveLength(2);
+    },
+    60_000,
+  );
+
   test('a session keeps its directory, survives the server, and is closed with what it made', async () => {
     const one = await agent({ era });
     const name = `agent-${era}`;
@@ -349,7 +380,8 @@ test('a rule holds whatever a VM or a session is called', async () => {
   });
   expect(rows.map(({ server }) => server)).not.toContain('prod-1');
   const list = JSON.parse((await azlin(fleet, ['list', '-o', 'json'])).stdout) as { hostname: string; ip: string }[];
-  const address = list.find(({ hostname }) => hostname === 'prod-1')?.ip ?? '';
+  const addressOf = (vm: string) => list.find(({ hostname }) => hostname === vm)?.ip ?? '';
+  const address = addressOf('prod-1');
   const { stdout: id } = await machineRun(fleet, 'myvm', [
     'tmux',
     'display-message',
@@ -379,6 +411,8 @@ test('a rule holds whatever a VM or a session is called', async () => {
   expect(await one.call('ssh_execute', { server: 'myvm', command: 'echo this one' })).toMatchObject({
     stdout: 'this one\n',
   });
+  // An address that is known to be that of another VM.
+  expect(await one.call('ssh_keys', { server: addressOf('myvm') })).toMatchObject({ verified: false });
   const { sessions } = await one.call<{ sessions: { session: string }[] }>('ssh_status', { server: 'myvm' });
   expect(sessions.map(({ session }) => session)).not.toContain('dev');
 });
