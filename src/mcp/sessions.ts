@@ -37,6 +37,8 @@ const KEPT = z.object({
   last_tool: z.string(),
   /** Whether the tmux session was made for it, so that closing it ends that, too. */
   made: z.boolean(),
+  /** Which tmux session that is, as sessionIdentity tells it; unknown in records of older versions. */
+  identity: z.string().nullable().default(null),
   /** The name of the folder in which its work is kept, on the machine of whoever started it. */
   folder: z.string().nullable().default(null),
 });
@@ -51,7 +53,7 @@ export interface UsedSession {
 export interface AgentSessions {
   /** `clientKey`: who starts it. */
   add(
-    fields: Pick<Kept, 'name' | 'server' | 'login' | 'made' | 'client' | 'folder'>,
+    fields: Pick<Kept, 'name' | 'server' | 'login' | 'made' | 'identity' | 'client' | 'folder'>,
     clientKey: string,
   ): Promise<UsedSession>;
   /** By its id or, if only one has it, its name. Rejects with `session-not-found` or `ambiguous`. */

@@ -96,7 +96,10 @@ export async function verifyChained(path: string): Promise<Verified> {
 
 function problemOf(text: string, prev: string): string | undefined {
   try {
-    const { hash, ...body } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const line = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    // A name that is there twice would hide one of its values.
+    if (JSON.stringify(line) !== text) return 'it was changed';
+    const { hash, ...body } = line;
     if (body['prev'] !== prev) return 'a line before it is missing, was inserted or changed';
     return hash === hashOf(body) ? undefined : 'it was changed';
   } catch {

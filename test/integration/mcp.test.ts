@@ -417,6 +417,21 @@ test('a rule holds whatever a VM or a session is called', async () => {
   expect(sessions.map(({ session }) => session)).not.toContain('dev');
 });
 
+test('a session of somebody else that has the name now is not ended', async () => {
+  const one = await agent();
+  const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'mine' });
+  await machineRun(fleet, 'myvm', ['tmux', 'kill-session', '-t', '=mine']);
+  await machineRun(fleet, 'myvm', ['tmux', 'new-session', '-d', '-s', 'mine']);
+  expect(await one.call('ssh_session_close', { session: id })).toMatchObject({
+    closed: [{ ended: false, reason: 'the tmux session has ended, and another one has its name now' }],
+  });
+  expect(await machineRun(fleet, 'myvm', ['tmux', 'kill-session', '-t', '=mine'])).toMatchObject({ code: 0 });
+  const gone = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'mine' });
+  await machineRun(fleet, 'myvm', ['tmux', 'kill-session', '-t', '=mine']);
+  expect(await one.call('ssh_session_close', { session: gone.id })).toMatchObject({ closed: [{ ended: true }] });
+  expect(await one.refused('ssh_session_start', { server: 'myvm', name: 'all' })).toMatch(/use another name/);
+});
+
 test('a rule that means no tool is an error at once', async () => {
   writeFileSync(config(), '[mcp]\ndeny = ["ssh_exec"]\n');
   expect(await azlin(fleet, ['mcp'])).toMatchObject({

@@ -4,6 +4,7 @@ import { AppError, messageOf } from '../../domain/errors.ts';
 import { printable } from '../../domain/text.ts';
 import { execCommand } from '../../operations/exec/exec.ts';
 import { disconnectSession } from '../../operations/sessions/disconnect.ts';
+import { sessionIdentity } from '../../operations/sessions/real-name.ts';
 import { questionOf } from '../confirm.ts';
 import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession, usedSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
@@ -59,11 +60,14 @@ export const sessionClose = (sessions: AgentSessions) =>
 
 /** Ends the tmux session of one that is closed; why it stays, or null. Rejects with an AppError. */
 async function endOf(one: UsedSession, force: boolean, call: ToolCall): Promise<string | null> {
-  const { made } = one.kept;
+  const { made, identity } = one.kept;
   try {
     const target = await permitted(identifierIn(one), call);
     await finishWorkdir(one, call);
     if (!made && !force) return 'the tmux session was there before';
+    const { access } = call.context;
+    const its = identity === null ? null : await sessionIdentity(access, target, call.caller);
+    if (its !== null && its !== identity) return 'the tmux session has ended, and another one has its name now';
     const ending = force ? undefined : refuse;
     await disconnectSession(call.context.access, { target, kill: true, client: undefined, ending }, call.caller);
     return null;

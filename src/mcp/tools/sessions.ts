@@ -5,6 +5,7 @@ import { runInShell } from '../../operations/exec/run-in-shell.ts';
 import { showScreen } from '../../operations/jobs/logs.ts';
 import { awaitTurn } from '../../operations/sessions/await-turn.ts';
 import { ensureSession } from '../../operations/sessions/ensure-session.ts';
+import { sessionIdentity } from '../../operations/sessions/real-name.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
 import { describeTarget } from '../../targets/target.ts';
 import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
@@ -17,7 +18,11 @@ import { knownVms, permitted, sessionOn } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
 const NAMED = { session: z.string().min(1).describe('The id of a session, or its name if only one has it') };
-const NAME = z.string().min(1).max(64);
+const NAME = z
+  .string()
+  .min(1)
+  .max(64)
+  .refine((name) => name !== 'all', 'ssh_session_close takes "all" for all sessions; use another name');
 
 /** Tools for the sessions of agents: tmux sessions that people can attach to and watch. */
 export function sessionTools(sessions: AgentSessions): readonly Tool[] {
@@ -76,13 +81,14 @@ const start = (sessions: AgentSessions) =>
       const { context, caller, client, clientKey, warnings } = call;
       const target = await permitted(sessionOn(server, name), call);
       const { hostname, session, created } = await ensureSession(context.access, target, caller);
+      const identity = created ? await sessionIdentity(context.access, target, caller) : null;
       const { root, isUsual } = context.workdir;
       const now = context.clock.now();
       const folder = (isWanted ?? isUsual) ? newFolder(session, now) : null;
       const workdir = folder === null ? null : workdirAt({ root, server: hostname, folder });
       if (workdir) await beginWorkdir(workdir, `${hostname}:${session}, ${new Date(now).toISOString()}`);
       const used = await sessions.add(
-        { name: session, server: hostname, login: target.user ?? null, made: created, client, folder },
+        { name: session, server: hostname, login: target.user ?? null, made: created, identity, client, folder },
         clientKey,
       );
       const { token } = await (await context.registry()).token(used.record.id);

@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
-import { isSessionId } from '../../domain/session.ts';
+import { isSessionId, sessionsNamed } from '../../domain/session.ts';
 import { exactTarget, type Target, targetOf } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
@@ -22,4 +22,12 @@ export async function underRealName(access: FleetAccess, target: Target, caller:
   const { hostname, vm, user, cached, fetchedAt } = exactTarget(target);
   const fields = { hostname, vm, user, cached, fetchedAt, session, origin: 'named' } as const;
   return targetOf(fields, () => target.endpoint);
+}
+
+/** What tells the session from every other that has or had its name, also on a tmux server that began anew; null where there is none. Rejects with an AppError. */
+export function sessionIdentity(access: FleetAccess, target: Target, caller: Caller): Promise<string | null> {
+  return withTarget({ access, target, caller }, async ({ target: reached, tmux }) => {
+    const [session] = sessionsNamed(await tmux.list(caller.signal), reached.session);
+    return session ? `${session.id} ${session.createdAt}` : null;
+  });
 }

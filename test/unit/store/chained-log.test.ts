@@ -36,6 +36,11 @@ describe('a chained log', () => {
 
   const spoils: readonly (readonly [string, (all: string[]) => string[], RegExp])[] = [
     ['changed', (all) => all.map((line) => line.replace('"number":2', '"number":9')), /it was changed/],
+    [
+      'given a second value',
+      (all) => all.map((line) => line.replace('{"number":2', '{"number":9,"number":2')),
+      /it was changed/,
+    ],
     ['removed', (all) => all.filter((_, at) => at !== 2), /a line before it is missing/],
     ['inserted', (all) => [...all.slice(0, 2), all[1] ?? '', ...all.slice(2)], /a line before it is missing/],
     ['garbled', (all) => all.map((line, at) => (at === 2 ? line.slice(0, 20) : line)), /not a line of this log/],
