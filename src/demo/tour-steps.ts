@@ -146,7 +146,7 @@ export const STEPS: readonly TourStep[] = [
   {
     says: 'An agent runs a command: azlin mcp has tools for it, and everything that it does is written down',
     line: `printf '%s\\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ssh_execute","arguments":{"server":"myvm","command":"hostname; exit 3"}}}' | azlin mcp\nazlin audit verify`,
-    expects: /"structuredContent":\{.*"exitCode":3.*mcp-audit\.jsonl: 1 line, all as written/s,
+    expects: /"structuredContent":\{.*"exitCode":3.*mcp-audit\.jsonl: 2 lines, all as written/s,
   },
   {
     says: 'Who did what in the sessions of this VM, agents included',

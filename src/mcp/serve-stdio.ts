@@ -46,11 +46,13 @@ export async function serveOverStdio(context: McpContext, { stdin, stdout, signa
   });
   await over;
   const late = new AbortController();
-  const atMost = (ms: number) => pause(context.clock, ms, late.signal).catch(() => {});
+  const atMost = (ms: number, stop = late.signal) => pause(context.clock, ms, stop).catch(() => {});
+  // Clients say so twice: at last by a signal.
+  const hurry = AbortSignal.any([late.signal, signal]);
   if (!signal.aborted && stdout.writable && isUsed) {
     // What has just been read has yet to become a call.
-    await Promise.race([called, atMost(SOON)]);
-    await Promise.race([Promise.allSettled(calls), atMost(LEAVING)]);
+    await Promise.race([called, atMost(SOON, hurry)]);
+    await Promise.race([Promise.allSettled(calls), atMost(LEAVING, hurry)]);
     // Their answers are written a moment later.
     await atMost(ANSWERED);
     await Promise.race([new Promise<void>((resolve) => stdout.write('', () => resolve())), atMost(LEAVING)]);

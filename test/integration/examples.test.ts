@@ -28,6 +28,9 @@ const WATCHING: Staging = {
   exitCode: 130,
 };
 
+/** A call of an agent, which is written down. */
+const CALLED = `echo '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ssh_list","arguments":{}}}' | azlin mcp`;
+
 const STAGES: Readonly<Record<string, Staging>> = {
   'azlin connect': {
     typing: [
@@ -86,6 +89,9 @@ const STAGES: Readonly<Record<string, Staging>> = {
   'tar c . | azlin exec --stdin myvm tar x': { before: 'true' },
   'azlin exec --detach myvm:dev make': { says: /^\w+$/m },
   'azlin exec --job v42 myvm:dev ./deploy': { says: /made/ },
+  'azlin audit verify': { before: CALLED },
+  'azlin audit verify calls.jsonl': { before: `${CALLED}; cp "$AZLIN_HOME/mcp-audit.jsonl" calls.jsonl` },
+  'azlin audit verify --format json': { before: CALLED },
   'azlin registry show s-42': { exitCode: 3, says: /There is no record "s-42" in the registry/ },
   'azlin prune --idle 1d': { says: /nothing to close/ },
   'azlin rename myvm:dev api': { before: make('myvm:dev') },

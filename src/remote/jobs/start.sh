@@ -47,9 +47,9 @@ azlin_start() {
   # Opened for reading and writing, so that neither side waits for the other to open it.
   exec 4<>"$azlin_job/w"
   # shellcheck disable=SC2016
-  azlin_line='setsid env -i PATH="$PATH" sh '"$azlin_quoted/run supervise '$azlin_seconds' '$azlin_part' $azlin_kill_after '$azlin_grace' $azlin_errors </dev/null >/dev/null 2>&1 & exit 0"
-  # A command that needs no session may find no server. The one that starts then ends at once, so it has to wait for this.
-  azlin_said=$(tmux -u ${azlin_alone:+start ;} run-shell -t "$azlin_id:" "$azlin_line" 2>&1) || ! mkdir "$azlin_job/begun" 2>/dev/null || {
+  azlin_line='setsid env -i PATH="$PATH" sh '"$azlin_quoted/run supervise '$azlin_seconds' '$azlin_part' $azlin_kill_after '$azlin_grace' $azlin_errors </dev/null >/dev/null 2>&1; exit 0"
+  # Not in the background by `&`, which would make it deaf to SIGINT. A server without sessions ends at once and would take it along, so it has to wait.
+  azlin_said=$(tmux -u run-shell -b -t "$azlin_id:" "$azlin_line" 2>&1) || azlin_said=$([ -n "$azlin_alone" ] && tmux -u start \; run-shell -b "$azlin_line" \; run-shell 'sleep 1' 2>&1) || ! mkdir "$azlin_job/begun" 2>/dev/null || {
     azlin_remove
     azlin_refuse failed "$azlin_said"
   }

@@ -11,7 +11,7 @@ describe('parseList', () => {
 group:$0:main
 group:$12:dev
 client:71:$12:1700000000:1700000090:80x24:0:/dev/pts/3
-client:72:$0:1700000001:1700000200:9x9:1:a: b
+client:72:$0:1700000201:1700000201:9x9:1:a: b
 pid:71
 who:a1b2 Ann (laptop)
 pid:72`;
@@ -25,6 +25,7 @@ pid:72`;
         group: 'dev',
         attachedAt: 1_700_000_000,
         idle: 10,
+        hasTyped: true,
         columns: 80,
         rows: 24,
         readOnly: false,
@@ -35,8 +36,9 @@ pid:72`;
         token: null,
         session: 'main',
         group: 'main',
-        attachedAt: 1_700_000_001,
+        attachedAt: 1_700_000_201,
         idle: 0,
+        hasTyped: false,
         columns: 9,
         rows: 9,
         readOnly: true,
