@@ -35,8 +35,12 @@ export const COMMAND_RESULT = z.object({
 });
 export type CommandResult = z.output<typeof COMMAND_RESULT>;
 
-/** How long to wait, and how much to take of the output. */
+/** How long to wait, what becomes of the command if nobody does any more, and how much to take of the output. */
 export const WAITING = {
+  on_cancel: z
+    .enum(['leave', 'cancel'])
+    .default('leave')
+    .describe('What happens to it if the client cancels this call, or goes away'),
   wait: z
     .number()
     .min(0)

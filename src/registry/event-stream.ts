@@ -93,9 +93,7 @@ async function placeOf(backend: Backend, after: number | undefined): Promise<num
 }
 
 function forgotten(after: number, first: number): AppError {
-  return new AppError(
-    'usage',
-    `Events before ${first} are not kept any more, so those behind ${after} are not complete`,
-    { hint: `read the records, then follow events from ${first - 1} on` },
-  );
+  return new AppError('usage', `Events before ${first} are no longer kept, so those after ${after} are incomplete`, {
+    hint: `read the records, then follow events from ${first - 1} on`,
+  });
 }

@@ -17,7 +17,7 @@ export function turns(backend: Pick<Backend, 'transact'>): Turns {
   const isInside = new AsyncLocalStorage<boolean>();
   const checkOutside = () => {
     if (!isInside.getStore()) return;
-    throw new AppError('usage', 'Inside of a transaction, use what it gives, not the registry itself');
+    throw new AppError('usage', 'Inside a transaction, use what it passes you, not the registry itself');
   };
   return {
     checkOutside,

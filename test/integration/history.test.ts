@@ -129,7 +129,7 @@ test('who made, attached to, used and closed a session', async () => {
     stdout: '',
     stderr:
       'nothing is known to have happened in the last 24 h\n' +
-      'hint: VMs and sessions have the names here that azlin list shows; azlin history shows all\n',
+      'hint: azlin history knows VMs and sessions by the names in azlin list; azlin history alone shows everything\n',
   });
   expect(await alice.run(['history', '--limit', '2'])).toMatchObject({
     stdout: expect.stringMatching(/^TIME +WHERE +WHAT +WHO +DETAIL\n(?:\d{4}-\S+Z .*\n){2}$/),

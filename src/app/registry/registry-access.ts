@@ -90,7 +90,7 @@ function inMemory(isChosen: boolean): AppError {
 }
 
 function noUrl(): AppError {
-  return new AppError('config', 'The registry is to be in a database, but there is no registry.url', {
+  return new AppError('config', 'The registry is set to use a database, but registry.url is not set', {
     hint: 'azlin config set registry.url postgres://user:password@host/database',
   });
 }

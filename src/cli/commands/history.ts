@@ -54,5 +54,5 @@ function hintsFor(persist: number, of: string | undefined): readonly string[] {
   if (persist === 0) return ["azlin's daemon keeps the history, and daemon.persist is 0"];
   return of === undefined
     ? []
-    : ['VMs and sessions have the names here that azlin list shows; azlin history shows all'];
+    : ['azlin history knows VMs and sessions by the names in azlin list; azlin history alone shows everything'];
 }

@@ -37,7 +37,7 @@ export const registry = defineCommand({
       describe: 'With list: only records whose metadata has this; repeatable',
     },
     connected: { kind: 'flag', describe: 'With list: only connected ones' },
-    disconnected: { kind: 'flag', describe: 'With list: only disconnected ones' },
+    disconnected: { kind: 'flag', describe: 'With list: only those that are disconnected' },
     limit: { kind: 'text', takes: 'N', describe: 'With list: only the first N' },
     context: SCOPE_OPTIONS.context,
   },

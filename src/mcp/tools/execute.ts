@@ -28,10 +28,6 @@ export const SSH_EXECUTE = defineTool({
       .max(200)
       .optional()
       .describe('The same call with the same key runs once; later ones get the result of the first'),
-    on_cancel: z
-      .enum(['leave', 'cancel'])
-      .default('leave')
-      .describe('What happens to it if the client cancels this call'),
     ...WAITING,
   }),
   output: COMMAND_RESULT,

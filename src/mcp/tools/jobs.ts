@@ -96,10 +96,6 @@ export const SSH_JOB_WAIT = defineTool({
     ...NAMED,
     stdoutOffset: z.int().min(0).default(0).describe('stdoutOffset of the answer before'),
     stderrOffset: z.int().min(0).default(0).describe('stderrOffset of the answer before'),
-    on_cancel: z
-      .enum(['leave', 'cancel'])
-      .default('leave')
-      .describe('What happens to it if the client cancels this call'),
     ...WAITING,
   }),
   output: COMMAND_RESULT,

@@ -114,10 +114,6 @@ const send = (sessions: AgentSessions) =>
         .max(30 * 86_400)
         .optional()
         .describe('Seconds after which the VM ends it; an hour by default'),
-      on_cancel: z
-        .enum(['leave', 'cancel'])
-        .default('leave')
-        .describe('What happens to it if the client cancels this call'),
       ...WAITING,
     }),
     output: COMMAND_RESULT,
