@@ -89,6 +89,7 @@ export async function follow(running: RunningCommand, following: Following, call
   stopBeat = context.clock.schedule(BEAT, beat);
   const late = new Promise<undefined>((resolve) => {
     cancel = context.clock.schedule(following.wait, () => resolve(undefined));
+    if (caller.signal.aborted) resolve(undefined);
     caller.signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
   const end = await Promise.race([ended, late]);

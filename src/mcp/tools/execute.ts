@@ -36,6 +36,9 @@ export const SSH_EXECUTE = defineTool({
     const { access } = call.context;
     const target = await placeOf(server, call);
     const variables = Object.entries(args.env).map(([name, value]) => variable(name, value));
+    const isToCancel = on_cancel === 'cancel';
+    // What is to end with the call has to have begun first: whether it did must not stay open.
+    const caller = isToCancel ? { ...call.caller, signal: new AbortController().signal } : call.caller;
     const running = await execDurably(
       access,
       {
@@ -49,13 +52,9 @@ export const SSH_EXECUTE = defineTool({
         job: args.idempotency_key === undefined ? undefined : jobOfKey(args.idempotency_key, [server, args]),
         ...{ grace: undefined, endsWithUs: false, detach: false },
       },
-      call.caller,
+      caller,
     );
-    return followOrCancel(
-      running,
-      { wait: wait * 1_000, bytes, out: 0, err: 0 },
-      { call, isToCancel: on_cancel === 'cancel' },
-    );
+    return followOrCancel(running, { wait: wait * 1_000, bytes, out: 0, err: 0 }, { call, isToCancel });
   },
 });
 
