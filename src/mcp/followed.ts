@@ -46,7 +46,7 @@ export const WAITING = {
     .min(0)
     .max(LONGEST_WAIT / 1_000)
     .default(WAIT / 1_000)
-    .describe('Seconds to wait for the end; the command goes on after that'),
+    .describe('Seconds to wait for the command to end; it keeps running after that'),
   max_bytes: z
     .int()
     .min(1_000)

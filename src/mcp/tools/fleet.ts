@@ -120,7 +120,8 @@ export const SSH_STATUS = defineTool({
 export const SSH_SCREEN = defineTool({
   name: 'ssh_screen',
   title: 'Show a screen',
-  description: 'What the active pane of a tmux session shows, with lines of its history before that.',
+  description:
+    'Returns what the active pane of a tmux session shows, preceded by as many lines of its history as you ask for.',
   input: z.object({
     target: z.string().min(1).describe('vm:session, or the name of a session that only one VM has'),
     history: z.int().min(0).max(10_000).default(0).describe('Lines of history'),

@@ -67,7 +67,7 @@ export const SSH_JOB_LIST = defineTool({
   description:
     'Commands that run or ended in the last seven days, newest first: of a VM, a session, or the whole fleet.',
   input: z.object({
-    server: z.string().min(1).optional().describe('VM or vm:session; the whole fleet by default'),
+    server: z.string().min(1).optional().describe('VM or vm:session; the whole fleet if omitted'),
     running: z.boolean().default(false).describe('Only those that run'),
     limit: z.int().min(1).max(1_000).default(100),
   }),
@@ -118,7 +118,7 @@ export const SSH_JOB_WAIT = defineTool({
 export const SSH_JOB_OUTPUT = defineTool({
   name: 'ssh_job_output',
   title: 'Read the output of a job',
-  description: 'Reads what a job has written so far, from a byte on. Does not wait.',
+  description: 'Reads the output of a job so far, starting at a byte offset. Does not wait.',
   input: z.object({
     ...NAMED,
     stream: z.enum(['stdout', 'stderr']).default('stdout'),

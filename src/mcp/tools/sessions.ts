@@ -70,8 +70,8 @@ const start = (sessions: AgentSessions) =>
         .describe('Keep its commands and their output in a folder on the machine of azlin mcp'),
     }),
     output: SESSION.extend({
-      created: z.boolean().describe('Whether the tmux session was made now'),
-      reconnect_token: z.string().describe('For ssh_session_reconnect, within 15 minutes'),
+      created: z.boolean().describe('Whether this call created the tmux session'),
+      reconnect_token: z.string().describe('Pass it to ssh_session_reconnect within 15 minutes'),
       attach: z.string().describe('What a person types to watch it'),
       workdir: z.string().nullable().describe('The folder in which its work is kept'),
       ...WARNINGS,
@@ -104,7 +104,7 @@ const send = (sessions: AgentSessions) =>
     name: 'ssh_session_send',
     title: 'Run a command in a session',
     description:
-      'Runs a command in the own shell of a session, so that `cd` and `export` last. Returns its output and exit code, or after `wait` seconds state "running"; ssh_job_wait goes on from there. A shell that is busy refuses it, and while a person types there it waits.',
+      'Runs a command in the shell of a session, so that `cd` and `export` last. Returns its output and exit code, or after `wait` seconds state "running"; ssh_job_wait goes on from there. A shell that is busy refuses it, and while a person types there it waits.',
     input: z.object({
       ...NAMED,
       command: z.string().min(1).describe('A line of shell'),
