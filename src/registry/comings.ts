@@ -27,7 +27,7 @@ export function comings({ within, clock }: Settings): Comings {
     token: (id, ms = GOOD) =>
       within(async (inside) => {
         const good = checkTtl(ms);
-        if (good === null) throw new AppError('usage', 'A token cannot be good for ever');
+        if (good === null) throw new AppError('usage', 'A token must expire at some time');
         const record = await existing(inside, id);
         const { token, kept } = newToken(clock.now() + good, null);
         await inside.transaction.replace({ ...record, token: kept });

@@ -34,7 +34,7 @@ export function turns(backend: Pick<Backend, 'transact'>): Turns {
           } catch (error) {
             if (typeof error === 'object' && error !== null && failures.has(error)) throw error;
             own = { error };
-            throw new AppError('interrupted', 'What was to be done together has failed');
+            throw new AppError('interrupted', 'The transaction failed');
           } finally {
             turn.isOver = true;
           }

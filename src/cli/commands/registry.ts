@@ -19,7 +19,7 @@ export const registry = defineCommand({
   usage: '<action> [id]',
   positionals: {
     action: { describe: 'What to do', choices: ACTIONS },
-    id: 'With show: the id of a record',
+    id: 'The id of a record, for show',
   },
   examples: [
     { line: 'azlin registry status', does: 'where records are kept, how many there are, and how they are used' },
