@@ -52,7 +52,10 @@ export async function runMcp(
     });
     return opened;
   };
-  const { agentSessions } = await import('../mcp/sessions.ts');
+  const [{ agentSessions }, { countedClients }] = await Promise.all([
+    import('../mcp/sessions.ts'),
+    import('../mcp/clients.ts'),
+  ]);
   const context: McpContext = {
     ...{ access, clock, registry, log: warn },
     sessions: agentSessions({ registry, access }),
@@ -65,19 +68,28 @@ export async function runMcp(
       run: config.runTimeout,
       lease: config.mcpLease,
     },
-    drop: (hosts) => daemonControl(config, around).drop(hosts),
-    onChange: changes({ config, around, registry, signal }),
+    clients: countedClients(
+      { calls: config.mcpMaxCalls, sessions: config.mcpMaxSessions, jobs: config.mcpMaxJobs },
+      clock,
+    ),
+    vms: {
+      onChange: changes({ config, around, registry, signal }),
+      async drop(hosts) {
+        access.transport.release(hosts);
+        await daemonControl(config, around).drop(hosts);
+      },
+    },
   };
-  const { checkRules } = await import('../mcp/server.ts');
-  checkRules(context);
+  const { mcpService } = await import('../mcp/server.ts');
+  const service = mcpService(context);
   try {
     if (!listen) {
       const { serveOverStdio } = await import('../mcp/serve-stdio.ts');
-      return await serveOverStdio(context, request);
+      return await serveOverStdio(service, request);
     }
     const { serveOverHttp } = await import('../mcp/serve-http.ts');
     const { token, where } = await tokenFor(config.home, around.environment);
-    await serveOverHttp(context, { ...listen, token, signal, onReady: (url) => listen.onReady(url, where) });
+    await serveOverHttp(service, { ...listen, token, signal, onReady: (url) => listen.onReady(url, where) });
   } finally {
     await opened?.then((one) => one.close()).catch(() => {});
   }
@@ -108,7 +120,7 @@ interface Following {
 }
 
 /** What azlin's daemon sees on VMs, and what happens to records, as long as somebody wants to hear of it. Without a daemon, only the latter. */
-function changes({ config, around, registry, signal }: Following): McpContext['onChange'] {
+function changes({ config, around, registry, signal }: Following): McpContext['vms']['onChange'] {
   const hearers = new Set<(change: SeenChange) => void>();
   let stopping: AbortController | undefined;
   const tell = (change: SeenChange) => {

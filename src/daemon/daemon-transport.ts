@@ -25,6 +25,7 @@ export function daemonTransport(settings: DaemonSettings): Transport {
     dial: direct.dial,
     identitiesFor: direct.identitiesFor,
     knock: direct.knock,
+    release: direct.release,
     close: direct.close,
     async connect(endpoint, asked, onStep) {
       // The daemon is not signed in to Azure; whoever asks it is.

@@ -21,6 +21,7 @@ export function heldTransport({ held, onBegin, notHere }: HeldBy, settings: Dest
     dial: direct.dial,
     identitiesFor: direct.identitiesFor,
     knock: direct.knock,
+    release: direct.release,
     close: direct.close,
     async connect(endpoint, asked, onStep) {
       const caller: Caller = { ...asked, askSignedIn: async () => notHere('Azure is asked') };

@@ -2,6 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { Registry } from '../registry/types.ts';
 import type { SeenChange } from './change.ts';
+import type { Clients } from './clients.ts';
 import type { GuardRules } from './guard.ts';
 import type { AgentSessions } from './sessions.ts';
 
@@ -13,17 +14,19 @@ export interface McpContext {
   /** By the wall. */
   readonly clock: Clock;
   readonly sessions: AgentSessions;
-  /** Calls `hear` with each change of a session until the returned function is called. */
-  onChange(hear: (change: SeenChange) => void): () => void;
-  /** Told of each call that has begun. */
-  readonly onCall?: ((call: Promise<unknown>) => void) | undefined;
+  /** What each client does at once. */
+  readonly clients: Clients;
+  readonly vms: {
+    /** Calls `hear` with each change of a session until the returned function is called. */
+    onChange(hear: (change: SeenChange) => void): () => void;
+    /** Drops the connections that are kept, by the names that host keys are kept under. */
+    drop(hosts: readonly string[]): Promise<void>;
+  };
   /** Where the work of sessions is kept in folders, and whether it is unless a call says something else. */
   readonly workdir: { readonly root: string; readonly isUsual: boolean };
   readonly rules: GuardRules;
   /** Writes down a call. Rejects with an AppError. */
   audit(record: object): Promise<void>;
-  /** Drops connections that azlin's daemon keeps, by the names that host keys are kept under. */
-  drop(hosts: readonly string[]): Promise<void>;
   readonly limits: McpLimits;
   /** What concerns nobody's call. */
   readonly log: (line: string) => void;

@@ -55,7 +55,7 @@ export const WAITING = {
     .describe('Bytes of each stream in the answer; of more, the beginning and the end'),
 };
 
-interface Following {
+export interface Following {
   /** Milliseconds. */
   readonly wait: number;
   readonly bytes: number;
@@ -98,7 +98,9 @@ export async function follow(running: RunningCommand, following: Following, call
   stdout.off('data', onOut).resume();
   stderr.off('data', onErr).resume();
   if (!end) job?.leave();
-  const texts = textsOf(out.result(end !== undefined), err.result(end !== undefined));
+  // Of one that is lost, more may be there to be read.
+  const isOver = end !== undefined && end.kind !== 'lost';
+  const texts = textsOf(out.result(isOver), err.result(isOver));
   const about = { job: job?.id ?? '', target, ...texts, warnings: [...warnings] };
   if (!end) return { ...about, state: 'running', exitCode: null, signal: null, reason: null };
   return {

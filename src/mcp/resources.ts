@@ -8,8 +8,9 @@ import {
   ResourceTemplate,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import { answer, type Offering } from './answer.ts';
 import type { SeenChange } from './change.ts';
-import { answer, type Offering, type Tool } from './tool.ts';
+import type { Tool } from './tool.ts';
 
 const SESSIONS = 'azlin://sessions';
 const encoded = encodeURIComponent;
@@ -23,10 +24,10 @@ export function changedUris({ hostname, session }: SeenChange): readonly string[
 /** Offers sessions, screens and jobs as resources. Reading one is the call of a tool: it is allowed where that is, and written down like that. */
 export function offerResources(tools: readonly Tool[], offering: Offering): void {
   const { server } = offering;
-  const read = (name: string, args: object, request: ServerContext) => {
+  const read = (name: string, args: Readonly<Record<string, unknown>>, request: ServerContext) => {
     const tool = tools.find((one) => one.name === name);
     if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${name} is not offered`);
-    return answer(tool, { args: tool.input.parse(args), request, offering });
+    return answer(tool, { args, request, offering });
   };
   server.registerResource(
     'sessions',
@@ -93,7 +94,7 @@ function contentsOf(
 
 /** Tells of all changes, for newer clients: whoever serves them sorts out what they want to know. */
 export function tellChanges({ server, context }: Offering): void {
-  const stop = context.onChange((change) => {
+  const stop = context.vms.onChange((change) => {
     for (const uri of changedUris(change)) server.server.sendResourceUpdated({ uri }).catch(() => {});
   });
   server.server.onclose = stop;
@@ -104,7 +105,7 @@ export function serveSubscriptions({ server, context }: Offering): void {
   const wanted = new Set<string>();
   let stop: (() => void) | undefined;
   const follow = () => {
-    stop ??= context.onChange((change) => {
+    stop ??= context.vms.onChange((change) => {
       for (const uri of changedUris(change))
         if (wanted.has(uri)) server.server.sendResourceUpdated({ uri }).catch(() => {});
     });

@@ -10,9 +10,8 @@ import {
 } from '@modelcontextprotocol/node';
 import { createMcpHandler, isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
 import { AppError, messageOf } from '../domain/errors.ts';
-import type { McpContext } from './context.ts';
 import { changedUris } from './resources.ts';
-import { mcpServer } from './server.ts';
+import type { McpService } from './service.ts';
 
 /** Where clients reach it. */
 const PATH = '/mcp';
@@ -38,14 +37,14 @@ interface Conversation {
 }
 
 /** Serves programs over HTTP until the signal aborts. Rejects with an AppError if it cannot listen there. */
-export async function serveOverHttp(context: McpContext, listening: HttpPlace): Promise<void> {
+export async function serveOverHttp(service: McpService, listening: HttpPlace): Promise<void> {
   const { signal, onReady } = listening;
   const conversations = new Map<string, Conversation>();
-  const onerror = (error: Error) => context.log(error.message);
-  const modern = createMcpHandler(() => mcpServer(context, 'none'), { legacy: 'reject', onerror });
+  const onerror = (error: Error) => service.log(error.message);
+  const modern = createMcpHandler(() => service.serverFor('none'), { legacy: 'reject', onerror });
   const toModern = toNodeHandler(modern);
   // Newer clients are told of all changes, which the handler sorts out.
-  const stop = context.onChange((change) => {
+  const stop = service.onChange((change) => {
     for (const uri of changedUris(change)) modern.notify.resourceUpdated(uri);
   });
   const isHere = localhostHostValidation();
@@ -66,14 +65,14 @@ export async function serveOverHttp(context: McpContext, listening: HttpPlace): 
       return refuse(response, 404, 'the connection is not known any more; initialize again');
     const conversation = known ?? (isInitializeRequest(body) ? await begin() : undefined);
     if (!conversation) return refuse(response, 400, 'initialize first');
-    conversation.usedAt = context.clock.now();
+    conversation.usedAt = service.clock.now();
     await conversation.transport.handleRequest(request, response, body);
   };
 
   /** A connection of a client of 2025, whose requests belong together. */
   const begin = async (): Promise<Conversation> => {
     for (const [id, { transport, usedAt }] of conversations)
-      if (context.clock.now() - usedAt > UNUSED || conversations.size >= MOST) {
+      if (service.clock.now() - usedAt > UNUSED || conversations.size >= MOST) {
         conversations.delete(id);
         await transport.close().catch(() => {});
       }
@@ -82,8 +81,8 @@ export async function serveOverHttp(context: McpContext, listening: HttpPlace): 
       onsessioninitialized: (id) => void conversations.set(id, conversation),
       onsessionclosed: (id) => void conversations.delete(id),
     });
-    const conversation: Conversation = { transport, usedAt: context.clock.now() };
-    await mcpServer(context, 'subscribers').connect(transport);
+    const conversation: Conversation = { transport, usedAt: service.clock.now() };
+    await service.serverFor('subscribers').connect(transport);
     return conversation;
   };
 

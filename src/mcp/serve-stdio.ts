@@ -1,8 +1,7 @@
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { pause } from '../domain/clock.ts';
-import type { McpContext } from './context.ts';
-import { mcpServer } from './server.ts';
+import type { McpService } from './service.ts';
 
 interface Streams {
   readonly stdin: Readable;
@@ -15,9 +14,9 @@ interface Streams {
 const LEAVING = 3_000;
 
 /** Serves the program at the other end of the streams until it closes them, or the signal aborts. */
-export async function serveOverStdio(context: McpContext, { stdin, stdout, signal }: Streams): Promise<void> {
+export async function serveOverStdio(service: McpService, { stdin, stdout, signal }: Streams): Promise<void> {
   const calls = new Set<Promise<unknown>>();
-  const onerror = (error: Error) => context.log(error.message);
+  const onerror = (error: Error) => service.log(error.message);
   // Its own end would cut off what is under way.
   const held = new PassThrough();
   stdin.pipe(held, { end: false });
@@ -35,18 +34,18 @@ export async function serveOverStdio(context: McpContext, { stdin, stdout, signa
   const called = new Promise<void>((resolve) => {
     hasCalled = resolve;
   });
-  const onCall = (call: Promise<unknown>) => {
+  service.onCall((call) => {
     calls.add(call);
     hasCalled();
     void call.finally(() => calls.delete(call));
-  };
-  const handle = serveStdio(({ era }) => mcpServer({ ...context, onCall }, era === 'legacy' ? 'subscribers' : 'all'), {
+  });
+  const handle = serveStdio(({ era }) => service.serverFor(era === 'legacy' ? 'subscribers' : 'all'), {
     transport: new StdioServerTransport(held, stdout),
     onerror,
   });
   await over;
   const late = new AbortController();
-  const atMost = (ms: number, stop = late.signal) => pause(context.clock, ms, stop).catch(() => {});
+  const atMost = (ms: number, stop = late.signal) => pause(service.clock, ms, stop).catch(() => {});
   // Clients say so twice: at last by a signal.
   const hurry = AbortSignal.any([late.signal, signal]);
   if (!signal.aborted && stdout.writable && isUsed) {

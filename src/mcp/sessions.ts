@@ -62,6 +62,8 @@ export interface AgentSessions {
   use(id: string, tool: string): Promise<UsedSession>;
   /** Those of a VM, or all. */
   list(server: string | undefined): Promise<readonly UsedSession[]>;
+  /** Those of a VM that this user's clients have started. */
+  ofUser(server: string): Promise<readonly UsedSession[]>;
   /** Those that this client has started or come back to. */
   own(clientKey: string): Promise<readonly UsedSession[]>;
   /** From now on it belongs to this client. */
@@ -115,7 +117,9 @@ export function agentSessions({ registry, access }: Settings): AgentSessions {
       if (!used) throw await notThere(open, id);
       return used;
     },
-    list: async (server) => (await all()).filter(({ kept }) => server === undefined || kept.server === server),
+    list: async (server) => (await all()).filter(({ kept }) => server === undefined || isServer(kept.server, server)),
+    ofUser: async (server) =>
+      (await all()).filter(({ kept }) => kept.server === server && kept.user_id === access.settings.label),
     own: async (clientKey) => (await all()).filter(({ record }) => owners.get(record.id) === clientKey),
     adopt: (id, clientKey) => void owners.set(id, clientKey),
     async remove(id) {
@@ -164,6 +168,13 @@ async function notThere(registry: Registry, named: string): Promise<AppError> {
 
 function tooOften(id: string, ms: number): AppError {
   return new AppError('usage', `The session "${id}" is used too often`, { hint: `try again in ${ms} ms` });
+}
+
+/** Whether that is what somebody calls the VM: names mind no case, and the resource group may be missing on either side. */
+function isServer(own: string, asked: string): boolean {
+  const [one, other] = [own.toLowerCase(), asked.toLowerCase()];
+  if (one.includes('/') && other.includes('/')) return one === other;
+  return one.replace(/^.*\//, '') === other.replace(/^.*\//, '');
 }
 
 /** What names its tmux session for azlin. */

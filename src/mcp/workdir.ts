@@ -2,7 +2,9 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
+import type { McpContext } from './context.ts';
 import type { CommandResult } from './followed.ts';
+import type { UsedSession } from './sessions.ts';
 
 /** A folder on this machine in which the commands of a session and their output are kept for people. */
 export interface Workdir {
@@ -43,6 +45,12 @@ function part(name: string): string {
 
 export function workdirAt({ root, server, folder }: WorkdirPlace): Workdir {
   return { path: join(root, part(server), part(folder)) };
+}
+
+/** The folder in which the work of a session is kept, if it is. */
+export function workdirOf({ kept }: UsedSession, { workdir }: Pick<McpContext, 'workdir'>): Workdir | undefined {
+  const { server, folder } = kept;
+  return folder === null ? undefined : workdirAt({ root: workdir.root, server, folder });
 }
 
 /** Makes the folder. Rejects with an AppError. */

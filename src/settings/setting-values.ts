@@ -92,6 +92,10 @@ export const label: Read<string | undefined> = (value) => {
   if (said !== '' && said.length <= 64 && printable(said) === said) return said;
   throw new Error('expected 1 to 64 characters on one line');
 };
+export const atLeastOne: Read<number> = (value) => {
+  if (/^[1-9]\d{0,8}$/.test(String(value))) return Number(value);
+  throw new Error('expected a number from 1 on');
+};
 export const attempts: Read<number | undefined> = (value) => {
   const number = Number(value);
   if (String(value).trim() !== '' && Number.isInteger(number) && number >= 0) return number;

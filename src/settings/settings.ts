@@ -2,6 +2,7 @@ import { CIPHERS, KEX, MACS, SHORTCUTS, WEAKEST } from '../domain/ssh-choices.ts
 import { type Aliases, readAliases } from './aliases.ts';
 import { FORMATS } from './output-formats.ts';
 import {
+  atLeastOne,
   attempts,
   bastionChoice,
   choice,
@@ -121,6 +122,9 @@ export const SETTINGS = {
   mcpConfirm: setting('mcp.confirm', textList, []),
   mcpDeny: setting('mcp.deny', textList, []),
   mcpLease: setting('mcp.lease', duration, 10_000),
+  mcpMaxCalls: setting('mcp.max_calls', atLeastOne, 600),
+  mcpMaxSessions: setting('mcp.max_sessions', atLeastOne, 50),
+  mcpMaxJobs: setting('mcp.max_jobs', atLeastOne, 50),
   mcpWorkdir: setting('mcp.workdir', yesNo, false),
   mcpAudit: setting('mcp.audit', wholePath, undefined),
   format: setting('output.format AZLIN_FORMAT', choice(...FORMATS), 'table' as const),

@@ -46,6 +46,9 @@ export function sharedTransport({ dial, begin, identitiesFor, knock, close }: Di
     closeIdle(isMeant) {
       return [...connections.values()].some((shared) => isMeant(shared.endpoint) && shared.closeIdle());
     },
+    release(hosts) {
+      for (const shared of connections.values()) if (hosts.includes(shared.endpoint.hostKeyAlias)) shared.release();
+    },
     close() {
       for (const shared of connections.values()) shared.close();
       connections.clear();
@@ -62,6 +65,8 @@ interface Shared {
   of(caller: Caller): Connection;
   /** Returns whether there was a connection to close. */
   closeIdle(): boolean;
+  /** Closes those over which nothing runs. */
+  release(): void;
   close(): void;
 }
 
@@ -138,6 +143,9 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       const idle = slots.find(({ link, active, used }) => link.alive && used && active === 0);
       idle?.link.close();
       return idle !== undefined;
+    },
+    release() {
+      for (const { link, active } of slots) if (active === 0) link.close();
     },
     close() {
       for (const { link } of slots) link.close();

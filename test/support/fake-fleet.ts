@@ -85,6 +85,7 @@ const NO_TRANSPORT: Transport = {
   dial: nowhere,
   identitiesFor: nowhere,
   knock: nowhere,
+  release: () => {},
   close: () => {},
 };
 

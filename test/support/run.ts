@@ -113,6 +113,7 @@ function fakeAccess({ vms, answers = {} }: FakeFleet, now: number): FleetAccess 
       dial: unreachable,
       identitiesFor: unreachable,
       knock: unreachable,
+      release: () => {},
       close: () => {},
     },
     endpoints: { of: endpointOf, at: (address) => endpointOfAddress(address, {}), addressOf },

@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { RunningCommand } from '../../operations/exec/exec.ts';
 import { execDurably } from '../../operations/jobs/durable.ts';
-import { COMMAND_RESULT, follow, WAITING } from '../followed.ts';
+import { jobsOf } from '../../operations/jobs/list-jobs.ts';
+import { identifierOf, type Target } from '../../targets/target.ts';
+import type { LeftJob } from '../clients.ts';
+import { COMMAND_RESULT, type CommandResult, type Following, follow, WAITING } from '../followed.ts';
 import { defineTool, ENDS, type ToolCall } from '../tool.ts';
 import { placeOf } from './targets.ts';
 
@@ -32,46 +37,80 @@ export const SSH_EXECUTE = defineTool({
   }),
   output: COMMAND_RESULT,
   annotations: ENDS,
+  isTask: true,
   async run({ server, command, wait, max_bytes: bytes, on_cancel, ...args }, call) {
     const { access } = call.context;
     const target = await placeOf(server, call);
     const variables = Object.entries(args.env).map(([name, value]) => variable(name, value));
     const isToCancel = on_cancel === 'cancel';
-    // What is to end with the call has to have begun first: whether it did must not stay open.
-    const caller = isToCancel ? { ...call.caller, signal: new AbortController().signal } : call.caller;
-    const running = await execDurably(
-      access,
-      {
-        target,
-        command: [command],
-        stdin: args.stdin === undefined ? undefined : Readable.from([Buffer.from(args.stdin)]),
-        create: false,
-        timeout: args.timeout === undefined ? undefined : args.timeout * 1_000,
-        cwd: args.cwd,
-        variables,
-        job: args.idempotency_key === undefined ? undefined : jobOfKey(args.idempotency_key, [server, args]),
-        ...{ grace: undefined, endsWithUs: false, detach: false },
-      },
-      caller,
-    );
-    return followOrCancel(running, { wait: wait * 1_000, bytes, out: 0, err: 0 }, { call, isToCancel });
+    const request = {
+      target,
+      command: [command],
+      stdin: args.stdin === undefined ? undefined : Readable.from([Buffer.from(args.stdin)]),
+      create: false,
+      timeout: args.timeout === undefined ? undefined : args.timeout * 1_000,
+      cwd: args.cwd,
+      variables,
+      job: args.idempotency_key === undefined ? undefined : jobOfKey(args.idempotency_key, [server, args]),
+      ...{ grace: undefined, endsWithUs: false, detach: false },
+    };
+    const start = (caller: Caller) => execDurably(access, request, caller);
+    const following = { wait: wait * 1_000, bytes, out: 0, err: 0 };
+    return startAndFollow({ target, start, following, isToCancel }, call);
   },
 });
 
+interface Starting {
+  readonly target: Target;
+  start(caller: Caller): Promise<RunningCommand>;
+  readonly following: Following;
+  /** Whether the job ends when the client cancels the call. */
+  readonly isToCancel: boolean;
+}
+
+/** Starts a command, unless too many of the client run already, and follows it for a while. */
+export async function startAndFollow(
+  { target, start, following, isToCancel }: Starting,
+  call: ToolCall,
+): Promise<CommandResult> {
+  const { clients } = call.context;
+  // What is to end with the call has to have begun first: whether it did must not stay open.
+  const caller = isToCancel ? { ...call.caller, signal: new AbortController().signal } : call.caller;
+  const run = async () => {
+    const result = await followOrCancel(await start(caller), following, { call, isToCancel });
+    return { result, left: result.state === 'running' ? { id: result.job, target: identifierOf(target) } : undefined };
+  };
+  return (await clients.running(call.clientKey, (jobs) => endedOf(jobs, call), run)).result;
+}
+
+/** Those that have ended, as far as their VMs can be asked. */
+async function endedOf(jobs: readonly LeftJob[], { context, caller }: ToolCall): Promise<readonly LeftJob[]> {
+  const asked = jobs.map(async (job) => {
+    try {
+      const found = await jobsOf(context.access, { target: job.target, prefix: job.id }, caller);
+      const isRunning = found.some(({ id, state }) => id === job.id && (state === 'running' || state === 'starting'));
+      return isRunning ? [] : [job];
+    } catch {
+      return [];
+    }
+  });
+  return (await Promise.all(asked)).flat();
+}
+
 interface Cancelling {
   readonly call: ToolCall;
-  /** Whether the job ends when the client cancels the call. */
   readonly isToCancel: boolean;
 }
 
 /** Follows it for a while; if the client cancels meanwhile, and wants that, the job ends. */
 export async function followOrCancel(
-  running: Parameters<typeof follow>[0],
-  following: Parameters<typeof follow>[1],
+  running: RunningCommand,
+  following: Following,
   { call, isToCancel }: Cancelling,
-) {
+): Promise<CommandResult> {
   const result = await follow(running, following, call);
   if (call.caller.signal.aborted && isToCancel && result.state === 'running') await running.job?.cancel();
+  if (result.state !== 'running') call.context.clients.ended(result.job);
   return result;
 }
 

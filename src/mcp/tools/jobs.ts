@@ -7,7 +7,7 @@ import { listJobs, type PlacedJob } from '../../operations/jobs/list-jobs.ts';
 import { showLogs } from '../../operations/jobs/logs.ts';
 import { identifierOf } from '../../targets/target.ts';
 import { begun } from '../collected.ts';
-import { BYTES, COMMAND_RESULT, MOST_BYTES, WAITING } from '../followed.ts';
+import { BYTES, COMMAND_RESULT, type CommandResult, MOST_BYTES, WAITING } from '../followed.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
 import { followOrCancel } from './execute.ts';
 import { vmOrSession } from './targets.ts';
@@ -87,33 +87,51 @@ export const SSH_JOB_LIST = defineTool({
 /** Seconds for reading the output of a job that has ended. */
 const READING = 30;
 
+const WAITED = z.object({
+  ...NAMED,
+  stdoutOffset: z.int().min(0).default(0).describe('stdoutOffset of the answer before'),
+  stderrOffset: z.int().min(0).default(0).describe('stderrOffset of the answer before'),
+  ...WAITING,
+});
+
 export const SSH_JOB_WAIT = defineTool({
   name: 'ssh_job_wait',
   title: 'Wait for a job',
   description:
     'Waits for a job to end, and returns what it has written since the offsets of the answer before: byte for byte, nothing twice. Returns after `wait` seconds with state "running" if it still runs.',
-  input: z.object({
-    ...NAMED,
-    stdoutOffset: z.int().min(0).default(0).describe('stdoutOffset of the answer before'),
-    stderrOffset: z.int().min(0).default(0).describe('stderrOffset of the answer before'),
-    ...WAITING,
-  }),
+  input: WAITED,
   output: COMMAND_RESULT,
   annotations: CHANGES,
-  async run({ wait, max_bytes: bytes, stdoutOffset: out, stderrOffset: err, on_cancel, ...named }, call) {
-    const { id, target, hostname, session, state } = await found(named, call);
-    // What has ended has only to be read.
-    const seconds = state === 'running' || state === 'starting' ? wait : Math.max(wait, READING);
-    const where = session === '' ? hostname : identifierOf(target);
-    const job = { id, place: target, target: where, isFound: true, isWatched: true, out, err };
-    const running = jobAsCommand(call.context.access, job, call.caller);
-    return followOrCancel(
-      running,
-      { wait: seconds * 1_000, bytes, out, err },
-      { call, isToCancel: on_cancel === 'cancel' },
-    );
+  isTask: true,
+  run: async (args, call) => (await waitFor(args, call)).result,
+});
+
+/** The same with the times of the job, for tasks. */
+export const JOB_FOR_TASK = defineTool({
+  ...SSH_JOB_WAIT,
+  input: WAITED,
+  output: COMMAND_RESULT.extend({ started: JOB.shape.started, ended: JOB.shape.ended }),
+  async run(args, call) {
+    const { job, result } = await waitFor(args, call);
+    const { started, ended } = jobRow(job);
+    return { ...result, started, ended };
   },
 });
+export type TaskResult = CommandResult & { readonly started: string | null; readonly ended: string | null };
+
+async function waitFor(args: z.output<typeof WAITED>, call: ToolCall) {
+  const { wait, max_bytes: bytes, stdoutOffset: out, stderrOffset: err, on_cancel, ...named } = args;
+  const placed = await found(named, call);
+  const { id, target, hostname, session, state } = placed;
+  // What has ended has only to be read.
+  const seconds = state === 'running' || state === 'starting' ? wait : Math.max(wait, READING);
+  const where = session === '' ? hostname : identifierOf(target);
+  const job = { id, place: target, target: where, isFound: true, isWatched: true, out, err };
+  const running = jobAsCommand(call.context.access, job, call.caller);
+  const following = { wait: seconds * 1_000, bytes, out, err };
+  const result = await followOrCancel(running, following, { call, isToCancel: on_cancel === 'cancel' });
+  return { job: placed, result };
+}
 
 export const SSH_JOB_OUTPUT = defineTool({
   name: 'ssh_job_output',
@@ -185,6 +203,7 @@ export const SSH_JOB_CANCEL = defineTool({
       await found(named, call),
       call.caller,
     );
+    call.context.clients.ended(id);
     return { job: id, server: hostname, state, hadEnded, warnings: [...call.warnings] };
   },
 });

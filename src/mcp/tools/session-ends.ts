@@ -8,7 +8,7 @@ import { sessionIdentity } from '../../operations/sessions/real-name.ts';
 import { questionOf } from '../confirm.ts';
 import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession, usedSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
-import { summarize, workdirAt } from '../workdir.ts';
+import { summarize, workdirOf } from '../workdir.ts';
 import { knownVms, permitted } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
@@ -86,15 +86,14 @@ const OPEN = new WeakSet<AppError>();
 /** The last words of the folder in which the work was kept, with what git says in the directory of the session. What cannot be written is missing there. */
 async function finishWorkdir(one: UsedSession, { context, caller }: ToolCall): Promise<void> {
   const { kept } = one;
-  if (kept.folder === null) return;
-  const { root } = context.workdir;
+  const workdir = workdirOf(one, context);
+  if (!workdir) return;
   try {
     const target = identifierIn(one);
     const command = ['git', 'log', '-1', '--format=%H %s'];
     const request = { target, command, stdin: undefined, create: false, timeout: 5_000 };
     const running = await execCommand(context.access, request, caller);
     const [said] = await Promise.all([text(running.stdout), text(running.stderr), running.outcome]);
-    const workdir = workdirAt({ root, server: kept.server, folder: kept.folder });
     await summarize(workdir, 'closed', printable(said.trim()).slice(0, 200));
   } catch (error) {
     context.log(`the summary of ${kept.name} was not finished: ${messageOf(error)}`);

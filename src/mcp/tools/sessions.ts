@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Caller } from '../../domain/caller.ts';
 import { messageOf } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
 import { runInShell } from '../../operations/exec/run-in-shell.ts';
@@ -7,12 +8,12 @@ import { awaitTurn } from '../../operations/sessions/await-turn.ts';
 import { ensureSession } from '../../operations/sessions/ensure-session.ts';
 import { sessionIdentity } from '../../operations/sessions/real-name.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
-import { describeTarget } from '../../targets/target.ts';
+import { describeTarget, type Target } from '../../targets/target.ts';
 import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
 import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type Tool, type ToolCall } from '../tool.ts';
-import { addToWorkdir, beginWorkdir, newFolder, type WorkdirEntry, workdirAt } from '../workdir.ts';
-import { followOrCancel } from './execute.ts';
+import { addToWorkdir, beginWorkdir, newFolder, type WorkdirEntry, workdirAt, workdirOf } from '../workdir.ts';
+import { startAndFollow } from './execute.ts';
 import { sessionClose, sessionHealth, sessionReconnect } from './session-ends.ts';
 import { knownVms, permitted, sessionOn } from './targets.ts';
 
@@ -78,26 +79,47 @@ const start = (sessions: AgentSessions) =>
     }),
     annotations: CHANGES,
     async run({ server, name, workdir: isWanted }, call) {
-      const { context, caller, client, clientKey, warnings } = call;
+      const { context, clientKey, warnings } = call;
       const target = await permitted(sessionOn(server, name), call);
-      const { hostname, session, created } = await ensureSession(context.access, target, caller);
-      const identity = created ? await sessionIdentity(context.access, target, caller) : null;
-      const { root, isUsual } = context.workdir;
-      const now = context.clock.now();
-      const folder = (isWanted ?? isUsual) ? newFolder(session, now) : null;
-      const workdir = folder === null ? null : workdirAt({ root, server: hostname, folder });
-      if (workdir) await beginWorkdir(workdir, `${hostname}:${session}, ${new Date(now).toISOString()}`);
-      const used = await sessions.add(
-        { name: session, server: hostname, login: target.user ?? null, made: created, identity, client, folder },
-        clientKey,
-      );
+      const owned = async () => (await sessions.own(clientKey)).length;
+      const begin = () => beginSession(target, { sessions, isKept: isWanted ?? context.workdir.isUsual }, call);
+      const { used, created } = await context.clients.starting(clientKey, owned, begin);
       const { token } = await (await context.registry()).token(used.record.id);
       const shown = shownSession(used, context.clock.now());
       const attach = `azlin connect ${shellWord(identifierIn(used))}`;
-      const about = { created, reconnect_token: token, attach, workdir: workdir?.path ?? null };
+      const path = workdirOf(used, context)?.path ?? null;
+      const about = { created, reconnect_token: token, attach, workdir: path };
       return { ...shown, ...about, warnings: [...warnings] };
     },
   });
+
+interface Beginning {
+  readonly sessions: AgentSessions;
+  /** Whether its work is to be kept in a folder. */
+  readonly isKept: boolean;
+}
+
+/** Makes the tmux session if it is missing, and a record of it; one that this user's client has of it is used again. */
+async function beginSession(target: Target, { sessions, isKept }: Beginning, call: ToolCall) {
+  const { context, caller, client, clientKey } = call;
+  const { hostname: server, session: name, created } = await ensureSession(context.access, target, caller);
+  const identity = await sessionIdentity(context.access, target, caller);
+  const login = target.user ?? null;
+  const isSame = ({ kept }: UsedSession) =>
+    kept.name === name && kept.login === login && kept.client === client && kept.identity === identity;
+  const before = created ? undefined : (await sessions.ofUser(server)).find(isSame);
+  if (before && (before.kept.folder !== null) === isKept) {
+    sessions.adopt(before.record.id, clientKey);
+    return { used: before, created };
+  }
+  const now = context.clock.now();
+  const folder = isKept ? newFolder(name, now) : null;
+  const { root } = context.workdir;
+  if (folder !== null)
+    await beginWorkdir(workdirAt({ root, server, folder }), `${server}:${name}, ${new Date(now).toISOString()}`);
+  const fields = { name, server, login, made: created, identity, client, folder };
+  return { used: await sessions.add(fields, clientKey), created };
+}
 
 const send = (sessions: AgentSessions) =>
   defineTool({
@@ -118,20 +140,22 @@ const send = (sessions: AgentSessions) =>
     }),
     output: COMMAND_RESULT,
     annotations: ENDS,
+    isTask: true,
     async run({ session, command, timeout, wait, max_bytes: bytes, on_cancel }, call) {
       const found = await sessions.find(session);
       const target = await permitted(identifierIn(found), call);
-      const { kept } = await sessions.use(found.record.id, 'ssh_session_send');
+      const used = await sessions.use(found.record.id, 'ssh_session_send');
       const { access, limits } = call.context;
       const until = access.clock.now() + wait * 1_000;
-      await awaitTurn(access, { target, quiet: limits.lease, until }, call.caller);
+      await awaitTurn(access, { target, identity: used.kept.identity, quiet: limits.lease, until }, call.caller);
       const ms = timeout === undefined ? limits.run : timeout * 1_000;
       const request = { target, command: [command], create: false, timeout: ms };
       const from = call.context.clock.now();
-      const running = await runInShell(access, request, call.caller);
+      const start = (caller: Caller) => runInShell(access, request, caller);
       const following = { wait: wait * 1_000, bytes, out: 0, err: 0 };
-      const result = await followOrCancel(running, following, { call, isToCancel: on_cancel === 'cancel' });
-      return { ...result, warnings: [...result.warnings, ...(await keep(kept, { command, result, from }, call))] };
+      const isToCancel = on_cancel === 'cancel';
+      const result = await startAndFollow({ target, start, following, isToCancel }, call);
+      return { ...result, warnings: [...result.warnings, ...(await keep(used, { command, result, from }, call))] };
     },
   });
 
@@ -152,9 +176,10 @@ const type = (sessions: AgentSessions) =>
       const { context, caller, warnings } = call;
       const found = await sessions.find(session);
       const target = await permitted(identifierIn(found), call);
-      await sessions.use(found.record.id, 'ssh_session_type');
+      const { kept } = await sessions.use(found.record.id, 'ssh_session_type');
       const { access, limits } = context;
-      await awaitTurn(access, { target, quiet: limits.lease, until: access.clock.now() + WAIT }, caller);
+      const until = access.clock.now() + WAIT;
+      await awaitTurn(access, { target, identity: kept.identity, quiet: limits.lease, until }, caller);
       await sendToSession(access, { target, text, keys }, caller);
       const screen = await showScreen(context.access, { target, history: 0 }, caller);
       return { target: describeTarget(target), screen, warnings: [...warnings] };
@@ -163,12 +188,12 @@ const type = (sessions: AgentSessions) =>
 
 /** Keeps a command in the folder of the session, if it has one here. What it has to warn of. */
 async function keep(
-  { folder, server }: UsedSession['kept'],
+  used: UsedSession,
   entry: Omit<WorkdirEntry, 'to'>,
   { context }: ToolCall,
 ): Promise<readonly string[]> {
-  if (folder === null) return [];
-  const workdir = workdirAt({ root: context.workdir.root, server, folder });
+  const workdir = workdirOf(used, context);
+  if (!workdir) return [];
   try {
     await addToWorkdir(workdir, { ...entry, to: context.clock.now() });
     return [];

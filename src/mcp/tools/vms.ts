@@ -68,44 +68,43 @@ async function power(verb: 'start' | 'stop', server: string, call: ToolCall) {
   return { vms: changed, already: [...already], warnings: [...warnings] };
 }
 
-export const SSH_CONNECTION_STATUS = (drop: (hosts: readonly string[]) => Promise<void>) =>
-  defineTool({
-    name: 'ssh_connection_status',
-    title: 'Look after connections',
-    description:
-      'status: whether a VM can be reached now, and how long that takes. reconnect: drops the connection that is kept open to it and makes another one. disconnect: only drops it. cleanup: removes records of sessions that have expired.',
-    input: z.object({
-      action: z.enum(['status', 'reconnect', 'disconnect', 'cleanup']),
-      server: z.string().min(1).optional().describe('The VM; not for cleanup'),
-    }),
-    output: z.object({
-      server: text,
-      connected: z.boolean().nullable(),
-      milliseconds: z.int().nullable(),
-      address: text,
-      expired: z.int().nullable().describe('Records that were removed'),
-      reason: text.describe('Why it cannot be reached'),
-      ...WARNINGS,
-    }),
-    annotations: CHANGES,
-    async run({ action, server }, call) {
-      const { context, caller, warnings } = call;
-      const nothing = { server: null, connected: null, milliseconds: null, address: null, expired: null, reason: null };
-      if (action === 'cleanup')
-        return { ...nothing, expired: await (await context.registry()).expire(), warnings: [...warnings] };
-      if (server === undefined) throw new AppError('usage', `${action} needs a server`);
-      const { hostname, endpoint } = await vmOf(server, call);
-      if (action !== 'status') await drop([endpoint.hostKeyAlias]);
-      const where = { ...nothing, server: hostname, address: endpoint.address };
-      if (action === 'disconnect') return { ...where, connected: false, warnings: [...warnings] };
-      const since = context.clock.now();
-      try {
-        await context.access.transport.connect(endpoint, caller);
-        return { ...where, connected: true, milliseconds: context.clock.now() - since, warnings: [...warnings] };
-      } catch (error) {
-        caller.signal.throwIfAborted();
-        if (!(error instanceof AppError)) throw error;
-        return { ...where, connected: false, reason: error.message, warnings: [...warnings] };
-      }
-    },
-  });
+export const SSH_CONNECTION_STATUS = defineTool({
+  name: 'ssh_connection_status',
+  title: 'Look after connections',
+  description:
+    'status: whether a VM can be reached now, and how long that takes. reconnect: drops the connection that is kept open to it and makes another one. disconnect: only drops it. cleanup: removes records of sessions that have expired.',
+  input: z.object({
+    action: z.enum(['status', 'reconnect', 'disconnect', 'cleanup']),
+    server: z.string().min(1).optional().describe('The VM; not for cleanup'),
+  }),
+  output: z.object({
+    server: text,
+    connected: z.boolean().nullable(),
+    milliseconds: z.int().nullable(),
+    address: text,
+    expired: z.int().nullable().describe('Records that were removed'),
+    reason: text.describe('Why it cannot be reached'),
+    ...WARNINGS,
+  }),
+  annotations: CHANGES,
+  async run({ action, server }, call) {
+    const { context, caller, warnings } = call;
+    const nothing = { server: null, connected: null, milliseconds: null, address: null, expired: null, reason: null };
+    if (action === 'cleanup')
+      return { ...nothing, expired: await (await context.registry()).expire(), warnings: [...warnings] };
+    if (server === undefined) throw new AppError('usage', `${action} needs a server`);
+    const { hostname, endpoint } = await vmOf(server, call);
+    if (action !== 'status') await context.vms.drop([endpoint.hostKeyAlias]);
+    const where = { ...nothing, server: hostname, address: endpoint.address };
+    if (action === 'disconnect') return { ...where, connected: false, warnings: [...warnings] };
+    const since = context.clock.now();
+    try {
+      await context.access.transport.connect(endpoint, caller);
+      return { ...where, connected: true, milliseconds: context.clock.now() - since, warnings: [...warnings] };
+    } catch (error) {
+      caller.signal.throwIfAborted();
+      if (!(error instanceof AppError)) throw error;
+      return { ...where, connected: false, reason: error.message, warnings: [...warnings] };
+    }
+  },
+});

@@ -6,31 +6,43 @@ import { printable } from '../../domain/text.ts';
 import { describeTarget, type Target } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
+import { identityOf } from './real-name.ts';
 import { sessionOf } from './session-of.ts';
 
 export interface AwaitedTurn {
   readonly target: Target;
+  /** Which session is meant, as sessionIdentity tells it; null for whichever has its name. */
+  readonly identity: string | null;
   /** Milliseconds without a key after which a person has left the pane to others; 0: nobody is waited for. */
   readonly quiet: number;
   /** By the clock: when to give up. */
   readonly until: number;
 }
 
+function replaced(target: Target): AppError {
+  return new AppError(
+    'session-not-found',
+    `The session in "${describeTarget(target)}" has ended, and another one has its name now; nothing was sent`,
+    { hint: 'ssh_session_start with the same server and name uses that one' },
+  );
+}
+
 /** Milliseconds between two looks. */
 const LOOK = 1_000;
 
-/** Waits until no person types in the session, and tells them once who waits. Rejects with `pane-busy` when the time is up. */
+/** Waits until no person types in the session, and tells them once who waits. Rejects with `pane-busy` when the time is up, and with `session-not-found` if another session has its name. */
 export async function awaitTurn(
   access: FleetAccess,
-  { target, quiet, until }: AwaitedTurn,
+  { target, identity, quiet, until }: AwaitedTurn,
   caller: Caller,
 ): Promise<void> {
-  if (quiet === 0) return;
   const { clock, settings } = access;
   for (let isTold = false; ; isTold = true) {
     const typing = await withTarget({ access, target, caller }, async ({ target: found, tmux }) => {
       const { sessions, clients } = await tmux.clients(caller.signal);
-      const { group } = sessionOf(sessions, found);
+      const session = sessionOf(sessions, found);
+      if (identity !== null && identityOf(session) !== identity) throw replaced(found);
+      const { group } = session;
       const isTyping = (one: Client) =>
         one.group === group && one.hasTyped && one.idle * 1_000 < quiet && one.label !== settings.label;
       const busy = clients.filter(isTyping);

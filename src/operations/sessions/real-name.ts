@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
-import { isSessionId, sessionsNamed } from '../../domain/session.ts';
+import { isSessionId, type Session, sessionsNamed } from '../../domain/session.ts';
 import { exactTarget, type Target, targetOf } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
@@ -28,6 +28,9 @@ export async function underRealName(access: FleetAccess, target: Target, caller:
 export function sessionIdentity(access: FleetAccess, target: Target, caller: Caller): Promise<string | null> {
   return withTarget({ access, target, caller }, async ({ target: reached, tmux }) => {
     const [session] = sessionsNamed(await tmux.list(caller.signal), reached.session);
-    return session ? `${session.id} ${session.createdAt}` : null;
+    return session ? identityOf(session) : null;
   });
 }
+
+/** What tells a session from every other of its VM, whatever they are called. */
+export const identityOf = ({ id, createdAt }: Session) => `${id} ${createdAt}`;

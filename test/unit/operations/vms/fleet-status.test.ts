@@ -37,6 +37,7 @@ describe('the status of a fleet', () => {
         },
         dial: () => new Promise(() => {}),
         knock: () => new Promise<void>(() => {}),
+        release: () => {},
         identitiesFor: () => new Promise(() => {}),
         close: () => {},
       },
