@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { noteThere } from '../daemon/control.ts';
+import type { Door } from '../daemon/door.ts';
 import type { Caller } from '../domain/caller.ts';
 import { AppError } from '../domain/errors.ts';
 import { isAzureVm } from '../domain/vm.ts';
@@ -42,9 +43,10 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
   const { config } = request;
   const { environment, clock, wallClock } = world;
   const inventory = inventoryOf(request, world);
+  const door = doorOf(config, world);
   const { transport, hostKeys, choice, known, proven } = await sshOf(request, {
     ...world,
-    inventory,
+    ...{ inventory, door },
     bastions: () => bastionAccessOf(request, world),
     entra: once(() => entraOf(request, world)),
     accounts: () => accountsIn(request, world),
@@ -57,7 +59,7 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     power: powerOf(request, world),
     transport,
     hostKeys: { ...hostKeys, ofAzure: proven.keysOf },
-    history: historyNotes(request, world),
+    history: historyNotes(request, world, door),
     choice,
     known,
     settings: { ...settingsOf(config, environment), mayMove: world.inDaemon !== undefined },
@@ -66,13 +68,12 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
 }
 
 /** The daemon keeps the history; where there is none, nobody does. */
-function historyNotes({ config, isAlone }: AccessRequest, world: World): HistoryNotes {
+function historyNotes({ config, isAlone }: AccessRequest, world: World, door: Door | undefined): HistoryNotes {
   const place = placeOfRegistry(config);
-  const door = isAlone ? undefined : doorOf(config, world);
   return {
     async note(note) {
       if (world.inDaemon) world.inDaemon.line.history.note(place, note);
-      else if (door) await noteThere(door, place, note).catch(() => {});
+      else if (door && !isAlone) await noteThere(door, place, note).catch(() => {});
     },
   };
 }

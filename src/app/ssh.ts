@@ -2,6 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { knownThere } from '../daemon/control.ts';
 import { daemonTransport } from '../daemon/daemon-transport.ts';
+import type { Door } from '../daemon/door.ts';
 import { heldTransport } from '../daemon/held-transport.ts';
 import type { Clock, PausableClock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
@@ -23,7 +24,6 @@ import { sharedTransport } from '../transport/shared-transport.ts';
 import type { SshConfig } from '../transport/ssh-config/ssh-config.ts';
 import type { Dialer, Transport } from '../transport/transport.ts';
 import { bastionGate } from './bastion-gate.ts';
-import { doorOf } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
 import { isOfAzure } from './inventory.ts';
 import { placeOfRegistry } from './registry/registry-place.ts';
@@ -46,7 +46,8 @@ export interface SshSurroundings {
   readonly accounts: () => Promise<AccountOf>;
   /** Asks Azure for the host keys of a VM. */
   readonly hostKeySource: () => Promise<HostKeySource>;
-  readonly daemonProgram: string | undefined;
+  /** The way to azlin's daemon; undefined where the settings want none. */
+  readonly door: Door | undefined;
   readonly inDaemon: InDaemon | undefined;
 }
 
@@ -61,7 +62,7 @@ export interface SshParts {
 /** The SSH side of the program. ssh2 is loaded for the first connection: not every command makes one. */
 export async function sshOf(request: AccessRequest, around: SshSurroundings): Promise<SshParts> {
   const { config } = request;
-  const { environment, clock, wallClock, inventory } = around;
+  const { environment, clock, wallClock, inventory, door } = around;
   const choice = await choiceOf(request, around);
   const path = environment['AZLIN_KNOWN_HOSTS'] || join(config.home, 'known_hosts');
   const hostKeys = knownHosts({ path });
@@ -104,7 +105,6 @@ export async function sshOf(request: AccessRequest, around: SshSurroundings): Pr
     knock: async (endpoint, caller) => (await dialer()).knock(endpoint, caller),
     close: () => void loaded?.then(({ close }) => close()),
   });
-  const door = doorOf(config, around);
   const { persist, watch } = config;
   const shared = {
     direct,

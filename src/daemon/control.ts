@@ -57,14 +57,14 @@ export async function allKnown(door: Door): Promise<ReadonlyMap<string, Remember
   return new Map(await tell<readonly [string, Remembered][]>(door, { ask: 'all-known' }));
 }
 
-/** Adds to the history, if a daemon runs. */
+/** Adds to the history, if a daemon runs. Rejects if it does not answer. */
 export async function noteThere(door: Door, place: RegistryPlace, note: HistoryNote): Promise<void> {
-  await tell(door, { ask: 'note', place, note });
+  await tell(door, { ask: 'note', place, note }, true);
 }
 
-/** Why the daemon cannot write the history; undefined if it can, or none runs. */
+/** Why the daemon cannot write the history; undefined if it can, or none runs. Rejects if it does not answer. */
 export function troubleThere(door: Door, place: RegistryPlace): Promise<HistoryTrouble | undefined> {
-  return tell(door, { ask: 'trouble', place });
+  return tell(door, { ask: 'trouble', place }, true);
 }
 
 /** The history that only the daemon has; undefined if no daemon runs. Rejects with an AppError. */
@@ -73,7 +73,7 @@ export function pastThere(
   place: RegistryPlace,
   query: HistoryQuery,
 ): Promise<readonly RegistryEvent[] | undefined> {
-  return tell(door, { ask: 'past', place, query });
+  return tell(door, { ask: 'past', place, query }, true);
 }
 
 export interface EventsWanted {
@@ -99,8 +99,8 @@ export async function followEvents(door: Door, { since, signal, onEvent }: Event
   return true;
 }
 
-async function tell<T>(door: Door, request: Ask): Promise<T | undefined> {
-  const socket = await door.openIfThere();
+async function tell<T>(door: Door, request: Ask, isPatient = false): Promise<T | undefined> {
+  const socket = await (isPatient ? door.openPatiently() : door.openIfThere());
   if (!socket) return undefined;
   return new Promise((resolve, reject) => {
     let value: T | undefined;

@@ -22,10 +22,14 @@ export interface Door {
   open(caller: Caller): Promise<Socket | undefined>;
   /** The same, for a daemon that is there already. */
   openIfThere(): Promise<Socket | undefined>;
+  /** The same for what must not get lost because the daemon is busy. Rejects if it is there, and does not answer. */
+  openPatiently(): Promise<Socket | undefined>;
 }
 
 /** Milliseconds that a daemon may take to start. */
 const START_LIMIT = 5_000;
+/** Milliseconds that a busy daemon may take to answer what is important. */
+const PATIENT = 5_000;
 /** Milliseconds between two looks at whether the daemon that another process is starting is there. */
 const STEP = 10;
 
@@ -69,6 +73,14 @@ export function door(settings: DoorSettings): Door {
 
   return {
     openIfThere,
+    async openPatiently() {
+      if (whyNotSafe(placed(), uid) !== undefined) return undefined;
+      // Who was given up once is not waited for again.
+      return connectTo(placed().socket, clock, trouble === undefined ? PATIENT : undefined).catch((error: unknown) => {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      });
+    },
     async open(caller) {
       if (trouble !== undefined) return undefined;
       try {

@@ -6,9 +6,9 @@ const PATIENCE = 1_000;
 
 /**
  * Connects to a daemon and waits for its greeting, which is left to be read. Nothing is asked before: a daemon that is stuck must not do later what somebody has
- * meanwhile done without it. Rejects with the system's error, or when there is no greeting.
+ * meanwhile done without it. Rejects with the system's error, or when there is no greeting within `patience` milliseconds.
  */
-export function connectTo(path: string, clock: Pick<Clock, 'schedule'>): Promise<Socket> {
+export function connectTo(path: string, clock: Pick<Clock, 'schedule'>, patience = PATIENCE): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     const giveUp = (error: Error) => {
@@ -16,7 +16,7 @@ export function connectTo(path: string, clock: Pick<Clock, 'schedule'>): Promise
       socket.destroy();
       reject(error);
     };
-    const cancel = clock.schedule(PATIENCE, () => giveUp(new Error('it does not answer')));
+    const cancel = clock.schedule(patience, () => giveUp(new Error('it does not answer')));
     const onClose = () => giveUp(Object.assign(new Error('it does not listen any more'), { code: 'ECONNRESET' }));
     socket.once('error', giveUp).once('close', onClose);
     socket.once('data', (greeting: Buffer) => {

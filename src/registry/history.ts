@@ -19,10 +19,10 @@ export interface HistoryNote extends Omit<HistoryEntry, 'seenBy' | 'key'> {
   readonly isSeen: boolean;
 }
 
-/** Why a history cannot be written, and how many entries wait for that. */
+/** Why a history cannot be written, and how many entries wait for that, if that is known. */
 export interface HistoryTrouble {
   readonly why: string;
-  readonly waiting: number;
+  readonly waiting: number | undefined;
 }
 
 /** Writes the history of several registries. */

@@ -185,6 +185,8 @@ describe('its life', () => {
       const { stdout, stderr } = await one.run(['exec', '-v', 'vm:dev', line]);
       expect(stdout).toBe('done\n');
       expect(stderr).toContain("azlin's daemon is not used: it does not answer");
+      // What it knows of the last moments is not simply missing.
+      expect((await one.run(['history'])).stderr).toContain('what happened last is missing: it does not answer');
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT');
     }

@@ -71,8 +71,12 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
     await atPrompt(shell);
     const long = `echo start; ${'true; '.repeat(2_000)} echo the-end`;
     expect((await run(dev, long)).stdout).toBe('start\nthe-end\n');
-    const screen = await screenOf(shell);
-    expect(screen).toMatch(/^start\nthe-end$/m);
+    // The terminal of whoever is attached may be a moment behind.
+    let screen = '';
+    await until('the screen to show it', async () => {
+      screen = await screenOf(shell);
+      return /^start\nthe-end$/m.test(screen);
+    });
     const typed = screen.split('\n').findLast((line) => line.includes('/go/'));
     expect(typed).toMatch(/ \. \/\S+\/\.azlin\/go\/[a-z0-9]{10}(?: #)?$/);
   });

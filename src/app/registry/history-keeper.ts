@@ -146,6 +146,11 @@ function bookAt(place: RegistryPlace, { clock, log, hasHome }: Settings): Book {
     writing.catch(() => {});
     return writing;
   };
+  const writeAll = async () => {
+    await begin();
+    // What was added while that came to its end.
+    if (waiting.length > 0) await begin();
+  };
   return {
     add(noted) {
       waiting.push(noted);
@@ -157,7 +162,7 @@ function bookAt(place: RegistryPlace, { clock, log, hasHome }: Settings): Book {
       if (failure === undefined && waiting.length === 1 && !writing) cancelSoon = clock.schedule(SOON, begin);
     },
     async using(work) {
-      await begin();
+      await writeAll();
       try {
         return await work(await registryOf());
       } finally {
@@ -165,7 +170,7 @@ function bookAt(place: RegistryPlace, { clock, log, hasHome }: Settings): Book {
       }
     },
     async trouble() {
-      if (failure === undefined && (waiting.length > 0 || writing)) await begin().catch(() => {});
+      if (failure === undefined && (waiting.length > 0 || writing)) await writeAll().catch(() => {});
       return failure === undefined ? undefined : { why: failure, waiting: waiting.length };
     },
     async close() {

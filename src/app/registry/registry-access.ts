@@ -1,6 +1,6 @@
 import { accessSync, statSync } from 'node:fs';
 import { pastThere, troubleThere } from '../../daemon/control.ts';
-import { AppError, toAppError } from '../../domain/errors.ts';
+import { AppError, messageOf, toAppError } from '../../domain/errors.ts';
 import { count } from '../../domain/text.ts';
 import type { Examined } from '../../registry/backend.ts';
 import type { HistoryTrouble } from '../../registry/history.ts';
@@ -56,7 +56,7 @@ export async function registryAccess(
   };
   const trouble = async () => {
     const way = anyDoor(config, around);
-    return way && troubleThere(way, place);
+    return way && troubleThere(way, place).catch((error: unknown) => ({ why: messageOf(error), waiting: undefined }));
   };
   return {
     ...{ backend, where, open, trouble },
@@ -80,7 +80,8 @@ export async function registryAccess(
 }
 
 function troubleText({ why, waiting }: HistoryTrouble): string {
-  return `azlin's daemon cannot write the history (${count(waiting, 'event')} ${waiting === 1 ? 'waits' : 'wait'}): ${why}`;
+  const many = waiting === undefined ? '' : ` (${count(waiting, 'event')} ${waiting === 1 ? 'waits' : 'wait'})`;
+  return `azlin's daemon cannot write the history${many}: ${why}`;
 }
 
 function inMemory(isChosen: boolean): AppError {
