@@ -80,7 +80,8 @@ export function serveTasks({ server }: McpServer, source: TaskSource): void {
   });
 }
 
-function needTasks(request: ServerContext): void {
+/** Throws what a client gets that does not take tasks. */
+export function needTasks(request: ServerContext): void {
   if (takesTasks(request)) return;
   throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS]: {} } } });
 }
