@@ -3,6 +3,8 @@ export interface TourStep {
   readonly says: string;
   /** A line for a POSIX shell. */
   readonly line: string;
+  /** The line instead, where a program is installed that azlin does not bring. */
+  readonly better?: { readonly program: string; readonly line: string };
   readonly exitCode?: number;
   /** What the output, stdout and stderr together, must match. */
   readonly expects: RegExp;
@@ -146,7 +148,11 @@ export const STEPS: readonly TourStep[] = [
   {
     says: 'An agent runs a command: azlin mcp has tools for it, and everything that it does is written down',
     line: `printf '%s\\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ssh_execute","arguments":{"server":"myvm","command":"hostname; exit 3"}}}' | azlin mcp\nazlin audit verify`,
-    expects: /"structuredContent":\{.*"exitCode":3.*mcp-audit\.jsonl: 2 lines, all as written/s,
+    better: {
+      program: 'mcp-inspector',
+      line: `mcp-inspector --cli $(env | sed -n 's/^\\(AZ\\|NO_PROXY\\)/-e &/p') azlin mcp --method tools/call --tool-name ssh_execute --tool-arg server=myvm 'command=hostname; exit 3'\nazlin audit verify`,
+    },
+    expects: /"structuredContent": ?\{.*"exitCode": ?3.*mcp-audit\.jsonl: 2 lines, all as written/s,
   },
   {
     says: 'Who did what in the sessions of this VM, agents included',

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { type Clock, pause } from '../domain/clock.ts';
 import type { DemoFleet } from './demo-fleet.ts';
 import type { Tools } from './tools.ts';
-import { STEPS } from './tour-steps.ts';
+import { STEPS, type TourStep } from './tour-steps.ts';
 import { noTerminalReason } from './virtual-machine.ts';
 
 const run = promisify(execFile);
@@ -22,8 +22,9 @@ export async function takeTour(tour: Tour, signal: AbortSignal): Promise<boolean
   const { fleet, print } = tour;
   const failed: string[] = [];
   for (const step of STEPS) {
-    print(`\n# ${step.says}\n$ ${step.line.replaceAll('\n', '\n> ')}\n`);
-    const { code, output } = await shell(step.line, fleet.environment, signal);
+    const line = await lineOf(step, tour, signal);
+    print(`\n# ${step.says}\n$ ${line.replaceAll('\n', '\n> ')}\n`);
+    const { code, output } = await shell(line, fleet.environment, signal);
     print(output);
     const expected = step.exitCode ?? 0;
     if (code !== 0) print(`(exit code ${code})\n`);
@@ -38,6 +39,12 @@ export async function takeTour(tour: Tour, signal: AbortSignal): Promise<boolean
   const all = STEPS.length + 1;
   print(skipped ? `\n${all - 1} of ${all} steps passed; 1 could not be checked.\n` : `\nAll ${all} steps passed.\n`);
   return true;
+}
+
+async function lineOf({ line, better }: TourStep, { fleet }: Tour, signal: AbortSignal): Promise<string> {
+  if (!better) return line;
+  const { code } = await shell(`command -v ${better.program} >/dev/null`, fleet.environment, signal);
+  return code === 0 ? better.line : line;
 }
 
 async function isRightOnTerminal(tour: Tour, signal: AbortSignal): Promise<boolean> {

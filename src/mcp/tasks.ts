@@ -66,7 +66,9 @@ export function serveTasks({ server }: McpServer, source: TaskSource): void {
   server.registerCapabilities({ extensions: { [TASKS]: {} } });
   server.setRequestHandler('tasks/get', { params: NAMED, result: z.looseObject({}) }, async ({ taskId }, request) => {
     needTasks(request);
-    return { ...(await source.get(taskId, request)) };
+    const { result, ...task } = await source.get(taskId, request);
+    // The whole of what the call would have returned: the SDK marks only what it sends itself.
+    return result ? { ...task, result: { resultType: 'complete', ...result } } : task;
   });
   server.setRequestHandler('tasks/cancel', { params: NAMED, result: DONE }, async ({ taskId }, request) => {
     needTasks(request);

@@ -76,6 +76,8 @@ describe.each(ERAS)('revision %s', (era) => {
         ...{ type: 'object', input: 'object' },
       });
       expect(annotations).toMatchObject({ readOnlyHint: expect.any(Boolean) });
+      for (const [input, schema] of Object.entries(inputSchema.properties ?? {}))
+        expect({ name, input, schema }).toMatchObject({ schema: { description: expect.any(String) } });
     }
     const { rows } = await one.call<{ rows: readonly { server: string; session: string | null }[] }>('ssh_list', {
       all: true,

@@ -20,7 +20,7 @@ export const SSH_LIST = defineTool({
     tag: z.array(z.string().min(1)).default([]).describe('Tags: KEY or KEY=VALUE'),
     all: z.boolean().default(false).describe('Also VMs that do not run'),
     refresh: z.boolean().default(false).describe('Ask Azure and the VMs, whatever is remembered'),
-    limit: z.int().min(1).max(10_000).default(1_000),
+    limit: z.int().min(1).max(10_000).default(1_000).describe('The most rows'),
   }),
   output: z.object({
     rows: z.array(

@@ -69,7 +69,7 @@ export const SSH_JOB_LIST = defineTool({
   input: z.object({
     server: z.string().min(1).optional().describe('VM or vm:session; the whole fleet if omitted'),
     running: z.boolean().default(false).describe('Only those that run'),
-    limit: z.int().min(1).max(1_000).default(100),
+    limit: z.int().min(1).max(1_000).default(100).describe('The most jobs'),
   }),
   output: z.object({ jobs: z.array(JOB), warnings: z.array(z.string()) }),
   annotations: LOOKS,
@@ -139,9 +139,9 @@ export const SSH_JOB_OUTPUT = defineTool({
   description: 'Reads the output of a job so far, starting at a byte offset. Does not wait.',
   input: z.object({
     ...NAMED,
-    stream: z.enum(['stdout', 'stderr']).default('stdout'),
+    stream: z.enum(['stdout', 'stderr']).default('stdout').describe('Which of its outputs'),
     offset: z.int().min(0).default(0).describe('The first byte'),
-    max_bytes: z.int().min(1).max(MOST_BYTES).default(BYTES),
+    max_bytes: z.int().min(1).max(MOST_BYTES).default(BYTES).describe('The most bytes'),
   }),
   output: z.object({
     job: z.string(),

@@ -112,7 +112,10 @@ export const sessionReconnect = (sessions: AgentSessions) =>
     title: 'Come back to a session',
     description:
       'Takes over a session with the token that ssh_session_start, or this tool before, has returned. The token is replaced by a new one.',
-    input: z.object({ session_id: z.string().min(1), reconnect_token: z.string().min(1) }),
+    input: z.object({
+      session_id: z.string().min(1).describe('The id of the session'),
+      reconnect_token: z.string().min(1).describe('The latest one that was returned for it'),
+    }),
     output: z.object({
       reconnected: z.boolean(),
       reason: z

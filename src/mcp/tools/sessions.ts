@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import type { Caller } from '../../domain/caller.ts';
-import { messageOf } from '../../domain/errors.ts';
+import { type Caller, withSignal } from '../../domain/caller.ts';
+import { withDeadline } from '../../domain/deadline.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
 import { runInShell } from '../../operations/exec/run-in-shell.ts';
 import { showScreen } from '../../operations/jobs/logs.ts';
 import { awaitTurn } from '../../operations/sessions/await-turn.ts';
 import { ensureSession } from '../../operations/sessions/ensure-session.ts';
-import { sessionIdentity } from '../../operations/sessions/real-name.ts';
+import { sessionIdentity, sessionsThere } from '../../operations/sessions/real-name.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
 import { describeTarget, type Target } from '../../targets/target.ts';
 import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
@@ -52,9 +53,43 @@ const list = (sessions: AgentSessions) =>
       const vmNamed = await knownVms(call);
       const all = await sessions.list(server);
       const found = all.filter(({ kept }) => !isHidden({ ...vmNamed(kept.server), session: kept.name }));
-      return { sessions: found.map((one) => shownSession(one, context.clock.now())), warnings: [...warnings] };
+      const hasEnded = await endedAmong(found, call);
+      const shown = found.map((one) => {
+        const session = shownSession(one, context.clock.now());
+        return hasEnded(one) ? { ...session, state: 'closed' as const } : session;
+      });
+      return { sessions: shown, warnings: [...warnings] };
     },
   });
+
+/** Asks the VMs which of the tmux sessions have ended; of those that do not answer none counts as ended. */
+async function endedAmong(all: readonly UsedSession[], { context, caller }: ToolCall) {
+  const { access, clock, limits } = context;
+  const placeOf = ({ kept: { login, server } }: UsedSession) => `${login === null ? '' : `${login}@`}${server}`;
+  const there = new Map<string, Awaited<ReturnType<typeof sessionsThere>>>();
+  const ask = async (place: string) => {
+    const expired = () => new AppError('timed-out', `it did not answer in ${limits.list / 1_000} s`);
+    const deadline = { clock, ms: limits.list, signal: caller.signal, expired };
+    try {
+      there.set(
+        place,
+        await withDeadline(deadline, (signal) => sessionsThere(access, place, withSignal(caller, signal))),
+      );
+    } catch (error) {
+      caller.signal.throwIfAborted();
+      caller.warn(`whether the sessions on ${place} are still there is not known: ${messageOf(error)}`);
+    }
+  };
+  await Promise.all([...new Set(all.map(placeOf))].map(ask));
+  return (one: UsedSession) => {
+    const { name, identity } = one.kept;
+    const found = there.get(placeOf(one));
+    return (
+      found !== undefined &&
+      !found.some((other) => (identity === null ? other.name === name : other.identity === identity))
+    );
+  };
+}
 
 const start = (sessions: AgentSessions) =>
   defineTool({
@@ -167,7 +202,7 @@ const type = (sessions: AgentSessions) =>
       'Types text and keys into whatever runs in a session, for example the answer to a question. Returns what the screen showed right after that; ssh_screen shows it again.',
     input: z.object({
       ...NAMED,
-      text: z.string().default(''),
+      text: z.string().default('').describe('Typed as it is, without Enter'),
       keys: z.array(z.string().min(1)).default([]).describe('After the text, by tmux names: Enter, Escape, Up, C-c'),
     }),
     output: z.object({ target: z.string(), screen: z.string(), ...WARNINGS }),

@@ -74,7 +74,7 @@ export const SSH_CONNECTION_STATUS = defineTool({
   description:
     'status: whether a VM can be reached now, and how long that takes. reconnect: drops the connection that is kept open to it and makes another one. disconnect: only drops it. cleanup: removes records of sessions that have expired.',
   input: z.object({
-    action: z.enum(['status', 'reconnect', 'disconnect', 'cleanup']),
+    action: z.enum(['status', 'reconnect', 'disconnect', 'cleanup']).describe('What to do'),
     server: z.string().min(1).optional().describe('The VM; not for cleanup'),
   }),
   output: z.object({

@@ -1,7 +1,7 @@
 import type { Caller } from '../../domain/caller.ts';
 import { AppError } from '../../domain/errors.ts';
 import { isSessionId, type Session, sessionsNamed } from '../../domain/session.ts';
-import { exactTarget, type Target, targetOf } from '../../targets/target.ts';
+import { exactTarget, type Target, type TargetRef, targetOf } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
 import { withTarget } from '../access/with-target.ts';
 import { sessionOf } from './session-of.ts';
@@ -30,6 +30,13 @@ export function sessionIdentity(access: FleetAccess, target: Target, caller: Cal
     const [session] = sessionsNamed(await tmux.list(caller.signal), reached.session);
     return session ? identityOf(session) : null;
   });
+}
+
+/** What tells the sessions of the target's VM from each other, with their names. Rejects with an AppError. */
+export function sessionsThere(access: FleetAccess, target: TargetRef, caller: Caller) {
+  return withTarget({ access, target, caller }, async ({ tmux }) =>
+    (await tmux.list(caller.signal)).map((one) => ({ name: one.name, identity: identityOf(one) })),
+  );
 }
 
 /** What tells a session from every other of its VM, whatever they are called. */
