@@ -30,8 +30,6 @@ export interface Clients {
     isOver: (jobs: readonly LeftJob[]) => Promise<readonly LeftJob[]>,
     run: () => Promise<T>,
   ): Promise<T>;
-  /** One that went on has ended. */
-  ended(id: string): void;
 }
 
 const MINUTE = 60_000;
@@ -103,9 +101,6 @@ export function countedClients(limits: ClientLimits, clock: Pick<Clock, 'now'>):
       } finally {
         client.running--;
       }
-    },
-    ended(id) {
-      for (const { left } of clients.values()) left.delete(id);
     },
   };
 }

@@ -8,7 +8,7 @@ import {
   ResourceTemplate,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import { answer, type Offering } from './answer.ts';
+import { answer, type Offering, saidIn } from './answer.ts';
 import type { SeenChange } from './change.ts';
 import type { Tool } from './tool.ts';
 
@@ -39,8 +39,11 @@ export function offerResources(tools: readonly Tool[], offering: Offering): void
     'screen',
     new ResourceTemplate('azlin://screen/{server}/{session}', {
       async list(request) {
+        // Whoever may not list the fleet may know of a session all the same.
+        if (offering.guard.judge({ tool: 'ssh_list' }).kind !== 'allowed') return { resources: [] };
         const result = await read('ssh_list', {}, request);
-        if (isInputRequiredResult(result) || result.isError) return { resources: [] };
+        if (isInputRequiredResult(result)) return { resources: [] };
+        if (result.isError) throw new ProtocolError(ProtocolErrorCode.InternalError, saidIn(result));
         const { rows } = result.structuredContent as { readonly rows: readonly Row[] };
         return {
           resources: rows.flatMap(({ server: vm, session }) =>
@@ -84,8 +87,7 @@ function contentsOf(
   field?: string,
 ): ReadResourceResult | InputRequiredResult {
   if (isInputRequiredResult(result)) return result;
-  const [first] = result.content;
-  const said = first?.type === 'text' ? first.text : '';
+  const said = saidIn(result);
   if (result.isError) throw new ProtocolError(ProtocolErrorCode.InvalidParams, said);
   const value = (result.structuredContent as Readonly<Record<string, unknown>>)[field ?? ''];
   const text = field === undefined ? said : `${value}`;

@@ -110,7 +110,6 @@ export async function followOrCancel(
 ): Promise<CommandResult> {
   const result = await follow(running, following, call);
   if (call.caller.signal.aborted && isToCancel && result.state === 'running') await running.job?.cancel();
-  if (result.state !== 'running') call.context.clients.ended(result.job);
   return result;
 }
 

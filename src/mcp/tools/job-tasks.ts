@@ -6,7 +6,7 @@ import {
   ProtocolErrorCode,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import { answer, type Offering } from '../answer.ts';
+import { answer, type Offering, saidIn } from '../answer.ts';
 import { BYTES, type CommandResult } from '../followed.ts';
 import { type Task, type TaskSource, unknownTask } from '../tasks.ts';
 import type { Tool } from '../tool.ts';
@@ -23,8 +23,7 @@ export function jobTasks(offering: Offering): TaskSource {
     const result = await answer(tool, { args, request, offering });
     if (isInputRequiredResult(result))
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, `A person has to agree to this: call ${tool.name}`);
-    const [first] = result.content;
-    const said = first?.type === 'text' ? first.text : '';
+    const said = saidIn(result);
     if (result.isError && said.includes('(job-not-found)')) throw unknownTask(taskId);
     if (result.isError) throw new ProtocolError(ProtocolErrorCode.InternalError, said);
     const found = result.structuredContent as TaskResult;

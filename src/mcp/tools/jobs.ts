@@ -203,7 +203,6 @@ export const SSH_JOB_CANCEL = defineTool({
       await found(named, call),
       call.caller,
     );
-    call.context.clients.ended(id);
     return { job: id, server: hostname, state, hadEnded, warnings: [...call.warnings] };
   },
 });

@@ -65,7 +65,8 @@ export function runAz(words: readonly string[], { patience, clock, abortSignal, 
     az.once('exit', (code) => {
       const done = () => settle(() => resolve({ ...said, code }));
       az.once('close', done);
-      clock.schedule(LAST_WORDS, done);
+      // A process that has just waited for a processor reads what is there before it gives up.
+      clock.schedule(LAST_WORDS, () => setImmediate(done));
     });
   });
 }
