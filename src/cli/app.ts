@@ -163,7 +163,7 @@ export interface McpRequest {
     | { readonly host: string; readonly port: number; onReady(url: string, token: string): void }
     | undefined;
   readonly config: Config;
-  readonly access: FleetAccess;
+  access(): Promise<FleetAccess>;
   readonly stdin: Readable;
   /** Nothing but the protocol is written there. */
   readonly stdout: Writable;

@@ -80,11 +80,6 @@ export async function answer(tool: Tool, asked: AskedCall): Promise<CallToolResu
   }
 }
 
-/** The text of a result. */
-export function saidIn({ content: [first] }: CallToolResult): string {
-  return first?.type === 'text' ? first.text : '';
-}
-
 /** Writes down what comes of a call. What cannot be written is a warning, for its caller too. */
 export function noteOf(tool: string, asked: AskedCall, warnings: string[]) {
   const { args, offering } = asked;

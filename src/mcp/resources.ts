@@ -2,15 +2,17 @@ import {
   type CallToolResult,
   type InputRequiredResult,
   isInputRequiredResult,
+  type McpServer,
   ProtocolError,
   ProtocolErrorCode,
   type ReadResourceResult,
   ResourceTemplate,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import { answer, type Offering, saidIn } from './answer.ts';
+import type { Clock } from '../domain/clock.ts';
 import type { SeenChange } from './change.ts';
-import type { Tool } from './tool.ts';
+import { saidIn } from './said-in.ts';
+import type { ToolName } from './tool-names.ts';
 
 const SESSIONS = 'azlin://sessions';
 const encoded = encodeURIComponent;
@@ -21,14 +23,19 @@ export function changedUris({ hostname, session }: SeenChange): readonly string[
   return hostname === undefined || session === undefined ? [SESSIONS] : [screenUri(hostname, session)];
 }
 
+interface Reading {
+  /** Calls a tool. */
+  read(
+    tool: ToolName,
+    args: Readonly<Record<string, unknown>>,
+    request: ServerContext,
+  ): Promise<CallToolResult | InputRequiredResult>;
+  /** Whether the settings let clients list the fleet. Whoever may not may know of a session all the same. */
+  isFleetListed(): Promise<boolean>;
+}
+
 /** Offers sessions, screens and jobs as resources. Reading one is the call of a tool: it is allowed where that is, and written down like that. */
-export function offerResources(tools: readonly Tool[], offering: Offering): void {
-  const { server } = offering;
-  const read = (name: string, args: Readonly<Record<string, unknown>>, request: ServerContext) => {
-    const tool = tools.find((one) => one.name === name);
-    if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${name} is not offered`);
-    return answer(tool, { args, request, offering });
-  };
+export function offerResources(server: McpServer, { read, isFleetListed }: Reading): void {
   server.registerResource(
     'sessions',
     SESSIONS,
@@ -39,8 +46,7 @@ export function offerResources(tools: readonly Tool[], offering: Offering): void
     'screen',
     new ResourceTemplate('azlin://screen/{server}/{session}', {
       async list(request) {
-        // Whoever may not list the fleet may know of a session all the same.
-        if (offering.guard.judge({ tool: 'ssh_list' }).kind !== 'allowed') return { resources: [] };
+        if (!(await isFleetListed())) return { resources: [] };
         const result = await read('ssh_list', {}, request);
         if (isInputRequiredResult(result)) return { resources: [] };
         if (result.isError) throw new ProtocolError(ProtocolErrorCode.InternalError, saidIn(result));
@@ -94,32 +100,43 @@ function contentsOf(
   return { contents: [{ uri: uri.href, mimeType: field === undefined ? JSON_TYPE : TEXT, text }] };
 }
 
+type OnChange = (hear: (change: SeenChange) => void) => () => void;
+
+interface Telling {
+  readonly onChange: OnChange;
+  readonly clock: Pick<Clock, 'schedule'>;
+}
+
+/** Milliseconds after which a client has its first answer, and can ask for changes. */
+const SOON = 20;
+
 /** Tells of all changes, for newer clients: whoever serves them sorts out what they want to know. */
-export function tellChanges({ server, context }: Offering): void {
-  const stop = context.vms.onChange((change) => {
-    for (const uri of changedUris(change)) server.server.sendResourceUpdated({ uri }).catch(() => {});
+export function tellChanges({ server }: McpServer, { onChange, clock }: Telling): void {
+  let stop = clock.schedule(SOON, () => {
+    stop = onChange((change) => {
+      for (const uri of changedUris(change)) server.sendResourceUpdated({ uri }).catch(() => {});
+    });
   });
-  server.server.onclose = stop;
+  server.onclose = () => stop();
 }
 
 /** Tells clients of 2025 of changes that they have subscribed to; newer ones are told by whoever serves them. */
-export function serveSubscriptions({ server, context }: Offering): void {
+export function serveSubscriptions({ server }: McpServer, onChange: OnChange): void {
   const wanted = new Set<string>();
   let stop: (() => void) | undefined;
   const follow = () => {
-    stop ??= context.vms.onChange((change) => {
-      for (const uri of changedUris(change))
-        if (wanted.has(uri)) server.server.sendResourceUpdated({ uri }).catch(() => {});
+    stop ??= onChange((change) => {
+      for (const uri of changedUris(change)) if (wanted.has(uri)) server.sendResourceUpdated({ uri }).catch(() => {});
     });
   };
-  server.server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
+  server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
     wanted.add(uri);
     follow();
     return {};
   });
-  server.server.setRequestHandler('resources/unsubscribe', async ({ params: { uri } }) => {
+  server.setRequestHandler('resources/unsubscribe', async ({ params: { uri } }) => {
     wanted.delete(uri);
     return {};
   });
-  server.server.onclose = () => stop?.();
+  server.onclose = () => stop?.();
 }

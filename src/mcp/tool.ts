@@ -4,6 +4,7 @@ import type { Caller } from '../domain/caller.ts';
 import type { McpContext } from './context.ts';
 import type { GuardPlace } from './guard.ts';
 import type { PlacedAt } from './places.ts';
+import type { ToolName } from './tool-names.ts';
 
 /** One call of a tool. */
 export interface ToolCall {
@@ -24,7 +25,7 @@ export interface ToolCall {
 }
 
 export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
-  readonly name: string;
+  readonly name: ToolName;
   readonly title: string;
   readonly description: string;
   readonly input: Input;

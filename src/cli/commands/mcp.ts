@@ -29,7 +29,7 @@ export const mcp = defineCommand({
   },
   async run({ args, access, app, config, io, caller, note, warn }) {
     const { signal } = caller;
-    const common = { config, access: await access(), stdout: io.stdout, signal, warn };
+    const common = { config, access, stdout: io.stdout, signal, warn };
     if (args.listen !== undefined) {
       const onReady = (url: string, token: string) =>
         note(`listening on ${url}; clients show the token in ${token} as Authorization: Bearer`);

@@ -6,8 +6,9 @@ import {
   ProtocolErrorCode,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import { answer, type Offering, saidIn } from '../answer.ts';
+import { answer, type Offering } from '../answer.ts';
 import { BYTES, type CommandResult } from '../followed.ts';
+import { saidIn } from '../said-in.ts';
 import { type Task, type TaskSource, unknownTask } from '../tasks.ts';
 import type { Tool } from '../tool.ts';
 import { JOB_FOR_TASK, SSH_JOB_CANCEL, type TaskResult } from './jobs.ts';
