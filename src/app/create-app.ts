@@ -12,7 +12,7 @@ import { auditFile } from './audit-file.ts';
 import type { World } from './fleet-access.ts';
 import { homeOf } from './home.ts';
 import type { InDaemon } from './in-daemon.ts';
-import type { AgentRequest } from './mcp.ts';
+import type { AgentRequest } from './mcp/run-mcp.ts';
 import { systemClock } from './system-clock.ts';
 
 type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr' | 'execPath' | 'argv' | 'getuid'> & {
@@ -104,7 +104,7 @@ export function createApp(process: Process, { daemonProgram, inDaemon }: AppOpti
     },
     auditFile,
     async mcp(request: AgentRequest) {
-      const { runMcp } = await import('./mcp.ts');
+      const { runMcp } = await import('./mcp/run-mcp.ts');
       return runMcp(request, world);
     },
     close() {

@@ -22,7 +22,7 @@ export interface Offering {
   readonly guard: Guard;
 }
 
-export interface AskedCall {
+export interface GivenCall {
   /** As the client gave them. */
   readonly args: Readonly<Record<string, unknown>>;
   readonly request: ServerContext;
@@ -32,7 +32,7 @@ export interface AskedCall {
 }
 
 /** Does what was asked for, as far as the settings allow it, and writes that down. Whatever goes wrong becomes an answer that says what to do. Never rejects. */
-export async function answer(tool: Tool, asked: AskedCall): Promise<CallToolResult | InputRequiredResult> {
+export async function answer(tool: Tool, asked: GivenCall): Promise<CallToolResult | InputRequiredResult> {
   const { args, request, offering } = asked;
   const { context } = offering;
   const warnings: string[] = [];
@@ -81,7 +81,7 @@ export async function answer(tool: Tool, asked: AskedCall): Promise<CallToolResu
 }
 
 /** Writes down what comes of a call. What cannot be written is a warning, for its caller too. */
-export function noteOf(tool: string, asked: AskedCall, warnings: string[]) {
+export function noteOf(tool: string, asked: GivenCall, warnings: string[]) {
   const { args, offering } = asked;
   const { context } = offering;
   const user = context.access.settings.label;
@@ -102,7 +102,7 @@ function tellingOf(result: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(names.flatMap((name) => (name in result ? [[name, result[name]]] : [])));
 }
 
-function clientOf({ offering, request }: AskedCall): string {
+function clientOf({ offering, request }: GivenCall): string {
   const { server } = offering.server;
   const { name } = (inEnvelope(request, CLIENT_INFO_META_KEY) ?? server.getClientVersion() ?? {}) as {
     readonly name?: unknown;

@@ -1,9 +1,9 @@
 import type { Clock } from '../domain/clock.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { Registry } from '../registry/types.ts';
-import type { SeenChange } from './change.ts';
 import type { Clients } from './clients.ts';
 import type { GuardRules } from './guard.ts';
+import type { SeenChange } from './serve/change.ts';
 import type { AgentSessions } from './sessions.ts';
 
 /** What the server for agents works with. Durations are milliseconds. */

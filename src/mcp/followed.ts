@@ -55,7 +55,7 @@ export const WAITING = {
     .describe('Bytes of each stream in the answer; of more, the beginning and the end'),
 };
 
-export interface Following {
+export interface FollowBounds {
   /** Milliseconds. */
   readonly wait: number;
   readonly bytes: number;
@@ -65,7 +65,7 @@ export interface Following {
 }
 
 /** Follows a job for a while. When the time is up, or the client has cancelled, the job goes on. */
-export async function follow(running: RunningCommand, following: Following, call: ToolCall): Promise<CommandResult> {
+export async function follow(running: RunningCommand, following: FollowBounds, call: ToolCall): Promise<CommandResult> {
   const { caller, context, warnings } = call;
   const { stdout, stderr, outcome, job, target } = running;
   const out = collector(following.out, following.bytes);

@@ -22,6 +22,8 @@ interface Slot {
   limit: number;
   /** Whether a command has run here. A server may refuse the next one only because it has not yet cleaned up after the last one. */
   used: boolean;
+  /** Whether nothing new is to run here. */
+  released: boolean;
 }
 
 export interface SharedTransport extends Transport {
@@ -65,7 +67,7 @@ interface Shared {
   of(caller: Caller): Connection;
   /** Returns whether there was a connection to close. */
   closeIdle(): boolean;
-  /** Closes those over which nothing runs. */
+  /** Gives up those that are open: the next command does not use them. */
   release(): void;
   close(): void;
 }
@@ -77,7 +79,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
   const begin = (caller: Caller, onStep?: (step: Step) => void) => {
     const work = sharedWork(async (signal) => {
       const link = await dial(endpoint, withSignal(caller, signal), onStep);
-      const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK, used: false };
+      const slot: Slot = { link, active: 0, limit: CHANNELS_PER_LINK, used: false, released: false };
       slots.push(slot);
       void link.over.then(() => slots.splice(slots.indexOf(slot), 1));
       return slot;
@@ -92,8 +94,8 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
     if (!opening || opening.isGivenUp()) opening = begin(caller, onStep);
     return opening.join(caller.signal);
   };
-  const alive = () => slots.find(({ link }) => link.alive);
-  const free = () => slots.find(({ link, active, limit }) => link.alive && active < limit);
+  const alive = () => slots.find(({ link, released }) => link.alive && !released);
+  const free = () => slots.find(({ link, active, limit, released }) => link.alive && !released && active < limit);
 
   const occupy = async (slot: Slot, script: RemoteScript, options: SpawnOptions) => {
     slot.active++;
@@ -108,6 +110,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       slot.used = true;
       void remote.exit.then(() => {
         slot.active--;
+        if (slot.released && slot.active === 0) slot.link.close();
       });
       return remote;
     } catch (error) {
@@ -125,7 +128,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       async spawn(script, options): Promise<RemoteProcess> {
         for (let again = 0; ; ) {
           const slot = free() ?? (await open(withSignal(caller, options.signal)));
-          if (slot.active >= slot.limit && slot.limit > 0) continue;
+          if (slot.released || (slot.active >= slot.limit && slot.limit > 0)) continue;
           const untouched = slot.active === 0 && !slot.used;
           const remote = await occupy(slot, script, { warn: caller.warn, ...options });
           if (typeof remote !== 'string') return remote;
@@ -145,7 +148,10 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       return idle !== undefined;
     },
     release() {
-      for (const { link, active } of slots) if (active === 0) link.close();
+      for (const slot of slots) {
+        slot.released = true;
+        if (slot.active === 0) slot.link.close();
+      }
     },
     close() {
       for (const { link } of slots) link.close();

@@ -67,7 +67,7 @@ export interface Transport {
   identitiesFor(endpoint: Endpoint, caller: Caller): Promise<IdentityList>;
   /** For an endpoint that is reached directly: opens a connection, and closes it and resolves once the server says something. Rejects with an AppError. */
   knock(endpoint: Endpoint, caller: Caller): Promise<void>;
-  /** Closes the connections of this process to these servers over which nothing runs: the next command makes a new one. They are named as their host keys are. */
+  /** Gives up the connections of this process to these servers, which are named as their host keys are: what runs over them goes on, and the next command makes a new one. */
   release(hosts: readonly string[]): void;
   close(): void;
 }

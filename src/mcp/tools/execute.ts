@@ -8,7 +8,7 @@ import { execDurably } from '../../operations/jobs/durable.ts';
 import { jobsOf } from '../../operations/jobs/list-jobs.ts';
 import { identifierOf, type Target } from '../../targets/target.ts';
 import type { LeftJob } from '../clients.ts';
-import { COMMAND_RESULT, type CommandResult, type Following, follow, WAITING } from '../followed.ts';
+import { COMMAND_RESULT, type CommandResult, type FollowBounds, follow, WAITING } from '../followed.ts';
 import { defineTool, ENDS, type ToolCall } from '../tool.ts';
 import { placeOf } from './targets.ts';
 
@@ -63,7 +63,7 @@ export const SSH_EXECUTE = defineTool({
 interface Starting {
   readonly target: Target;
   start(caller: Caller): Promise<RunningCommand>;
-  readonly following: Following;
+  readonly following: FollowBounds;
   /** Whether the job ends when the client cancels the call. */
   readonly isToCancel: boolean;
 }
@@ -105,7 +105,7 @@ interface Cancelling {
 /** Follows it for a while; if the client cancels meanwhile, and wants that, the job ends. */
 export async function followOrCancel(
   running: RunningCommand,
-  following: Following,
+  following: FollowBounds,
   { call, isToCancel }: Cancelling,
 ): Promise<CommandResult> {
   const result = await follow(running, following, call);

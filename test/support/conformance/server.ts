@@ -1,9 +1,9 @@
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { McpServer } from '@modelcontextprotocol/server';
-import { serveOverHttp } from '../../../src/mcp/serve-http.ts';
-import { serveOverStdio } from '../../../src/mcp/serve-stdio.ts';
-import type { McpService } from '../../../src/mcp/service.ts';
+import { serveOverHttp } from '../../../src/mcp/serve/http.ts';
+import type { McpService } from '../../../src/mcp/serve/service.ts';
+import { serveOverStdio } from '../../../src/mcp/serve/stdio.ts';
 import { serveTasks } from '../../../src/mcp/tasks.ts';
 import { offerDocuments } from './documents.ts';
 import { offerQuestions } from './questions.ts';

@@ -66,7 +66,7 @@ export function runAz(words: readonly string[], { patience, clock, abortSignal, 
       const done = () => settle(() => resolve({ ...said, code }));
       az.once('close', done);
       // A process that has just waited for a processor reads what is there before it gives up.
-      clock.schedule(LAST_WORDS, () => setImmediate(done));
+      clock.schedule(LAST_WORDS, () => clock.schedule(0, done));
     });
   });
 }

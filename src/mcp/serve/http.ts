@@ -9,7 +9,7 @@ import {
   toWebRequest,
 } from '@modelcontextprotocol/node';
 import { createMcpHandler, isInitializeRequest, isLegacyRequest } from '@modelcontextprotocol/server';
-import { AppError, messageOf } from '../domain/errors.ts';
+import { AppError, messageOf } from '../../domain/errors.ts';
 import { changedUris } from './resources.ts';
 import type { McpService } from './service.ts';
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { countedClients } from '../mcp/clients.ts';
-import type { McpContext } from '../mcp/context.ts';
-import { agentSessions } from '../mcp/sessions.ts';
-import type { FleetAccess } from '../operations/access/fleet-access.ts';
-import type { Config } from '../settings/config.ts';
-import { appendChained } from '../store/chained-log.ts';
-import { auditFile } from './audit-file.ts';
-import { type DaemonSurroundings, daemonControl } from './daemon-client.ts';
+import { countedClients } from '../../mcp/clients.ts';
+import type { McpContext } from '../../mcp/context.ts';
+import { agentSessions } from '../../mcp/sessions.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
+import type { Config } from '../../settings/config.ts';
+import { appendChained } from '../../store/chained-log.ts';
+import { auditFile } from '../audit-file.ts';
+import { type DaemonSurroundings, daemonControl } from '../daemon-client.ts';
 
 interface ContextParts extends Pick<McpContext, 'registry' | 'rules' | 'log'>, Pick<McpContext['vms'], 'onChange'> {
   readonly config: Config;

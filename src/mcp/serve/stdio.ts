@@ -1,6 +1,6 @@
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
-import { pause } from '../domain/clock.ts';
+import { pause } from '../../domain/clock.ts';
 import type { McpService } from './service.ts';
 
 interface Streams {

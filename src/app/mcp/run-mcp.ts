@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
-import type { FleetAccess } from '../operations/access/fleet-access.ts';
-import type { OwnRegistry } from '../registry/registry.ts';
-import type { Config } from '../settings/config.ts';
-import type { DaemonSurroundings } from './daemon-client.ts';
-import { changes } from './mcp-changes.ts';
+import type { FleetAccess } from '../../operations/access/fleet-access.ts';
+import type { OwnRegistry } from '../../registry/registry.ts';
+import type { Config } from '../../settings/config.ts';
+import type { DaemonSurroundings } from '../daemon-client.ts';
+import { mcpChanges } from './changes.ts';
 
 export interface AgentRequest {
   readonly config: Config;
@@ -29,8 +29,8 @@ export async function runMcp(
   let opened: Promise<OwnRegistry> | undefined;
   const open = async () => {
     const [{ openRegistry }, { backendAt, placeOfRegistry }] = await Promise.all([
-      import('./registry/create-registry.ts'),
-      import('./registry/registry-place.ts'),
+      import('../registry/create-registry.ts'),
+      import('../registry/registry-place.ts'),
     ]);
     const place = placeOfRegistry(config);
     return openRegistry({ ...place, backend: await backendAt(place), preset: 'single', onWarning: warn });
@@ -44,17 +44,17 @@ export async function runMcp(
     return opened;
   };
   const rules = { isReadOnly, allow, confirm, deny };
-  const onChange = changes({ config, around, registry, signal });
+  const onChange = mcpChanges({ config, around, registry, signal });
   const load = async () => {
     const [access, { mcpContext }] = await Promise.all([request.access(), import('./mcp-context.ts')]);
     return mcpContext({ config, access, around, registry, rules, log: warn, onChange });
   };
-  const { mcpService } = await import('../mcp/server.ts');
+  const { mcpService } = await import('../../mcp/serve/server.ts');
   const service = mcpService({ load, onChange, clock, log: warn });
   if ([...allow, ...confirm, ...deny].length > 0) {
     const [{ guardBy }, { TOOL_NAMES }] = await Promise.all([
-      import('../mcp/guard.ts'),
-      import('../mcp/tool-names.ts'),
+      import('../../mcp/guard.ts'),
+      import('../../mcp/tool-names.ts'),
     ]);
     guardBy(rules, TOOL_NAMES);
   }
@@ -62,12 +62,12 @@ export async function runMcp(
   const broken = new Promise<never>((_, reject) => clock.schedule(FIRST, () => void service.load().catch(reject)));
   try {
     if (!listen) {
-      const { serveOverStdio } = await import('../mcp/serve-stdio.ts');
+      const { serveOverStdio } = await import('../../mcp/serve/stdio.ts');
       return await Promise.race([serveOverStdio(service, request), broken]);
     }
     const [{ serveOverHttp }, { tokenFor }] = await Promise.all([
-      import('../mcp/serve-http.ts'),
-      import('./mcp-token.ts'),
+      import('../../mcp/serve/http.ts'),
+      import('./token.ts'),
     ]);
     const { token, where } = await tokenFor(config.home, around.environment);
     const onReady = (url: string) => listen.onReady(url, where);

@@ -9,10 +9,10 @@ import {
   ResourceTemplate,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { saidIn } from '../said-in.ts';
+import type { ToolName } from '../tool-names.ts';
 import type { SeenChange } from './change.ts';
-import { saidIn } from './said-in.ts';
-import type { ToolName } from './tool-names.ts';
 
 const SESSIONS = 'azlin://sessions';
 const encoded = encodeURIComponent;

@@ -1,5 +1,5 @@
 import type { McpServer } from '@modelcontextprotocol/server';
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../../domain/clock.ts';
 import type { SeenChange } from './change.ts';
 
 /** What is served to clients, over whatever they come. */

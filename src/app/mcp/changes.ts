@@ -1,9 +1,9 @@
-import { pause } from '../domain/clock.ts';
-import type { SeenChange } from '../mcp/change.ts';
-import type { McpContext } from '../mcp/context.ts';
-import type { OwnRegistry } from '../registry/registry.ts';
-import type { Config } from '../settings/config.ts';
-import type { DaemonSurroundings } from './daemon-client.ts';
+import { pause } from '../../domain/clock.ts';
+import type { McpContext } from '../../mcp/context.ts';
+import type { SeenChange } from '../../mcp/serve/change.ts';
+import type { OwnRegistry } from '../../registry/registry.ts';
+import type { Config } from '../../settings/config.ts';
+import type { DaemonSurroundings } from '../daemon-client.ts';
 
 interface Following {
   readonly config: Config;
@@ -13,14 +13,14 @@ interface Following {
 }
 
 /** What azlin's daemon sees on VMs, and what happens to records, as long as somebody wants to hear of it. Without a daemon, only the latter. */
-export function changes({ config, around, registry, signal }: Following): McpContext['vms']['onChange'] {
+export function mcpChanges({ config, around, registry, signal }: Following): McpContext['vms']['onChange'] {
   const hearers = new Set<(change: SeenChange) => void>();
   let stopping: AbortController | undefined;
   const tell = (change: SeenChange) => {
     for (const hear of hearers) hear(change);
   };
   const follow = async (until: AbortSignal) => {
-    const { daemonControl } = await import('./daemon-client.ts');
+    const { daemonControl } = await import('../daemon-client.ts');
     const control = daemonControl(config, around);
     const fromVms = async () => {
       // The daemon may not run yet, or end, and another one begin.

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { AppError } from '../domain/errors.ts';
-import { keepSecret } from '../domain/secrets.ts';
-import { writeKept } from '../store/kept-file.ts';
-import { readOwnFile } from '../store/trusted-file.ts';
-import type { DaemonSurroundings } from './daemon-client.ts';
+import { AppError } from '../../domain/errors.ts';
+import { keepSecret } from '../../domain/secrets.ts';
+import { writeKept } from '../../store/kept-file.ts';
+import { readOwnFile } from '../../store/trusted-file.ts';
+import type { DaemonSurroundings } from '../daemon-client.ts';
 
 /** The token that clients over HTTP must show: that of the environment, or one that is kept in a file. */
 export async function tokenFor(home: string, environment: DaemonSurroundings['environment']) {
