@@ -73,12 +73,7 @@ export async function addToWorkdir(workdir: Workdir, { command, result, from, to
   const { path } = workdir;
   const entries = await entriesIn(workdir);
   const number = `${entries.length + 1}`.padStart(3, '0');
-  const output = `output/${number}.txt`;
-  const errors =
-    result.stderr === ''
-      ? ''
-      : `${result.stdout === '' || result.stdout.endsWith('\n') ? '' : '\n'}--- stderr ---\n${result.stderr}`;
-  await writeFile(join(path, output), `${result.stdout}${errors}`, { mode: 0o600 });
+  const output = await writeOutput(workdir, number, result);
   const how = howItWent(result);
   const time = new Date(from).toISOString();
   const fence = '`'.repeat(Math.max(3, ...[...command.matchAll(/`+/g)].map(([run]) => run.length + 1)));
@@ -86,12 +81,45 @@ export async function addToWorkdir(workdir: Workdir, { command, result, from, to
     join(path, 'commands.md'),
     `\n## ${number} ${time}\n\n${fence}sh\n${command}\n${fence}\n\n${how}, ${formatDuration(to - from)}, [output](${output})\n`,
   );
-  await appendFile(join(path, 'entries.jsonl'), `${JSON.stringify({ number, time, command, how, job: result.job })}\n`);
+  await appendFile(join(path, 'entries.jsonl'), lineOf({ number, time, command, how, job: result.job }));
   await summarize(workdir, 'open');
 }
 
+/** Fills in how those have ended that went on when their calls returned. Rejects with the system's error. */
+export async function settleWorkdir(
+  workdir: Workdir,
+  resultOf: (job: string) => Promise<CommandResult | undefined>,
+): Promise<void> {
+  const { path } = workdir;
+  const entries = [...(await entriesIn(workdir))];
+  let isChanged = false;
+  for (const [index, entry] of entries.entries()) {
+    const result = entry.how === wentOn(entry.job) ? await resultOf(entry.job) : undefined;
+    if (!result || result.state === 'running') continue;
+    const how = howItWent(result);
+    const output = await writeOutput(workdir, entry.number, result);
+    await appendFile(join(path, 'commands.md'), `\n${entry.number} has ended: ${how}, [output](${output})\n`);
+    entries[index] = { ...entry, how };
+    isChanged = true;
+  }
+  if (!isChanged) return;
+  await writeFile(join(path, 'entries.jsonl'), entries.map(lineOf).join(''), { mode: 0o600 });
+  await summarize(workdir, 'open');
+}
+
+async function writeOutput({ path }: Workdir, number: string, { stdout, stderr }: CommandResult): Promise<string> {
+  const output = `output/${number}.txt`;
+  const gap = stdout === '' || stdout.endsWith('\n') ? '' : '\n';
+  const errors = stderr === '' ? '' : `${gap}--- stderr ---\n${stderr}`;
+  await writeFile(join(path, output), `${stdout}${errors}`, { mode: 0o600 });
+  return output;
+}
+
+const lineOf = (entry: Entry) => `${JSON.stringify(entry)}\n`;
+const wentOn = (job: string) => `still running as job ${job}`;
+
 function howItWent({ state, exitCode, signal, job }: CommandResult): string {
-  if (state === 'running') return `still running as job ${job}`;
+  if (state === 'running') return wentOn(job);
   return exitCode === null ? `${state.replace('_', ' ')}${signal === null ? '' : ` by ${signal}`}` : `exit ${exitCode}`;
 }
 
@@ -100,6 +128,7 @@ interface Entry {
   readonly time: string;
   readonly command: string;
   readonly how: string;
+  readonly job: string;
 }
 
 async function entriesIn({ path }: Workdir): Promise<readonly Entry[]> {

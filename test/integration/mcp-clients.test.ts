@@ -240,6 +240,68 @@ describe('sessions', () => {
   });
 });
 
+describe.each(ERAS)('people, revision %s', (era) => {
+  test('are asked once for a call, and not by a client that only opens pages', async () => {
+    settings('confirm = ["ssh_session_start"]');
+    const asked: string[] = [];
+    const one = await agent({ era, confirm: (message) => asked.push(message) > 0 });
+    const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'asked' });
+    expect(asked).toEqual([expect.stringMatching(/^Allow ssh_session_start\?\n/)]);
+    await one.call('ssh_session_close', { session: id });
+    const other = await agent({ era, elicitation: { url: {} } });
+    expect(await other.refused('ssh_session_start', { server: 'myvm', name: 'asked' })).toContain(
+      'needs the confirmation of a person (mcp.confirm has "ssh_session_start"), and this client cannot ask',
+    );
+  });
+});
+
+test('a call that cannot be written down is done all the same, and says so', async () => {
+  settings(`audit = "${fleet.directory}"`);
+  const one = await agent();
+  const { warnings } = await one.call<{ warnings: readonly string[] }>('ssh_session_list');
+  expect(warnings).toEqual([expect.stringContaining('this call could not be written down: ')]);
+});
+
+test('rules: who comes back is judged, too; a refused call is no use; of several that are closed each is judged', async () => {
+  const one = await agent();
+  const start = (server: string, name: string) =>
+    one.call<Session & { reconnect_token: string; attach: string }>('ssh_session_start', { server, name });
+  const first = await start('root@myvm', 'first one');
+  expect(first.attach).toBe("azlin connect 'root@myvm:first one'");
+  const second = await start('other', 'second');
+  settings('deny = ["ssh_session_reconnect other", "ssh_session_send myvm", "ssh_session_close other"]');
+  const strict = await agent();
+  const back = (session: typeof first) =>
+    strict.call<{ reconnect_token: string }>('ssh_session_reconnect', {
+      session_id: session.id,
+      reconnect_token: session.reconnect_token,
+    });
+  await expect(back(second)).rejects.toThrow('ssh_session_reconnect on other:second is not allowed');
+  await back(first);
+  expect(await strict.refused('ssh_session_send', { session: first.id, command: 'true' })).toContain('is not allowed');
+  const { sessions } = await strict.call<{ sessions: readonly (Session & { request_count: number })[] }>(
+    'ssh_session_list',
+    { server: 'myvm' },
+  );
+  expect(sessions).toMatchObject([{ id: first.id, request_count: 0 }]);
+  settings('deny = ["ssh_session_close other"]');
+  const last = await agent();
+  await last.call('ssh_session_start', { server: 'other', name: 'second' });
+  await last.call('ssh_session_start', { server: 'root@myvm', name: 'first one' });
+  const { closed } = await last.call<{ closed: readonly { name: string; ended: boolean; reason: string | null }[] }>(
+    'ssh_session_close',
+    { session: 'all' },
+  );
+  expect([...closed].sort((a, b) => a.name.localeCompare(b.name))).toMatchObject([
+    { name: 'first one', ended: true, reason: null },
+    {
+      name: 'second',
+      ended: false,
+      reason: expect.stringContaining('ssh_session_close on other:second is not allowed'),
+    },
+  ]);
+});
+
 test.each(['0', '1h'])('reconnect drops the connection that is kept, with daemon.persist %s', async (persist) => {
   const one = await agent({ environment: { AZLIN_PERSIST: persist } });
   const port = async () =>

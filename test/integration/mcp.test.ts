@@ -609,6 +609,15 @@ test('the work of a session is kept in a folder, for its owner only', async () =
   expect(read('summary.md')).toMatch(/\| 002 \| \S+ \| echo out; echo err >&2; false # ``` \\\| x \| exit 1 \|\n$/);
   for (const name of ['commands.md', 'summary.md', 'output/001.txt'])
     expect(statSync(join(workdir, name)).mode & 0o077).toBe(0);
+  // One that goes on gets its end with the next command.
+  const command = 'sleep 0.5; echo late; (exit 4)';
+  const { job } = await one.call<Result>('ssh_session_send', { session: id, command, wait: 0 });
+  expect(read('summary.md')).toContain(`| still running as job ${job} |`);
+  await one.call('ssh_job_wait', { job });
+  await one.call('ssh_session_send', { session: id, command: 'true' });
+  expect(read('summary.md')).toMatch(/\| 003 \| \S+ \| sleep 0\.5; echo late; \(exit 4\) \| exit 4 \|\n\| 004 /);
+  expect(read('output/003.txt')).toBe('late\n');
+  expect(read('commands.md')).toContain('\n003 has ended: exit 4, [output](output/003.txt)\n');
   await one.call('ssh_session_close', { session: id });
   expect(read('summary.md')).toMatch(/- Status: closed\n[\s\S]*- Git commit: [0-9a-f]{40} first\n/);
 }, 60_000);

@@ -28,6 +28,8 @@ interface AgentRequest {
   readonly args?: readonly string[];
   /** Answers when a person is asked; without it the client cannot ask. */
   readonly confirm?: (message: string) => boolean;
+  /** What it says about asking people, if not that it shows forms. */
+  readonly elicitation?: { readonly form?: Record<string, never>; readonly url?: Record<string, never> };
   /** Over HTTP instead of its standard input and output. */
   readonly http?: { readonly url: string; readonly token: string };
 }
@@ -65,12 +67,13 @@ export async function connectAgent({
   era = '2026-07-28',
   args = [],
   confirm,
+  elicitation = confirm && { form: {} },
   http,
 }: AgentRequest): Promise<McpAgent> {
   const versionNegotiation = era === '2026-07-28' ? { mode: 'auto' as const } : { mode: 'legacy' as const };
   const client = new Client(
     { name: 'test-agent', version: '1' },
-    { versionNegotiation, capabilities: confirm ? { elicitation: { form: {} } } : {} },
+    { versionNegotiation, capabilities: elicitation ? { elicitation } : {} },
   );
   if (confirm)
     client.setRequestHandler('elicitation/create', async ({ params }) => ({

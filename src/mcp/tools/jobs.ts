@@ -94,6 +94,12 @@ const WAITED = z.object({
   ...WAITING,
 });
 
+/** All of a job so far, without waiting for more. */
+export const JOB_ANEW = {
+  ...{ stdoutOffset: 0, stderrOffset: 0, wait: 0, max_bytes: BYTES },
+  on_cancel: 'leave',
+} as const;
+
 export const SSH_JOB_WAIT = defineTool({
   name: 'ssh_job_wait',
   title: 'Wait for a job',
@@ -119,7 +125,8 @@ export const JOB_FOR_TASK = defineTool({
 });
 export type TaskResult = CommandResult & { readonly started: string | null; readonly ended: string | null };
 
-async function waitFor(args: z.output<typeof WAITED>, call: ToolCall) {
+/** Waits for a job, and tells which one it was. */
+export async function waitFor(args: z.output<typeof WAITED>, call: ToolCall) {
   const { wait, max_bytes: bytes, stdoutOffset: out, stderrOffset: err, on_cancel, ...named } = args;
   const placed = await found(named, call);
   const { id, target, hostname, session, state } = placed;

@@ -1,14 +1,11 @@
-import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { AppError, messageOf } from '../../domain/errors.ts';
-import { printable } from '../../domain/text.ts';
-import { execCommand } from '../../operations/exec/exec.ts';
 import { disconnectSession } from '../../operations/sessions/disconnect.ts';
 import { sessionIdentity } from '../../operations/sessions/real-name.ts';
 import { questionOf } from '../confirm.ts';
 import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession, usedSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
-import { summarize, workdirOf } from '../workdir.ts';
+import { finishWork } from './session-work.ts';
 import { knownVms, permitted } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
@@ -63,7 +60,7 @@ async function endOf(one: UsedSession, force: boolean, call: ToolCall): Promise<
   const { made, identity } = one.kept;
   try {
     const target = await permitted(identifierIn(one), call);
-    await finishWorkdir(one, call);
+    await finishWork(one, call);
     if (!made && !force) return 'the tmux session was there before';
     const { access } = call.context;
     const its = identity === null ? null : await sessionIdentity(access, target, call.caller);
@@ -82,23 +79,6 @@ async function endOf(one: UsedSession, force: boolean, call: ToolCall): Promise<
 
 /** Errors that say that somebody else has a session open. */
 const OPEN = new WeakSet<AppError>();
-
-/** The last words of the folder in which the work was kept, with what git says in the directory of the session. What cannot be written is missing there. */
-async function finishWorkdir(one: UsedSession, { context, caller }: ToolCall): Promise<void> {
-  const { kept } = one;
-  const workdir = workdirOf(one, context);
-  if (!workdir) return;
-  try {
-    const target = identifierIn(one);
-    const command = ['git', 'log', '-1', '--format=%H %s'];
-    const request = { target, command, stdin: undefined, create: false, timeout: 5_000 };
-    const running = await execCommand(context.access, request, caller);
-    const [said] = await Promise.all([text(running.stdout), text(running.stderr), running.outcome]);
-    await summarize(workdir, 'closed', printable(said.trim()).slice(0, 200));
-  } catch (error) {
-    context.log(`the summary of ${kept.name} was not finished: ${messageOf(error)}`);
-  }
-}
 
 async function refuse(_where: string, others: readonly string[]): Promise<void> {
   const error = new AppError('usage', `it is open at ${others.join(', ')}`);
@@ -145,7 +125,8 @@ export const sessionHealth = () =>
   defineTool({
     name: 'ssh_session_health',
     title: 'How sessions are',
-    description: 'How many sessions are there, when they were last used, and what happened in the last 24 hours.',
+    description:
+      'How many sessions there are, of all clients that share the registry, when they were last used, and what happened in the last 24 hours.',
     input: z.object({}),
     output: z.object({
       total: z.int(),

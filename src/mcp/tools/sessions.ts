@@ -13,9 +13,10 @@ import { describeTarget, type Target } from '../../targets/target.ts';
 import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
 import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type Tool, type ToolCall } from '../tool.ts';
-import { addToWorkdir, beginWorkdir, newFolder, type WorkdirEntry, workdirAt, workdirOf } from '../workdir.ts';
+import { beginWorkdir, newFolder, workdirAt, workdirOf } from '../workdir.ts';
 import { startAndFollow } from './execute.ts';
 import { sessionClose, sessionHealth, sessionReconnect } from './session-ends.ts';
+import { keepWork } from './session-work.ts';
 import { knownVms, permitted, sessionOn } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
@@ -190,7 +191,7 @@ const send = (sessions: AgentSessions) =>
       const following = { wait: wait * 1_000, bytes, out: 0, err: 0 };
       const isToCancel = on_cancel === 'cancel';
       const result = await startAndFollow({ target, start, following, isToCancel }, call);
-      return { ...result, warnings: [...result.warnings, ...(await keep(used, { command, result, from }, call))] };
+      return { ...result, warnings: [...result.warnings, ...(await keepWork(used, { command, result, from }, call))] };
     },
   });
 
@@ -220,19 +221,3 @@ const type = (sessions: AgentSessions) =>
       return { target: describeTarget(target), screen, warnings: [...warnings] };
     },
   });
-
-/** Keeps a command in the folder of the session, if it has one here. What it has to warn of. */
-async function keep(
-  used: UsedSession,
-  entry: Omit<WorkdirEntry, 'to'>,
-  { context }: ToolCall,
-): Promise<readonly string[]> {
-  const workdir = workdirOf(used, context);
-  if (!workdir) return [];
-  try {
-    await addToWorkdir(workdir, { ...entry, to: context.clock.now() });
-    return [];
-  } catch (error) {
-    return [`this is not in ${workdir.path}: ${messageOf(error)}`];
-  }
-}
