@@ -50,6 +50,10 @@ function blocksOf(page: string): readonly Block[] {
 
 /** Fleets of pages that speak of other VMs than those of the demo. */
 const FLEETS: Readonly<Record<string, { readonly machines: readonly DemoMachine[]; readonly before: string }>> = {
+  'docs/mcp.md': {
+    machines: [{ name: 'myvm', sessions: ['dev'] }],
+    before: `printf '%s\\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ssh_execute","arguments":{"server":"myvm","command":"hostname"}}}' | azlin mcp`,
+  },
   'docs/fleet.md': {
     machines: [
       ...['web-1', 'web-2', 'web-3', 'db'].map((name) => ({ name, sessions: ['main'] })),
@@ -63,6 +67,7 @@ const FLEETS: Readonly<Record<string, { readonly machines: readonly DemoMachine[
 
 /** What differs from run to run; everything else is as it is shown. */
 const VARIES: readonly (readonly [shown: RegExp, any: string])[] = [
+  [/\b[0-9a-f]{64}\b/, '[0-9a-f]{64}'],
   [/…|\.\.\.$/, '.*'],
   [/\/home\/alice[^\s:]*/, '[^\\s:]+'],
   [
