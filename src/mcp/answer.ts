@@ -27,8 +27,10 @@ export interface GivenCall {
   readonly args: Readonly<Record<string, unknown>>;
   readonly request: ServerContext;
   readonly offering: Offering;
-  /** The longest that the call may wait for a command, in seconds, whatever it asks for. */
+  /** Milliseconds for which the call follows a command at most, whatever it asks for. */
   readonly atMost?: number | undefined;
+  /** Whether a client only asks again for what it has asked for before: that does not count as a call. */
+  readonly isAgain?: boolean;
 }
 
 /** Does what was asked for, as far as the settings allow it, and writes that down. Whatever goes wrong becomes an answer that says what to do. Never rejects. */
@@ -56,12 +58,13 @@ export async function answer(tool: Tool, asked: GivenCall): Promise<CallToolResu
     isBegun = true;
   };
   try {
-    context.clients.called(clientKey);
+    if (!asked.isAgain) context.clients.called(clientKey);
     const given = checkArguments(tool, args);
     judge();
-    const wait = Math.min(asked.atMost ?? Number.POSITIVE_INFINITY, Number(given['wait']));
-    const result = await tool.run('wait' in given ? { ...given, wait } : given, {
+    const result = await tool.run(given, {
       ...{ caller, context, client, clientKey, warnings, permit },
+      followsAtMost: asked.atMost ?? Number.POSITIVE_INFINITY,
+      isToldApart: request.sessionId !== undefined || request.http === undefined,
       isHidden: (at) => offering.guard.judge({ tool: tool.name, place: at }).kind === 'denied',
       isAboutSessions: offering.guard.isAboutSessions,
     });

@@ -24,12 +24,16 @@ export interface Clients {
   called(key: string): void;
   /** Starts a session unless the client has too many: `owned` of them, and those that are being started. Rejects with `usage` for one too many. */
   starting<T>(key: string, owned: () => Promise<number>, start: () => Promise<T>): Promise<T>;
-  /** Runs a command unless too many of the client run already; `isOver` says which of those that went on have ended meanwhile. Rejects with `usage` for one too many. */
-  running<T extends { readonly left?: LeftJob | undefined }>(
-    key: string,
-    isOver: (jobs: readonly LeftJob[]) => Promise<readonly LeftJob[]>,
-    run: () => Promise<T>,
-  ): Promise<T>;
+  /** Runs a command unless too many of the client run already. Rejects with `usage` for one too many. */
+  running<T extends { readonly left?: LeftJob | undefined }>(key: string, command: CountedCommand<T>): Promise<T>;
+}
+
+export interface CountedCommand<T> {
+  /** The id of its job, if the client chose it: one that runs already is not started again. */
+  readonly id?: string | undefined;
+  run(): Promise<T>;
+  /** Those that went on, and have ended meanwhile. */
+  over(jobs: readonly LeftJob[]): Promise<readonly LeftJob[]>;
 }
 
 const MINUTE = 60_000;
@@ -83,10 +87,11 @@ export function countedClients(limits: ClientLimits, clock: Pick<Clock, 'now'>):
         client.starting--;
       }
     },
-    async running(key, isOver, run) {
+    async running(key, { id: own, run, over }) {
       const client = clientOf(key);
-      const isFull = () => client.running + client.left.size >= limits.jobs;
-      if (isFull()) for (const { id } of await isOver([...client.left.values()])) client.left.delete(id);
+      const isLeft = own !== undefined && client.left.has(own);
+      const isFull = () => !isLeft && client.running + client.left.size >= limits.jobs;
+      if (isFull()) for (const { id } of await over([...client.left.values()])) client.left.delete(id);
       if (isFull())
         throw new AppError(
           'usage',

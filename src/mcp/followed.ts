@@ -88,7 +88,7 @@ export async function follow(running: RunningCommand, following: FollowBounds, c
   };
   stopBeat = context.clock.schedule(BEAT, beat);
   const late = new Promise<undefined>((resolve) => {
-    cancel = context.clock.schedule(following.wait, () => resolve(undefined));
+    cancel = context.clock.schedule(Math.min(following.wait, call.followsAtMost), () => resolve(undefined));
     if (caller.signal.aborted) resolve(undefined);
     caller.signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });

@@ -22,6 +22,8 @@ import { SSH_CONNECTION_STATUS, SSH_VM_START, SSH_VM_STOP } from './tools/vms.ts
 interface Asking {
   readonly request: ServerContext;
   readonly server: McpServer;
+  /** Whether the client speaks a revision that has tasks. */
+  readonly isModern: boolean;
 }
 type Arguments = Readonly<Record<string, unknown>>;
 type Answered = CallToolResult | InputRequiredResult;
@@ -38,8 +40,8 @@ export interface Offered {
   readonly isFleetListed: boolean;
 }
 
-/** Seconds that a client which takes tasks waits for the result of a call itself. */
-const BEFORE_TASK = 5;
+/** Milliseconds that a client which takes tasks waits for the result of a call itself. */
+const BEFORE_TASK = 5_000;
 
 /** Throws `config` for a rule that makes no sense. */
 export function offeredBy(context: McpContext): Offered {
@@ -59,9 +61,9 @@ export function offeredBy(context: McpContext): Offered {
     list: () => listed,
     isFleetListed: guard.judge({ tool: 'ssh_list' }).kind === 'allowed',
     async call({ name, arguments: args = {} }, by) {
-      const { request, server } = by;
+      const { request, server, isModern } = by;
       const tool = await named(name, args, by);
-      const mayBeTask = tool.isTask === true && takesTasks(request);
+      const mayBeTask = isModern && tool.isTask === true && takesTasks(request);
       const atMost = mayBeTask ? BEFORE_TASK : undefined;
       const result = await answer(tool, { args, request, offering: { server, context, guard }, atMost });
       const task = mayBeTask ? taskOf(result, args, context.clock.now()) : undefined;
@@ -71,7 +73,7 @@ export function offeredBy(context: McpContext): Offered {
       const { request, server } = by;
       return answer(await named(name, args, by), { args, request, offering: { server, context, guard } });
     },
-    tasks: (server) => jobTasks({ server, context, guard }),
+    tasks: (server) => jobTasks({ server, context, guard }, (name) => tools.some((tool) => tool.name === name)),
   };
 }
 

@@ -62,8 +62,8 @@ export interface AgentSessions {
   use(id: string, tool: string): Promise<UsedSession>;
   /** Those of a VM, or all. */
   list(server: string | undefined): Promise<readonly UsedSession[]>;
-  /** Those of a VM that this user's clients have started. */
-  ofUser(server: string): Promise<readonly UsedSession[]>;
+  /** From now on its work is kept in that folder. */
+  keepIn(id: string, folder: string | null): Promise<UsedSession>;
   /** Those that this client has started or come back to. */
   own(clientKey: string): Promise<readonly UsedSession[]>;
   /** From now on it belongs to this client. */
@@ -118,9 +118,18 @@ export function agentSessions({ registry, access }: Settings): AgentSessions {
       return used;
     },
     list: async (server) => (await all()).filter(({ kept }) => server === undefined || isServer(kept.server, server)),
-    ofUser: async (server) =>
-      (await all()).filter(({ kept }) => kept.server === server && kept.user_id === access.settings.label),
-    own: async (clientKey) => (await all()).filter(({ record }) => owners.get(record.id) === clientKey),
+    async keepIn(id, folder) {
+      const open = await registry();
+      const [used] = usedSession(await open.update(id, (metadata) => ({ ...metadata, folder })));
+      if (!used) throw await notThere(open, id);
+      return used;
+    },
+    async own(clientKey) {
+      const there = await all();
+      const ids = new Set(there.map(({ record }) => record.id));
+      for (const id of owners.keys()) if (!ids.has(id)) owners.delete(id);
+      return there.filter(({ record }) => owners.get(record.id) === clientKey);
+    },
     adopt: (id, clientKey) => void owners.set(id, clientKey),
     async remove(id) {
       owners.delete(id);

@@ -14,6 +14,10 @@ export interface ToolCall {
   readonly client: string;
   /** Tells clients of one server apart, as far as the protocol lets it: the others only by their names. */
   readonly clientKey: string;
+  /** Whether no other client has the same key. */
+  readonly isToldApart: boolean;
+  /** Milliseconds for which a command is followed, whatever the call asks for. */
+  readonly followsAtMost: number;
   /** What the caller was warned of so far. */
   readonly warnings: readonly string[];
   /** Goes on only if the settings allow this call there; a person may be asked. Rejects with an AppError, or with what makes the client ask. */

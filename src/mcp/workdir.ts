@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatDuration } from '../domain/duration.ts';
 import { AppError, messageOf } from '../domain/errors.ts';
@@ -14,10 +14,9 @@ export interface Workdir {
 /** Something that was run in the session. */
 export interface WorkdirEntry {
   readonly command: string;
-  readonly result: CommandResult;
+  readonly job: string;
   /** Milliseconds since 1970. */
   readonly from: number;
-  readonly to: number;
 }
 
 export interface WorkdirPlace {
@@ -57,9 +56,8 @@ export function workdirOf({ kept }: UsedSession, { workdir }: Pick<McpContext, '
 export async function beginWorkdir({ path }: Workdir, title: string): Promise<void> {
   try {
     await mkdir(join(path, 'output'), { recursive: true, mode: 0o700 });
-    await writeFile(join(path, 'commands.md'), `# ${title}\n`, { mode: 0o600, flag: 'wx' });
-    await writeFile(join(path, 'entries.jsonl'), '', { mode: 0o600, flag: 'wx' });
-    await summarize({ path }, 'open');
+    await writeFile(join(path, 'entries.jsonl'), lineOf({ title }), { mode: 0o600, flag: 'wx' });
+    await writePages({ path }, { status: 'open' });
   } catch (cause) {
     throw new AppError('config', `Cannot keep the work in ${path}: ${messageOf(cause)}`, {
       cause,
@@ -68,79 +66,98 @@ export async function beginWorkdir({ path }: Workdir, title: string): Promise<vo
   }
 }
 
-/** Adds a command and its output. Rejects with the system's error; a folder that is not there is not made. */
-export async function addToWorkdir(workdir: Workdir, { command, result, from, to }: WorkdirEntry): Promise<void> {
-  const { path } = workdir;
-  const entries = await entriesIn(workdir);
+/** Adds a command that has begun. Rejects with the system's error; a folder that is not there is not made. */
+export async function addToWorkdir(workdir: Workdir, { command, job, from }: WorkdirEntry): Promise<void> {
+  const { entries } = await read(workdir);
   const number = `${entries.length + 1}`.padStart(3, '0');
-  const output = await writeOutput(workdir, number, result);
-  const how = howItWent(result);
-  const time = new Date(from).toISOString();
-  const fence = '`'.repeat(Math.max(3, ...[...command.matchAll(/`+/g)].map(([run]) => run.length + 1)));
-  await appendFile(
-    join(path, 'commands.md'),
-    `\n## ${number} ${time}\n\n${fence}sh\n${command}\n${fence}\n\n${how}, ${formatDuration(to - from)}, [output](${output})\n`,
-  );
-  await appendFile(join(path, 'entries.jsonl'), lineOf({ number, time, command, how, job: result.job }));
-  await summarize(workdir, 'open');
+  await append(workdir, { number, time: new Date(from).toISOString(), command, job });
+  await writePages(workdir, { status: 'open' });
 }
 
-/** Fills in how those have ended that went on when their calls returned. Rejects with the system's error. */
+/** Fills in how commands have ended, as far as that is known: by the ids of their jobs. Rejects with the system's error. */
 export async function settleWorkdir(
   workdir: Workdir,
   resultOf: (job: string) => Promise<CommandResult | undefined>,
+  now: number,
 ): Promise<void> {
-  const { path } = workdir;
-  const entries = [...(await entriesIn(workdir))];
-  let isChanged = false;
-  for (const [index, entry] of entries.entries()) {
-    const result = entry.how === wentOn(entry.job) ? await resultOf(entry.job) : undefined;
+  for (const { number, job, time, how } of (await read(workdir)).entries) {
+    const result = how === undefined ? await resultOf(job) : undefined;
     if (!result || result.state === 'running') continue;
-    const how = howItWent(result);
-    const output = await writeOutput(workdir, entry.number, result);
-    await appendFile(join(path, 'commands.md'), `\n${entry.number} has ended: ${how}, [output](${output})\n`);
-    entries[index] = { ...entry, how };
-    isChanged = true;
+    await writeFile(join(workdir.path, outputOf(number)), outputIn(result), { mode: 0o600 });
+    await append(workdir, { number, how: howItWent(result), took: formatDuration(now - Date.parse(time)) });
   }
-  if (!isChanged) return;
-  await writeFile(join(path, 'entries.jsonl'), entries.map(lineOf).join(''), { mode: 0o600 });
-  await summarize(workdir, 'open');
+  await writePages(workdir, { status: 'open' });
 }
 
-async function writeOutput({ path }: Workdir, number: string, { stdout, stderr }: CommandResult): Promise<string> {
-  const output = `output/${number}.txt`;
+/** `commit`: what git says in the directory of the session. */
+export function closeWorkdir(workdir: Workdir, commit: string | undefined): Promise<void> {
+  return writePages(workdir, { status: 'closed', commit });
+}
+
+const outputOf = (number: string) => `output/${number}.txt`;
+
+function outputIn({ stdout, stderr }: CommandResult): string {
   const gap = stdout === '' || stdout.endsWith('\n') ? '' : '\n';
-  const errors = stderr === '' ? '' : `${gap}--- stderr ---\n${stderr}`;
-  await writeFile(join(path, output), `${stdout}${errors}`, { mode: 0o600 });
-  return output;
+  return `${stdout}${stderr === '' ? '' : `${gap}--- stderr ---\n${stderr}`}`;
 }
 
-const lineOf = (entry: Entry) => `${JSON.stringify(entry)}\n`;
-const wentOn = (job: string) => `still running as job ${job}`;
-
-function howItWent({ state, exitCode, signal, job }: CommandResult): string {
-  if (state === 'running') return wentOn(job);
+function howItWent({ state, exitCode, signal }: CommandResult): string {
   return exitCode === null ? `${state.replace('_', ' ')}${signal === null ? '' : ` by ${signal}`}` : `exit ${exitCode}`;
 }
 
 interface Entry {
   readonly number: string;
+  /** ISO 8601. */
   readonly time: string;
   readonly command: string;
-  readonly how: string;
   readonly job: string;
+  /** How it has ended, and what that took; undefined as long as it is not known to have ended. */
+  readonly how?: string;
+  readonly took?: string;
 }
 
-async function entriesIn({ path }: Workdir): Promise<readonly Entry[]> {
-  const text = await readFile(join(path, 'entries.jsonl'), 'utf8');
-  return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Entry]));
+const lineOf = (value: object) => `${JSON.stringify(value)}\n`;
+
+/** `entries.jsonl` is only ever added to: the pages for people are made from it. What is cut off there does not spoil what follows. */
+async function append({ path }: Workdir, value: object): Promise<void> {
+  const file = join(path, 'entries.jsonl');
+  const isOpen = !(await readFile(file, 'utf8')).endsWith('\n');
+  await appendFile(file, `${isOpen ? '\n' : ''}${lineOf(value)}`);
 }
 
-/** Writes what somebody should read first. `commit`: what git says in the directory of the session. */
-export async function summarize(workdir: Workdir, status: 'open' | 'closed', commit?: string): Promise<void> {
-  const entries = await entriesIn(workdir);
+async function read({ path }: Workdir): Promise<{ readonly title: string; readonly entries: readonly Entry[] }> {
+  const entries = new Map<string, Entry>();
+  let title = '';
+  for (const line of (await readFile(join(path, 'entries.jsonl'), 'utf8')).split('\n')) {
+    const value = valueIn(line);
+    if (typeof value.title === 'string') title = value.title;
+    if (value.number !== undefined) entries.set(value.number, { ...EMPTY, ...entries.get(value.number), ...value });
+  }
+  return { title, entries: [...entries.values()] };
+}
+
+const EMPTY: Entry = { number: '', time: '', command: '', job: '' };
+
+function valueIn(line: string): Partial<Entry> & { readonly title?: string } {
+  try {
+    return JSON.parse(line) as Partial<Entry>;
+  } catch {
+    return {};
+  }
+}
+
+interface Status {
+  readonly status: 'open' | 'closed';
+  readonly commit?: string | undefined;
+}
+
+const endOf = ({ how, job }: Entry) => how ?? `running as job ${job}`;
+
+/** Writes what people read, and first of all the summary. */
+async function writePages(workdir: Workdir, { status, commit }: Status): Promise<void> {
+  const { title, entries } = await read(workdir);
   const cell = (text: string) => text.split('\n', 1)[0]?.slice(0, 80).replaceAll('|', '\\|') ?? '';
-  const lines = [
+  const summary = [
     `# Summary`,
     '',
     `- Status: ${status}`,
@@ -149,7 +166,21 @@ export async function summarize(workdir: Workdir, status: 'open' | 'closed', com
     '',
     '| | time | command | end |',
     '|---|---|---|---|',
-    ...entries.map(({ number, time, command, how }) => `| ${number} | ${time} | ${cell(command)} | ${how} |`),
+    ...entries.map((entry) => `| ${entry.number} | ${entry.time} | ${cell(entry.command)} | ${endOf(entry)} |`),
   ];
-  await writeFile(join(workdir.path, 'summary.md'), `${lines.join('\n')}\n`, { mode: 0o600 });
+  await replace(workdir, 'summary.md', `${summary.join('\n')}\n`);
+  await replace(workdir, 'commands.md', `# ${title}\n${entries.map(described).join('')}`);
+}
+
+function described(entry: Entry): string {
+  const { number, time, command, how, took } = entry;
+  const fence = '`'.repeat(Math.max(3, ...[...command.matchAll(/`+/g)].map(([run]) => run.length + 1)));
+  const end = how === undefined ? endOf(entry) : `${how}, ${took}, [output](${outputOf(number)})`;
+  return `\n## ${number} ${time}\n\n${fence}sh\n${command}\n${fence}\n\n${end}\n`;
+}
+
+async function replace({ path }: Workdir, name: string, text: string): Promise<void> {
+  const draft = join(path, `.${name}.${process.pid}`);
+  await writeFile(draft, text, { mode: 0o600 });
+  await rename(draft, join(path, name));
 }

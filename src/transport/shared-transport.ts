@@ -115,6 +115,7 @@ function sharedConnection(endpoint: Endpoint, dial: Dial): Shared {
       return remote;
     } catch (error) {
       slot.active--;
+      if (slot.released && slot.active === 0) slot.link.close();
       throw error;
     }
   };

@@ -162,6 +162,22 @@ test('a command whose client or daemon is killed has run all the same', async ()
   expect(await alice.told()).toContain('dev ran alice@laptop sleep');
 }, 60_000);
 
+test('the end of a job that somebody waits for, once, and when it was', async () => {
+  const alice = await user('alice@laptop');
+  const { stdout } = await alice.run(['exec', '--detach', 'vm:dev', 'sleep 1; exit 7']);
+  const job = stdout.trim();
+  const both = await Promise.all([alice.run(['wait', job]), alice.run(['wait', job])]);
+  expect(both.map(({ exitCode }) => exitCode)).toEqual([7, 7]);
+  const row = async () =>
+    JSON.parse((await alice.run(['history', '--format', 'ndjson'])).stdout.trim().split('\n').at(-1) ?? '');
+  const first = await row();
+  expect(first).toMatchObject({ what: 'ran', program: 'sleep', job, exitCode: 7, endedAt: expect.any(String) });
+  // Waiting for what has ended does not change when that was.
+  expect((await alice.run(['wait', job])).exitCode).toBe(7);
+  expect(await row()).toEqual(first);
+  await alice.run(['daemon', 'stop']);
+}, 60_000);
+
 test('two connections to one VM see everything once', async () => {
   const alice = await user('alice@laptop');
   const other = join(lab.directory, 'other-key');

@@ -81,6 +81,22 @@ describe.each(SHELLS)('the live shell, %s', (shell) => {
     expect(typed).toMatch(/ \. \/\S+\/\.azlin\/go\/[a-z0-9]{10}(?: #)?$/);
   });
 
+  test('of several at once none ends another: each runs whole, or not at all', async () => {
+    for (let round = 0; round < 5; round++) {
+      await atPrompt(shell);
+      const all = await Promise.all([...'abcd'].map((name) => run(dev, `echo ${name}; sleep 0.2; echo ${name}`)));
+      const how = all.map(({ exitCode, stdout, stderr }, at) => {
+        const name = 'abcd'.charAt(at);
+        if (exitCode === 0 && stdout === `${name}\n${name}\n`) return 'whole';
+        return exitCode === 255 && stdout === '' && /busy|did not accept/.test(stderr)
+          ? 'not at all'
+          : { exitCode, stdout, stderr };
+      });
+      expect(how).toEqual(expect.arrayContaining(['whole']));
+      expect(how.filter((one) => typeof one !== 'string')).toEqual([]);
+    }
+  }, 60_000);
+
   test('a command gets no arguments, whatever the shell takes for a pattern', async () => {
     await atPrompt(shell);
     expect((await run(dev, shell === 'zsh' ? 'setopt extendedglob; echo $#' : 'echo $#')).stdout).toBe('0\n');

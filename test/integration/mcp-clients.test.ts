@@ -114,6 +114,7 @@ describe('tasks', () => {
     expect(stdout).toMatch(/^1\n2\n.*bytes left out here.*\n1999\n2000\n$/s);
     expect(stdoutOmitted).not.toBeNull();
     expect(stdout.length).toBeLessThan(2_100);
+    expect(created).toMatchObject({ statusMessage: expect.stringMatching(/^myvm: running, \d+ bytes of output$/) });
     expect(Date.parse(`${told['createdAt']}`)).toBeLessThan(Date.parse(`${told['lastUpdatedAt']}`));
     expect(client).toBeDefined();
   });
@@ -126,17 +127,18 @@ describe('tasks', () => {
     expect(await client.request('tasks/get', { taskId })).toMatchObject({ status: 'cancelled' });
     expect(await client.request('tasks/cancel', { taskId })).toEqual(DONE);
     const one = await agent();
-    expect(await one.call<Result>('ssh_job_wait', { job: taskId })).toMatchObject({ state: 'cancelled' });
+    expect(await one.call<Result>('ssh_job_wait', { job: jobIn(taskId) })).toMatchObject({ state: 'cancelled' });
   });
+  const jobIn = (taskId: string) => taskId.split('@')[0] ?? '';
   const DONE = { resultType: 'complete', _meta: expect.anything() };
 
   test('one that is not there, the beginning of an id, a client that takes none, rules', async () => {
     settings('deny = ["ssh_job_wait other"]');
     const { url, client, created } = await ask({ server: 'other', command: 'sleep 600' });
     const { taskId } = created as { taskId: string };
-    await expect(client.request('tasks/get', { taskId: 'nothing' })).rejects.toThrow('-32602: There is no task');
-    await expect(client.request('tasks/get', { taskId: '../x' })).rejects.toThrow('-32602: There is no task');
-    await expect(client.request('tasks/cancel', { taskId: taskId.slice(0, 6) })).rejects.toThrow('-32602');
+    for (const wrong of ['nothing@other', 'nothing', '../x', `${jobIn(taskId)}@%zz`])
+      await expect(client.request('tasks/get', { taskId: wrong })).rejects.toThrow('-32602: There is no task');
+    await expect(client.request('tasks/cancel', { taskId: `${taskId.slice(0, 6)}@other` })).rejects.toThrow('-32602');
     await expect(client.request('tasks/get', { taskId })).rejects.toThrow('ssh_job_wait on other is not allowed');
     const without = await connectTaskClient({ url, token: TOKEN, takesTasks: false });
     for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update'])
@@ -144,8 +146,38 @@ describe('tasks', () => {
     const running = await without.call('ssh_execute', { server: 'other', command: 'sleep 600', wait: 0 });
     expect(running).toMatchObject({ structuredContent: { state: 'running' } });
     const other = (running['structuredContent'] as Record<string, string>)['job'] ?? '';
-    for (const job of [taskId, other]) await client.call('ssh_job_cancel', { job });
+    const { jobs } = await (await agent()).call<{ jobs: readonly { job: string }[] }>('ssh_job_list', {
+      server: 'other',
+      running: true,
+    });
+    expect(jobs.map(({ job }) => job)).toEqual(expect.arrayContaining([jobIn(taskId), other]));
+    for (const job of [jobIn(taskId), other]) await client.call('ssh_job_cancel', { job });
   });
+});
+
+test('read-only: a task can be neither ended nor read where its tools are not offered', async () => {
+  const one = await agent();
+  const { job } = await one.call<Result>('ssh_execute', { server: 'myvm', command: 'sleep 600', wait: 0 });
+  settings('read_only = true');
+  const { url } = await server();
+  const client = await connectTaskClient({ url, token: TOKEN });
+  for (const method of ['tasks/cancel', 'tasks/get'])
+    await expect(client.request(method, { taskId: `${job}@myvm` })).rejects.toThrow(
+      'The settings do not allow ssh_job',
+    );
+  rmSync(join(home(), 'config.toml'));
+  expect(await one.call('ssh_job_cancel', { job })).toMatchObject({ hadEnded: false });
+});
+
+test('a client of 2025 gets no task, whatever it says', async () => {
+  const one = await agent({ era: '2025-11-25' });
+  const meta = {
+    'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } },
+  };
+  const args = { server: 'myvm', command: 'sleep 30', wait: 0 };
+  const result = await one.client.callTool({ name: 'ssh_execute', arguments: args, _meta: meta });
+  expect(result.structuredContent).toMatchObject({ state: 'running' });
+  await one.call('ssh_job_cancel', { job: (result.structuredContent as { job: string }).job });
 });
 
 describe('limits of a client', () => {
@@ -183,6 +215,11 @@ describe('limits of a client', () => {
       /^error: 1 command of this client runs already; nothing was started.*\nhint: wait for one with ssh_job_wait/,
     );
     await one.call('ssh_job_cancel', { job });
+    // The same call again starts nothing.
+    const again = { server: 'myvm', command: 'sleep 600', wait: 0, idempotency_key: 'once' };
+    const { job: keyed } = await one.call<Result>('ssh_execute', again);
+    expect(await one.call<Result>('ssh_execute', again)).toMatchObject({ state: 'running', job: keyed });
+    await one.call('ssh_job_cancel', { job: keyed });
     // One that has ended without anybody asking does not count.
     const { job: next } = await run('sleep 0.2');
     const other = await agent();
@@ -203,8 +240,10 @@ describe.each(ERAS)('arguments, revision %s', (era) => {
         'hint: it takes server, command, cwd, env, stdin, timeout, idempotency_key, on_cancel, wait, max_bytes',
     );
     expect(audited().at(-1)).toMatchObject({ tool: 'ssh_execute', result: 'error', code: 'usage' });
+    const slow = one.call<Result>('ssh_execute', { server: 'myvm', command: 'sleep 0.5; echo done' });
     await expect(one.call('ssh_nothing')).rejects.toThrow('There is no tool "ssh_nothing"');
-    expect(audited().at(-1)).toMatchObject({ tool: 'ssh_nothing', result: 'error' });
+    expect(await slow).toMatchObject({ stdout: 'done\n' });
+    expect(audited().findLast(({ tool }) => tool === 'ssh_nothing')).toMatchObject({ result: 'error' });
   });
 });
 
@@ -293,13 +332,45 @@ test('rules: who comes back is judged, too; a refused call is no use; of several
     { session: 'all' },
   );
   expect([...closed].sort((a, b) => a.name.localeCompare(b.name))).toMatchObject([
-    { name: 'first one', ended: true, reason: null },
+    { name: 'first one', ended: false, reason: 'the tmux session was there before' },
     {
       name: 'second',
       ended: false,
       reason: expect.stringContaining('ssh_session_close on other:second is not allowed'),
     },
   ]);
+});
+
+test('a session that a person has renamed is the same one, and is ended under its new name', async () => {
+  const one = await agent();
+  const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'before' });
+  await machineRun(fleet, 'myvm', ['tmux', 'rename-session', '-t', '=before', 'after']);
+  await machineRun(fleet, 'myvm', ['tmux', 'new-session', '-d', '-s', 'before']);
+  const { stdout } = await one.call<Result>('ssh_session_send', {
+    session: id,
+    command: 'tmux display-message -p "#S"',
+  });
+  expect(stdout).toBe('after\n');
+  expect(await one.call('ssh_session_close', { session: id })).toMatchObject({ closed: [{ ended: true }] });
+  expect([await hasSession('after'), await hasSession('before')]).toEqual([false, true]);
+  await machineRun(fleet, 'myvm', ['tmux', 'kill-session', '-t', '=before']);
+});
+
+test('another client that starts a session of the same name has its own record, and does not end it', async () => {
+  const [one, two] = [await agent(), await agent()];
+  const start = (by: McpAgent) => by.call<Session>('ssh_session_start', { server: 'myvm', name: 'both' });
+  const first = await start(one);
+  const parallel = await Promise.all([start(two), start(two), start(two)]);
+  expect(new Set(parallel.map(({ id }) => id)).size).toBe(1);
+  expect(parallel[0]?.id).not.toBe(first.id);
+  expect(await two.call('ssh_session_close', { session: 'all' })).toMatchObject({
+    closed: [{ ended: false, reason: 'the tmux session was there before' }],
+  });
+  expect(await one.call<Result>('ssh_session_send', { session: first.id, command: 'echo there' })).toMatchObject({
+    stdout: 'there\n',
+  });
+  await one.call('ssh_session_close', { session: 'all' });
+  expect(await hasSession('both')).toBe(false);
 });
 
 test.each(['0', '1h'])('reconnect drops the connection that is kept, with daemon.persist %s', async (persist) => {

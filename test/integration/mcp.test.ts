@@ -323,11 +323,17 @@ describe.each(ERAS)('revision %s', (era) => {
     // It is told when somebody starts a session, and when a person does something on a VM.
     const updated: string[] = [];
     client.setNotificationHandler('notifications/resources/updated', ({ params }) => void updated.push(params.uri));
-    const uris = ['azlin://sessions', 'azlin://screen/myvm/told'];
+    const command = 'until [ -e ~/told ]; do sleep 0.1; done; exit 3';
+    const { job: next } = await one.call<Result>('ssh_execute', { server: 'myvm', command, wait: 0 });
+    const uris = ['azlin://sessions', 'azlin://screen/myvm/told', `azlin://job/myvm/${next}`];
     if (era === '2026-07-28') await client.listen({ resourceSubscriptions: uris });
     else for (const uri of uris) await client.subscribeResource({ uri });
     const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'told' });
-    await until('both to be told', () => uris.every((uri) => updated.includes(uri)), 20_000);
+    const waiting = one.call<Result>('ssh_job_wait', { job: next });
+    await machineRun(fleet, 'myvm', ['touch', join(fleet.machines.get('myvm')?.home ?? '', 'told')]);
+    expect(await waiting).toMatchObject({ exitCode: 3 });
+    await machineRun(fleet, 'myvm', ['rm', join(fleet.machines.get('myvm')?.home ?? '', 'told')]);
+    await until('all to be told', () => uris.every((uri) => updated.includes(uri)), 20_000);
     expect(JSON.parse(await read('azlin://sessions'))).toMatchObject({ sessions: [{ id }] });
     await one.call('ssh_session_close', { session: id });
     await azlin(fleet, ['daemon', 'stop'], { environment: { AZLIN_PERSIST: '10m' } });
@@ -612,12 +618,12 @@ test('the work of a session is kept in a folder, for its owner only', async () =
   // One that goes on gets its end with the next command.
   const command = 'sleep 0.5; echo late; (exit 4)';
   const { job } = await one.call<Result>('ssh_session_send', { session: id, command, wait: 0 });
-  expect(read('summary.md')).toContain(`| still running as job ${job} |`);
+  expect(read('summary.md')).toContain(`| running as job ${job} |`);
   await one.call('ssh_job_wait', { job });
   await one.call('ssh_session_send', { session: id, command: 'true' });
   expect(read('summary.md')).toMatch(/\| 003 \| \S+ \| sleep 0\.5; echo late; \(exit 4\) \| exit 4 \|\n\| 004 /);
   expect(read('output/003.txt')).toBe('late\n');
-  expect(read('commands.md')).toContain('\n003 has ended: exit 4, [output](output/003.txt)\n');
+  expect(read('commands.md')).toMatch(/\n## 003 [\s\S]*\nexit 4, .*\[output\]\(output\/003\.txt\)\n/);
   await one.call('ssh_session_close', { session: id });
   expect(read('summary.md')).toMatch(/- Status: closed\n[\s\S]*- Git commit: [0-9a-f]{40} first\n/);
 }, 60_000);

@@ -30,7 +30,10 @@ export function mcpChanges({ config, around, registry, signal }: Following): Mcp
           .catch(() => {});
     };
     const fromRecords = async () => {
-      for await (const { kind } of (await registry()).events({ signal: until })) if (kind !== 'history') tell({});
+      for await (const event of (await registry()).events({ signal: until })) {
+        if (event.kind !== 'history') tell({});
+        else if (event.entry.what === 'ended') tell({ hostname: event.entry.hostname, job: event.entry.job ?? '' });
+      }
     };
     await Promise.all([fromVms(), fromRecords()].map((one) => one.catch(() => {})));
   };

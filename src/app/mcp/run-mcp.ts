@@ -60,6 +60,7 @@ export async function runMcp(
   }
   // What calls need is loaded once the first answer is on its way; if that does not work, there is nothing to serve.
   const broken = new Promise<never>((_, reject) => clock.schedule(FIRST, () => void service.load().catch(reject)));
+  broken.catch(() => {});
   try {
     if (!listen) {
       const { serveOverStdio } = await import('../../mcp/serve/stdio.ts');
@@ -69,6 +70,8 @@ export async function runMcp(
       import('../../mcp/serve/http.ts'),
       import('./token.ts'),
     ]);
+    // Whoever is told that it listens can call.
+    await service.load();
     const { token, where } = await tokenFor(config.home, around.environment);
     const onReady = (url: string) => listen.onReady(url, where);
     await Promise.race([serveOverHttp(service, { ...listen, token, signal, onReady }), broken]);

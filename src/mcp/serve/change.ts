@@ -2,4 +2,6 @@
 export interface SeenChange {
   readonly hostname?: string;
   readonly session?: string;
+  /** The id of a job that has ended. */
+  readonly job?: string;
 }

@@ -19,7 +19,8 @@ const encoded = encodeURIComponent;
 export const screenUri = (server: string, session: string) => `azlin://screen/${encoded(server)}/${encoded(session)}`;
 
 /** The resources that a change concerns. */
-export function changedUris({ hostname, session }: SeenChange): readonly string[] {
+export function changedUris({ hostname, session, job }: SeenChange): readonly string[] {
+  if (hostname !== undefined && job !== undefined) return [`azlin://job/${encoded(hostname)}/${encoded(job)}`];
   return hostname === undefined || session === undefined ? [SESSIONS] : [screenUri(hostname, session)];
 }
 

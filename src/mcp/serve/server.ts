@@ -36,18 +36,19 @@ export function mcpService(parts: ServiceParts): McpService & { load(): Promise<
         { name: 'azlin', version: packageJson.version, title: 'azlin: sessions on Azure VMs' },
         { capabilities: { tools: {}, resources: { subscribe: true } }, instructions: INSTRUCTIONS },
       );
+      const isModern = changesFor !== 'subscribers';
       server.server.setRequestHandler('tools/list', async () => (await offered()).list());
       server.server.setRequestHandler('tools/call', ({ params }, request) => {
-        const call = offered().then((all) => all.call(params, { request, server }));
+        const call = offered().then((all) => all.call(params, { request, server, isModern }));
         for (const hear of hearers) hear(call);
         return call;
       });
       offerResources(server, {
         isFleetListed: async () => (await offered()).isFleetListed,
-        read: async (tool, args, request) => (await offered()).read(tool, args, { request, server }),
+        read: async (tool, args, request) => (await offered()).read(tool, args, { request, server, isModern }),
       });
       const source = async () => (await offered()).tasks(server);
-      if (changesFor === 'subscribers') serveSubscriptions(server, onChange);
+      if (!isModern) serveSubscriptions(server, onChange);
       else serveTasks(server, loadedLater(source));
       if (changesFor === 'all') tellChanges(server, { onChange, clock });
       return server;

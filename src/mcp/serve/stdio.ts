@@ -37,7 +37,9 @@ export async function serveOverStdio(service: McpService, { stdin, stdout, signa
   service.onCall((call) => {
     calls.add(call);
     hasCalled();
-    void call.finally(() => calls.delete(call));
+    // Whether it is refused is its caller's affair.
+    const done = () => calls.delete(call);
+    call.then(done, done);
   });
   const handle = serveStdio(({ era }) => service.serverFor(era === 'legacy' ? 'subscribers' : 'all'), {
     transport: new StdioServerTransport(held, stdout),

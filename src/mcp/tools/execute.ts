@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import type { Caller } from '../../domain/caller.ts';
+import { type Caller, withSignal } from '../../domain/caller.ts';
+import { withDeadline } from '../../domain/deadline.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { RunningCommand } from '../../operations/exec/exec.ts';
 import { execDurably } from '../../operations/jobs/durable.ts';
@@ -56,12 +57,14 @@ export const SSH_EXECUTE = defineTool({
     };
     const start = (caller: Caller) => execDurably(access, request, caller);
     const following = { wait: wait * 1_000, bytes, out: 0, err: 0 };
-    return startAndFollow({ target, start, following, isToCancel }, call);
+    return startAndFollow({ target, id: request.job, start, following, isToCancel }, call);
   },
 });
 
 interface Starting {
   readonly target: Target;
+  /** The id that the job gets, if it is not a new one. */
+  readonly id?: string | undefined;
   start(caller: Caller): Promise<RunningCommand>;
   readonly following: FollowBounds;
   /** Whether the job ends when the client cancels the call. */
@@ -70,7 +73,7 @@ interface Starting {
 
 /** Starts a command, unless too many of the client run already, and follows it for a while. */
 export async function startAndFollow(
-  { target, start, following, isToCancel }: Starting,
+  { target, id, start, following, isToCancel }: Starting,
   call: ToolCall,
 ): Promise<CommandResult> {
   const { clients } = call.context;
@@ -80,21 +83,22 @@ export async function startAndFollow(
     const result = await followOrCancel(await start(caller), following, { call, isToCancel });
     return { result, left: result.state === 'running' ? { id: result.job, target: identifierOf(target) } : undefined };
   };
-  return (await clients.running(call.clientKey, (jobs) => endedOf(jobs, call), run)).result;
+  return (await clients.running(call.clientKey, { id, run, over: (jobs) => endedOf(jobs, call) })).result;
 }
 
-/** Those that have ended, as far as their VMs can be asked. */
+/** Those that have ended, and those on VMs that do not answer: what runs there must not keep the client from other VMs. */
 async function endedOf(jobs: readonly LeftJob[], { context, caller }: ToolCall): Promise<readonly LeftJob[]> {
-  const asked = jobs.map(async (job) => {
-    try {
-      const found = await jobsOf(context.access, { target: job.target, prefix: job.id }, caller);
-      const isRunning = found.some(({ id, state }) => id === job.id && (state === 'running' || state === 'starting'));
-      return isRunning ? [] : [job];
-    } catch {
-      return [];
-    }
-  });
-  return (await Promise.all(asked)).flat();
+  const { access, clock, limits } = context;
+  const ask = async (target: string) => {
+    const expired = () => new AppError('timed-out', 'it did not answer');
+    const deadline = { clock, ms: limits.list, signal: caller.signal, expired };
+    const found = await withDeadline(deadline, (signal) =>
+      jobsOf(access, { target }, withSignal(caller, signal)),
+    ).catch(() => []);
+    const running = found.filter(({ state }) => state === 'running' || state === 'starting').map(({ id }) => id);
+    return jobs.filter((job) => job.target === target && !running.includes(job.id));
+  };
+  return (await Promise.all([...new Set(jobs.map(({ target }) => target))].map(ask))).flat();
 }
 
 interface Cancelling {

@@ -2,10 +2,9 @@ import { Writable } from 'node:stream';
 import { z } from 'zod';
 import { isoTime } from '../../domain/duration.ts';
 import { cancelJob, findJob } from '../../operations/jobs/find-job.ts';
-import { jobAsCommand } from '../../operations/jobs/job-as-command.ts';
+import { watchJob } from '../../operations/jobs/job-as-command.ts';
 import { listJobs, type PlacedJob } from '../../operations/jobs/list-jobs.ts';
 import { showLogs } from '../../operations/jobs/logs.ts';
-import { identifierOf } from '../../targets/target.ts';
 import { begun } from '../collected.ts';
 import { BYTES, COMMAND_RESULT, type CommandResult, MOST_BYTES, WAITING } from '../followed.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
@@ -16,12 +15,15 @@ const NAMED = {
   job: z.string().min(1).describe('The id of the job, or the unique beginning of one'),
   server: z.string().min(1).optional().describe('Its VM, if several have a job with that id'),
 };
-type Named = { readonly job: string; readonly server?: string | undefined };
+type Named = { readonly job: string; readonly server?: string | undefined; readonly isWholeId?: boolean };
 
 /** The job that is meant, if the settings allow the call there. */
-async function found({ job: name, server: vm }: Named, { context, caller, permit }: ToolCall): Promise<PlacedJob> {
+async function found(
+  { job: name, server: vm, isWholeId = false }: Named,
+  { context, caller, permit }: ToolCall,
+): Promise<PlacedJob> {
   const { list: deadline, listWhole: wholeDeadline } = context.limits;
-  const job = await findJob(context.access, { name, vm, deadline, wholeDeadline }, caller);
+  const job = await findJob(context.access, { name, vm, isWholeId, deadline, wholeDeadline }, caller);
   await permit(placeOfJob(job));
   return job;
 }
@@ -112,29 +114,26 @@ export const SSH_JOB_WAIT = defineTool({
   run: async (args, call) => (await waitFor(args, call)).result,
 });
 
-/** The same with the times of the job, for tasks. */
+/** The same for tasks, which are named by whole ids, with what else is known of the job. */
 export const JOB_FOR_TASK = defineTool({
   ...SSH_JOB_WAIT,
   input: WAITED,
-  output: COMMAND_RESULT.extend({ started: JOB.shape.started, ended: JOB.shape.ended }),
+  output: COMMAND_RESULT.extend({ row: JOB }),
   async run(args, call) {
-    const { job, result } = await waitFor(args, call);
-    const { started, ended } = jobRow(job);
-    return { ...result, started, ended };
+    const { job, result } = await waitFor({ ...args, isWholeId: true }, call);
+    return { ...result, row: jobRow(job) };
   },
 });
-export type TaskResult = CommandResult & { readonly started: string | null; readonly ended: string | null };
+export type TaskResult = CommandResult & { readonly row: z.output<typeof JOB> };
 
 /** Waits for a job, and tells which one it was. */
-export async function waitFor(args: z.output<typeof WAITED>, call: ToolCall) {
+export async function waitFor(args: z.output<typeof WAITED> & Named, call: ToolCall) {
   const { wait, max_bytes: bytes, stdoutOffset: out, stderrOffset: err, on_cancel, ...named } = args;
   const placed = await found(named, call);
-  const { id, target, hostname, session, state } = placed;
+  const { state } = placed;
   // What has ended has only to be read.
   const seconds = state === 'running' || state === 'starting' ? wait : Math.max(wait, READING);
-  const where = session === '' ? hostname : identifierOf(target);
-  const job = { id, place: target, target: where, isFound: true, isWatched: true, out, err };
-  const running = jobAsCommand(call.context.access, job, call.caller);
+  const running = watchJob(call.context.access, { ...placed, from: { isFound: true, out, err } }, call.caller);
   const following = { wait: seconds * 1_000, bytes, out, err };
   const result = await followOrCancel(running, following, { call, isToCancel: on_cancel === 'cancel' });
   return { job: placed, result };
@@ -204,12 +203,18 @@ export const SSH_JOB_CANCEL = defineTool({
     warnings: z.array(z.string()),
   }),
   annotations: ENDS,
-  async run(named, call) {
-    const { id, hostname, state, hadEnded } = await cancelJob(
-      call.context.access,
-      await found(named, call),
-      call.caller,
-    );
-    return { job: id, server: hostname, state, hadEnded, warnings: [...call.warnings] };
-  },
+  run: (named, call) => cancel(named, call),
 });
+
+/** The same for tasks. */
+export const CANCEL_FOR_TASK = defineTool({
+  ...SSH_JOB_CANCEL,
+  input: z.object(NAMED),
+  run: (named, call) => cancel({ ...named, isWholeId: true }, call),
+});
+
+async function cancel(named: Named, call: ToolCall) {
+  const job = await found(named, call);
+  const { id, hostname, state, hadEnded } = await cancelJob(call.context.access, job, call.caller);
+  return { job: id, server: hostname, state, hadEnded, warnings: [...call.warnings] };
+}

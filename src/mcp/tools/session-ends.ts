@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { AppError, messageOf } from '../../domain/errors.ts';
 import { disconnectSession } from '../../operations/sessions/disconnect.ts';
-import { sessionIdentity } from '../../operations/sessions/real-name.ts';
 import { questionOf } from '../confirm.ts';
 import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession, usedSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
-import { finishWork } from './session-work.ts';
-import { knownVms, permitted } from './targets.ts';
+import { commitOf, finishWork } from './session-work.ts';
+import { knownVms, permitted, whereNow } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
 
@@ -37,6 +36,14 @@ export const sessionClose = (sessions: AgentSessions) =>
     async run({ session, force }, call) {
       const { context, warnings } = call;
       const isAll = session === 'all';
+      if (isAll && !call.isToldApart)
+        throw new AppError(
+          'usage',
+          'Over HTTP this client cannot be told from others of its name; nothing was closed',
+          {
+            hint: 'close each session by its id, which ssh_session_start returned',
+          },
+        );
       const used = isAll ? await sessions.own(call.clientKey) : [await sessions.find(session)];
       const closed = [];
       for (const one of used) {
@@ -55,26 +62,28 @@ export const sessionClose = (sessions: AgentSessions) =>
     },
   });
 
-/** Ends the tmux session of one that is closed; why it stays, or null. Rejects with an AppError. */
+/** Ends the tmux session of one that is closed, and its folder; why the tmux session stays, or null. Rejects with an AppError. */
 async function endOf(one: UsedSession, force: boolean, call: ToolCall): Promise<string | null> {
-  const { made, identity } = one.kept;
-  try {
-    const target = await permitted(identifierIn(one), call);
-    await finishWork(one, call);
-    if (!made && !force) return 'the tmux session was there before';
-    const { access } = call.context;
-    const its = identity === null ? null : await sessionIdentity(access, target, call.caller);
-    if (its !== null && its !== identity) return 'the tmux session has ended, and another one has its name now';
+  let commit: string | undefined;
+  const end = async () => {
+    const found = await whereNow(one, await permitted(identifierIn(one), call), call);
+    if (found === 'ended') return null;
+    if (found === 'another') return 'the tmux session has ended, and another one has its name now';
+    commit = await commitOf(one, found, call);
+    if (!one.kept.made && !force) return 'the tmux session was there before';
     const ending = force ? undefined : refuse;
-    await disconnectSession(call.context.access, { target, kill: true, client: undefined, ending }, call.caller);
+    await disconnectSession(call.context.access, { target: found, kill: true, client: undefined, ending }, call.caller);
     return null;
-  } catch (error) {
+  };
+  const reason = await end().catch((error: unknown) => {
     if (!(error instanceof AppError)) throw error;
     // What has ended by itself need not be ended.
     if (error.code === 'session-not-found' || error.code === 'vm-not-found') return null;
     if (OPEN.has(error)) return messageOf(error);
     throw error;
-  }
+  });
+  await finishWork(one, commit, call);
+  return reason;
 }
 
 /** Errors that say that somebody else has a session open. */

@@ -1,22 +1,20 @@
 import { z } from 'zod';
-import { type Caller, withSignal } from '../../domain/caller.ts';
-import { withDeadline } from '../../domain/deadline.ts';
-import { AppError, messageOf } from '../../domain/errors.ts';
+import type { Caller } from '../../domain/caller.ts';
 import { shellWord } from '../../domain/text.ts';
 import { runInShell } from '../../operations/exec/run-in-shell.ts';
 import { showScreen } from '../../operations/jobs/logs.ts';
-import { awaitTurn } from '../../operations/sessions/await-turn.ts';
 import { ensureSession } from '../../operations/sessions/ensure-session.ts';
-import { sessionIdentity, sessionsThere } from '../../operations/sessions/real-name.ts';
+import { sessionIdentity } from '../../operations/sessions/real-name.ts';
 import { sendToSession } from '../../operations/sessions/send.ts';
-import { describeTarget, type Target } from '../../targets/target.ts';
+import { describeTarget, identifierOf, type Target } from '../../targets/target.ts';
 import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
-import { type AgentSessions, identifierIn, SESSION, shownSession, type UsedSession } from '../sessions.ts';
+import { type AgentSessions, identifierIn, SESSION, shownSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type Tool, type ToolCall } from '../tool.ts';
 import { beginWorkdir, newFolder, workdirAt, workdirOf } from '../workdir.ts';
 import { startAndFollow } from './execute.ts';
 import { sessionClose, sessionHealth, sessionReconnect } from './session-ends.ts';
-import { keepWork } from './session-work.ts';
+import { endedAmong, inTurn } from './session-there.ts';
+import { keepBegun, keepResult } from './session-work.ts';
 import { knownVms, permitted, sessionOn } from './targets.ts';
 
 const WARNINGS = { warnings: z.array(z.string()) };
@@ -63,35 +61,6 @@ const list = (sessions: AgentSessions) =>
     },
   });
 
-/** Asks the VMs which of the tmux sessions have ended; of those that do not answer none counts as ended. */
-async function endedAmong(all: readonly UsedSession[], { context, caller }: ToolCall) {
-  const { access, clock, limits } = context;
-  const placeOf = ({ kept: { login, server } }: UsedSession) => `${login === null ? '' : `${login}@`}${server}`;
-  const there = new Map<string, Awaited<ReturnType<typeof sessionsThere>>>();
-  const ask = async (place: string) => {
-    const expired = () => new AppError('timed-out', `it did not answer in ${limits.list / 1_000} s`);
-    const deadline = { clock, ms: limits.list, signal: caller.signal, expired };
-    try {
-      there.set(
-        place,
-        await withDeadline(deadline, (signal) => sessionsThere(access, place, withSignal(caller, signal))),
-      );
-    } catch (error) {
-      caller.signal.throwIfAborted();
-      caller.warn(`whether the sessions on ${place} are still there is not known: ${messageOf(error)}`);
-    }
-  };
-  await Promise.all([...new Set(all.map(placeOf))].map(ask));
-  return (one: UsedSession) => {
-    const { name, identity } = one.kept;
-    const found = there.get(placeOf(one));
-    return (
-      found !== undefined &&
-      !found.some((other) => (identity === null ? other.name === name : other.identity === identity))
-    );
-  };
-}
-
 const start = (sessions: AgentSessions) =>
   defineTool({
     name: 'ssh_session_start',
@@ -117,9 +86,18 @@ const start = (sessions: AgentSessions) =>
     async run({ server, name, workdir: isWanted }, call) {
       const { context, clientKey, warnings } = call;
       const target = await permitted(sessionOn(server, name), call);
-      const owned = async () => (await sessions.own(clientKey)).length;
-      const begin = () => beginSession(target, { sessions, isKept: isWanted ?? context.workdir.isUsual }, call);
-      const { used, created } = await context.clients.starting(clientKey, owned, begin);
+      const isKept = isWanted ?? context.workdir.isUsual;
+      // Two that start the same one at once are to get the same.
+      const place = `${clientKey} ${identifierOf(target)}`;
+      const turn = (turns.get(place) ?? Promise.resolve()).then(() => beginSession(target, { sessions, isKept }, call));
+      const over = turn.then(
+        () => {},
+        () => {},
+      );
+      turns.set(place, over);
+      const { used, created } = await turn.finally(() => {
+        if (turns.get(place) === over) turns.delete(place);
+      });
       const { token } = await (await context.registry()).token(used.record.id);
       const shown = shownSession(used, context.clock.now());
       const attach = `azlin connect ${shellWord(identifierIn(used))}`;
@@ -129,32 +107,43 @@ const start = (sessions: AgentSessions) =>
     },
   });
 
+/** Sessions that are being started, by client and place. */
+const turns = new Map<string, Promise<void>>();
+
 interface Beginning {
   readonly sessions: AgentSessions;
   /** Whether its work is to be kept in a folder. */
   readonly isKept: boolean;
 }
 
-/** Makes the tmux session if it is missing, and a record of it; one that this user's client has of it is used again. */
+/** Makes the tmux session if it is missing, and a record of it; one that this client has of it is used again. */
 async function beginSession(target: Target, { sessions, isKept }: Beginning, call: ToolCall) {
   const { context, caller, client, clientKey } = call;
-  const { hostname: server, session: name, created } = await ensureSession(context.access, target, caller);
-  const identity = await sessionIdentity(context.access, target, caller);
+  const { hostname: server, session: name } = target;
   const login = target.user ?? null;
-  const isSame = ({ kept }: UsedSession) =>
-    kept.name === name && kept.login === login && kept.client === client && kept.identity === identity;
-  const before = created ? undefined : (await sessions.ofUser(server)).find(isSame);
-  if (before && (before.kept.folder !== null) === isKept) {
-    sessions.adopt(before.record.id, clientKey);
-    return { used: before, created };
-  }
-  const now = context.clock.now();
-  const folder = isKept ? newFolder(name, now) : null;
-  const { root } = context.workdir;
-  if (folder !== null)
-    await beginWorkdir(workdirAt({ root, server, folder }), `${server}:${name}, ${new Date(now).toISOString()}`);
-  const fields = { name, server, login, made: created, identity, client, folder };
-  return { used: await sessions.add(fields, clientKey), created };
+  const own = await sessions.own(clientKey);
+  const before = own.find(({ kept }) => kept.server === server && kept.name === name && kept.login === login);
+  const newPath = async () => {
+    if (!isKept) return null;
+    const now = context.clock.now();
+    const folder = newFolder(name, now);
+    const title = `${server}:${name}, ${new Date(now).toISOString()}`;
+    await beginWorkdir(workdirAt({ root: context.workdir.root, server, folder }), title);
+    return folder;
+  };
+  const begin = async () => {
+    const { created } = await ensureSession(context.access, target, caller);
+    const identity = await sessionIdentity(context.access, target, caller);
+    if (before && before.kept.identity === identity) {
+      const isFolderNew = isKept && before.kept.folder === null;
+      return { used: isFolderNew ? await sessions.keepIn(before.record.id, await newPath()) : before, created };
+    }
+    // Its tmux session has ended.
+    if (before) await sessions.remove(before.record.id);
+    const fields = { name, server, login, made: created, identity, client, folder: await newPath() };
+    return { used: await sessions.add(fields, clientKey), created };
+  };
+  return before ? begin() : context.clients.starting(clientKey, async () => own.length, begin);
 }
 
 const send = (sessions: AgentSessions) =>
@@ -179,19 +168,23 @@ const send = (sessions: AgentSessions) =>
     isTask: true,
     async run({ session, command, timeout, wait, max_bytes: bytes, on_cancel }, call) {
       const found = await sessions.find(session);
-      const target = await permitted(identifierIn(found), call);
+      const named = await permitted(identifierIn(found), call);
       const used = await sessions.use(found.record.id, 'ssh_session_send');
       const { access, limits } = call.context;
-      const until = access.clock.now() + wait * 1_000;
-      await awaitTurn(access, { target, identity: used.kept.identity, quiet: limits.lease, until }, call.caller);
+      const target = await inTurn(used, { named, until: access.clock.now() + wait * 1_000 }, call);
       const ms = timeout === undefined ? limits.run : timeout * 1_000;
       const request = { target, command: [command], create: false, timeout: ms };
       const from = call.context.clock.now();
-      const start = (caller: Caller) => runInShell(access, request, caller);
+      const start = async (caller: Caller) => {
+        const running = await runInShell(access, request, caller);
+        await keepBegun(used, { command, job: running.job?.id ?? '', from }, call);
+        return running;
+      };
       const following = { wait: wait * 1_000, bytes, out: 0, err: 0 };
       const isToCancel = on_cancel === 'cancel';
       const result = await startAndFollow({ target, start, following, isToCancel }, call);
-      return { ...result, warnings: [...result.warnings, ...(await keepWork(used, { command, result, from }, call))] };
+      await keepResult(used, result, call);
+      return result;
     },
   });
 
@@ -211,11 +204,10 @@ const type = (sessions: AgentSessions) =>
     async run({ session, text, keys }, call) {
       const { context, caller, warnings } = call;
       const found = await sessions.find(session);
-      const target = await permitted(identifierIn(found), call);
-      const { kept } = await sessions.use(found.record.id, 'ssh_session_type');
-      const { access, limits } = context;
-      const until = access.clock.now() + WAIT;
-      await awaitTurn(access, { target, identity: kept.identity, quiet: limits.lease, until }, caller);
+      const named = await permitted(identifierIn(found), call);
+      const used = await sessions.use(found.record.id, 'ssh_session_type');
+      const { access } = context;
+      const target = await inTurn(used, { named, until: access.clock.now() + WAIT }, call);
       await sendToSession(access, { target, text, keys }, caller);
       const screen = await showScreen(context.access, { target, history: 0 }, caller);
       return { target: describeTarget(target), screen, warnings: [...warnings] };

@@ -1,7 +1,8 @@
 import { AppError } from '../../domain/errors.ts';
 import { qualifiedNames, type Vm } from '../../domain/vm.ts';
-import { underRealName } from '../../operations/sessions/real-name.ts';
+import { sessionsThere, underRealName } from '../../operations/sessions/real-name.ts';
 import { aloneTarget, type Target } from '../../targets/target.ts';
+import type { UsedSession } from '../sessions.ts';
 import type { ToolCall } from '../tool.ts';
 
 const hasSession = (server: string) => server.replace(/\[.*\]/, '').includes(':');
@@ -14,6 +15,21 @@ export async function permitted(identifier: string, call: ToolCall): Promise<Tar
   const target = isAboutSessions ? await underRealName(access, named, caller) : named;
   await permit(target);
   return target;
+}
+
+/** Where the session of an agent is now, whose name means `named`: a person may have renamed it, or it has ended, and another one may have its name. Rejects with an AppError. */
+export async function whereNow(
+  { kept: { identity, login, server } }: UsedSession,
+  named: Target,
+  call: ToolCall,
+): Promise<Target | 'ended' | 'another'> {
+  if (identity === null) return named;
+  const there = await sessionsThere(call.context.access, named, call.caller);
+  const own = there.find((one) => one.identity === identity);
+  if (!own) return there.some(({ name }) => name === named.session) ? 'another' : 'ended';
+  return own.name === named.session
+    ? named
+    : permitted(`${login === null ? '' : `${login}@`}${server}:${own.name}`, call);
 }
 
 /** The same for a VM with all that is on it, or a session if one is named. */

@@ -46,6 +46,27 @@ export async function noteEnd<End extends Outcome>(
   return ended;
 }
 
+/** Writes down how a command ends that somebody else has started, and this user only waits for. Resolves to its outcome. */
+export async function noteSeenEnd<End extends Outcome>(
+  access: Noting,
+  target: Place,
+  seen: SeenEnd<End>,
+): Promise<End> {
+  const { id, isRunning, outcome } = seen;
+  const ended = await outcome;
+  // Whoever stops waiting has seen no end; one that was there before has its time.
+  const isSeen = isRunning && ended.kind !== 'lost' && ended.kind !== 'not-started';
+  return isSeen ? noteEnd(access, target, { run: id, job: id, program: seen.program, outcome }) : ended;
+}
+
+interface SeenEnd<End> {
+  readonly id: string;
+  readonly program: string | undefined;
+  /** Whether the job ran when the wait began. */
+  readonly isRunning: boolean;
+  readonly outcome: Promise<End>;
+}
+
 type Place = Pick<Target, 'hostname' | 'endpoint' | 'session'>;
 
 /** What a fleet's access has for it. */

@@ -13,6 +13,8 @@ import { jobsOf, listJobs, type PlacedJob } from './list-jobs.ts';
 export interface FindRequest {
   /** A job's id, its beginning, or an identifier. */
   readonly name: string;
+  /** Whether it is a whole id, and nothing else will do. */
+  readonly isWholeId?: boolean;
   /** The VM, in case several have a job with that id. */
   readonly vm: string | undefined;
   /** Milliseconds for each VM, and for all of them. */
@@ -22,7 +24,8 @@ export interface FindRequest {
 
 /** The job that is meant: by its id, the unique beginning of one, or an identifier, which means the newest job there. Throws `job-not-found`, `ambiguous`. */
 export async function findJob(access: FleetAccess, request: FindRequest, caller: Caller): Promise<PlacedJob> {
-  const { name, vm } = request;
+  const { name, vm, isWholeId = false } = request;
+  if (isWholeId) return jobById(access, request, caller);
   // What cannot be an id can only be an identifier.
   if (jobIdProblem(name) !== undefined && vm === undefined) return newestJob(access, name, caller);
   try {
@@ -40,10 +43,10 @@ export async function findJob(access: FleetAccess, request: FindRequest, caller:
 }
 
 async function jobById(access: FleetAccess, request: FindRequest, caller: Caller): Promise<PlacedJob> {
-  const { name, vm } = request;
+  const { name, vm, isWholeId = false } = request;
   const begun = jobIdProblem(name) ? [] : await jobsNamed(access, request, caller);
   const exact = begun.filter(({ id }) => id === name);
-  const named = exact.length > 0 ? exact : begun;
+  const named = exact.length > 0 || isWholeId ? exact : begun;
   // VMs that share a home directory see each other's jobs, but only the VM that owns a job knows its state.
   const found = named.some(isOwnJob) ? named.filter(isOwnJob) : named;
   const [only, ...others] = found;

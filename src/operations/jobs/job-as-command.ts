@@ -7,20 +7,34 @@ import { cancelJobScript, type From, signalJobScript } from '../../jobs/job-scri
 import type { Follower } from '../../jobs/tail-job.ts';
 import { describeRef, exactTarget, identifierOf, type TargetRef } from '../../targets/target.ts';
 import type { FleetAccess } from '../access/fleet-access.ts';
+import { noteSeenEnd } from '../access/history-notes.ts';
 import { withTarget } from '../access/with-target.ts';
 import type { RunningCommand } from '../exec/exec.ts';
+import { programOf } from '../exec/exec-request.ts';
 import { followToEnd, type JobPlace } from './follow-to-end.ts';
 import type { PlacedJob } from './list-jobs.ts';
 
-/** Waits for an existing job, without its output. */
+interface Watched extends Pick<PlacedJob, 'id' | 'target' | 'hostname' | 'session' | 'state' | 'command'> {
+  /** Where its output is wanted from; none by default. */
+  readonly from?: Pick<FollowedJob, 'out' | 'err' | 'isFound'>;
+}
+
+const NO_OUTPUT = { out: 'none', err: 'none', isFound: false } as const;
+
+/** Waits for an existing job. */
 export function watchJob(
   access: FleetAccess,
-  { id, target: place, hostname, session }: Pick<PlacedJob, 'id' | 'target' | 'hostname' | 'session'>,
+  { id, target: place, hostname, session, state, command, from = NO_OUTPUT }: Watched,
   caller: Caller,
 ): RunningCommand {
-  const from = { out: 'none', err: 'none' } as const;
   const target = session === '' ? hostname : identifierOf(place);
-  return jobAsCommand(access, { id, place, target, isFound: false, ...from, isWatched: true }, caller);
+  const running = jobAsCommand(access, { id, place, target, isWatched: true, ...from }, caller);
+  const isRunning = state === 'running' || state === 'starting';
+  const { outcome } = running;
+  return {
+    ...running,
+    outcome: noteSeenEnd(access, place, { id, program: programOf([command]), isRunning, outcome }),
+  };
 }
 
 export interface FollowedJob {

@@ -106,6 +106,25 @@ azlin_check_pane() {
     [ -n "$azlin_how" ] || ! azlin_alive || azlin_busy "job $azlin_other"
   fi
 }
+# Only one at a time types in a pane: the Ctrl-C of the next one would end what the first one has begun.
+azlin_take_pane() {
+  azlin_lock=$azlin_jobs/.typing-$azlin_pane azlin_tries=0
+  azlin_birth "$$"
+  azlin_mine="$$ ${azlin_born:--} ${azlin_boot:--}"
+  until (set -C && echo "$azlin_mine" >"$azlin_lock") 2>/dev/null; do
+    azlin_other=
+    { read -r azlin_other <"$azlin_lock"; } 2>/dev/null
+    # shellcheck disable=SC2086
+    [ -z "$azlin_other" ] || azlin_is_still $azlin_other || { mv "$azlin_lock" "$azlin_lock.$$" && rm -f "$azlin_lock.$$"; } 2>/dev/null
+    [ "$azlin_tries" -lt 200 ] || azlin_busy 'another command that is about to begin'
+    sleep 0.05 || {
+      sleep 1
+      azlin_tries=$((azlin_tries + 19))
+    }
+    azlin_tries=$((azlin_tries + 1))
+  done
+  trap 'rm -f "$azlin_lock"' EXIT
+}
 # Prints how many lines the pane has had so far.
 azlin_lines_of() {
   azlin_said=$(tmux display-message -p -t "$azlin_pane" "$azlin_mark:#{history_size} #{cursor_y}" 2>/dev/null)
@@ -157,9 +176,10 @@ azlin_type_until_begun() {
   done
 }
 
-azlin_check_pane
-azlin_make_jobs
 umask 077
+azlin_make_jobs
+azlin_take_pane
+azlin_check_pane
 azlin_said=$(azlin_write 2>&1) || {
   rm -rf "$azlin_job" "$azlin_go"
   azlin_cannot "$azlin_said"
@@ -168,6 +188,8 @@ azlin_said=$(azlin_type_until_begun 2>&1) || ! mkdir "$azlin_job/begun" 2>/dev/n
   rm -rf "$azlin_job" "$azlin_go"
   azlin_refuse failed "$azlin_said"
 }
+rm -f "$azlin_lock"
+trap - EXIT
 azlin_listen
 azlin_choose_tail
 azlin_follow 0 0
