@@ -79,11 +79,9 @@ export async function findHistory(
       const run = event.kind === 'history' ? event.entry.run : undefined;
       const at = run === undefined ? undefined : commands.get(run);
       const begun = at === undefined ? undefined : found[at];
-      if (at !== undefined && begun && row.what === 'ended') {
-        // Several may have waited for its end.
-        if (begun.endedAt !== null) continue;
+      if (at !== undefined && begun && row.what === 'ended')
         found[at] = { ...begun, endedAt: row.time, exitCode: row.exitCode, end: row.end };
-      } else if (run !== undefined) commands.set(run, found.push(row) - 1);
+      else if (run !== undefined) commands.set(run, found.push(row) - 1);
       else found.push(row);
     }
     after = page.at(-1)?.sequence ?? after;
