@@ -9,6 +9,8 @@ export interface Collected {
 
 export interface Collector {
   add(chunk: Buffer): void;
+  /** So many bytes come that are not read: only those behind them are the end. */
+  skip(bytes: number): void;
   /** Bytes so far, from the start of the stream. */
   read(): number;
   /** `isOver`: no more is to come. Before that, half a character at the end is left for the next time. */
@@ -38,6 +40,11 @@ export function collector(start: number, limit: number): Collector {
         pieces = [Buffer.from(last)];
         kept = last.length;
       }
+    },
+    skip(bytes) {
+      total += bytes;
+      pieces = [];
+      kept = 0;
     },
     read: () => start + total,
     result(isOver) {

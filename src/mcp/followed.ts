@@ -112,7 +112,8 @@ export async function follow(running: RunningCommand, following: FollowBounds, c
   };
 }
 
-function textsOf(out: Collected, err: Collected) {
+/** The collected outputs as results tell them. */
+export function textsOf(out: Collected, err: Collected) {
   return {
     ...{ stdout: out.text, stdoutOffset: out.end, stdoutOmitted: out.omitted },
     ...{ stderr: err.text, stderrOffset: err.end, stderrOmitted: err.omitted },

@@ -511,6 +511,11 @@ test('long output: its beginning and end, the rest by offset, and no memory for 
   expect(result.stdout).toMatch(/^begin\nx+\n\[\d+ bytes left out here\]\nx+\nend\n$/);
   const { from, to } = result.stdoutOmitted ?? { from: 0, to: 0 };
   expect(to - from).toBe(200_000_011 - 2_000);
+  // Of what has ended, the middle is not even read.
+  const { job } = result;
+  expect(await one.call('ssh_job_wait', { job, max_bytes: 2_000 })).toEqual(result);
+  const last = { job, max_bytes: 2_000, stdoutOffset: 200_000_000 };
+  expect(await one.call<Result>('ssh_job_wait', last)).toMatchObject({ stdout: 'xxxxxx\nend\n', stdoutOmitted: null });
   const middle = await one.call<{ text: string; next: number }>('ssh_job_output', {
     job: result.job,
     offset: from,

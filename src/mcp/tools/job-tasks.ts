@@ -46,9 +46,7 @@ export function jobTasks(offering: Offering, isOffered: (tool: ToolName) => bool
       const now = new Date(offering.context.clock.now()).toISOString();
       const times = { createdAt: row.started ?? now, lastUpdatedAt: row.ended ?? now };
       const task = { taskId, ...times, ttlMs: KEPT, pollIntervalMs: POLL };
-      const bytes = (row.stdoutBytes ?? 0) + (row.stderrBytes ?? 0);
-      if (told.state === 'running')
-        return { ...task, status: 'working', statusMessage: messageFor(told.target, bytes) };
+      if (told.state === 'running') return { ...task, status: 'working', statusMessage: `${told.target}: running` };
       if (told.state === 'cancelled') return { ...task, status: 'cancelled' };
       const content = [{ type: 'text' as const, text: JSON.stringify(told) }];
       return { ...task, status: 'completed', result: { ...result, content, structuredContent: told } };
@@ -68,11 +66,9 @@ export function taskOf(result: CallToolResult | InputRequiredResult, args: Argum
   if (state !== 'running') return undefined;
   const time = new Date(now).toISOString();
   const times = { createdAt: time, lastUpdatedAt: time, ttlMs: KEPT, pollIntervalMs: POLL };
-  const statusMessage = messageFor(target, stdoutOffset + stderrOffset);
+  const statusMessage = `${target}: running, ${count(stdoutOffset + stderrOffset, 'byte')} of output`;
   return { taskId: idOf(job, target, args), status: 'working', statusMessage, ...times };
 }
-
-const messageFor = (target: string, bytes: number) => `${target}: running, ${count(bytes, 'byte')} of output`;
 
 /** A job, its VM, and how much of its output was asked for: whoever is asked for the task may be another server. */
 function idOf(

@@ -1,13 +1,12 @@
-import { Writable } from 'node:stream';
 import { z } from 'zod';
 import { isoTime } from '../../domain/duration.ts';
 import { cancelJob, findJob } from '../../operations/jobs/find-job.ts';
 import { watchJob } from '../../operations/jobs/job-as-command.ts';
 import { listJobs, type PlacedJob } from '../../operations/jobs/list-jobs.ts';
-import { showLogs } from '../../operations/jobs/logs.ts';
 import { begun } from '../collected.ts';
 import { BYTES, COMMAND_RESULT, type CommandResult, MOST_BYTES, WAITING } from '../followed.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type ToolCall } from '../tool.ts';
+import { endedResult, readPart } from './ended-job.ts';
 import { followOrCancel } from './execute.ts';
 import { vmOrSession } from './targets.ts';
 
@@ -131,6 +130,8 @@ export async function waitFor(args: z.output<typeof WAITED> & Named, call: ToolC
   const { wait, max_bytes: bytes, stdoutOffset: out, stderrOffset: err, on_cancel, ...named } = args;
   const placed = await found(named, call);
   const { state } = placed;
+  const ended = await endedResult(placed, { wait: 0, bytes, out, err }, call);
+  if (ended) return { job: placed, result: ended };
   // What has ended has only to be read.
   const seconds = state === 'running' || state === 'starting' ? wait : Math.max(wait, READING);
   const running = watchJob(call.context.access, { ...placed, from: { isFound: true, out, err } }, call.caller);
@@ -160,9 +161,7 @@ export const SSH_JOB_OUTPUT = defineTool({
   annotations: LOOKS,
   async run({ stream, offset, max_bytes: most, ...named }, call) {
     const job = await found(named, call);
-    const { to, result } = limitedTo(most);
-    await showLogs(call.context.access, { job, stream, from: offset, follow: false, to }, call.caller);
-    const { bytes, isFull } = result();
+    const { bytes, isFull } = await readPart({ job, stream, from: offset, most }, call);
     // What ends in the middle of a character goes on there the next time.
     const half = begun(bytes);
     const cut = half < bytes.length ? half : 0;
@@ -171,24 +170,6 @@ export const SSH_JOB_OUTPUT = defineTool({
     return { job: job.id, text, offset, next, more: isFull || cut > 0, warnings: [...call.warnings] };
   },
 });
-
-/** Takes so many bytes, then nobody reads any more. */
-function limitedTo(most: number) {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  let isFull = false;
-  const to = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      const rest = chunk.subarray(0, most - length);
-      if (rest.length > 0) chunks.push(Buffer.from(rest));
-      length += rest.length;
-      isFull ||= rest.length < chunk.length;
-      done(isFull ? Object.assign(new Error('enough was read'), { code: 'EPIPE' }) : undefined);
-    },
-  });
-  to.on('error', () => {});
-  return { to, result: () => ({ bytes: Buffer.concat(chunks), isFull }) };
-}
 
 export const SSH_JOB_CANCEL = defineTool({
   name: 'ssh_job_cancel',
