@@ -235,8 +235,8 @@ describe.each(ERAS)('arguments, revision %s', (era) => {
     const said = await one.refused('ssh_execute', wrong);
     expect(said).toBe(
       'error: Invalid arguments for ssh_execute: "server" is empty; "command" is missing; "env" must be an object; ' +
-        '"on_cancel" must be "leave" or "cancel"; "wait" must be at most 600; "max_bytes" must be a whole number; ' +
-        '"comand" is not known (usage)\n' +
+        '"on_cancel" must be "leave" or "cancel"; "wait" must be at most 600; "max_bytes" must be an integer; ' +
+        'unknown argument "comand" (usage)\n' +
         'hint: it takes server, command, cwd, env, stdin, timeout, idempotency_key, on_cancel, wait, max_bytes',
     );
     expect(audited().at(-1)).toMatchObject({ tool: 'ssh_execute', result: 'error', code: 'usage' });

@@ -405,7 +405,7 @@ describe('azlin init', () => {
   test('on a terminal of 80 columns the paths of settings are whole', async () => {
     const long = join(home, 'a-directory-with-a-long-name-that-does-not-fit/next-to-other-columns/id_ed25519');
     await azlin(`config set ssh.identity ${long}`);
-    const terminal = await openTerminal({ ...fleet.environment, AZLIN_HOME: home, AZLIN_IDENTITY: '' }, 80, 80);
+    const terminal = await openTerminal({ ...fleet.environment, AZLIN_HOME: home, AZLIN_IDENTITY: '' }, 80, 120);
     try {
       await terminal.type('clear; azlin config view; echo "code $?"\n');
       await terminal.shows(/code 0/);
