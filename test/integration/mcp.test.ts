@@ -6,6 +6,7 @@ import type { DemoFleet } from '../../src/demo/demo-fleet.ts';
 import { azlin, startFleet } from '../support/fleet.ts';
 import { machineRun } from '../support/machine.ts';
 import { connectAgent, ERAS, type McpAgent, startHttpServer } from '../support/mcp-client.ts';
+import { connectTaskClient } from '../support/mcp-task-client.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
 
@@ -634,8 +635,10 @@ test('the work of a session is kept in a folder, for its owner only', async () =
 }, 60_000);
 
 test('a person who types comes first, and is told who waits', async () => {
-  writeFileSync(config(), '[mcp]\nlease = "4s"\n');
+  writeFileSync(config(), '[mcp]\nlease = "7s"\n');
   const one = await agent();
+  const token = 'a-token-for-tasks';
+  const server = await startHttpServer({ AZLIN_LABEL: 'agent@ci', ...fleet.environment, AZLIN_MCP_TOKEN: token });
   const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'pair' });
   const terminal = await openTerminal({ ...fleet.environment, AZLIN_LABEL: 'alice@laptop' }, 120, 30);
   try {
@@ -652,13 +655,21 @@ test('a person who types comes first, and is told who waits', async () => {
     expect(await one.refused('ssh_session_send', { session: id, command: 'echo too soon', wait: 0 })).toMatch(
       /^error: alice@laptop is typing in "myvm:pair"; nothing was sent \(pane-busy\)/,
     );
-    await terminal.shows(/agent@ci waits to type here; go on, or pause for 4 s/);
+    await terminal.shows(/agent@ci waits to type here; go on, or pause for 7 s/);
     const { stdout } = await one.call<Result>('ssh_session_send', { session: id, command: 'echo after them' });
     expect(stdout).toBe('after them\n');
     await terminal.shows(/^after them$/m);
     expect(await terminal.screen()).not.toContain('too soon');
+    // A client that takes tasks, and so does not wait long for commands, waits as long for people.
+    await terminal.press('Left');
+    const client = await connectTaskClient({ url: server.url, token });
+    expect(await client.call('ssh_session_send', { session: id, command: 'echo a task' })).toMatchObject({
+      structuredContent: { stdout: 'a task\n' },
+    });
     await terminal.press('C-b', 'd');
   } finally {
+    server.close();
+    await server.exitCode;
     await terminal.close();
   }
   expect(await one.call('ssh_session_close', { session: id })).toMatchObject({ closed: [{ ended: true }] });
