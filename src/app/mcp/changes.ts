@@ -1,6 +1,8 @@
+import type { VmEvent } from '../../daemon/knowledge.ts';
 import { pause } from '../../domain/clock.ts';
 import type { McpContext } from '../../mcp/context.ts';
 import type { SeenChange } from '../../mcp/serve/change.ts';
+import type { RegistryEvent } from '../../registry/record.ts';
 import type { OwnRegistry } from '../../registry/registry.ts';
 import type { Config } from '../../settings/config.ts';
 import type { DaemonSurroundings } from '../daemon-client.ts';
@@ -19,21 +21,30 @@ export function mcpChanges({ config, around, registry, signal }: Following): Mcp
   const tell = (change: SeenChange) => {
     for (const hear of hearers) hear(change);
   };
+  const tellEvent = (event: RegistryEvent) => {
+    if (event.kind !== 'history') tell({});
+    else if (event.entry.what === 'ended') tell({ hostname: event.entry.hostname, job: event.entry.job ?? '' });
+  };
   const follow = async (until: AbortSignal) => {
+    // What happens while the ways to hear of it are still being opened is told, too.
+    const from = around.wallClock.now();
     const { daemonControl } = await import('../daemon-client.ts');
     const control = daemonControl(config, around);
     const fromVms = async () => {
+      let since = from;
+      const onEvent = ({ hostname, session, at }: VmEvent) => {
+        since = Math.max(since, at);
+        tell({ hostname, session });
+      };
       // The daemon may not run yet, or end, and another one begin.
       for (; !until.aborted; await pause(around.wallClock, AGAIN, until).catch(() => {}))
-        await control
-          .events({ since: null, signal: until, onEvent: ({ hostname, session }) => tell({ hostname, session }) })
-          .catch(() => {});
+        await control.events({ since, signal: until, onEvent }).catch(() => {});
     };
     const fromRecords = async () => {
-      for await (const event of (await registry()).events({ signal: until })) {
-        if (event.kind !== 'history') tell({});
-        else if (event.entry.what === 'ended') tell({ hostname: event.entry.hostname, job: event.entry.job ?? '' });
-      }
+      const open = await registry();
+      const latest = (await open.history({ limit: 1 })).at(-1);
+      for (const event of await open.history({ since: from })) tellEvent(event);
+      for await (const event of open.events({ after: latest?.sequence ?? 0, signal: until })) tellEvent(event);
     };
     await Promise.all([fromVms(), fromRecords()].map((one) => one.catch(() => {})));
   };
