@@ -80,7 +80,7 @@ describe('tasks', () => {
   test('a command that goes on is one, for the official client too, and its end is the result of the call', async () => {
     const { url } = await server();
     const client = await connectTaskClient({ url, token: TOKEN });
-    const args = { server: 'myvm', command: 'echo begun; sleep 1; echo ended; exit 3', wait: 0 };
+    const args = { server: 'myvm', command: 'echo begun; sleep 4; echo ended; exit 3', wait: 0 };
     const session = client.session();
     const execution = await session.callTool('ssh_execute', args);
     expect(execution.kind).toBe('task');
@@ -96,7 +96,7 @@ describe('tasks', () => {
   });
 
   test('another server can be asked, also for as much of the output as was wanted', async () => {
-    const { client, created } = await ask({ command: 'seq 2000; sleep 1; seq 2000', max_bytes: 2_000 });
+    const { client, created } = await ask({ command: 'seq 2000; sleep 4; seq 2000', max_bytes: 2_000 });
     expect(created).toMatchObject({ resultType: 'task', status: 'working', ttlMs: 604_800_000, pollIntervalMs: 2_000 });
     const { taskId } = created as { taskId: string };
     for (const one of servers.splice(0)) {

@@ -454,7 +454,7 @@ test('a command on a VM where no tmux server runs', async () => {
   const one = await agent();
   const long = await one.call<Result>('ssh_execute', {
     server: 'bare',
-    command: 'echo from bare; sleep 1; exit 3',
+    command: 'echo from bare; sleep 5; exit 3',
     wait: 0,
   });
   expect(long).toMatchObject({ state: 'running' });
@@ -623,12 +623,12 @@ test('the work of a session is kept in a folder, for its owner only', async () =
   for (const name of ['commands.md', 'summary.md', 'output/001.txt'])
     expect(statSync(join(workdir, name)).mode & 0o077).toBe(0);
   // One that goes on gets its end with the next command.
-  const command = 'sleep 0.5; echo late; (exit 4)';
+  const command = 'sleep 3; echo late; (exit 4)';
   const { job } = await one.call<Result>('ssh_session_send', { session: id, command, wait: 0 });
   expect(read('summary.md')).toContain(`| running as job ${job} |`);
   await one.call('ssh_job_wait', { job });
   await one.call('ssh_session_send', { session: id, command: 'true' });
-  expect(read('summary.md')).toMatch(/\| 003 \| \S+ \| sleep 0\.5; echo late; \(exit 4\) \| exit 4 \|\n\| 004 /);
+  expect(read('summary.md')).toMatch(/\| 003 \| \S+ \| sleep 3; echo late; \(exit 4\) \| exit 4 \|\n\| 004 /);
   expect(read('output/003.txt')).toBe('late\n');
   expect(read('commands.md')).toMatch(/\n## 003 [\s\S]*\nexit 4, .*\[output\]\(output\/003\.txt\)\n/);
   await one.call('ssh_session_close', { session: id });
