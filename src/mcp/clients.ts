@@ -77,9 +77,13 @@ export function countedClients(limits: ClientLimits, clock: Pick<Clock, 'now'>):
     async starting(key, owned, start) {
       const client = clientOf(key);
       if ((await owned()) + client.starting >= limits.sessions)
-        throw new AppError('usage', `This client has ${count(limits.sessions, 'session')}; no other was started`, {
-          hint: 'close one with ssh_session_close; mcp.max_sessions sets the limit',
-        });
+        throw new AppError(
+          'usage',
+          `This client already has ${count(limits.sessions, 'session')}; nothing was started`,
+          {
+            hint: 'close one with ssh_session_close; mcp.max_sessions sets the limit',
+          },
+        );
       client.starting++;
       try {
         return await start();

@@ -162,9 +162,7 @@ test('read-only: a task can be neither ended nor read where its tools are not of
   const { url } = await server();
   const client = await connectTaskClient({ url, token: TOKEN });
   for (const method of ['tasks/cancel', 'tasks/get'])
-    await expect(client.request(method, { taskId: `${job}@myvm` })).rejects.toThrow(
-      'The settings do not allow ssh_job',
-    );
+    await expect(client.request(method, { taskId: `${job}@myvm` })).rejects.toThrow('is not allowed by the settings');
   rmSync(join(home(), 'config.toml'));
   expect(await one.call('ssh_job_cancel', { job })).toMatchObject({ hadEnded: false });
 });
@@ -198,7 +196,7 @@ describe('limits of a client', () => {
     const one = await agent();
     const first = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'one' });
     expect(await one.refused('ssh_session_start', { server: 'myvm', name: 'two' })).toMatch(
-      /^error: This client has 1 session; no other was started.*\nhint: close one with ssh_session_close/,
+      /^error: This client already has 1 session; nothing was started.*\nhint: close one with ssh_session_close/,
     );
     expect(await hasSession('two')).toBe(false);
     await one.call('ssh_session_close', { session: first.id });

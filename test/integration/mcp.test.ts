@@ -774,7 +774,7 @@ describe.each(ERAS)('over HTTP, revision %s', (era) => {
       // Clients without a connection of their own are not told apart: they do not close what another one has started.
       const isToldApart = era === '2025-11-25';
       if (!isToldApart)
-        expect(await one.refused('ssh_session_close', { session: 'all' })).toContain('cannot be told from others');
+        expect(await one.refused('ssh_session_close', { session: 'all' })).toContain('cannot be told apart');
       const session = isToldApart ? 'all' : id;
       expect(await one.call('ssh_session_close', { session })).toMatchObject({ closed: [{ id, ended: true }] });
       expect((await two.call<Result>('ssh_execute', { server: 'prod-1', command: 'echo yes' })).stdout).toBe('yes\n');

@@ -27,7 +27,7 @@ export function jobTasks(offering: Offering, isOffered: (tool: ToolName) => bool
   };
   const ask = async (tool: Tool, taskId: string, request: ServerContext): Promise<CallToolResult> => {
     if (!isOffered(tool.name))
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `The settings do not allow ${tool.name}`);
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${tool.name} is not allowed by the settings`);
     const { job, server, ...bounds } = partsOf(taskId);
     const args = tool === CANCEL_FOR_TASK ? { job } : { job, wait: 0, ...bounds };
     const first = await call(tool, args, request);

@@ -37,13 +37,9 @@ export const sessionClose = (sessions: AgentSessions) =>
       const { context, warnings } = call;
       const isAll = session === 'all';
       if (isAll && !call.isToldApart)
-        throw new AppError(
-          'usage',
-          'Over HTTP this client cannot be told from others of its name; nothing was closed',
-          {
-            hint: 'close each session by its id, which ssh_session_start returned',
-          },
-        );
+        throw new AppError('usage', 'Clients with the same name cannot be told apart over HTTP; nothing was closed', {
+          hint: 'close each session by its id, which ssh_session_start returned',
+        });
       const used = isAll ? await sessions.own(call.clientKey) : [await sessions.find(session)];
       const closed = [];
       for (const one of used) {
