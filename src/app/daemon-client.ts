@@ -23,10 +23,9 @@ export interface DaemonSurroundings {
   readonly daemonProgram: string | undefined;
 }
 
-/** The way to azlin's daemon; undefined where the settings want none. Where `CI` is set, only AZLIN_PERSIST turns it on: a workflow leaves no processes behind. */
+/** The way to azlin's daemon; undefined where the settings want none. */
 export function doorOf(config: Config, around: DaemonSurroundings): Door | undefined {
-  const isWanted = config.persist > 0 && (!around.environment['CI'] || config.sources.persist === 'environment');
-  return isWanted ? anyDoor(config, around) : undefined;
+  return config.persist > 0 ? anyDoor(config, around) : undefined;
 }
 
 export function anyDoor(

@@ -6,6 +6,7 @@ import type { DaemonReply, LineAsk, Word } from '../daemon/messages.ts';
 import { daemonPlace, whyNotSafe } from '../daemon/place.ts';
 import { frameReader, sendMessage } from '../daemon/wire.ts';
 import type { Questions } from '../domain/caller.ts';
+import { isInCi } from '../settings/ci.ts';
 import { systemClock } from './system-clock.ts';
 
 /*
@@ -50,8 +51,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Whether the daemon may run the line: an `exec` of one command on one target, or a list. */
 export function isQuick(argv: readonly string[], environment: Environment): boolean {
-  const { AZLIN_PERSIST: persist, CI: ci, AZLIN_DURABLE: durable } = environment;
-  if (persist === undefined ? Boolean(ci) : /^0/.test(persist)) return false;
+  const { AZLIN_PERSIST: persist, AZLIN_DURABLE: durable } = environment;
+  if (persist ? /^0/.test(persist) : isInCi(environment)) return false;
   const isOurs = PATHS.every((name) => {
     const value = environment[name];
     return !value || /^[/~]/.test(value) || NO_PATHS.includes(value);

@@ -95,10 +95,10 @@ async function writeProgram(path: string, body: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-/** The user's own settings, sign-ins and agent must not affect the demo. */
+/** The user's own settings, sign-ins and agent must not affect the demo; nor may a workflow that shows it, where azlin has no daemon. */
 function withoutSettings(environment: Environment): Record<string, string> {
   const kept = Object.entries(environment).filter(
-    ([name, value]) => value !== undefined && !/^(AZURE_|AZLIN_|ARM_|SSH_AUTH_SOCK$|TMUX)/.test(name),
+    ([name, value]) => value !== undefined && !/^(AZURE_|AZLIN_|ARM_|SSH_AUTH_SOCK$|TMUX|CI$)/.test(name),
   );
   return Object.fromEntries(kept) as Record<string, string>;
 }

@@ -20,7 +20,7 @@ export interface Tour {
 /** Prints each command and its output, and returns whether every one did what it should. */
 export async function takeTour(tour: Tour, signal: AbortSignal): Promise<boolean> {
   const { fleet, print } = tour;
-  const failed: string[] = [];
+  const failed: { readonly line: string; readonly output: string }[] = [];
   for (const step of STEPS) {
     const line = await lineOf(step, tour, signal);
     print(`\n# ${step.says}\n$ ${line.replaceAll('\n', '\n> ')}\n`);
@@ -28,13 +28,18 @@ export async function takeTour(tour: Tour, signal: AbortSignal): Promise<boolean
     print(output);
     const expected = step.exitCode ?? 0;
     if (code !== 0) print(`(exit code ${code})\n`);
-    if (code !== expected || !step.expects.test(output)) failed.push(step.line);
+    if (code !== expected || !step.expects.test(output)) failed.push({ line, output: `${output}(exit code ${code})` });
   }
   print('\n# A real terminal: attach, type, detach with Ctrl-B d\n$ azlin connect myvm:dev\n');
   const skipped = await noTerminalReason();
   if (skipped) print(`(not checked: ${skipped})\n`);
-  else if (!(await isRightOnTerminal(tour, signal))) failed.push('azlin connect myvm:dev');
-  for (const line of failed) print(`\nFAILED: ${line}\n`);
+  else {
+    const screen = await attachOnTerminal(tour, signal);
+    print(screen);
+    if (!RIGHT_ON_TERMINAL.test(screen)) failed.push({ line: 'azlin connect myvm:dev', output: screen });
+  }
+  // Once more at the end: of a long log, that is what is read first.
+  for (const { line, output } of failed) print(`\nFAILED: ${line}\n${output.trimEnd()}\n`);
   if (failed.length > 0) return false;
   const all = STEPS.length + 1;
   print(skipped ? `\n${all - 1} of ${all} steps passed; 1 could not be checked.\n` : `\nAll ${all} steps passed.\n`);
@@ -47,11 +52,7 @@ async function lineOf({ line, better }: TourStep, { fleet }: Tour, signal: Abort
   return code === 0 ? better.line : line;
 }
 
-async function isRightOnTerminal(tour: Tour, signal: AbortSignal): Promise<boolean> {
-  const screen = await attachOnTerminal(tour, signal);
-  tour.print(screen);
-  return /hello from a terminal\n.*myvm:dev: detached.*exit code 0/s.test(screen);
-}
+const RIGHT_ON_TERMINAL = /hello from a terminal\n.*myvm:dev: detached.*exit code 0/s;
 
 async function shell(
   line: string,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AppError, messageOf } from '../domain/errors.ts';
 import { didYouMean } from '../domain/nearest.ts';
 import { notTrusted, strangerTo } from '../store/trusted-file.ts';
+import { isInCi } from './ci.ts';
 import { ENTRIES, KEYS, SETTINGS, type Setting, type SettingName, type SettingValues } from './settings.ts';
 import { type KeptValues, NO_FILE, parseSettings, readSettingsFile, type SettingsFile } from './settings-file.ts';
 
@@ -86,7 +87,7 @@ export async function loadConfig(
   const sources = { environment, overrides, file, path: place.path, context: undefined };
   const chosen = settleOne('context', sources);
   const context = isMending && !file.contexts.has(String(chosen.value)) ? undefined : contextNamed(chosen, sources);
-  const settled = ENTRIES.map(([name]) => settleOne(name, { ...sources, context }));
+  const settled = ENTRIES.map(([name]) => settledInCi(settleOne(name, { ...sources, context }), environment));
   const values = Object.fromEntries(settled.map(({ name, value }) => [name, value])) as SettingValues;
   const fromHome = (text: string) => text.replace(/^~(?=\/)/, userHome);
   return Object.freeze({
@@ -176,6 +177,13 @@ function settle(name: SettingName, { environment, overrides, file, path, context
     kept(file.values, 'file', '') ??
     from('default', 'default', undefined)
   );
+}
+
+/** Workflows leave no processes behind: where `CI` is set, no file turns on the daemon. */
+function settledInCi(one: Settled, environment: Environment): Settled {
+  const isChosen = one.source === 'flag' || one.source === 'environment';
+  if (one.name !== 'persist' || isChosen || !isInCi(environment)) return one;
+  return { ...one, given: '0', value: 0, source: 'environment', where: 'CI' };
 }
 
 /** How the message about a wrong value names its place. */

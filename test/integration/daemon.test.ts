@@ -113,14 +113,23 @@ describe('its life', () => {
       ['[daemon]\npersist = 0\n', {}, []],
       ['', { AZLIN_PERSIST: '0' }, []],
       ['', { CI: 'true' }, []],
+      ['[daemon]\npersist = "5m"\n', { CI: 'true' }, []],
     ] as const) {
       const one = user(config, variables);
       expect((await one.run(['exec', ...args, 'vm:dev', 'echo hi'])).stdout).toBe('hi\n');
       expect(one.pids()).toEqual([]);
     }
-    const wanted = user('', { CI: 'true', AZLIN_PERSIST: '5m' });
-    await wanted.exec('true');
-    expect(wanted.pids()).toHaveLength(1);
+    for (const variables of [{ CI: 'true', AZLIN_PERSIST: '5m' }, { CI: 'false' }]) {
+      const wanted = user('', variables);
+      await wanted.exec('true');
+      expect(wanted.pids()).toHaveLength(1);
+    }
+    const step = user('', { CI: 'true' });
+    expect((await step.run(['config', 'list'])).stdout).toMatch(/^daemon\.persist +0 +CI$/m);
+    const why = "azlin's daemon keeps the history, and daemon.persist is 0 (CI); AZLIN_PERSIST=10m turns it on";
+    expect((await step.run(['history'])).stderr).toContain(`hint: ${why}\n`);
+    const events = await step.run(['events']);
+    expect(events.stderr).toContain("azlin's daemon watches for events, and daemon.persist is 0 (CI)\n");
   }, 60_000);
 
   test('many that begin at once start one, and each gets its own answer', async () => {

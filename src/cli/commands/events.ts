@@ -5,6 +5,7 @@ import type { SeenEvent } from '../app.ts';
 import { type Call, defineCommand } from '../command.ts';
 import { durationOf } from '../line/exec-options.ts';
 import { SCOPE_OPTIONS, SSH_OPTIONS } from '../line/options.ts';
+import { whyNoDaemon } from '../no-daemon.ts';
 
 export const events = defineCommand({
   usage: '[identifier]',
@@ -27,9 +28,10 @@ export const events = defineCommand({
       throw new AppError('usage', `--format ${config.format} needs an end, and events have none`, {
         hint: '--format ndjson prints a line for each',
       });
-    if (config.persist === 0)
-      throw new AppError('usage', "azlin's daemon watches for events, and daemon.persist is 0", {
-        hint: 'AZLIN_PERSIST=10m allows it',
+    const why = whyNoDaemon(config);
+    if (why !== undefined)
+      throw new AppError('usage', `azlin's daemon watches for events, and ${why}`, {
+        hint: 'AZLIN_PERSIST=10m turns it on',
       });
     const since = durationOf('since', args.since);
     const { identifier } = positionals;
@@ -60,7 +62,7 @@ export const events = defineCommand({
 
 function noDaemon(): AppError {
   return new AppError('usage', "azlin's daemon watches for events, and it is not running", {
-    hint: 'azlin list starts it, unless CI is set; name a VM, and azlin events starts it itself',
+    hint: 'azlin list starts it; name a VM, and azlin events starts it itself',
   });
 }
 

@@ -1,9 +1,11 @@
 import { formatDuration } from '../../domain/duration.ts';
 import { count } from '../../domain/text.ts';
 import { checkRows, findHistory } from '../../operations/sessions/history.ts';
+import type { Config } from '../../settings/config.ts';
 import { defineCommand } from '../command.ts';
 import { durationOf } from '../line/exec-options.ts';
 import { SCOPE_OPTIONS } from '../line/options.ts';
+import { whyNoDaemon } from '../no-daemon.ts';
 import { historyView } from '../views/history.ts';
 import { withRegistry } from '../with-registry.ts';
 
@@ -44,14 +46,15 @@ export const history = defineCommand({
       if (older > 0) notes.push(`${count(older, 'earlier event')} left out; --limit shows more`);
       if (rows.length > 0) return { data: rows, notes };
       notes.push(`nothing is known to have happened in the last ${formatDuration(time)}`);
-      return { data: rows, notes, hints: hintsFor(config.persist, of) };
+      return { data: rows, notes, hints: hintsFor(config, of) };
     });
   },
   view: historyView,
 });
 
-function hintsFor(persist: number, of: string | undefined): readonly string[] {
-  if (persist === 0) return ["azlin's daemon keeps the history, and daemon.persist is 0"];
+function hintsFor(config: Config, of: string | undefined): readonly string[] {
+  const why = whyNoDaemon(config);
+  if (why !== undefined) return [`azlin's daemon keeps the history, and ${why}; AZLIN_PERSIST=10m turns it on`];
   return of === undefined
     ? []
     : ['azlin history knows VMs and sessions by the names in azlin list; azlin history alone shows everything'];

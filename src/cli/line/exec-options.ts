@@ -2,6 +2,7 @@ import { parseDuration } from '../../domain/duration.ts';
 import { AppError } from '../../domain/errors.ts';
 import { checkVariable, type Variable } from '../../operations/exec/exec-request.ts';
 import type { DurableRequest } from '../../operations/jobs/durable.ts';
+import { isInCi } from '../../settings/ci.ts';
 import type { Config } from '../../settings/config.ts';
 import type { Args, CallContext, Options } from '../command.ts';
 
@@ -86,7 +87,7 @@ export function durableOf(
   if (detach && onInterrupt !== undefined)
     throw new AppError('usage', '--on-interrupt does nothing with --detach: there is nothing left to interrupt');
   // With --stdin, a job starts only when all input has come. The user must ask for that; CI alone is not enough.
-  const isCi = !['', 'false', '0'].includes(environment['CI'] ?? '') && !stdin;
+  const isCi = isInCi(environment) && !stdin;
   if (!wish && (config.durable === 'never' || (config.durable === 'auto' && !isCi))) return undefined;
   const grace = onDisconnect === 'cancel' ? config.disconnectGrace : undefined;
   return { job, detach, grace, endsWithUs: (onInterrupt ?? onDisconnect) === 'cancel' };

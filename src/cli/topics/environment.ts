@@ -44,7 +44,10 @@ export const ENVIRONMENT: readonly TopicPart[] = [
     rows: [
       { left: 'NO_COLOR', right: 'no colours, unless --color always' },
       { left: 'TERM', right: 'the terminal type; dumb means no colours and no progress' },
-      { left: 'CI', right: 'commands become jobs (exec.durable = "auto")' },
+      {
+        left: 'CI',
+        right: 'commands become jobs (exec.durable = "auto"), and only AZLIN_PERSIST turns azlin\'s daemon on',
+      },
       { left: 'EDITOR', right: 'the editor for azlin config edit; VISUAL takes precedence' },
       { left: 'SHELL', right: 'the shell that azlin completion --install sets up, and that runs ProxyCommand' },
     ],
