@@ -23,7 +23,7 @@ export interface JobStart {
 
 /**
  * Starts a job, or finds the one with that id, and follows it from its beginning. The words of its status: created (0 or 1); `cwd` or `no-cwd`; `new`,
- * `found`, or `other` for a job that runs something else; where following starts in each of the two streams, with `lost` for standard error that a start-up
+ * also if an earlier try of the same call started it, `found`, or `other` for a job that runs something else; where following starts in each of the two streams, with `lost` for standard error that a start-up
  * file redirects.
  */
 export function startJobScript({

@@ -22,7 +22,7 @@ trap 'exit 0' TERM
 azlin_write() {
   cd "$azlin_job" && mkfifo w o e && mkdir unasked || return
   # With this first line, the journal gets the disk space that it needs until its end.
-  echo new >state && : >out && : >err && : >times && printf '%s\n%s\n' "$azlin_session" "$azlin_errors" >info || return
+  echo new >state && : >out && : >err && : >times && printf '%s\n%s\n%s\n' "$azlin_session" "$azlin_errors" "$azlin_settles" >info || return
   printf '%s\n' "$azlin_title" >command && printf '%s' "$azlin_supervisor" >run || return
   # A text that is too long for the environment gets a file of its own. So does any text in bash, which may export it in a form that other shells cannot read.
   if [ "${#azlin_text}" -gt 30000 ] || [ -n "$BASH_VERSION" ]; then printf '%s' "$azlin_text" >text || return; else export azlin_text; fi
@@ -89,8 +89,8 @@ if [ ! -e "$azlin_job" ] || azlin_is_free; then
   if azlin_said=$(mkdir "$azlin_job" 2>&1); then azlin_start
   elif [ ! -d "$azlin_job" ]; then azlin_cannot "$azlin_said"; fi
 fi
-[ -z "$azlin_is_new" ] || [ "$azlin_found" = new ] || azlin_cannot 'a job with that id already exists'
 if [ "$azlin_found" != new ]; then
+  [ -z "$azlin_is_new" ] || azlin_cannot 'a job with that id already exists'
   azlin_listen
   azlin_choose_tail
 fi

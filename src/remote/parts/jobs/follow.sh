@@ -16,15 +16,15 @@ azlin_listen() {
   azlin_listener=$! azlin_kids=
   exec 3<&-
 }
-# Ends this script and its children: the listener must not outlive the process that it would end.
 # shellcheck disable=SC2086
+azlin_kill() { kill $azlin_kids $azlin_listener 2>/dev/null; }
+# Ends this script and its children: the listener must not outlive the process that it would end.
 azlin_leave() {
-  kill $azlin_kids $azlin_listener 2>/dev/null
+  azlin_kill
   exit 0
 }
 azlin_leave_without() {
-  # shellcheck disable=SC2086
-  kill $azlin_kids $azlin_listener 2>/dev/null
+  azlin_kill
   azlin_no_job "${azlin_job##*/}"
 }
 # Passes on the lines of the journal from standard input. Before them comes the id of the process that they come from, which is ended together with this one.
@@ -67,18 +67,19 @@ azlin_await() {
   case $1$2 in *[@-]*) azlin_out=$(azlin_from "$1" out) azlin_err=$(azlin_from "$2" err) ;; esac
   # The job keeps the kind of standard error that it was started with, which need not be the kind that this script has.
   azlin_its= azlin_one=
-  { read -r azlin_one && read -r azlin_its; } 2>/dev/null <info
-  if [ "$azlin_out" != none ] && [ "$azlin_err" != none ]; then
-    case $azlin_its in
-    separate | elsewhere) [ "$azlin_errors" = separate ] || azlin_err=lost ;;
-    *) azlin_err=none ;;
-    esac
-  fi
+  { read -r azlin_one; read -r azlin_its; read -r azlin_one; } 2>/dev/null <info
+  # An earlier try of this call has started it.
+  [ "$azlin_found$azlin_one" != "found${azlin_settles:--}" ] || azlin_found=new
+  case $azlin_out$azlin_err:$azlin_its in
+  *none*:*) ;;
+  *:separate | *:elsewhere) [ "$azlin_errors" = separate ] || azlin_err=lost ;;
+  *) azlin_err=none ;;
+  esac
   azlin_open_errors
   azlin_answer "ok $azlin_created $azlin_went $azlin_found $azlin_out $azlin_err"
   [ "$3" != now ] || {
-    for azlin_word in $azlin_cut; do printf '%s cut %s\n' "$azlin_wire" "$azlin_word"; done
-    printf '%s now %s %s\n' "$azlin_wire" "$(wc -c <out)" "$(wc -c <err)"
+    for azlin_word in $azlin_cut; do echo "$azlin_wire cut $azlin_word"; done
+    echo "$azlin_wire now $(wc -c <out) $(wc -c <err)"
   }
 }
 # Whether all output that the journal promises is there.
@@ -89,7 +90,7 @@ azlin_whole() {
   [ "$(wc -c <out)" -ge "${1:-0}" ] && [ "$(wc -c <err)" -ge "${2:-0}" ]
 }
 azlin_follow() {
-  azlin_await "$1" "$2" "$3"
+  azlin_await "$@"
   azlin_told=
   trap azlin_leave TERM
   {
@@ -126,6 +127,6 @@ azlin_follow() {
     }
     azlin_told=1
     [ -n "$azlin_how" ] && azlin_whole 2>/dev/null && continue
-    printf '%s gone %s %s\n' "$azlin_wire" "$(wc -c 2>/dev/null <out)" "$(wc -c 2>/dev/null <err)"
+    echo "$azlin_wire gone $(wc -c 2>/dev/null <out) $(wc -c 2>/dev/null <err)"
   done
 }

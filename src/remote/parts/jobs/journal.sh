@@ -1,7 +1,7 @@
 # A job is a folder of mode 0700 in azlin_jobs:
 #   state    the journal: lines that are only ever appended, by any script that has something to say
 #   out, err what the command has written; times: how long they were at which time
-#   command  what lists call it; text: what runs, if that is too long for env; in: its standard input; info: its session, and what becomes of its errors
+#   command  what lists call it; text: what runs, if that is too long for env; in: its standard input; info: its session, what becomes of its errors, and the word of the call that started it
 #   run, env its supervisor, and its environment, which is emptied once it has been read
 #   unasked  a folder: the process that removes it sends SIGTERM
 #   begun    a folder: the process that makes it decides whether the command is started; void in it: the command is not, and who decided that

@@ -138,6 +138,11 @@ describe('a job of which nobody knows whether it was started', () => {
     expect(warnings).toEqual([`the link broke; asking again whether job ${id} was started`]);
   });
 
+  test('is not one that was there before, if the VM says that this call has started it', async () => {
+    const { result } = begin({ turns: [inDoubt, started('new')], job: 'nightly' });
+    expect(await result()).toMatchObject({ isFound: false, doubt: undefined });
+  });
+
   test('is not asked for on a VM that has taken the name by then', async () => {
     const replaced = aVm('vm', { vmId: 'another' });
     const vms = [aVm('vm')];
