@@ -15,6 +15,7 @@ import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { HistoryNotes } from '../operations/access/history-notes.ts';
 import { type AccessParts, makeAccess } from '../operations/access/make-access.ts';
+import type { HistoryNote, RegistryPlace } from '../registry/history.ts';
 import { shellFile } from '../remote/shell-files.ts';
 import type { Config } from '../settings/config.ts';
 import type { EntraSettings } from '../transport/identities/entra.ts';
@@ -67,15 +68,23 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
   return { access, transport };
 }
 
-/** The daemon keeps the history; where there is none, nobody does. */
+/** The daemon keeps the history; where the settings want none, nobody does. What it does not take, because it is stuck or could not be started, is written here. */
 function historyNotes({ config, isAlone }: AccessRequest, world: World, door: Door | undefined): HistoryNotes {
   const place = placeOfRegistry(config);
   return {
     async note(note) {
       if (world.inDaemon) world.inDaemon.line.history.note(place, note);
-      else if (door && !isAlone) await noteThere(door, place, note).catch(() => {});
+      else if (door && !isAlone && !(await noteThere(door, place, note))) await noteHere(place, note, world);
     },
   };
+}
+
+async function noteHere(place: RegistryPlace, note: HistoryNote, { wallClock, environment }: World): Promise<void> {
+  const { historyKeeper } = await import('./registry/history-keeper.ts');
+  const seenBy = defaultLabel(environment);
+  const keeper = historyKeeper({ clock: wallClock, seenBy, log: () => {}, hasHome: () => true });
+  keeper.note(place, note);
+  await keeper.close();
 }
 
 function settingsOf(config: Config, environment: NodeJS.ProcessEnv): Omit<AccessParts['settings'], 'mayMove'> {

@@ -57,9 +57,10 @@ export async function allKnown(door: Door): Promise<ReadonlyMap<string, Remember
   return new Map(await tell<readonly [string, Remembered][]>(door, { ask: 'all-known' }));
 }
 
-/** Adds to the history, if a daemon runs. Rejects if it does not answer. */
-export async function noteThere(door: Door, place: RegistryPlace, note: HistoryNote): Promise<void> {
-  await tell(door, { ask: 'note', place, note }, true);
+/** Adds to the history. Resolves to whether a daemon has taken it. */
+export async function noteThere(door: Door, place: RegistryPlace, note: HistoryNote): Promise<boolean> {
+  const isTaken = await tell<boolean>(door, { ask: 'note', place, note }, true).catch(() => false);
+  return isTaken === true;
 }
 
 /** Why the daemon cannot write the history; undefined if it can, or none runs. Rejects if it does not answer. */

@@ -22,7 +22,7 @@ export interface Door {
   open(caller: Caller): Promise<Socket | undefined>;
   /** The same, for a daemon that is there already. */
   openIfThere(): Promise<Socket | undefined>;
-  /** The same for what must not get lost because the daemon is busy. Rejects if it is there, and does not answer. */
+  /** The same for what must not get lost because the daemon is busy. Rejects if it is there, and does not answer, or was given up before. */
   openPatiently(): Promise<Socket | undefined>;
 }
 
@@ -74,9 +74,10 @@ export function door(settings: DoorSettings): Door {
   return {
     openIfThere,
     async openPatiently() {
-      if (whyNotSafe(placed(), uid) !== undefined) return undefined;
       // Who was given up once is not waited for again.
-      return connectTo(placed().socket, clock, trouble === undefined ? PATIENT : undefined).catch((error: unknown) => {
+      if (trouble !== undefined) throw new Error(trouble);
+      if (whyNotSafe(placed(), uid) !== undefined) return undefined;
+      return connectTo(placed().socket, clock, PATIENT).catch((error: unknown) => {
         if (isAbsent(error)) return undefined;
         throw error;
       });

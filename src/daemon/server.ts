@@ -100,7 +100,7 @@ function greet(socket: Socket, settings: ServerSettings, startedAt: number): voi
         return follow(socket, knowledge, ask.since);
       case 'note':
         history.note(ask.place, ask.note);
-        return done();
+        return done(true);
       case 'trouble':
         return void history.trouble(ask.place).then(done);
       case 'past':

@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -174,11 +175,16 @@ describe('its life', () => {
     const copy = mkdtempSync(join(lab.directory, 'dist-'));
     cpSync(new URL('../../dist', import.meta.url).pathname, copy, { recursive: true });
     writeFileSync(join(copy, 'daemon.js'), 'process.exit(1);\n');
+    // Node 20 has its SQLite from there.
+    symlinkSync(new URL('../../node_modules', import.meta.url).pathname, join(copy, 'node_modules'));
     const cli = `${process.execPath} ${copy}/azlin.js`;
     const quiet = await bash({ environment: one.environment }, `${cli} exec vm:dev 'echo hi'`);
     expect(quiet).toMatchObject({ exitCode: 0, stdout: 'hi\n', stderr: '' });
     const told = await bash({ environment: one.environment }, `${cli} exec -v vm:dev 'echo hi'`);
     expect(told.stderr).toContain("azlin's daemon is not used: it ended at once");
+    // The history is complete all the same.
+    const { stdout } = await one.run(['history']);
+    expect(stdout.match(/ ran .* echo, exit 0$/gm)).toHaveLength(2);
   }, 60_000);
 
   test('one that is stuck is not waited for, and does not do later what was done without it', async () => {
@@ -195,7 +201,9 @@ describe('its life', () => {
       expect(stdout).toBe('done\n');
       expect(stderr).toContain("azlin's daemon is not used: it does not answer");
       // What it knows of the last moments is not simply missing.
-      expect((await one.run(['history'])).stderr).toContain('what happened last is missing: it does not answer');
+      const history = await one.run(['history']);
+      expect(history.stderr).toContain('what happened last is missing: it does not answer');
+      expect(history.stdout.match(/ ran .* echo, exit 0$/gm)).toHaveLength(2);
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT');
     }

@@ -170,7 +170,8 @@ function bookAt(place: RegistryPlace, { clock, log, hasHome }: Settings): Book {
       }
     },
     async trouble() {
-      if (failure === undefined && (waiting.length > 0 || writing)) await writeAll().catch(() => {});
+      // Somebody waits for it, so that it is tried again at once.
+      if (waiting.length > 0 || writing) await writeAll().catch(() => {});
       return failure === undefined ? undefined : { why: failure, waiting: waiting.length };
     },
     async close() {
