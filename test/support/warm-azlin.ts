@@ -71,6 +71,7 @@ function ask(child: ChildProcess, call: WarmCall): Promise<WarmAnswer | undefine
       else reject(new Error(`the warm azlin ended with ${code ?? signal}`));
     };
     child.once('message', onMessage).once('exit', onExit);
-    child.send(call);
+    // If it is just ending, this cannot be sent, and its end says so.
+    child.send(call, () => {});
   });
 }

@@ -78,8 +78,8 @@ azlin_await() {
   azlin_open_errors
   azlin_answer "ok $azlin_created $azlin_went $azlin_found $azlin_out $azlin_err"
   [ "$3" != now ] || {
-    for azlin_word in $azlin_cut; do echo "$azlin_wire cut $azlin_word"; done
-    echo "$azlin_wire now $(wc -c <out) $(wc -c <err)"
+    for azlin_word in $azlin_cut; do echo "$azlin_wire" cut "$azlin_word"; done
+    echo "$azlin_wire" now "$(wc -c <out)" "$(wc -c <err)"
   }
 }
 # Whether all output that the journal promises is there.
@@ -127,6 +127,6 @@ azlin_follow() {
     }
     azlin_told=1
     [ -n "$azlin_how" ] && azlin_whole 2>/dev/null && continue
-    echo "$azlin_wire gone $(wc -c 2>/dev/null <out) $(wc -c 2>/dev/null <err)"
+    echo "$azlin_wire" gone "$(wc -c 2>/dev/null <out)" "$(wc -c 2>/dev/null <err)"
   done
 }
