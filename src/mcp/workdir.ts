@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatDuration } from '../domain/duration.ts';
@@ -68,10 +69,22 @@ export async function beginWorkdir({ path }: Workdir, title: string): Promise<vo
 
 /** Adds a command that has begun. Rejects with the system's error; a folder that is not there is not made. */
 export async function addToWorkdir(workdir: Workdir, { command, job, from }: WorkdirEntry): Promise<void> {
-  const { entries } = await read(workdir);
-  const number = `${entries.length + 1}`.padStart(3, '0');
+  const number = await newNumber(workdir, (await read(workdir)).entries.length + 1);
   await append(workdir, { number, time: new Date(from).toISOString(), command, job });
   await writePages(workdir, { status: 'open' });
+}
+
+/** The first number from `at` on that nobody has. Its output file is made now: another server can work in the same folder. */
+async function newNumber(workdir: Workdir, at: number): Promise<string> {
+  for (let next = at; ; next++) {
+    const number = `${next}`.padStart(3, '0');
+    try {
+      await writeFile(join(workdir.path, outputOf(number)), '', { mode: 0o600, flag: 'wx' });
+      return number;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
 }
 
 /** Fills in how commands have ended, as far as that is known: by the ids of their jobs. Rejects with the system's error. */
@@ -180,7 +193,7 @@ function described(entry: Entry): string {
 }
 
 async function replace({ path }: Workdir, name: string, text: string): Promise<void> {
-  const draft = join(path, `.${name}.${process.pid}`);
+  const draft = join(path, `.${name}.${randomUUID()}`);
   await writeFile(draft, text, { mode: 0o600 });
   await rename(draft, join(path, name));
 }
