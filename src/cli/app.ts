@@ -124,7 +124,7 @@ export interface FollowingEvents {
   readonly onEvent: (event: SeenEvent) => void;
 }
 
-/** A change of a session. */
+/** A change of a session, or the end of a job. */
 export interface SeenEvent {
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -132,6 +132,7 @@ export interface SeenEvent {
   /** The name that the VM's host keys are kept under: its Azure `vmId`, or its address. */
   readonly vm: string;
   readonly kind: string;
+  /** Empty for a job without one. */
   readonly session: string;
   /** tmux's own id: `$3`. */
   readonly id: string;
@@ -139,6 +140,11 @@ export interface SeenEvent {
   readonly who?: string;
   /** What it was called before. */
   readonly before?: string;
+  /** Of a job that has ended. */
+  readonly job?: string;
+  readonly exitCode?: number;
+  /** How it ended without an exit code. */
+  readonly end?: string;
 }
 
 /** Times are milliseconds since 1970. */

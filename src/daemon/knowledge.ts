@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { messageOf } from '../domain/errors.ts';
 import { shorten } from '../domain/text.ts';
+import { endedJobs } from '../jobs/ended-jobs.ts';
 import type { HistoryNote } from '../registry/history.ts';
 import { remoteScript } from '../remote/remote-script.ts';
 import { keyOfEndpoint } from '../targets/survey.ts';
@@ -39,7 +40,7 @@ export interface Knowledge {
 export interface WatchedServer {
   readonly connect: () => Promise<Connection>;
   /** Called with each change there, and when it begins and ends to be seen. */
-  readonly note: (note: Pick<HistoryNote, 'what' | 'session' | 'tmuxId' | 'who' | 'before' | 'isSeen'>) => void;
+  readonly note: (note: Omit<HistoryNote, 'hostname' | 'vm' | 'user'>) => void;
 }
 
 export interface Watch {
@@ -78,7 +79,7 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
   const followers = new Set<(event: VmEvent) => void>();
   const tell = ({ endpoint, note }: State, event: SessionEvent) => {
     const session = shorten(event.session, 100);
-    note({ what: event.kind, session, tmuxId: event.id, who: event.who, before: event.before, isSeen: true });
+    note(noteOf({ ...event, session }));
     const whole = { at: clock.now(), hostname: endpoint.label, vm: endpoint.hostKeyAlias, ...event, session };
     events.push(whole);
     const limit = clock.now() - KEPT_FOR;
@@ -102,7 +103,8 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
     const before = state.report;
     if (!before && !isTold(state)) state.note({ what: 'watched', isSeen: false });
     state.report = report;
-    if (before && isFirst(state)) for (const event of changes(before, report)) tell(state, event);
+    if (before && isFirst(state))
+      for (const event of [...changes(before, report), ...endedJobs(report)]) tell(state, event);
   };
   const certain = (state: State) =>
     state.report !== undefined &&
@@ -170,6 +172,21 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
     },
     watched: () => [...states.values()].filter((same) => [...same].some(({ report }) => report)).length,
   };
+}
+
+function noteOf({
+  kind,
+  session,
+  id,
+  who,
+  before,
+  job,
+  exitCode,
+  end,
+}: SessionEvent): Parameters<WatchedServer['note']>[0] {
+  if (kind === 'job-ended')
+    return { what: 'ended', session: session === '' ? undefined : session, run: job, job, exitCode, end, isSeen: true };
+  return { what: kind, session, tmuxId: id, who, before, isSeen: true };
 }
 
 function rememberedOf({ heardAt, report }: State): Remembered {

@@ -60,9 +60,13 @@ export function historyWriter(within: Within): (noted: readonly Noted[]) => Prom
         const entry = clean(given);
         const id = `${entry.user}@${entry.vm}:${entry.session ?? ''}`;
         const isSame = ({ entry: other }: { readonly entry: HistoryEntry }) =>
-          other.what === entry.what && (entry.who === undefined || other.who === entry.who);
+          other.what === entry.what && other.run === entry.run && (entry.who === undefined || other.who === entry.who);
         const near = { since: at - SAME, until: at + SAME };
-        const known = (await transaction.historyOf(id, near)).filter(isSame);
+        const all = await transaction.historyOf(id, near);
+        // A command has one end, whoever waits for it and whoever watches.
+        if (entry.what === 'ended' && all.some((one) => one.entry.what === 'ended' && one.entry.run === entry.run))
+          continue;
+        const known = all.filter(isSame);
         // If the last try broke off at its end, it may be there.
         if (known.some((one) => one.entry.key === entry.key)) continue;
         if (isSeen) {

@@ -1,11 +1,21 @@
 import type { Session } from '../domain/session.ts';
 import { parseList } from './rows.ts';
 
-/** What a VM's tmux server has, as remote/tmux/watch.sh reports it. */
+/** What a VM's tmux server has, and what has become of its jobs, as remote/tmux/watch.sh reports it. */
 export interface WatchReport {
   readonly sessions: readonly Session[];
   /** The panes of each session, by its id. A pane whose program has ended may stay. */
   readonly panes: ReadonlyMap<string, readonly { readonly id: string; readonly isDead: boolean }[]>;
+  /** The jobs that have ended since the report before. */
+  readonly ended: readonly EndedJob[];
+}
+
+interface EndedJob {
+  readonly job: string;
+  /** Empty for a job without one. */
+  readonly session: string;
+  /** As its journal says it: `exited 3 12 34`. */
+  readonly how: string;
 }
 
 /** The most bytes of one report that are kept. */
@@ -34,6 +44,7 @@ function reportIn(text: string): WatchReport {
   const end = text.indexOf('\n');
   const { sessions } = parseList(text.slice(end + 1), Number(text.slice(0, end)));
   const panes = new Map<string, { readonly id: string; readonly isDead: boolean }[]>();
+  const ended: EndedJob[] = [];
   const panesOf = (session: string) => {
     const known = panes.get(session) ?? [];
     panes.set(session, known);
@@ -42,19 +53,26 @@ function reportIn(text: string): WatchReport {
   for (const line of text.split('\n')) {
     const [, of = '', id = '', dead] = /^pane:(\$\d+):(%\d+):(dead)?$/.exec(line) ?? [];
     if (id !== '') panesOf(of).push({ id, isDead: dead !== undefined });
+    const [, job = '', how = '', session = ''] = /^ended:([^:]+):([^:]*):(.*)$/.exec(line) ?? [];
+    if (job !== '') ended.push({ job, how, session });
   }
-  return { sessions, panes };
+  return { sessions, panes, ended };
 }
 
-/** What happened to a session. `who`: whoever made it, attached or detached, as far as it is known. */
+/** What happened to a session, or to a job in it. `who`: whoever made it, attached or detached, as far as it is known. */
 export interface SessionEvent {
-  readonly kind: 'created' | 'closed' | 'renamed' | 'attached' | 'detached' | 'active' | 'pane-ended';
+  readonly kind: 'created' | 'closed' | 'renamed' | 'attached' | 'detached' | 'active' | 'pane-ended' | 'job-ended';
+  /** Empty for a job without one. */
   readonly session: string;
-  /** tmux's own id: `$3`. */
+  /** tmux's own id: `$3`; empty if there is no such session. */
   readonly id: string;
   readonly who?: string;
   /** For `renamed`: what it was called before, by its name or its friendly name. */
   readonly before?: string;
+  /** For `job-ended`: its id, and its exit code, or how else it ended: a signal, `timed out`, `cancelled`. */
+  readonly job?: string;
+  readonly exitCode?: number;
+  readonly end?: string;
 }
 
 /** Seconds without activity after which the next one is worth telling. */

@@ -438,6 +438,41 @@ describe('what it knows', () => {
     expect(since.stdout).toMatch(/ vm:stale +closed$/m);
   }, 90_000);
 
+  test('the end of a job, whether somebody waits for it or not', async () => {
+    const one = user();
+    await one.exec('true');
+    const history = async () => (await one.run(['history', '--all'])).stdout;
+    await until('the VM to be watched', async () => (await history()).includes('watch started'));
+    const go = join(vm.home, 'go-on');
+    rmSync(go, { force: true });
+    const left = ['exec', '--detach', 'vm:dev', `until [ -e ${go} ]; do sleep 0.1; done; exit 3`];
+    const id = (await one.run(left)).stdout.trim();
+    expect(await history()).toMatch(new RegExp(`, job ${id}, end unknown$`, 'm'));
+    writeFileSync(go, '');
+    await until('its end to be seen', async () => (await history()).includes(`, job ${id}, exit 3\n`));
+    await one.run(['exec', '--job', 'followed', 'vm:dev', 'exit 4']);
+    await one.run(['exec', '--job', 'late', '--timeout', '1s', 'vm:dev', 'sleep 9']);
+    const events = async () => {
+      const line = `timeout -s INT 2 ${process.execPath} ${CLI} events --since 1h`;
+      const { stdout } = await bash({ environment: one.environment }, line);
+      return stdout.split('\n').flatMap(
+        (event) =>
+          event
+            .split('  ')
+            .slice(1)
+            .join(' ')
+            .match(/.*job-ended.*/) ?? [],
+      );
+    };
+    await until('all to be told', async () => (await events()).length === 3);
+    expect(await events()).toEqual([
+      `vm:dev job-ended ${id}, exit 3`,
+      'vm:dev job-ended followed, exit 4',
+      'vm:dev job-ended late, timed out',
+    ]);
+    expect((await history()).match(/job (?:followed, exit 4|late, timed out)$/gm)).toHaveLength(2);
+  }, 60_000);
+
   test('daemon.watch = none knows nothing', async () => {
     const one = user('[daemon]\nwatch = "none"\n');
     await one.exec('true');

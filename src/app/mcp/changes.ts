@@ -32,9 +32,9 @@ export function mcpChanges({ config, around, registry, signal }: Following): Mcp
     const control = daemonControl(config, around);
     const fromVms = async () => {
       let since = from;
-      const onEvent = ({ hostname, session, at }: VmEvent) => {
+      const onEvent = ({ hostname, session, job, at }: VmEvent) => {
         since = Math.max(since, at);
-        tell({ hostname, session });
+        tell(job === undefined ? { hostname, session } : { hostname, job });
       };
       // The daemon may not run yet, or end, and another one begin.
       for (; !until.aborted; await pause(around.wallClock, AGAIN, until).catch(() => {}))

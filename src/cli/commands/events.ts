@@ -93,11 +93,12 @@ function keep({ app, config, caller }: Call, watched: WatchedVm | undefined): ()
 }
 
 function show({ print, emit, io }: Call, event: SeenEvent): Promise<void> | undefined {
-  const { at, hostname, session, kind, who, before } = event;
+  const { at, hostname, session, kind, who, before, job, exitCode, end } = event;
   const time = new Date(at).toISOString();
   if (emit) return emit([{ ...event, at: time }]);
-  const more = who ?? (before ? `was "${before}"` : '');
+  const more = job === undefined ? (who ?? (before ? `was "${before}"` : '')) : `${job}, ${end ?? `exit ${exitCode}`}`;
+  const where = session === '' ? hostname : `${hostname}:${session}`;
   const shown = io.stdout.isTTY ? new Date(at).toTimeString().slice(0, 8) : time;
-  const line = `${shown}  ${hostname}:${session}  ${kind}${more ? `  ${more}` : ''}`;
+  const line = `${shown}  ${where}  ${kind}${more ? `  ${more}` : ''}`;
   return print('stdout', `${printable(line)}\n`);
 }

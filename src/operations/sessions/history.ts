@@ -79,8 +79,9 @@ export async function findHistory(
       const run = event.kind === 'history' ? event.entry.run : undefined;
       const at = run === undefined ? undefined : commands.get(run);
       const begun = at === undefined ? undefined : found[at];
+      // Of several who saw the end, the first counts.
       if (at !== undefined && begun && row.what === 'ended')
-        found[at] = { ...begun, endedAt: row.time, exitCode: row.exitCode, end: row.end };
+        found[at] = begun.endedAt ? begun : { ...begun, endedAt: row.time, exitCode: row.exitCode, end: row.end };
       else if (run !== undefined) commands.set(run, found.push(row) - 1);
       else found.push(row);
     }

@@ -74,6 +74,16 @@ test('what is noted is written soon, and at once when somebody asks', async () =
   expect(log).toEqual([]);
 });
 
+test('a command has one end, whoever waits for it and whoever watches', async () => {
+  const one = keeper();
+  const end = (run: string, isSeen: boolean): HistoryNote => ({ ...note('a'), what: 'ended', run, isSeen });
+  for (const each of [end('x', false), end('x', true), end('y', true), end('y', false), end('z', true)])
+    one.note(place, each);
+  expect(await one.trouble(place)).toBeUndefined();
+  expect(await told()).toEqual(['ended a', 'ended a', 'ended a']);
+  await one.close();
+});
+
 test('one that cannot be written for what it is does not hold up the others', async () => {
   const one = keeper();
   one.note(place, note('a'));
