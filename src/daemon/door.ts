@@ -36,9 +36,10 @@ const STEP = 10;
 export function door(settings: DoorSettings): Door {
   const { clock, uid } = settings;
   let place: DaemonPlace | undefined;
-  /** Why there is no daemon for this process. It is not tried again with each connection. */
-  let trouble: string | undefined;
+  /** Why there was no daemon for this process, and when. It is not tried again with each connection. */
+  let trouble: { readonly why: string; readonly at: number } | undefined;
   let starting: Promise<void> | undefined;
+  const givenUp = () => (trouble && Math.abs(clock.now() - trouble.at) < AGAIN ? trouble.why : undefined);
   const placed = () => {
     place ??= daemonPlace(settings.home, uid);
     return place;
@@ -74,8 +75,9 @@ export function door(settings: DoorSettings): Door {
   return {
     openIfThere,
     async openPatiently() {
-      // Who was given up once is not waited for again.
-      if (trouble !== undefined) throw new Error(trouble);
+      // Who was just given up is not waited for again.
+      const why = givenUp();
+      if (why !== undefined) throw new Error(why);
       if (whyNotSafe(placed(), uid) !== undefined) return undefined;
       return connectTo(placed().socket, clock, PATIENT).catch((error: unknown) => {
         if (isAbsent(error)) return undefined;
@@ -83,7 +85,7 @@ export function door(settings: DoorSettings): Door {
       });
     },
     async open(caller) {
-      if (trouble !== undefined) return undefined;
+      if (givenUp() !== undefined) return undefined;
       try {
         const why = whyNotSafe(placed(), uid);
         if (why !== undefined) throw new Error(why);
@@ -96,15 +98,16 @@ export function door(settings: DoorSettings): Door {
         return await connectTo(placed().socket, clock);
       } catch (error) {
         caller.signal.throwIfAborted();
-        trouble ??= messageOf(error);
-        caller.trace(`azlin's daemon is not used: ${trouble}`);
+        const why = givenUp() ?? messageOf(error);
+        trouble = { why, at: clock.now() };
+        caller.trace(`azlin's daemon is not used: ${why}`);
         return undefined;
       }
     },
   };
 }
 
-/** Milliseconds after which a daemon that could not be started is tried again. */
+/** Milliseconds after which a daemon that could not be started, or did not answer, is tried again. */
 const AGAIN = 60_000;
 
 /** Why a daemon could not be started a moment ago. */
