@@ -424,7 +424,8 @@ describe('what it knows', () => {
     await until('it to be known again', async () => known.test((await list()).stderr));
     execFileSync('tmux', ['kill-session', '-t', '=stale'], { env: vm.environment });
     await until('it to be gone', async () => !/stale/.test((await list()).stdout));
-    await until('the events', () => told.includes('"closed"'));
+    await one.run(['session', 'vm:by-others', 'nice']);
+    await until('the events', () => told.includes('"closed"') && told.includes('"renamed"'));
     const kinds = told
       .trim()
       .split('\n')
@@ -436,6 +437,9 @@ describe('what it knows', () => {
       `timeout -s INT 2 ${process.execPath} ${CLI} events --since 1h`,
     );
     expect(since.stdout).toMatch(/ vm:stale +closed$/m);
+    expect(since.stdout).toMatch(/ vm:by-others +renamed +had no friendly name$/m);
+    const { stdout } = await one.run(['history', 'vm:by-others']);
+    expect(stdout).toMatch(/ vm:by-others +renamed +- +had no friendly name$/m);
   }, 90_000);
 
   test('the end of a job, whether somebody waits for it or not', async () => {

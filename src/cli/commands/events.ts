@@ -93,12 +93,18 @@ function keep({ app, config, caller }: Call, watched: WatchedVm | undefined): ()
 }
 
 function show({ print, emit, io }: Call, event: SeenEvent): Promise<void> | undefined {
-  const { at, hostname, session, kind, who, before, job, exitCode, end } = event;
+  const { at, hostname, session, kind } = event;
   const time = new Date(at).toISOString();
   if (emit) return emit([{ ...event, at: time }]);
-  const more = job === undefined ? (who ?? (before ? `was "${before}"` : '')) : `${job}, ${end ?? `exit ${exitCode}`}`;
+  const more = detailOf(event);
   const where = session === '' ? hostname : `${hostname}:${session}`;
   const shown = io.stdout.isTTY ? new Date(at).toTimeString().slice(0, 8) : time;
   const line = `${shown}  ${where}  ${kind}${more ? `  ${more}` : ''}`;
   return print('stdout', `${printable(line)}\n`);
+}
+
+function detailOf({ who, before, job, exitCode, end }: SeenEvent): string {
+  if (job !== undefined) return `${job}, ${end ?? `exit ${exitCode}`}`;
+  if (before === undefined) return who ?? '';
+  return before === '' ? 'had no friendly name' : `was "${before}"`;
 }

@@ -76,7 +76,7 @@ function detailOf({ what, program, job, endedAt, exitCode, end, before }: Histor
     isCommand ? (program ?? 'a command') : null,
     job === null ? null : `job ${job}`,
     how,
-    before === null ? null : `was "${before}"`,
+    before === null ? null : before === '' ? 'had no friendly name' : `was "${before}"`,
   ];
   return parts.filter((part) => part !== null).join(', ');
 }
