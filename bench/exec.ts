@@ -140,7 +140,7 @@ async function warm(): Promise<void> {
   console.log(`  in a session, direct           ${describe(direct)}`);
   console.log(`  in a session, durable          ${describe(durable)}`);
   console.log(`  durable adds                   ${(median(durable) - median(direct)).toFixed(1)} ms`);
-  app.close();
+  await app.close(() => {});
 }
 
 async function timesOf(run: () => Promise<void>): Promise<number[]> {

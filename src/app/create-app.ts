@@ -9,7 +9,7 @@ import type { Config, Overrides } from '../settings/config.ts';
 import type { Picking } from '../terminal/picker.ts';
 import type { TextQuestion } from '../terminal/prompts.ts';
 import { auditFile } from './audit-file.ts';
-import type { World } from './fleet-access.ts';
+import type { Access, World } from './fleet-access.ts';
 import { homeOf } from './home.ts';
 import type { InDaemon } from './in-daemon.ts';
 import type { AgentRequest } from './mcp/run-mcp.ts';
@@ -44,7 +44,7 @@ export function createApp(process: Process, { daemonProgram, inDaemon }: AppOpti
     uid: process.getuid?.(),
     wallClock: systemClock,
   };
-  const closings: (() => void)[] = [];
+  const closings: Access['close'][] = [];
   const { hasTerminal, ...person } = inDaemon ? personElsewhere(inDaemon, clock) : personAt(process, clock);
   return {
     ...{ environment, home, clock },
@@ -81,8 +81,8 @@ export function createApp(process: Process, { daemonProgram, inDaemon }: AppOpti
     },
     async access(request: AccessRequest) {
       const { accessOf } = await import('./fleet-access.ts');
-      const { access, transport } = await accessOf(request, world);
-      closings.push(transport.close);
+      const { access, close } = await accessOf(request, world);
+      closings.push(close);
       return access;
     },
     async daemon(config: Config) {
@@ -107,8 +107,8 @@ export function createApp(process: Process, { daemonProgram, inDaemon }: AppOpti
       const { runMcp } = await import('./mcp/run-mcp.ts');
       return runMcp(request, world);
     },
-    close() {
-      for (const close of closings) close();
+    async close(warn: (line: string) => void) {
+      await Promise.all(closings.map((close) => close(warn)));
     },
   };
 }

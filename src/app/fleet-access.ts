@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { noteThere } from '../daemon/control.ts';
@@ -15,7 +16,6 @@ import type { AccessRequest } from '../operations/access/access-request.ts';
 import type { FleetAccess } from '../operations/access/fleet-access.ts';
 import type { HistoryNotes } from '../operations/access/history-notes.ts';
 import { type AccessParts, makeAccess } from '../operations/access/make-access.ts';
-import type { HistoryNote, RegistryPlace } from '../registry/history.ts';
 import { shellFile } from '../remote/shell-files.ts';
 import type { Config } from '../settings/config.ts';
 import type { EntraSettings } from '../transport/identities/entra.ts';
@@ -23,6 +23,7 @@ import type { Transport } from '../transport/transport.ts';
 import { daemonControl, doorOf } from './daemon-client.ts';
 import type { InDaemon } from './in-daemon.ts';
 import { azureSettingsOf, inventoryOf, type Place } from './inventory.ts';
+import type { ClosableKeeper } from './registry/history-keeper.ts';
 import { placeOfRegistry } from './registry/registry-place.ts';
 import { localUser, sshOf } from './ssh.ts';
 
@@ -37,6 +38,8 @@ export interface World extends Place {
 export interface Access {
   readonly access: FleetAccess;
   readonly transport: Transport;
+  /** Ends connections, and writes what is still to be written; `warn` is told what is lost. */
+  close(warn: (line: string) => void): Promise<void>;
 }
 
 /** Access to the fleet that the settings describe. This does not connect to anything yet. */
@@ -53,6 +56,7 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     accounts: () => accountsIn(request, world),
     hostKeySource: once(() => hostKeySourceOf(request, world)),
   });
+  const notes = historyNotes(request, world, door);
   const access = makeAccess({
     clock,
     now: wallClock.now,
@@ -60,31 +64,49 @@ export async function accessOf(request: AccessRequest, world: World): Promise<Ac
     power: powerOf(request, world),
     transport,
     hostKeys: { ...hostKeys, ofAzure: proven.keysOf },
-    history: historyNotes(request, world, door),
+    history: notes,
     choice,
     known,
     settings: { ...settingsOf(config, environment), mayMove: world.inDaemon !== undefined },
   });
-  return { access, transport };
+  const close: Access['close'] = async (warn) => {
+    transport.close();
+    await notes.close(warn);
+  };
+  return { access, transport, close };
+}
+
+interface OwnNotes extends HistoryNotes {
+  /** Writes what still waits. `warn` is told what is lost. */
+  close(warn: (line: string) => void): Promise<void>;
 }
 
 /** The daemon keeps the history; where the settings want none, nobody does. What it does not take, because it is stuck or could not be started, is written here. */
-function historyNotes({ config, isAlone }: AccessRequest, world: World, door: Door | undefined): HistoryNotes {
+function historyNotes({ config, isAlone }: AccessRequest, world: World, door: Door | undefined): OwnNotes {
   const place = placeOfRegistry(config);
+  const { wallClock: clock, environment } = world;
+  const said: string[] = [];
+  let own: Promise<ClosableKeeper> | undefined;
+  const open = async () => {
+    const { historyKeeper } = await import('./registry/history-keeper.ts');
+    const log = (line: string) => void said.push(line);
+    return historyKeeper({ clock, seenBy: defaultLabel(environment), log, hasHome: () => true });
+  };
   return {
     async note(note) {
-      if (world.inDaemon) world.inDaemon.line.history.note(place, note);
-      else if (door && !isAlone && !(await noteThere(door, place, note))) await noteHere(place, note, world);
+      if (world.inDaemon) return world.inDaemon.line.history.note(place, note);
+      if (!door || isAlone) return;
+      // The daemon may have taken it, and ended before it could say so.
+      const keyed = { ...note, key: randomUUID() };
+      if (await noteThere(door, place, keyed)) return;
+      own ??= open();
+      (await own).note(place, keyed);
+    },
+    async close(warn) {
+      await (await own)?.close();
+      for (const line of said) warn(line);
     },
   };
-}
-
-async function noteHere(place: RegistryPlace, note: HistoryNote, { wallClock, environment }: World): Promise<void> {
-  const { historyKeeper } = await import('./registry/history-keeper.ts');
-  const seenBy = defaultLabel(environment);
-  const keeper = historyKeeper({ clock: wallClock, seenBy, log: () => {}, hasHome: () => true });
-  keeper.note(place, note);
-  await keeper.close();
 }
 
 function settingsOf(config: Config, environment: NodeJS.ProcessEnv): Omit<AccessParts['settings'], 'mayMove'> {

@@ -83,8 +83,8 @@ export interface App extends LocalMachine, Person {
   auditFile(config: Config): string;
   /** Serves an agent until it has gone. */
   mcp(request: McpRequest): Promise<void>;
-  /** Ends connections. */
-  close(): void;
+  /** Ends connections, and writes what is still to be written; `warn` is told what is lost. Never rejects. */
+  close(warn: (line: string) => void): Promise<void>;
 }
 
 /** The registry that the settings describe. Methods reject with an AppError. */

@@ -29,6 +29,7 @@ export interface SettledSoFar {
   /** The options that say which VMs are meant, as they were given. */
   scope?: readonly string[];
   progress?: ProgressLine;
+  warn?: (line: string) => void;
 }
 
 /** The words of a line as plain values. */
@@ -68,6 +69,7 @@ export async function makeCall({ app, io, interrupts }: Run, command: LoadedComm
   });
   known.progress = progress;
   const { holdOutput, print, failed, hint, ...notes } = diagnostics({ io, args, style: errorStyle, progress });
+  known.warn = notes.warn;
   const accessWith = (settings: Config) =>
     app.access({
       config: settings,

@@ -35,7 +35,7 @@ export async function runProgram(run: Run): Promise<number> {
     known.progress?.show(undefined);
     return await reportError(run, toAppError(thrown), { ...split, ...known });
   } finally {
-    app.close();
+    await app.close((line) => known.warn?.(line));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { messageOf } from '../domain/errors.ts';
 import { shorten } from '../domain/text.ts';
-import { endedJobs } from '../jobs/ended-jobs.ts';
+import { endedJobs, firstEnds } from '../jobs/ended-jobs.ts';
 import type { HistoryNote } from '../registry/history.ts';
 import { remoteScript } from '../remote/remote-script.ts';
 import { keyOfEndpoint } from '../targets/survey.ts';
@@ -77,6 +77,7 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
   const states = new Map<string, Set<State>>();
   const events: VmEvent[] = [];
   const followers = new Set<(event: VmEvent) => void>();
+  const isNew = firstEnds(clock.now);
   const tell = ({ endpoint, note }: State, event: SessionEvent) => {
     const session = shorten(event.session, 100);
     note(noteOf({ ...event, session }));
@@ -103,8 +104,8 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
     const before = state.report;
     if (!before && !isTold(state)) state.note({ what: 'watched', isSeen: false });
     state.report = report;
-    if (before && isFirst(state))
-      for (const event of [...changes(before, report), ...endedJobs(report)]) tell(state, event);
+    if (before && isFirst(state)) for (const event of changes(before, report)) tell(state, event);
+    for (const event of endedJobs(report)) if (isNew(keyOfEndpoint(state.endpoint), event)) tell(state, event);
   };
   const certain = (state: State) =>
     state.report !== undefined &&
@@ -174,19 +175,9 @@ export function knowledge({ clock, log }: { readonly clock: Clock; readonly log:
   };
 }
 
-function noteOf({
-  kind,
-  session,
-  id,
-  who,
-  before,
-  job,
-  exitCode,
-  end,
-}: SessionEvent): Parameters<WatchedServer['note']>[0] {
-  if (kind === 'job-ended')
-    return { what: 'ended', session: session === '' ? undefined : session, run: job, job, exitCode, end, isSeen: true };
-  return { what: kind, session, tmuxId: id, who, before, isSeen: true };
+function noteOf({ kind, session, id, who, before, ...ended }: SessionEvent): Parameters<WatchedServer['note']>[0] {
+  if (kind !== 'job-ended') return { what: kind, session, tmuxId: id, who, before, isSeen: true };
+  return { what: 'ended', session: session === '' ? undefined : session, run: ended.job, ...ended, isSeen: true };
 }
 
 function rememberedOf({ heardAt, report }: State): Remembered {
@@ -203,12 +194,17 @@ interface Watching {
 
 /** Watches until the connection is lost, or as long as the VM can be watched. */
 async function watching({ clock, connect, signal, onReport }: Watching): Promise<'lost' | 'futile'> {
+  let seenAt = '';
+  const hear = (report: WatchReport | undefined) => {
+    if (report) seenAt = `${report.now}`;
+    onReport(report);
+  };
   while (!signal.aborted) {
     const connection = await connect();
-    const remote = await connection.spawn(remoteScript('tmux/watch'), { signal });
+    const remote = await connection.spawn(remoteScript('tmux/watch', { seen_at: seenAt }), { signal });
     const close = () => remote.close();
     signal.addEventListener('abort', close, { once: true });
-    const end = await reportsOf(remote, onReport).finally(() => signal.removeEventListener('abort', close));
+    const end = await reportsOf(remote, hear).finally(() => signal.removeEventListener('abort', close));
     if (end !== 'again') return end;
     await new Promise<void>((resolve) => {
       const cancel = clock.schedule(AGAIN, resolve);

@@ -15,6 +15,8 @@ export interface RegistryPlace {
 
 /** What somebody does or sees, without whose daemon it was. */
 export interface HistoryNote extends Omit<HistoryEntry, 'seenBy' | 'key'> {
+  /** Set by whoever may give it away twice. */
+  readonly key?: string | undefined;
   /** Whether others who watch the VM see the same. */
   readonly isSeen: boolean;
 }
@@ -63,9 +65,10 @@ export function historyWriter(within: Within): (noted: readonly Noted[]) => Prom
           other.what === entry.what && other.run === entry.run && (entry.who === undefined || other.who === entry.who);
         const near = { since: at - SAME, until: at + SAME };
         const all = await transaction.historyOf(id, near);
-        // A command has one end, whoever waits for it and whoever watches.
-        if (entry.what === 'ended' && all.some((one) => one.entry.what === 'ended' && one.entry.run === entry.run))
-          continue;
+        // Whoever has waited for a command knows more about its end than whoever watches.
+        const isKnownEnd =
+          entry.what === 'ended' && all.some(({ entry: { what, run } }) => what === 'ended' && run === entry.run);
+        if (isSeen && isKnownEnd) continue;
         const known = all.filter(isSame);
         // If the last try broke off at its end, it may be there.
         if (known.some((one) => one.entry.key === entry.key)) continue;

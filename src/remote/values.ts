@@ -40,6 +40,7 @@ export const VALUES = [
   'pid',
   'read_only',
   'seconds',
+  'seen_at',
   'session',
   'settles',
   'signal',

@@ -3,6 +3,8 @@ import { parseList } from './rows.ts';
 
 /** What a VM's tmux server has, and what has become of its jobs, as remote/tmux/watch.sh reports it. */
 export interface WatchReport {
+  /** The VM's time, in seconds since 1970. */
+  readonly now: number;
   readonly sessions: readonly Session[];
   /** The panes of each session, by its id. A pane whose program has ended may stay. */
   readonly panes: ReadonlyMap<string, readonly { readonly id: string; readonly isDead: boolean }[]>;
@@ -42,7 +44,8 @@ export function watchReader(onReport: (report: WatchReport | undefined) => void)
 
 function reportIn(text: string): WatchReport {
   const end = text.indexOf('\n');
-  const { sessions } = parseList(text.slice(end + 1), Number(text.slice(0, end)));
+  const now = Number(text.slice(0, end));
+  const { sessions } = parseList(text.slice(end + 1), now);
   const panes = new Map<string, { readonly id: string; readonly isDead: boolean }[]>();
   const ended: EndedJob[] = [];
   const panesOf = (session: string) => {
@@ -56,7 +59,7 @@ function reportIn(text: string): WatchReport {
     const [, job = '', how = '', session = ''] = /^ended:([^:]+):([^:]*):(.*)$/.exec(line) ?? [];
     if (job !== '') ended.push({ job, how, session });
   }
-  return { sessions, panes, ended };
+  return { now, sessions, panes, ended };
 }
 
 /** What happened to a session, or to a job in it. `who`: whoever made it, attached or detached, as far as it is known. */

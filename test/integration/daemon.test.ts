@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -14,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { heldLinks } from '../../src/daemon/held-links.ts';
 import { knowledge } from '../../src/daemon/knowledge.ts';
@@ -65,6 +66,18 @@ function user(config = '', more: Readonly<Record<string, string>> = {}) {
     start: (args: readonly string[]): ChildProcess =>
       spawn(process.execPath, [CLI, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] }),
   };
+}
+
+/** The scripts that watch a VM, which stay in the folder with its jobs. */
+function watchersIn(home: string): readonly number[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      const isThere = dirname(readlinkSync(`/proc/${pid}/cwd`)) === join(home, '.azlin/jobs');
+      return isThere && readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sh\n' ? [Number(pid)] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 async function ended(child: ChildProcess) {
@@ -475,6 +488,13 @@ describe('what it knows', () => {
       'vm:dev job-ended late, timed out',
     ]);
     expect((await history()).match(/job (?:followed, exit 4|late, timed out)$/gm)).toHaveLength(2);
+    // The script that watches may end; what happens before the next one begins is not lost.
+    rmSync(go);
+    await one.run(['exec', '--detach', '--job', 'between', 'vm:dev', `until [ -e ${go} ]; do sleep 0.1; done; exit 5`]);
+    for (const pid of watchersIn(vm.home)) process.kill(pid);
+    writeFileSync(go, '');
+    expect((await one.run(['wait', '--quiet', 'between'], { environment: { AZLIN_PERSIST: '0' } })).exitCode).toBe(5);
+    await until('its end to be seen', async () => (await history()).includes(', job between, exit 5\n'), 30_000);
   }, 60_000);
 
   test('daemon.watch = none knows nothing', async () => {

@@ -82,7 +82,7 @@ describe('a command that ends with the connection', () => {
           outputs.map((_, index) => ({ text: `${index}\n`, outcome: { kind: 'exited', code: 0 } })),
         );
       } finally {
-        app.close();
+        await app.close(() => {});
       }
     });
     let started = 0;

@@ -74,7 +74,7 @@ function fakeApp(fleet: FakeFleet): App {
     detect: unused,
     openEditor: unused,
     resource: unused,
-    close: () => {},
+    close: async () => {},
   };
 }
 

@@ -40,9 +40,9 @@ export function historyKeeper(settings: Settings): ClosableKeeper {
     return known;
   };
   return {
-    note(place, { isSeen, ...entry }) {
+    note(place, { isSeen, key = randomUUID(), ...entry }) {
       // With the key, one that may have been written is recognised when it is written again.
-      bookOf(place).add({ at: clock.now(), isSeen, entry: { ...entry, seenBy, key: randomUUID() } });
+      bookOf(place).add({ at: clock.now(), isSeen, entry: { ...entry, seenBy, key } });
     },
     past: (place, query) => bookOf(place).using((registry) => registry.history(query)),
     trouble: async (place) => books.get(JSON.stringify(place))?.trouble(),

@@ -68,27 +68,39 @@ export async function findHistory(
   const isMeant = of === undefined ? () => true : meantBy(of);
   const isWanted = (row: HistoryRow) =>
     isMeant(row) && (by === undefined || isBy(row, by)) && (all || !LESS_TELLING.includes(row.what));
-  const found: HistoryRow[] = [];
-  /** Where the commands are among them, by what their events have in common. */
+  const seen: HistoryRow[] = [];
+  /** Where the commands are among them, by what their events have in common. Different VMs, and users of one, can have jobs of the same name. */
   const commands = new Map<string, number>();
   for (let after = 0, isMore = true; isMore; ) {
     const page = await read({ after, since, limit: PAGE });
     for (const event of page) {
       const row = rowOf(event);
-      if (!row || !isWanted(row)) continue;
-      const run = event.kind === 'history' ? event.entry.run : undefined;
+      if (!row) continue;
+      const run = runOf(event);
       const at = run === undefined ? undefined : commands.get(run);
-      const begun = at === undefined ? undefined : found[at];
-      // Of several who saw the end, the first counts.
-      if (at !== undefined && begun && row.what === 'ended')
-        found[at] = begun.endedAt ? begun : { ...begun, endedAt: row.time, exitCode: row.exitCode, end: row.end };
-      else if (run !== undefined) commands.set(run, found.push(row) - 1);
-      else found.push(row);
+      const begun = at === undefined ? undefined : seen[at];
+      if (at !== undefined && begun && row.what === 'ended') seen[at] = withEnd(begun, row);
+      else if (run !== undefined) commands.set(run, seen.push(row) - 1);
+      else if (isWanted(row)) seen.push(row);
     }
     after = page.at(-1)?.sequence ?? after;
     isMore = page.length === PAGE;
   }
+  // Only now it is known who ran a command, and how it ended.
+  const found = seen.filter(isWanted);
   return { rows: found.slice(-limit), older: Math.max(0, found.length - limit) };
+}
+
+function runOf(event: RegistryEvent): string | undefined {
+  if (event.kind !== 'history' || event.entry.run === undefined) return undefined;
+  const { user, vm, run } = event.entry;
+  return JSON.stringify([user, vm, run]);
+}
+
+/** Of several who saw the end, the first counts; only those who waited for it know whose command it was. */
+function withEnd(begun: HistoryRow, end: HistoryRow): HistoryRow {
+  const known = { ...begun, who: begun.who ?? end.who, program: begun.program ?? end.program };
+  return begun.endedAt === null ? { ...known, endedAt: end.time, exitCode: end.exitCode, end: end.end } : known;
 }
 
 function rowOf(event: RegistryEvent): HistoryRow | undefined {

@@ -1,5 +1,6 @@
 # Tells every session, client and pane, and again whenever something has changed or a job has ended, until nobody listens any more. Each report ends with a NUL; an
-# empty one says that nothing has changed for a while, so that this ends with the connection.
+# empty one says that nothing has changed for a while, so that this ends with the connection. Values: azlin_seen_at, the VM's time of the report before, if there
+# was one: what has ended since is told first.
 . ./parts/prelude.sh
 . ./parts/list-all.sh
 . ./parts/jobs/place.sh
@@ -13,10 +14,12 @@ azlin_look_at_jobs() {
   azlin_ends=
   cd "$azlin_jobs" 2>/dev/null || return 0
   set -- *
+  [ -e "$1" ] || return 0
   # shellcheck disable=SC2086
   if [ "$*" = "$azlin_there" ]; then set -- $azlin_open; else azlin_there=$* azlin_known=$azlin_over azlin_over=; fi
   azlin_open=
   for azlin_id; do
+    case $azlin_id in *[!A-Za-z0-9_-]*) continue ;; esac
     case " $azlin_known " in
     *" $azlin_id "*) ;;
     *)
@@ -28,7 +31,7 @@ azlin_look_at_jobs() {
       fi
       azlin_session=
       { read -r azlin_session <"$azlin_id/info"; } 2>/dev/null
-      azlin_ends=${azlin_ends}ended:$azlin_id:$azlin_how:$azlin_session$azlin_newline
+      [ "${azlin_end:-0}" -lt "$azlin_since" ] || azlin_ends=${azlin_ends}ended:$azlin_id:$azlin_how:$azlin_session$azlin_newline
       ;;
     esac
     azlin_over="$azlin_over $azlin_id"
@@ -43,9 +46,10 @@ azlin_answer 'ok watching'
 azlin_step=1.6
 sleep 0.01 2>/dev/null || azlin_step=1
 azlin_last=none azlin_quiet=0
-# Those that have ended before are not told.
+azlin_since=${azlin_seen_at:-0}
 azlin_look_at_jobs
-azlin_ends=
+[ -n "$azlin_seen_at" ] || azlin_ends=
+azlin_since=0
 while :; do
   azlin_key=${azlin_rows%now:*}
   if [ "$azlin_key$azlin_ends" != "$azlin_last" ]; then
