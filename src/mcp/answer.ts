@@ -41,13 +41,21 @@ export async function answer(tool: Tool, asked: GivenCall): Promise<CallToolResu
   const client = clientOf(asked);
   const clientKey = request.sessionId ?? (request.http ? client : 'stdio');
   let place: GuardPlace | undefined;
-  const note = noteOf(tool.name, asked, warnings);
+  const note = noteOf(tool, asked, warnings);
   let hasAgreed = false;
+  let refusal: AppError | undefined;
   const judge = () => {
     const verdict = offering.guard.judge({ tool: tool.name, place });
+    // A person is asked once for a call.
     if (verdict.kind === 'confirm' && hasAgreed) return;
+    if (verdict.kind === 'confirm' && refusal) throw refusal;
     const { server } = offering;
-    hasAgreed = enforce(verdict, { tool: tool.name, args, place, request, server }) === 'agreed';
+    try {
+      hasAgreed = enforce(verdict, { tool: tool.name, args, place, request, server }) === 'agreed';
+    } catch (error) {
+      if (verdict.kind === 'confirm') refusal = toAppError(error);
+      throw error;
+    }
   };
   const caller = callerOf(request, warnings);
   let isBegun = false;
@@ -84,13 +92,27 @@ export async function answer(tool: Tool, asked: GivenCall): Promise<CallToolResu
 }
 
 /** Writes down what comes of a call. What cannot be written is a warning, for its caller too. */
-export function noteOf(tool: string, asked: GivenCall, warnings: string[]) {
+export function noteOf(
+  tool: { readonly name: string; readonly input?: Tool['input'] },
+  asked: GivenCall,
+  warnings: string[],
+) {
   const { args, offering } = asked;
   const { context } = offering;
   const user = context.access.settings.label;
   const client = clientOf(asked);
   return async (outcome: object, place?: GuardPlace): Promise<void> => {
-    const record = auditRecord({ tool, args, client, user, place, outcome, now: context.clock.now() });
+    const takes = Object.keys(tool.input?.shape ?? {});
+    const record = auditRecord({
+      tool: tool.name,
+      takes,
+      args,
+      client,
+      user,
+      place,
+      outcome,
+      now: context.clock.now(),
+    });
     await context.audit(record).catch((error: unknown) => {
       const { message } = toAppError(error);
       context.log(message);
@@ -113,7 +135,20 @@ function clientOf({ offering, request }: GivenCall): string {
   return typeof name === 'string' ? name.slice(0, 100) : 'unknown';
 }
 
-function failure({ code, message, hint, candidates }: AppError, warnings: readonly string[]): CallToolResult {
+/** What helps in a terminal, as tools: by the code of the error, and what its hint says. */
+const TOOL_HINTS: readonly (readonly [AppError['code'], RegExp, string])[] = [
+  ['vm-not-running', /^azlin start /, 'ssh_vm_start starts it'],
+  ['pane-busy', /^azlin /, 'ssh_screen shows what is there; ssh_execute runs a command beside it'],
+  [
+    'session-not-found',
+    /^azlin ssh .* creates it$/,
+    'ssh_session_start creates it; ssh_list shows those that there are',
+  ],
+  ['usage', /^azlin logs .*use another id/, 'use another idempotency_key for another command'],
+];
+
+function failure({ code, message, hint: given, candidates }: AppError, warnings: readonly string[]): CallToolResult {
+  const hint = TOOL_HINTS.find(([of, said]) => of === code && said.test(given ?? ''))?.[2] ?? given;
   const near = candidates?.items.map(({ identifier }) => identifier).join(', ');
   const lines = [
     `error: ${message} (${code})`,

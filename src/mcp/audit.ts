@@ -2,6 +2,8 @@ import type { GuardPlace } from './guard.ts';
 
 interface AuditedCall {
   readonly tool: string;
+  /** The names of the arguments that it takes. */
+  readonly takes: readonly string[];
   readonly args: Readonly<Record<string, unknown>>;
   readonly client: string;
   readonly user: string;
@@ -15,16 +17,17 @@ interface AuditedCall {
 const SECRET = ['stdin', 'text', 'keys', 'reconnect_token'];
 
 /** A line of the log of calls: who, when, what, on what, and what came of it. Commands are in it as they were given. */
-export function auditRecord({ tool, args, client, user, place, outcome, now }: AuditedCall): object {
+export function auditRecord({ tool, takes, args, client, user, place, outcome, now }: AuditedCall): object {
   const target = place === undefined ? null : `${place.hostname}${place.session === '' ? '' : `:${place.session}`}`;
-  return { time: new Date(now).toISOString(), user, client, tool, target, args: shownArgs(args), ...outcome };
+  return { time: new Date(now).toISOString(), user, client, tool, target, args: shownArgs(args, takes), ...outcome };
 }
 
-function shownArgs(args: AuditedCall['args']): object {
+function shownArgs(args: AuditedCall['args'], takes: readonly string[]): object {
   return Object.fromEntries(
     Object.entries(args).map(([name, value]) => {
-      if (SECRET.includes(name)) return [name, sizeOf(value)];
       if (name === 'env' && typeof value === 'object' && value !== null) return [name, Object.keys(value)];
+      // A name that was mistyped may stand for one with a secret.
+      if (SECRET.includes(name) || name === 'env' || !takes.includes(name)) return [name, sizeOf(value)];
       return [name, value];
     }),
   );

@@ -9,8 +9,6 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { AppError } from '../domain/errors.ts';
-import { withoutSecrets } from '../domain/secrets.ts';
-import { printable, shorten } from '../domain/text.ts';
 import type { GuardPlace, GuardVerdict } from './guard.ts';
 
 /** A call, as a person is asked about it. */
@@ -66,29 +64,43 @@ export function enforce(verdict: GuardVerdict, call: AskedCall): 'allowed' | 'ag
 }
 
 function question({ tool, args }: AskedCall, where: string, stateFor: (nonce: string) => string): AppError {
+  const message = [`Allow ${visible(`${tool}${where}`)}?`, ...described(args)].join('\n');
+  if (message.length > SHOWN)
+    return new AppError(
+      'usage',
+      `${tool}${where} needs the confirmation of a person, and is too long to be shown whole: ${message.length} characters`,
+      {
+        hint: `at most ${SHOWN} can be shown; make it shorter, or let the person do it with azlin in a terminal`,
+      },
+    );
   const nonce = randomBytes(12).toString('hex');
   for (const oldest of waiting) if (waiting.size >= MOST) waiting.delete(oldest);
   waiting.add(nonce);
   const asking = new AppError('interrupted', `${tool}${where} waits for the confirmation of a person`);
-  const message = [`Allow ${tool}${where}?`, ...described(args)].join('\n');
   const confirm = inputRequired.elicit({ message, requestedSchema: ANSWER });
   QUESTIONS.set(asking, inputRequired({ inputRequests: { confirm }, requestState: stateFor(nonce) }));
   return asking;
 }
 
-/** Characters of one argument that a person is shown. */
-const SHOWN = 2_000;
+/** Characters that a person can be shown. Nobody agrees to what they have not seen. */
+const SHOWN = 4_000;
 /** How long to wait and what for, how the answer is to look, and what is secret. */
 const UNSAID = ['wait', 'max_bytes', 'on_cancel', 'reconnect_token'];
 
 /** What a person should see before they agree: the command as it is, and every other argument. */
 function described({ command, ...others }: Readonly<Record<string, unknown>>): readonly string[] {
-  const shown = (value: unknown) => shorten(printable(withoutSecrets(`${value}`)), SHOWN);
-  const lines = typeof command === 'string' ? command.split('\n').map(shown) : [];
+  const lines = typeof command === 'string' ? command.split('\n').map(visible) : [];
   const given = Object.entries(others).filter(
     ([name, value]) => !UNSAID.includes(name) && value !== undefined && !isEmpty(value),
   );
-  return [...lines, ...given.map(([name, value]) => `${name}: ${shown(JSON.stringify(value))}`)];
+  return [...lines, ...given.map(([name, value]) => `${visible(name)}: ${visible(JSON.stringify(value))}`)];
+}
+
+/** What would not be seen, or would push the rest out of sight, is spelled out. */
+function visible(text: string): string {
+  return text
+    .replace(/\p{Zs}{20,}/gu, (blanks) => `[${blanks.length} blanks]`)
+    .replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 }
 
 /** Also what leaves things as they are. */

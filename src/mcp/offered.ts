@@ -54,7 +54,7 @@ export function offeredBy(context: McpContext): Offered {
     if (tool) return tool;
     const message = `There is no tool "${name}"`;
     const asked = { args, request, offering: { server, context, guard } };
-    await noteOf(name, asked, [])({ result: 'error', code: 'usage', error: message });
+    await noteOf({ name }, asked, [])({ result: 'error', code: 'usage', error: message });
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
   };
   return {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatDuration } from '../domain/duration.ts';
@@ -24,13 +25,25 @@ export interface WorkdirPlace {
   /** `~/.ssh-workdir`. */
   readonly root: string;
   readonly server: string;
-  /** As `newFolder` made it. */
+  /** As `newWorkdir` made it. */
   readonly folder: string;
 }
 
-/** The name of a new folder: `2026-11-30T010600-agent`. */
-export function newFolder(name: string, now: number): string {
-  return `${new Date(now).toISOString().slice(0, 19).replaceAll(':', '')}-${part(name)}`;
+export interface NewWorkdir {
+  readonly root: string;
+  readonly server: string;
+  /** Of the session. */
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Makes a folder, and returns its name: `2026-11-30T010600-agent`, with a number behind if there is one. Rejects with an AppError. */
+export async function newWorkdir({ root, server, name, now }: NewWorkdir): Promise<string> {
+  const time = new Date(now).toISOString();
+  const first = `${time.slice(0, 19).replaceAll(':', '')}-${part(name)}`;
+  for (let next = 2, folder = first; ; folder = `${first}-${next++}`)
+    if (await beginWorkdir(workdirAt({ root, server, folder }), `${server}:${name}, ${time}`)) return folder;
 }
 
 /** A name as a part of a path: it may come from others who share the registry. */
@@ -53,13 +66,15 @@ export function workdirOf({ kept }: UsedSession, { workdir }: Pick<McpContext, '
   return folder === null ? undefined : workdirAt({ root: workdir.root, server, folder });
 }
 
-/** Makes the folder. Rejects with an AppError. */
-export async function beginWorkdir({ path }: Workdir, title: string): Promise<void> {
+/** Makes the folder, unless it is there. Rejects with an AppError. */
+async function beginWorkdir({ path }: Workdir, title: string): Promise<boolean> {
   try {
     await mkdir(join(path, 'output'), { recursive: true, mode: 0o700 });
     await writeFile(join(path, 'entries.jsonl'), lineOf({ title }), { mode: 0o600, flag: 'wx' });
     await writePages({ path }, { status: 'open' });
+    return true;
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST' && existsSync(join(path, 'entries.jsonl'))) return false;
     throw new AppError('config', `Cannot keep the work in ${path}: ${messageOf(cause)}`, {
       cause,
       hint: 'start the session without workdir',

@@ -135,7 +135,7 @@ describe.each(ERAS)('revision %s', (era) => {
     );
     expect(await one.refused('ssh_execute', { server: 'myvm:nobody', command: 'true' })).toMatch(/^error: .*"nobody"/);
     expect(await one.refused('ssh_execute', { server: 'off', command: 'true' })).toMatch(
-      /^error: .*deallocated.*\nhint: azlin start off/,
+      /^error: .*deallocated.*\nhint: ssh_vm_start starts it$/,
     );
     expect(await one.refused('ssh_execute', { server: 'myvm', command: 'true', env: { 'A=B;x': '' } })).toMatch(
       /name of a variable/,
@@ -265,6 +265,7 @@ describe.each(ERAS)('revision %s', (era) => {
       target: `myvm:${name}`,
     });
     expect(await one.refused('ssh_session_send', { session: name, command: 'true' })).toMatch(/pane-busy/);
+    expect(await one.refused('ssh_session_send', { session: name, command: 'echo a\0b' })).toMatch(/NUL byte/);
     await one.call('ssh_session_type', { session: name, text: '42', keys: ['Enter'] });
     await until('the answer', async () => {
       const { stdout } = await one.call<Result>('ssh_session_send', { session: name, command: 'echo "got $answer"' });
@@ -329,6 +330,10 @@ describe.each(ERAS)('revision %s', (era) => {
     const uris = ['azlin://sessions', 'azlin://screen/myvm/told', `azlin://job/myvm/${next}`];
     if (era === '2026-07-28') await client.listen({ resourceSubscriptions: uris });
     else for (const uri of uris) await client.subscribeResource({ uri });
+    await machineRun(fleet, 'myvm', ['tmux', 'new-session', '-d', '-s', 'by-others']);
+    await until('the list to be told', () => updated.includes('azlin://sessions'));
+    await machineRun(fleet, 'myvm', ['tmux', 'kill-session', '-t', '=by-others']);
+    updated.length = 0;
     const { id } = await one.call<Session>('ssh_session_start', { server: 'myvm', name: 'told' });
     await machineRun(fleet, 'myvm', ['touch', join(fleet.machines.get('myvm')?.home ?? '', 'told')]);
     expect(await one.call<Result>('ssh_job_wait', { job: next })).toMatchObject({ exitCode: 3 });
@@ -369,6 +374,27 @@ describe.each(ERAS)('revision %s', (era) => {
     expect(await one.refused('ssh_session_start', { server: 'myvm', name: 'secret' })).toMatch(
       /on myvm:secret is not allowed/,
     );
+    // Of several sessions none is closed before the person was asked, who is asked once.
+    writeFileSync(config(), '[mcp]\nconfirm = ["ssh_session_close prod-*"]\n');
+    const three = await agent({ era, confirm });
+    for (const [server, name] of [
+      ...[
+        ['myvm', 'c1'],
+        ['prod-1', 'c2'],
+        ['myvm', 'c3'],
+        ['prod-1', 'c4'],
+      ],
+    ])
+      await three.call('ssh_session_start', { server, name });
+    asked.length = 0;
+    const { closed } = await three.call<{ closed: readonly Session[] }>('ssh_session_close', { session: 'all' });
+    expect(closed.map(({ name, state }) => `${name} ${state}`).sort()).toEqual([
+      ...['c1 closed', 'c2 connected', 'c3 closed', 'c4 connected'],
+    ]);
+    expect(asked).toHaveLength(1);
+    says = true;
+    expect(await three.call('ssh_session_close', { session: 'all' })).toMatchObject({ closed: [{}, {}] });
+    writeFileSync(config(), '[mcp]\nconfirm = ["ssh_execute prod-*"]\n');
     // A client that cannot ask does not get what has to be asked.
     const two = await agent({ era });
     expect(await two.refused('ssh_execute', { server: 'prod-1', command: `touch ${mark}` })).toMatch(
@@ -460,6 +486,12 @@ test('a command on a VM where no tmux server runs', async () => {
   expect(await one.call('ssh_job_wait', { server: 'bare', job: long.job })).toMatchObject({
     ...{ state: 'exited', exitCode: 3, stdout: 'from bare\n' },
   });
+  // What runs there is as good as a session.
+  const { job } = await one.call<Result>('ssh_execute', { server: 'bare', command: 'sleep 600', wait: 0 });
+  expect(await one.refused('ssh_vm_stop', { server: 'bare' })).toMatch(
+    /^error: Stopping would end what runs there: bare: .*, 1 running job/,
+  );
+  await one.call('ssh_job_cancel', { server: 'bare', job });
   // None is left behind.
   await until(
     'no tmux server to run',
@@ -495,6 +527,12 @@ test('the same key runs a command once', async () => {
     /runs another command; nothing was started/,
   );
   // With another input it is another call.
+  // However the VM is called, and in whatever order variables are given.
+  const env = { A: '1', B: '2' };
+  for (const same of [{ env }, { server: 'MYVM', env: { B: '2', A: '1' } }])
+    expect((await one.call<Result>('ssh_execute', { ...request, idempotency_key: 'same', ...same })).stdout).toBe(
+      'x\nx\n',
+    );
   const fed = { server: 'myvm', command: 'cat', idempotency_key: 'fed' };
   for (const stdin of ['one', 'two', 'one'])
     expect(await one.call('ssh_execute', { ...fed, stdin })).toMatchObject({ stdout: stdin });
@@ -526,6 +564,16 @@ test('long output: its beginning and end, the rest by offset, and no memory for 
   const [, peak = '0'] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${one.pid}/status`, 'utf8')) ?? [];
   expect(Number(peak)).toBeLessThan(400_000);
 }, 150_000);
+
+test('a message that is too long is refused, and the others go on', async () => {
+  const one = await agent();
+  const slow = one.call<Result>('ssh_execute', { server: 'myvm', command: 'sleep 1; echo done' });
+  const long = { server: 'myvm', command: 'wc -c', stdin: 'x'.repeat(10_600_000) };
+  await expect(one.call('ssh_execute', long)).rejects.toThrow(/more than 10000000 bytes; nothing was done/);
+  expect((await slow).stdout).toBe('done\n');
+  expect((await one.call<Result>('ssh_execute', { server: 'myvm', command: 'echo alive' })).stdout).toBe('alive\n');
+  expect(await one.refused('ssh_session_start', { server: 'nowhere' })).not.toBe('');
+});
 
 test('hostile output is data: it neither speaks the protocol nor breaks it', async () => {
   const one = await agent();
@@ -680,6 +728,7 @@ test('every call is written down, without what may be secret, and changes are fo
   const one = await agent();
   await one.call('ssh_execute', { server: 'myvm', command: 'echo hello', stdin: 'hunter2', env: { TOKEN: 'hunter2' } });
   await one.refused('ssh_status', { server: 'nowhere' });
+  await one.refused('ssh_execute', { server: 'myvm', command: 'true', env: 'A=hunter2', std_in: 'hunter2' });
   const text = readFileSync(auditFile(), 'utf8');
   expect(text).not.toContain('hunter2');
   expect(
@@ -702,9 +751,10 @@ test('every call is written down, without what may be secret, and changes are fo
       args: { server: 'myvm', command: 'echo hello', stdin: '7 characters', env: ['TOKEN'] },
     },
     { tool: 'ssh_status', target: null, result: 'error', code: 'session-not-found' },
+    { args: { server: 'myvm', command: 'true', env: '9 characters', std_in: '7 characters' }, result: 'error' },
   ]);
   const verify = () => azlin(fleet, ['audit', 'verify']);
-  expect(await verify()).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/: 3 lines, all as written\n$/) });
+  expect(await verify()).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/: 4 lines, all as written\n$/) });
   writeFileSync(auditFile(), text.replace('echo hello', 'echo HELLO'));
   expect(await verify()).toMatchObject({
     exitCode: 2,

@@ -32,9 +32,11 @@ export function mcpChanges({ config, around, registry, signal }: Following): Mcp
     const control = daemonControl(config, around);
     const fromVms = async () => {
       let since = from;
-      const onEvent = ({ hostname, session, job, at }: VmEvent) => {
+      const onEvent = ({ hostname, session, before, kind, job, at }: VmEvent) => {
         since = Math.max(since, at);
-        tell(job === undefined ? { hostname, session } : { hostname, job });
+        if (job !== undefined) return tell({ hostname, job });
+        const isListed = ['created', 'closed', 'renamed'].includes(kind);
+        tell({ hostname, session, isListed, ...(before ? { before } : {}) });
       };
       // The daemon may not run yet, or end, and another one begin.
       for (; !until.aborted; await pause(around.wallClock, AGAIN, until).catch(() => {}))

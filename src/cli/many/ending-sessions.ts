@@ -31,7 +31,7 @@ export async function endingSessions(
       throw new AppError('usage', `Confirmation needed to ${verb} VMs, but this is not a terminal`, {
         hint: `azlin ${verb} ${'tags' in from ? describeChoice(from) : from.map(shellWord).join(' ')} --yes`,
       });
-    for (const line of await whatRunsOn(work, vms, config.listDeadline)) note(line);
+    for (const { text } of await whatRunsOn(work, vms, config.listDeadline)) note(text);
     const names = listNames(vms.map(({ hostname }) => hostname));
     const whole = `${question} ${vms.length === 1 ? names : `${count(vms.length, 'VM')} (${names})`}?`;
     if (!(await app.confirm(whole, caller.signal))) throw new AppError('interrupted', `Nothing was ${done}`);

@@ -19,9 +19,11 @@ const encoded = encodeURIComponent;
 export const screenUri = (server: string, session: string) => `azlin://screen/${encoded(server)}/${encoded(session)}`;
 
 /** The resources that a change concerns. */
-export function changedUris({ hostname, session, job }: SeenChange): readonly string[] {
+export function changedUris({ hostname, session, before, isListed, job }: SeenChange): readonly string[] {
   if (hostname !== undefined && job !== undefined) return [`azlin://job/${encoded(hostname)}/${encoded(job)}`];
-  return hostname === undefined || session === undefined ? [SESSIONS] : [screenUri(hostname, session)];
+  if (hostname === undefined || session === undefined) return [SESSIONS];
+  const names = before ? [session, before] : [session];
+  return [...names.map((name) => screenUri(hostname, name)), ...(isListed ? [SESSIONS] : [])];
 }
 
 interface Reading {

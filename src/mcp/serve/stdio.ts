@@ -1,6 +1,7 @@
-import { PassThrough, type Readable, type Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { pause } from '../../domain/clock.ts';
+import { type LongLine, withoutLongLines } from './long-lines.ts';
 import type { McpService } from './service.ts';
 
 interface Streams {
@@ -17,8 +18,12 @@ const LEAVING = 3_000;
 export async function serveOverStdio(service: McpService, { stdin, stdout, signal }: Streams): Promise<void> {
   const calls = new Set<Promise<unknown>>();
   const onerror = (error: Error) => service.log(error.message);
+  // One message that is too long must not be the end of all others.
+  const held = withoutLongLines(LONGEST, (line) => {
+    service.log(`a message of ${line.length} bytes is too long, and was left out`);
+    stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id: idOf(line), error: TOO_LONG })}\n`);
+  });
   // Its own end would cut off what is under way.
-  const held = new PassThrough();
   stdin.pipe(held, { end: false });
   let isUsed = false;
   stdin.once('data', () => {
@@ -66,3 +71,19 @@ export async function serveOverStdio(service: McpService, { stdin, stdout, signa
 
 /** Milliseconds in which a message becomes a call, and in which what a call returns is written. */
 const [SOON, ANSWERED] = [1_000, 50];
+
+/** Bytes of a message. The protocol's library ends the connection at 10 MiB. */
+const LONGEST = 10_000_000;
+const TOO_LONG = {
+  code: -32_600,
+  message: `The message has more than ${LONGEST} bytes; nothing was done. Put what is long into a file on the VM`,
+};
+
+/** The id of a request, which clients write at its beginning or its end; null if it is not there. */
+function idOf({ head, tail }: LongLine): number | string | null {
+  const [, id] =
+    /^\{"jsonrpc":"2\.0","id":("(?:[^"\\]|\\.)*"|\d+),/.exec(head) ??
+    /\},(?:"jsonrpc":"2\.0",)?"id":("(?:[^"\\]|\\.)*"|\d+)\}\s*$/.exec(tail) ??
+    [];
+  return id === undefined ? null : (JSON.parse(id) as number | string);
+}

@@ -44,6 +44,9 @@ export const SSH_EXECUTE = defineTool({
     const target = await placeOf(server, call);
     const variables = Object.entries(args.env).map(([name, value]) => variable(name, value));
     const isToCancel = on_cancel === 'cancel';
+    const { cwd, stdin, timeout } = args;
+    const sorted = variables.map((one) => JSON.stringify(one)).sort();
+    const about = { user: target.user, session: target.session, cwd, stdin, timeout, variables: sorted };
     const request = {
       target,
       command: [command],
@@ -52,7 +55,7 @@ export const SSH_EXECUTE = defineTool({
       timeout: args.timeout === undefined ? undefined : args.timeout * 1_000,
       cwd: args.cwd,
       variables,
-      job: args.idempotency_key === undefined ? undefined : jobOfKey(args.idempotency_key, [server, args]),
+      job: args.idempotency_key === undefined ? undefined : jobOfKey(args.idempotency_key, about),
       ...{ grace: undefined, endsWithUs: false, detach: false },
     };
     const start = (caller: Caller) => execDurably(access, request, caller);
@@ -117,7 +120,7 @@ export async function followOrCancel(
   return result;
 }
 
-/** A job id for the key together with all that the job depends on, but for the command: the VM compares that. */
+/** A job id for the key together with all that the job depends on, but for the command, which the VM compares, and the VM itself, which has ids of its own. */
 function jobOfKey(key: string, about: unknown): string {
   return `key-${createHash('sha256')
     .update(JSON.stringify([key, about]))

@@ -41,6 +41,8 @@ export const sessionClose = (sessions: AgentSessions) =>
           hint: 'close each session by its id, which ssh_session_start returned',
         });
       const used = isAll ? await sessions.own(call.clientKey) : [await sessions.find(session)];
+      // A person who has to agree is asked before anything is closed.
+      if (isAll) for (const one of used) await permitted(identifierIn(one), call).catch(throwQuestion);
       const closed = [];
       for (const one of used) {
         const shown = shownSession(one, context.clock.now());
@@ -57,6 +59,11 @@ export const sessionClose = (sessions: AgentSessions) =>
       return { closed, warnings: [...warnings] };
     },
   });
+
+/** Whatever else is in the way of one session is told with it. */
+function throwQuestion(error: unknown): void {
+  if (!(error instanceof AppError) || questionOf(error)) throw error;
+}
 
 /** Ends the tmux session of one that is closed, and its folder; why the tmux session stays, or null. Rejects with an AppError. */
 async function endOf(one: UsedSession, force: boolean, call: ToolCall): Promise<string | null> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Caller } from '../../domain/caller.ts';
+import { messageOf } from '../../domain/errors.ts';
 import { shellWord } from '../../domain/text.ts';
 import { runInShell } from '../../operations/exec/run-in-shell.ts';
 import { showScreen } from '../../operations/jobs/logs.ts';
@@ -10,7 +11,7 @@ import { describeTarget, identifierOf, type Target } from '../../targets/target.
 import { COMMAND_RESULT, WAIT, WAITING } from '../followed.ts';
 import { type AgentSessions, identifierIn, SESSION, shownSession } from '../sessions.ts';
 import { CHANGES, defineTool, ENDS, LOOKS, type Tool, type ToolCall } from '../tool.ts';
-import { beginWorkdir, newFolder, workdirAt, workdirOf } from '../workdir.ts';
+import { newWorkdir, workdirOf } from '../workdir.ts';
 import { startAndFollow } from './execute.ts';
 import { sessionClose, sessionHealth, sessionReconnect } from './session-ends.ts';
 import { endedAmong, inTurn } from './session-there.ts';
@@ -125,11 +126,12 @@ async function beginSession(target: Target, { sessions, isKept }: Beginning, cal
   const before = own.find(({ kept }) => kept.server === server && kept.name === name && kept.login === login);
   const newPath = async () => {
     if (!isKept) return null;
-    const now = context.clock.now();
-    const folder = newFolder(name, now);
-    const title = `${server}:${name}, ${new Date(now).toISOString()}`;
-    await beginWorkdir(workdirAt({ root: context.workdir.root, server, folder }), title);
-    return folder;
+    const { root } = context.workdir;
+    // The session is there by now, and must not stay without a record.
+    return newWorkdir({ root, server, name, now: context.clock.now() }).catch((error: unknown) => {
+      caller.warn(messageOf(error));
+      return null;
+    });
   };
   const begin = async () => {
     const { created } = await ensureSession(context.access, target, caller);

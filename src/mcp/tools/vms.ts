@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../../domain/errors.ts';
+import { count } from '../../domain/text.ts';
+import { listJobs } from '../../operations/jobs/list-jobs.ts';
 import { changePower, meantVms, whatRunsOn } from '../../operations/vms/power.ts';
 import { isPattern } from '../../targets/pattern.ts';
 import { CHANGES, defineTool, ENDS, type ToolCall } from '../tool.ts';
@@ -30,26 +32,42 @@ export const SSH_VM_STOP = defineTool({
   name: 'ssh_vm_stop',
   title: 'Stop a VM',
   description:
-    'Stops and deallocates a VM. Its sessions and what runs in them end; with sessions there it needs `force`.',
+    'Stops and deallocates a VM. Its sessions and jobs end; with sessions or running jobs there it needs `force`.',
   input: z.object({
     server: z.string().min(1).describe('VM, or resource-group/vm'),
-    force: z.boolean().default(false).describe('Also with sessions on it'),
+    force: z.boolean().default(false).describe('Also with sessions or running jobs on it'),
   }),
   ...POWER,
   annotations: { ...ENDS, idempotentHint: true },
   async run({ server, force }, call) {
     const { context, caller } = call;
     const meant = await meantOf('stop', server, call);
-    const [running = ''] = force
-      ? []
-      : await whatRunsOn({ access: context.access, caller }, meant.vms, context.limits.list);
-    if (!force && /: [1-9]\d* session|unknown/.test(running))
-      throw new AppError('usage', `Stopping would end what runs there: ${running}`, {
+    const [there] = force ? [] : await whatRunsOn({ access: context.access, caller }, meant.vms, context.limits.list);
+    // A VM that does not run has no jobs either.
+    const isUp = meant.vms.some(({ vm }) => vm.powerState === 'Running');
+    const jobs = there && isUp ? await runningJobs(server, call) : 0;
+    if (there && (there.sessions !== 0 || jobs !== 0)) {
+      const running =
+        jobs === 0 ? '' : jobs === undefined ? ', its jobs are unknown' : `, ${count(jobs, 'running job')}`;
+      throw new AppError('usage', `Stopping would end what runs there: ${there.text}${running}`, {
         hint: 'force: true stops it all the same',
       });
+    }
     return power('stop', server, call);
   },
 });
+
+/** How many jobs run on a VM; undefined if it does not tell. */
+async function runningJobs(target: string, { context, caller }: ToolCall): Promise<number | undefined> {
+  const { list: deadline, listWhole: wholeDeadline } = context.limits;
+  try {
+    const jobs = await listJobs(context.access, { target, deadline, wholeDeadline }, caller);
+    return jobs.filter(({ state }) => state === 'running' || state === 'starting').length;
+  } catch {
+    caller.signal.throwIfAborted();
+    return undefined;
+  }
+}
 
 /** The VM that is meant, if the settings allow the call for it. */
 async function meantOf(verb: 'start' | 'stop', server: string, { context, caller, permit }: ToolCall) {

@@ -74,7 +74,7 @@ export function prepare(
     keepSecret(Buffer.from(value as Uint8Array).toString());
   }
   const text = isScript(asked) ? asked.script : asked.length === 1 ? (asked[0] ?? '') : quoteArgv(asked);
-  checkText(text);
+  checkShellText(text);
   return {
     session: target.session,
     alone: target.origin === 'alone',
@@ -101,7 +101,7 @@ function exportLine({ name, value }: Variable): string {
 }
 
 /** Throws `usage` for NUL bytes. Shells drop them, each in its own way, so something else would run than what was written. */
-function checkText(text: Uint8Array | string): void {
+export function checkShellText(text: Uint8Array | string): void {
   const bytes = Buffer.from(text as Uint8Array);
   const at = bytes.indexOf(0);
   if (at < 0) return;

@@ -11,7 +11,7 @@ import { newJobId } from '../jobs/durable.ts';
 import { followerOf, newWire } from '../jobs/follow-to-end.ts';
 import { jobAsCommand } from '../jobs/job-as-command.ts';
 import type { RunningCommand } from './exec.ts';
-import { programOf, timeLimit } from './exec-request.ts';
+import { checkShellText, programOf, timeLimit } from './exec-request.ts';
 
 export interface RunRequest {
   readonly target: TargetRef;
@@ -28,6 +28,7 @@ export interface RunRequest {
 /** Runs a command in the session's own interactive shell. Rejects with an AppError when it was not started. */
 export function runInShell(access: FleetAccess, request: RunRequest, caller: Caller): Promise<RunningCommand> {
   const command = request.command.length === 1 ? (request.command[0] ?? '') : quoteArgv(request.command);
+  checkShellText(command);
   const id = newJobId();
   let failure: unknown;
   return withTarget({ access, target: request.target, caller }, async (reached) => {

@@ -103,18 +103,28 @@ export async function whatRunsOn(
   { access, caller }: Work,
   named: readonly NamedVm[],
   deadline: number,
-): Promise<readonly string[]> {
+): Promise<readonly RunsThere[]> {
   const vms = named.map(({ vm }) => vm).filter(mayAnswer);
   const request = { vms, maxAge: 0, skipSilent: false, deadline, wholeDeadline: deadline };
   const { answers } = await access.survey.ask(request, caller);
   return named.map(({ hostname, vm }) => {
     const answer = answers.get(vm);
-    if (!answer) return `${hostname}: ${vm.powerState}`;
-    if (answer.probe === 'no-tmux') return `${hostname}: no tmux`;
-    if (answer.probe !== 'ok') return `${hostname}: its sessions are unknown: ${answer.reason}`;
+    if (!answer) return { text: `${hostname}: ${vm.powerState}`, sessions: 0 };
+    if (answer.probe === 'no-tmux') return { text: `${hostname}: no tmux`, sessions: 0 };
+    if (answer.probe !== 'ok')
+      return { text: `${hostname}: its sessions are unknown: ${answer.reason}`, sessions: undefined };
+    const sessions = answer.sessions.length;
     const attached = answer.sessions.reduce((sum, session) => sum + session.attached, 0);
-    return `${hostname}: ${count(answer.sessions.length, 'session')}${attached > 0 ? `, ${count(attached, 'client')} attached` : ''}`;
+    const clients = attached > 0 ? `, ${count(attached, 'client')} attached` : '';
+    return { text: `${hostname}: ${count(sessions, 'session')}${clients}`, sessions };
   });
+}
+
+interface RunsThere {
+  /** For people. */
+  readonly text: string;
+  /** Undefined if it is not known. */
+  readonly sessions: number | undefined;
 }
 
 /** Starts, stops or restarts all of the VMs at once. A failure of one does not hold up the others. */

@@ -64,9 +64,26 @@ describe('the agreement of a person', () => {
     );
     expect(message).toBe(
       [
-        ...['Allow ssh_execute on prod-1?', 'sh', 'echo hidden', 'server: "prod-1"', 'stdin: "rm -rf /"'],
+        ...[
+          'Allow ssh_execute on prod-1?',
+          'sh',
+          '\\u{1b}[2Kecho \\u{202e}hidden',
+          'server: "prod-1"',
+          'stdin: "rm -rf /"',
+        ],
         ...['cwd: "/srv"', 'env: {"LD_PRELOAD":"/tmp/x.so"}', 'force: true'],
       ].join('\n'),
+    );
+    // Nothing is cut off, masked, or out of sight.
+    const hidden = `echo harmless${' '.repeat(2_100)}; for x in bearer /usr/bin/id; do $x; done`;
+    expect(ask(call({ server: 'prod-1', command: hidden }, context())).message).toContain(
+      'echo harmless[2100 blanks]; for x in bearer /usr/bin/id; do $x; done\n',
+    );
+    expect(ask(call({ server: 'prod-1', command: 'a\u001b]x; id; \u0007b' }, context())).message).toContain(
+      '\na\\u{1b}]x; id; \\u{7}b\n',
+    );
+    expect(() => ask(call({ server: 'prod-1', command: 'sh', stdin: 'x'.repeat(5_000) }, context()))).toThrow(
+      'too long to be shown whole',
     );
   });
 });
