@@ -169,10 +169,10 @@ test('what runs on VMs is said before they are stopped; those that cannot be ask
   });
   const named = vms.map((vm) => ({ vm, hostname: vm.name }));
   expect(await whatRunsOn({ access: anAccess({ survey }), caller: aCaller() }, named, 5_000)).toEqual([
-    'a: 2 sessions, 3 clients attached',
-    'b: no tmux',
-    'c: its sessions are unknown: timed out after 5 s',
-    'd: Stopped',
+    { text: 'a: 2 sessions, 3 clients attached', sessions: 2 },
+    { text: 'b: no tmux', sessions: 0 },
+    { text: 'c: its sessions are unknown: timed out after 5 s', sessions: undefined },
+    { text: 'd: Stopped', sessions: 0 },
   ]);
   expect(asked).toEqual([['a', 'b', 'c']]);
 });
