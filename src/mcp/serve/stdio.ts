@@ -82,8 +82,8 @@ const TOO_LONG = {
 /** The id of a request, which clients write at its beginning or its end; null if it is not there. */
 function idOf({ head, tail }: LongLine): number | string | null {
   const [, id] =
-    /^\{"jsonrpc":"2\.0","id":("(?:[^"\\]|\\.)*"|\d+),/.exec(head) ??
-    /\},(?:"jsonrpc":"2\.0",)?"id":("(?:[^"\\]|\\.)*"|\d+)\}\s*$/.exec(tail) ??
+    /^\{"jsonrpc":"2\.0","id":("[^"\\\p{Cc}]*"|\d{1,15}),/u.exec(head) ??
+    /\},(?:"jsonrpc":"2\.0",)?"id":("[^"\\\p{Cc}]*"|\d{1,15})\}\s*$/u.exec(tail) ??
     [];
   return id === undefined ? null : (JSON.parse(id) as number | string);
 }
