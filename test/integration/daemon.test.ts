@@ -20,6 +20,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { heldLinks } from '../../src/daemon/held-links.ts';
 import { knowledge } from '../../src/daemon/knowledge.ts';
 import { daemonPlace, whyNotSafe } from '../../src/daemon/place.ts';
+import { removeFolder } from '../../src/demo/remove-folder.ts';
 import type { Machine } from '../../src/demo/virtual-machine.ts';
 import { knownHosts } from '../../src/transport/host-keys/known-hosts.ts';
 import { aCaller } from '../support/caller.ts';
@@ -539,15 +540,17 @@ test('a connection that says nothing after the machine has slept is given up at 
 (canHaveUsers() ? describe : describe.skip)('other users of the machine', () => {
   const UIDS = [64101, 64102, 64103] as const;
   let shared: string;
+  const ofUsers = UIDS.map((uid) => `/tmp/azlin-${uid}`);
   beforeAll(() => {
+    // A run that was cut off may have left them behind.
+    for (const folder of ofUsers) removeFolder(folder);
     shared = mkdtempSync('/tmp/azlin-users-');
     chmodSync(shared, 0o755);
     cpSync(new URL('../../dist', import.meta.url).pathname, join(shared, 'dist'), { recursive: true });
   });
   afterAll(() => {
     endDaemons(shared);
-    for (const folder of [shared, ...UIDS.map((uid) => `/tmp/azlin-${uid}`)])
-      rmSync(folder, { recursive: true, force: true });
+    for (const folder of [shared, ...ofUsers]) removeFolder(folder);
   });
 
   /** Another user of this machine, with the same VMs. */
