@@ -141,7 +141,7 @@ describe('its life', () => {
     }
     const step = user('', { CI: 'true' });
     expect((await step.run(['config', 'list'])).stdout).toMatch(/^daemon\.persist +0 +CI$/m);
-    const why = "azlin's daemon keeps the history, and daemon.persist is 0 (CI); AZLIN_PERSIST=10m turns it on";
+    const why = "azlin's daemon keeps the history, and daemon.persist is 0 (CI); set AZLIN_PERSIST=10m to turn it on";
     expect((await step.run(['history'])).stderr).toContain(`hint: ${why}\n`);
     const events = await step.run(['events']);
     expect(events.stderr).toContain("azlin's daemon watches for events, and daemon.persist is 0 (CI)\n");

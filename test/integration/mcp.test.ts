@@ -489,7 +489,7 @@ test('a command on a VM where no tmux server runs', async () => {
   // What runs there is as good as a session.
   const { job } = await one.call<Result>('ssh_execute', { server: 'bare', command: 'sleep 600', wait: 0 });
   expect(await one.refused('ssh_vm_stop', { server: 'bare' })).toMatch(
-    /^error: Stopping would end what runs there: bare: .*, 1 running job/,
+    /^error: Stopping the VM would end what is running on it: bare: .*, 1 running job/,
   );
   await one.call('ssh_job_cancel', { server: 'bare', job });
   // None is left behind.
@@ -569,7 +569,7 @@ test('a message that is too long is refused, and the others go on', async () => 
   const one = await agent();
   const slow = one.call<Result>('ssh_execute', { server: 'myvm', command: 'sleep 1; echo done' });
   const long = { server: 'myvm', command: 'wc -c', stdin: 'x'.repeat(10_600_000) };
-  await expect(one.call('ssh_execute', long)).rejects.toThrow(/more than 10000000 bytes; nothing was done/);
+  await expect(one.call('ssh_execute', long)).rejects.toThrow(/longer than 10000000 bytes, so nothing was done/);
   expect((await slow).stdout).toBe('done\n');
   expect((await one.call<Result>('ssh_execute', { server: 'myvm', command: 'echo alive' })).stdout).toBe('alive\n');
   expect(await one.refused('ssh_session_start', { server: 'nowhere' })).not.toBe('');
@@ -823,7 +823,9 @@ describe.each(ERAS)('over HTTP, revision %s', (era) => {
       // Clients without a connection of their own are not told apart: they do not close what another one has started.
       const isToldApart = era === '2025-11-25';
       if (!isToldApart)
-        expect(await one.refused('ssh_session_close', { session: 'all' })).toContain('cannot be told apart');
+        expect(await one.refused('ssh_session_close', { session: 'all' })).toContain(
+          'cannot tell clients with the same name apart',
+        );
       const session = isToldApart ? 'all' : id;
       expect(await one.call('ssh_session_close', { session })).toMatchObject({ closed: [{ id, ended: true }] });
       expect((await two.call<Result>('ssh_execute', { server: 'prod-1', command: 'echo yes' })).stdout).toBe('yes\n');

@@ -31,7 +31,7 @@ export const events = defineCommand({
     const why = whyNoDaemon(config);
     if (why !== undefined)
       throw new AppError('usage', `azlin's daemon watches for events, and ${why}`, {
-        hint: 'AZLIN_PERSIST=10m turns it on',
+        hint: 'set AZLIN_PERSIST=10m to turn it on',
       });
     const since = durationOf('since', args.since);
     const { identifier } = positionals;

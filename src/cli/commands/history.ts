@@ -54,7 +54,7 @@ export const history = defineCommand({
 
 function hintsFor(config: Config, of: string | undefined): readonly string[] {
   const why = whyNoDaemon(config);
-  if (why !== undefined) return [`azlin's daemon keeps the history, and ${why}; AZLIN_PERSIST=10m turns it on`];
+  if (why !== undefined) return [`azlin's daemon keeps the history, and ${why}; set AZLIN_PERSIST=10m to turn it on`];
   return of === undefined
     ? []
     : ['azlin history knows VMs and sessions by the names in azlin list; azlin history alone shows everything'];

@@ -76,7 +76,7 @@ const [SOON, ANSWERED] = [1_000, 50];
 const LONGEST = 10_000_000;
 const TOO_LONG = {
   code: -32_600,
-  message: `The message has more than ${LONGEST} bytes; nothing was done. Put what is long into a file on the VM`,
+  message: `The message is longer than ${LONGEST} bytes, so nothing was done. Put long input in a file on the VM`,
 };
 
 /** The id of a request, which clients write at its beginning or its end; null if it is not there. */

@@ -37,9 +37,13 @@ export const sessionClose = (sessions: AgentSessions) =>
       const { context, warnings } = call;
       const isAll = session === 'all';
       if (isAll && !call.isToldApart)
-        throw new AppError('usage', 'Clients with the same name cannot be told apart over HTTP; nothing was closed', {
-          hint: 'close each session by its id, which ssh_session_start returned',
-        });
+        throw new AppError(
+          'usage',
+          'Over HTTP, azlin cannot tell clients with the same name apart, so nothing was closed',
+          {
+            hint: 'close each session by its id, which ssh_session_start returned',
+          },
+        );
       const used = isAll ? await sessions.own(call.clientKey) : [await sessions.find(session)];
       // A person who has to agree is asked before anything is closed.
       if (isAll) for (const one of used) await permitted(identifierIn(one), call).catch(throwQuestion);

@@ -198,7 +198,7 @@ const type = (sessions: AgentSessions) =>
       'Types text and keys into whatever runs in a session, for example the answer to a question. Returns what the screen showed right after that; ssh_screen shows it again.',
     input: z.object({
       ...NAMED,
-      text: z.string().default('').describe('Typed as is; Enter is not added'),
+      text: z.string().default('').describe('Text to type exactly as given; Enter is not pressed'),
       keys: z.array(z.string().min(1)).default([]).describe('After the text, by tmux names: Enter, Escape, Up, C-c'),
     }),
     output: z.object({ target: z.string(), screen: z.string(), ...WARNINGS }),

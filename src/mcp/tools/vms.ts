@@ -32,10 +32,10 @@ export const SSH_VM_STOP = defineTool({
   name: 'ssh_vm_stop',
   title: 'Stop a VM',
   description:
-    'Stops and deallocates a VM. Its sessions and jobs end; with sessions or running jobs there it needs `force`.',
+    'Stops and deallocates a VM, which ends its sessions and jobs. If it has sessions or running jobs, `force` is required.',
   input: z.object({
     server: z.string().min(1).describe('VM, or resource-group/vm'),
-    force: z.boolean().default(false).describe('Also with sessions or running jobs on it'),
+    force: z.boolean().default(false).describe('Stop it even if it has sessions or running jobs'),
   }),
   ...POWER,
   annotations: { ...ENDS, idempotentHint: true },
@@ -49,8 +49,8 @@ export const SSH_VM_STOP = defineTool({
     if (there && (there.sessions !== 0 || jobs !== 0)) {
       const running =
         jobs === 0 ? '' : jobs === undefined ? ', its jobs are unknown' : `, ${count(jobs, 'running job')}`;
-      throw new AppError('usage', `Stopping would end what runs there: ${there.text}${running}`, {
-        hint: 'force: true stops it all the same',
+      throw new AppError('usage', `Stopping the VM would end what is running on it: ${there.text}${running}`, {
+        hint: 'force: true stops it anyway',
       });
     }
     return power('stop', server, call);
